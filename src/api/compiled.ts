@@ -1,0 +1,107 @@
+// What compile() yields and the engine runs on: one relationship with its scopes, resolved, checked, plain JSON.
+// It is written to disk as the snapshot and digested as the revision, so it holds no class, no bytes, no optional
+// field: hex text for bytes, null for "none", addresses as uint32 numbers.
+
+import type { Ipv4, Ipv4Prefix } from "../base/ipv4.ts";
+import type { Seconds } from "../base/units.ts";
+
+export type FailoverMode = "LoadBalance" | "HotStandby";
+
+export interface CompiledRelationship {
+  readonly namespace: string;
+  readonly name: string;
+  /** The object's UID in the API; null from manifests. A new UID is a new relationship. */
+  readonly uid: string | null;
+  readonly mode: FailoverMode;
+  /** Name of the primary member (in HotStandby the active one). */
+  readonly primary: string;
+  readonly members: readonly [CompiledMember, CompiledMember];
+  readonly mcltSeconds: Seconds;
+  /** A member answers for its silent partner's clients from this `secs` on. */
+  readonly maxSeconds: Seconds;
+  /** LoadBalance: the primary's share of the clients, 0..100. */
+  readonly primaryPercent: number;
+  /** HotStandby: the standby's share of the free addresses, 0..100. */
+  readonly reservePercent: number;
+  readonly linkPort: number;
+  readonly fencing: "None" | "Witness";
+  readonly automatic: "Enabled" | "Disabled";
+  readonly afterSeconds: Seconds;
+  /** Sorted by subnet address. */
+  readonly scopes: readonly CompiledScope[];
+  /** Lower-case hex SHA-256 over everything above. */
+  readonly revision: string;
+  /** Lower-case hex SHA-256 over the shape alone: subnets, pools, mode, share, MCLT. Both engines must agree on it. */
+  readonly shape: string;
+}
+
+export interface CompiledMember {
+  readonly name: string;
+  readonly nodeName: string;
+  /** Where relays and renewing clients send to; option 54. */
+  readonly address: Ipv4;
+  /** Where the link listens and dials from. */
+  readonly linkAddress: Ipv4;
+  /** Local segments served; empty = relayed clients only. */
+  readonly interfaces: readonly string[];
+  readonly metricsPort: number;
+}
+
+export interface CompiledScope {
+  /** metadata.name of the DHCPScope. */
+  readonly name: string;
+  readonly subnet: Ipv4Prefix;
+  /** Scopes with the same non-null name share one wire. */
+  readonly sharedNetwork: string | null;
+  /** Disabled: no new leases, renewals go on. */
+  readonly enabled: boolean;
+  /** The dynamic addresses: ranges less exclusions, reservations and members' and routers' addresses. Sorted. */
+  readonly pools: readonly AddressRange[];
+  readonly lease: CompiledLeaseTime;
+  /** Relay addresses (giaddr) that stand for this scope besides those inside its subnet. */
+  readonly relayAddresses: readonly Ipv4[];
+  readonly options: readonly CompiledOption[];
+  readonly boot: CompiledBoot;
+  /** Sorted by address. */
+  readonly reservations: readonly CompiledReservation[];
+}
+
+/** Both ends included. */
+export interface AddressRange {
+  readonly start: Ipv4;
+  readonly end: Ipv4;
+}
+
+export interface CompiledLeaseTime {
+  readonly defaultSeconds: Seconds;
+  readonly minSeconds: Seconds;
+  readonly maxSeconds: Seconds;
+  /** Option 58; null = half of the lease. */
+  readonly renewSeconds: Seconds | null;
+  /** Option 59; null = 7/8 of the lease. */
+  readonly rebindSeconds: Seconds | null;
+}
+
+/** One DHCP option as it goes on the wire, before RFC 3396 splitting. */
+export interface CompiledOption {
+  /** 1..254 */
+  readonly code: number;
+  /** The value as lower-case hex. */
+  readonly hex: string;
+}
+
+export interface CompiledBoot {
+  readonly nextServer: Ipv4 | null;
+  readonly serverName: string | null;
+  readonly fileName: string | null;
+}
+
+export interface CompiledReservation {
+  readonly address: Ipv4;
+  /** `htype` and address as hex, e.g. `01001122334455`; null when clientIdentifier is given. */
+  readonly hardwareAddress: string | null;
+  /** Value of option 61 as hex, type byte first; null when hardwareAddress is given. */
+  readonly clientIdentifier: string | null;
+  readonly hostname: string | null;
+  readonly options: readonly CompiledOption[];
+}

@@ -1,0 +1,91 @@
+// Everything that can happen to an engine, and everything it can do about it. Between the two stands step():
+// synchronous, without clock, random, disk or socket of its own.
+
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import type { Instant, UnixSeconds } from "../../base/units.ts";
+import type { DurableRecord } from "../lease/durable-record.ts";
+import type { Arrival, ConnectionId, ReplyRoute } from "../ports.ts";
+
+/** The witness as a read of the API showed it. Source: docs/protocol/witness.md, W1. */
+export interface WitnessReading {
+  readonly epoch: number;
+  /** Member name, or null when nobody holds a grant. */
+  readonly holder: string | null;
+  /** Store id that the grant names, "" when none. */
+  readonly holderStore: string;
+  /** Store ids known per member name. */
+  readonly stores: Readonly<Record<string, string>>;
+}
+
+export type EngineEvent =
+  /** The process starts serving: the first event, once. */
+  | { readonly kind: "started" }
+  | { readonly kind: "client-datagram"; readonly bytes: Uint8Array; readonly arrival: Arrival }
+  /** A connection stands: `dialed` by us or accepted (accepted ids come with the event). */
+  | { readonly kind: "link-opened"; readonly connection: ConnectionId; readonly dialed: boolean }
+  | { readonly kind: "link-bytes"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  | { readonly kind: "link-closed"; readonly connection: ConnectionId; readonly reason: string }
+  | { readonly kind: "configured"; readonly config: CompiledRelationship }
+  | { readonly kind: "witness-read"; readonly witness: WitnessReading }
+  /** A FailoverOperation DeclarePartnerDown among manifests (no API): a human's word, once per name and digest. */
+  | { readonly kind: "declared-partner-down"; readonly operation: string; readonly digest: string }
+  /** The process is about to stop in order: PAUSED is announced. */
+  | { readonly kind: "stopping" }
+  /** A wish of Timers.wakeAt has come due. */
+  | { readonly kind: "tick" };
+
+/** What step() wants done, in this order. A host performs nothing that follows an append before that record is durable. */
+export type Effect =
+  | { readonly kind: "append"; readonly record: DurableRecord }
+  | {
+      readonly kind: "reply";
+      readonly route: ReplyRoute;
+      readonly bytes: Uint8Array;
+      /** Boot time after which the reply is dropped instead of sent late (W12). */
+      readonly notAfter: Instant["boot"];
+    }
+  | { readonly kind: "link-dial"; readonly connection: ConnectionId }
+  | { readonly kind: "link-send"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  | { readonly kind: "link-close"; readonly connection: ConnectionId; readonly reason: string }
+  | { readonly kind: "wake"; readonly at: Instant["boot"] }
+  | { readonly kind: "log"; readonly entry: LogEntry };
+
+/** One line of the log. `event` is a stable id with a page in docs/events/. */
+export interface LogEntry {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly event: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** What the member reports to the API, to /status and to metrics. Made from the engine's state on demand. */
+export interface MemberReport {
+  readonly state: string;
+  readonly stateSince: UnixSeconds;
+  readonly partnerState: string | null;
+  readonly lastContactAt: UnixSeconds;
+  readonly connected: boolean;
+  readonly serving: "All" | "OwnAddresses" | "RenewOnly" | "None";
+  readonly store: string;
+  readonly generation: number;
+  readonly complete: boolean;
+  readonly entered: number;
+  readonly returned: number;
+  readonly seen: number;
+  readonly revision: string;
+  readonly shape: string;
+  readonly unackedUpdates: number;
+  /** Per scope name. */
+  readonly addresses: Readonly<Record<string, AddressCounts>>;
+}
+
+export interface AddressCounts {
+  readonly total: number;
+  readonly free: number;
+  readonly backup: number;
+  readonly active: number;
+  readonly expired: number;
+  readonly released: number;
+  readonly abandoned: number;
+  readonly reset: number;
+}

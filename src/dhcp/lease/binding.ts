@@ -1,0 +1,93 @@
+// The binding of one address: who holds it, until when, and what the two servers have promised each other about it.
+// Words are the failover draft's (5.11 binding-status, 7.1.5 times). Bindings are immutable: a change is a new one.
+
+import { toHex } from "../../base/bytes.ts";
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { latest, NEVER, type UnixSeconds } from "../../base/units.ts";
+
+/** Source: failover draft 12.3 (codes on the wire and on disk). */
+export const BINDING_STATUS_CODE = {
+  FREE: 1,
+  ACTIVE: 2,
+  EXPIRED: 3,
+  RELEASED: 4,
+  ABANDONED: 5,
+  RESET: 6,
+  BACKUP: 7,
+} as const;
+
+export type BindingStatus = keyof typeof BINDING_STATUS_CODE;
+
+/** What tells clients apart: option 61 when sent, else hardware type and address. Source: RFC 2131 4.2, RFC 4361 6.1. */
+export interface ClientIdentity {
+  /** Value of option 61, 1..255 bytes; null when the client sent none. */
+  readonly clientIdentifier: Uint8Array | null;
+  /** htype, 1 = Ethernet. */
+  readonly hardwareType: number;
+  /** chaddr cut to hlen, 0..16 bytes. */
+  readonly hardwareAddress: Uint8Array;
+}
+
+/** One text per client, fit for a Map: equal exactly when the identity that counts is equal. */
+export function clientKey(client: ClientIdentity): string {
+  if (client.clientIdentifier !== null) return `i${toHex(client.clientIdentifier)}`;
+  return `h${client.hardwareType.toString(16)}:${toHex(client.hardwareAddress)}`;
+}
+
+export interface Binding {
+  readonly address: Ipv4;
+  readonly status: BindingStatus;
+  /** The holder; for a free address the last one (it may get it back). Null for a never used address. */
+  readonly client: ClientIdentity | null;
+  /** E: when the lease told to the client ends. NEVER when none was given. */
+  readonly expiresAt: UnixSeconds;
+  /** The potential expiration this server told its partner (durable before the message leaves, S5). */
+  readonly potentialSent: UnixSeconds;
+  /** The potential expiration the partner acknowledged. */
+  readonly potentialAcked: UnixSeconds;
+  /** The potential expiration the partner told and this server acknowledged. */
+  readonly potentialReceived: UnixSeconds;
+  /** cltt: when a server last heard from the client about this binding. */
+  readonly lastTransactionAt: UnixSeconds;
+  /** stos: since when the binding is in this status. */
+  readonly statusSince: UnixSeconds;
+  /** The partner has acknowledged this very content, or it came from the partner. False = an update is owed. */
+  readonly acknowledged: boolean;
+  /** The partner was told that this lease ended (EXPIRED, RELEASED sent): not even the same client gets it until settled (S6). */
+  readonly endAnnounced: boolean;
+  /** Taken from the partner's part while it was down; unknown to it until updated (W7). */
+  readonly taken: boolean;
+  /** The client's host name (option 12 or 81) as sent, cleaned; null when none. */
+  readonly hostname: string | null;
+  /** Value of option 82 as the relay last sent it; null when the client is local or renews by unicast from the start. */
+  readonly relayInformation: Uint8Array | null;
+}
+
+/** A free, never used address: what an address without a record means. The primary owns it. */
+export function freshBinding(address: Ipv4): Binding {
+  return {
+    address,
+    status: "FREE",
+    client: null,
+    expiresAt: NEVER,
+    potentialSent: NEVER,
+    potentialAcked: NEVER,
+    potentialReceived: NEVER,
+    lastTransactionAt: NEVER,
+    statusSince: NEVER,
+    acknowledged: true,
+    endAnnounced: false,
+    taken: false,
+    hostname: null,
+    relayInformation: null,
+  };
+}
+
+/** W: the latest end this server must reckon with for the address. Source: failover draft 7.1.5, read as the maximum of all. */
+export function latestPossibleEnd(binding: Binding): UnixSeconds {
+  return latest(binding.expiresAt, binding.potentialSent, binding.potentialAcked, binding.potentialReceived);
+}
+
+export function isSameClient(binding: Binding, client: ClientIdentity): boolean {
+  return binding.client !== null && clientKey(binding.client) === clientKey(client);
+}

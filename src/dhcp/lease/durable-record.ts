@@ -1,0 +1,69 @@
+// What the store keeps: the records whose replay is the engine's memory after a crash.
+
+import type { BootMs, UnixSeconds } from "../../base/units.ts";
+import type { Binding } from "./binding.ts";
+
+/** Source: failover draft 9.2; RECOVER-WAIT has no number there (dhcpd uses 254). */
+export const ENDPOINT_STATE_CODE = {
+  STARTUP: 1,
+  NORMAL: 2,
+  "COMMUNICATIONS-INTERRUPTED": 3,
+  "PARTNER-DOWN": 4,
+  "POTENTIAL-CONFLICT": 5,
+  RECOVER: 6,
+  PAUSED: 7,
+  SHUTDOWN: 8,
+  "RECOVER-DONE": 9,
+  "RESOLUTION-INTERRUPTED": 10,
+  "CONFLICT-DONE": 11,
+  "RECOVER-WAIT": 254,
+} as const;
+
+export type EndpointState = keyof typeof ENDPOINT_STATE_CODE;
+
+/** An instant on both clocks of one boot: what waits over restarts are counted from. */
+export interface Stamp {
+  readonly wall: UnixSeconds;
+  readonly boot: BootMs;
+  /** The kernel's boot id. */
+  readonly bootId: string;
+}
+
+/** The endpoint's durable part: state (S8), MCLT (S12) and the witness variables (docs/protocol/witness.md). */
+export interface EndpointRecord {
+  readonly state: EndpointState;
+  readonly stateSince: UnixSeconds;
+  /** What the partner last said, null when it never spoke. */
+  readonly partnerState: EndpointState | null;
+  /** When the partner was last heard, NEVER when it never spoke. */
+  readonly lastContactAt: UnixSeconds;
+  /** When this server was last known to run: the start of its outage after a restart. */
+  readonly lastAliveAt: UnixSeconds;
+  /** The largest MCLT under which a lease still alive may have been given (M*). */
+  readonly mcltSeconds: number;
+  /** False in a new store until a full update has ended (W10). */
+  readonly complete: boolean;
+  /** Epoch of the grant on which PARTNER-DOWN was last entered; 0 = never. */
+  readonly entered: number;
+  /** When that was. */
+  readonly entry: Stamp | null;
+  /** Highest own epoch given back; never falls. */
+  readonly returned: number;
+  /** Highest epoch read from the witness. */
+  readonly seen: number;
+  /** Highest epoch known settled. */
+  readonly clean: number;
+  /** The partner's `returned` and store id as it told them; "" when unknown. */
+  readonly partnerReturned: number;
+  readonly partnerStore: string;
+}
+
+export type DurableRecord =
+  | { readonly kind: "binding"; readonly binding: Binding }
+  /** The address left the configuration and its last lease has ended: forget it. */
+  | { readonly kind: "forget"; readonly address: Binding["address"] }
+  | { readonly kind: "endpoint"; readonly endpoint: EndpointRecord }
+  /** High-water mark of the wall clock (S11). */
+  | { readonly kind: "clock"; readonly wall: UnixSeconds }
+  /** An operation from a manifest that has been carried out, by name and digest of its spec. */
+  | { readonly kind: "operation"; readonly name: string; readonly digest: string };

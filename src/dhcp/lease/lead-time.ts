@@ -1,0 +1,41 @@
+// How long a lease may be: the maximum client lead time (MCLT) and the waits that follow from it.
+// Source: failover draft 5.2.1 and 7.1.5. Departs from draft 9.9.2 and 9.11.2, which also allow MCLT beyond the
+// lease's own end: repeated renewals would then run ahead of the partner for ever (docs/protocol/draft-errata.md).
+
+import { after, latest, type Seconds, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import type { Binding } from "./binding.ts";
+
+/** Bound on the error of this server's view of its partner's clock. The link refuses partners farther apart. */
+export const CLOCK_UNCERTAINTY_SECONDS = seconds(60);
+
+/** The latest end an ACK may promise: max(now, acked, received) + MCLT. Never from E, never from sent (S3). */
+export function leaseEndCap(binding: Binding | null, now: UnixSeconds, mclt: Seconds): UnixSeconds {
+  if (binding === null) return after(now, mclt);
+  return after(latest(now, binding.potentialAcked, binding.potentialReceived), mclt);
+}
+
+/** The lease a client is told: what is desired, cut to the cap. */
+export function cappedLease(
+  binding: Binding | null,
+  desired: Seconds,
+  now: UnixSeconds,
+  mclt: Seconds,
+): Seconds {
+  return Math.min(desired, secondsUntil(now, leaseEndCap(binding, now, mclt))) as Seconds;
+}
+
+/** The potential expiration to tell the partner: a full desired lease counted from the client's next renewal. */
+export function potentialExpiration(now: UnixSeconds, lease: Seconds, desired: Seconds): UnixSeconds {
+  return after(now, seconds(Math.ceil(lease / 2) + desired));
+}
+
+/** How long past its end a lease still counts as running, at every server: clock error, in-flight ACK, client's drift. */
+export function graceSeconds(binding: Binding): Seconds {
+  const leaseSeconds = secondsUntil(binding.lastTransactionAt, binding.expiresAt);
+  return seconds(CLOCK_UNCERTAINTY_SECONDS + 2 + Math.ceil(leaseSeconds * 0.0005));
+}
+
+/** Whether the lease counts as ended. Source: design rule W15. */
+export function hasEnded(binding: Binding, now: UnixSeconds): boolean {
+  return now >= after(binding.expiresAt, graceSeconds(binding));
+}
