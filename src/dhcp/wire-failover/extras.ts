@@ -1,0 +1,69 @@
+// What two Leasepair engines tell each other beyond the draft, inside option 29 (vendor-specific-options):
+// the magic "LSPR", then items of code (1) length (1) value. A partner of another make skips the option; unknown
+// items are skipped here. Source: failover draft 12.29 (leaves the content to the vendor).
+
+import { fromHex, toHex } from "../../base/bytes.ts";
+
+export interface Extras {
+  /** Digest of the active shape (S14), hex. */
+  readonly shape?: string;
+  /** Store id (incarnation), hex. */
+  readonly store?: string;
+  /** Highest own epoch given back. */
+  readonly returned?: number;
+  /** True while the store is new and no full update has ended. */
+  readonly incomplete?: boolean;
+  /** The client's host name, in BNDUPD. */
+  readonly hostname?: string;
+  /** Value of option 82, hex, in BNDUPD. */
+  readonly relayInformation?: string;
+}
+
+const MAGIC = [0x4c, 0x53, 0x50, 0x52] as const;
+const CODE = { shape: 1, store: 2, returned: 3, incomplete: 4, hostname: 5, relayInformation: 6 } as const;
+
+/** Encodes the extras; null when there are none. Values over 255 bytes are left out.
+ *  Source: failover draft 12.29. */
+export function writeExtras(extras: Extras): Uint8Array | null {
+  const bytes: number[] = [...MAGIC];
+  const put = (code: number, value: Uint8Array | null): void => {
+    if (value !== null && value.length <= 255) bytes.push(code, value.length, ...value);
+  };
+  if (extras.shape !== undefined) put(CODE.shape, fromHex(extras.shape));
+  if (extras.store !== undefined) put(CODE.store, fromHex(extras.store));
+  if (extras.returned !== undefined) {
+    const n = extras.returned;
+    put(CODE.returned, Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
+  }
+  if (extras.incomplete === true) put(CODE.incomplete, new Uint8Array(0));
+  if (extras.hostname !== undefined) put(CODE.hostname, new TextEncoder().encode(extras.hostname));
+  if (extras.relayInformation !== undefined) put(CODE.relayInformation, fromHex(extras.relayInformation));
+  return bytes.length === MAGIC.length ? null : Uint8Array.from(bytes);
+}
+
+/** Decodes option 29; anything that is not ours, or is cut short, counts as absent. Never throws.
+ *  Source: failover draft 12.29. */
+export function readExtras(bytes: Uint8Array | null): Extras {
+  if (bytes === null || MAGIC.some((byte, i) => bytes[i] !== byte)) return {};
+  const items = new Map<number, Uint8Array>();
+  let offset = MAGIC.length;
+  while (offset + 2 <= bytes.length) {
+    const end = offset + 2 + bytes[offset + 1]!;
+    if (end > bytes.length) break;
+    items.set(bytes[offset]!, bytes.subarray(offset + 2, end));
+    offset = end;
+  }
+  const shape = items.get(CODE.shape);
+  const store = items.get(CODE.store);
+  const returned = items.get(CODE.returned);
+  const hostname = items.get(CODE.hostname);
+  const relayInformation = items.get(CODE.relayInformation);
+  return {
+    ...(shape && { shape: toHex(shape) }),
+    ...(store && { store: toHex(store) }),
+    ...(returned?.length === 4 && { returned: returned.reduce<number>((value, byte) => value * 256 + byte, 0) }),
+    ...(items.has(CODE.incomplete) && { incomplete: true }),
+    ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
+    ...(relayInformation && { relayInformation: toHex(relayInformation) }),
+  };
+}
