@@ -70,8 +70,10 @@ export interface ClientSocket {
   send(route: ReplyRoute, bytes: Uint8Array): void;
 }
 
-/** One TCP (later TLS) connection of the failover link, numbered by the host, never reused in a process. */
+/** One TCP (later TLS) connection of the failover link, never reused in a process. Accepted connections are numbered by
+ *  the host from 1 up, dialed ones by the engine from DIALED_CONNECTION_MIN up. */
 export type ConnectionId = number;
+export const DIALED_CONNECTION_MIN = 0x4000_0000;
 
 /** Streams to the partner. What happens on them comes back as engine events (engine/event.ts). */
 export interface PartnerLink {

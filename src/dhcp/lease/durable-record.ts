@@ -41,6 +41,12 @@ export interface EndpointRecord {
   readonly lastAliveAt: UnixSeconds;
   /** The largest MCLT under which a lease still alive may have been given (M*). */
   readonly mcltSeconds: number;
+  /** The MCLT under which both servers last ran NORMAL; 0 = never. New leases use the smaller of it and the configured one. */
+  readonly agreedMcltSeconds: number;
+  /** Since when this server's records may be outdated: RECOVER-WAIT counts from here. Null outside recovery. */
+  readonly outage: Stamp | null;
+  /** The partner may have given any address up to then (W5, W9); null when it cannot have. */
+  readonly hold: Stamp | null;
   /** False in a new store until a full update has ended (W10). */
   readonly complete: boolean;
   /** Epoch of the grant on which PARTNER-DOWN was last entered; 0 = never. */

@@ -46,7 +46,7 @@ export function writeExtras(extras: Extras): Uint8Array | null {
 export function readExtras(bytes: Uint8Array | null): Extras {
   if (bytes === null || MAGIC.some((byte, i) => bytes[i] !== byte)) return {};
   const items = new Map<number, Uint8Array>();
-  let offset = MAGIC.length;
+  let offset: number = MAGIC.length;
   while (offset + 2 <= bytes.length) {
     const end = offset + 2 + bytes[offset + 1]!;
     if (end > bytes.length) break;
@@ -61,7 +61,9 @@ export function readExtras(bytes: Uint8Array | null): Extras {
   return {
     ...(shape && { shape: toHex(shape) }),
     ...(store && { store: toHex(store) }),
-    ...(returned?.length === 4 && { returned: returned.reduce<number>((value, byte) => value * 256 + byte, 0) }),
+    ...(returned?.length === 4 && {
+      returned: new DataView(returned.buffer, returned.byteOffset, 4).getUint32(0),
+    }),
     ...(items.has(CODE.incomplete) && { incomplete: true }),
     ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
     ...(relayInformation && { relayInformation: toHex(relayInformation) }),

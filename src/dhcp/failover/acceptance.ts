@@ -1,0 +1,202 @@
+// Whether a binding update of the partner is taken, and what the record becomes: one decision per (mine, theirs).
+// Source: failover draft 7.1.3, sharpened by invariants S7 and S10 and rules W4, W14, W15: a lease that still runs is
+// never changed by stale or foreign news; of two crossing updates one survives on both sides.
+
+import { latest, NEVER, type UnixSeconds } from "../../base/units.ts";
+import type { Binding, BindingStatus, ClientIdentity } from "../lease/binding.ts";
+import { isSameClient } from "../lease/binding.ts";
+import { hasEnded } from "../lease/lead-time.ts";
+import { REJECT_REASON } from "../wire-failover/message.ts";
+import type { Role } from "./transition.ts";
+
+/** An update as far as a decision needs it; times are 0 when absent. */
+export interface PartnerBinding {
+  readonly status: BindingStatus;
+  readonly client: ClientIdentity | null;
+  readonly leaseExpiration: UnixSeconds;
+  readonly potentialExpiration: UnixSeconds;
+  readonly lastTransaction: UnixSeconds;
+  readonly startTimeOfState: UnixSeconds;
+  readonly hostname: string | null;
+  readonly relayInformation: Uint8Array | null;
+}
+
+export type Acceptance =
+  | { readonly kind: "accepted"; readonly next: Binding }
+  /** `reason` for the BNDACK. The refuser owes its own record, else two refusals repeat for ever (W14). */
+  | { readonly kind: "refused"; readonly reason: number; readonly message: string };
+
+interface Situation {
+  readonly mine: Binding;
+  readonly theirs: PartnerBinding;
+  readonly role: Role;
+  readonly now: UnixSeconds;
+  /** I have news of this address that the partner has not acknowledged. */
+  readonly crossing: boolean;
+}
+
+/** Decides one update against my record (a fresh binding when I have none).
+ *  Source: failover draft 7.1.3 (table), 7.1.5 (times). */
+export function acceptUpdate(situation: Situation): Acceptance {
+  const { mine, theirs } = situation;
+  if (needsClient(theirs.status) && theirs.client === null) {
+    return refused(REJECT_REASON.missingBindingInformation, `${theirs.status} without a client`);
+  }
+  switch (theirs.status) {
+    case "ACTIVE":
+      return acceptActive(situation);
+    case "EXPIRED":
+      return acceptEnd(situation, mine.status !== "ACTIVE" || hasEnded(mine, situation.now));
+    case "RELEASED":
+      return acceptEnd(situation, mayRelease(mine, theirs));
+    case "FREE":
+    case "BACKUP":
+      return acceptFree(situation, theirs.status);
+    case "ABANDONED":
+    case "RESET":
+      return accepted(withoutTimes(mine, theirs, theirs.status === "RESET" ? "FREE" : "ABANDONED"));
+    default:
+      return theirs.status satisfies never;
+  }
+}
+
+function needsClient(status: BindingStatus): boolean {
+  return status === "ACTIVE" || status === "EXPIRED" || status === "RELEASED";
+}
+
+function acceptActive(situation: Situation): Acceptance {
+  const { mine, theirs, role, now, crossing } = situation;
+  const sameClient = theirs.client !== null && isSameClient(mine, theirs.client);
+  const isLater =
+    theirs.lastTransaction > mine.lastTransactionAt ||
+    (theirs.lastTransaction === mine.lastTransactionAt && role === "secondary");
+  switch (mine.status) {
+    case "FREE":
+    case "BACKUP":
+      return accepted(asActive(situation));
+    case "ACTIVE":
+      if (sameClient) return accepted(asActive(situation));
+      // A lease that the partner knows of and that still runs is not changed by news of another client (S10);
+      // when both are news, both sides keep the one whose client spoke last (W14).
+      if (!hasEnded(mine, now) && !crossing) return outdated(mine);
+      return isLater ? accepted(asActive(situation)) : outdated(mine);
+    case "EXPIRED":
+    case "RELEASED":
+    case "RESET":
+      if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
+      if (sameClient && theirs.leaseExpiration > mine.expiresAt) return accepted(asActive(situation));
+      return outdated(mine);
+    case "ABANDONED":
+      return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
+    default:
+      return mine.status satisfies never;
+  }
+}
+
+function mayRelease(mine: Binding, theirs: PartnerBinding): boolean {
+  if (mine.status !== "ACTIVE") return true;
+  return (
+    theirs.client !== null &&
+    isSameClient(mine, theirs.client) &&
+    theirs.lastTransaction >= mine.lastTransactionAt
+  );
+}
+
+/** EXPIRED and RELEASED are stored as FREE: with the acknowledgement both sides have settled it (draft 5.11). */
+function acceptEnd(situation: Situation, mayEnd: boolean): Acceptance {
+  const { mine, theirs } = situation;
+  if (mine.status === "ABANDONED")
+    return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
+  return mayEnd ? accepted(withoutTimes(mine, theirs, "FREE")) : outdated(mine);
+}
+
+function acceptFree(situation: Situation, status: "FREE" | "BACKUP"): Acceptance {
+  const { mine, theirs, role, now, crossing } = situation;
+  if (mine.status === "ACTIVE" && !hasEnded(mine, now)) return outdated(mine);
+  const bothGive = mine.status === "FREE" || mine.status === "BACKUP";
+  if (bothGive && crossing && role === "primary") {
+    return refused(
+      REJECT_REASON.lessCritical,
+      "an update of the primary for this address is not acknowledged yet",
+    );
+  }
+  return accepted(withoutTimes(mine, theirs, status));
+}
+
+/** The record of a lease that the partner gave or renewed. Within a generation no time ever falls (W4). */
+function asActive(situation: Situation): Binding {
+  const { mine, theirs } = situation;
+  // A lease that ended here, but was never settled with the partner, goes on under the same promises.
+  const sameGeneration =
+    (mine.status === "ACTIVE" || mine.status === "EXPIRED" || mine.status === "RELEASED") &&
+    theirs.client !== null &&
+    isSameClient(mine, theirs.client);
+  const old = sameGeneration
+    ? mine
+    : {
+        ...mine,
+        expiresAt: NEVER,
+        potentialSent: NEVER,
+        potentialAcked: NEVER,
+        potentialReceived: NEVER,
+        lastTransactionAt: NEVER,
+      };
+  const expiresAt = latest(old.expiresAt, theirs.leaseExpiration);
+  const lastTransactionAt = latest(old.lastTransactionAt, theirs.lastTransaction);
+  const theirNewsIsLater = theirs.lastTransaction >= old.lastTransactionAt;
+  return {
+    ...old,
+    status: "ACTIVE",
+    client: theirs.client,
+    expiresAt,
+    potentialReceived: latest(old.potentialReceived, theirs.potentialExpiration),
+    lastTransactionAt,
+    statusSince: mine.status === "ACTIVE" && sameGeneration ? mine.statusSince : theirs.startTimeOfState,
+    // What only this side knows (a later renewal here) is still owed.
+    acknowledged:
+      mine.status !== "ACTIVE" ||
+      !sameGeneration ||
+      mine.acknowledged ||
+      (expiresAt === theirs.leaseExpiration && lastTransactionAt === theirs.lastTransaction),
+    endAnnounced: false,
+    taken: false,
+    hostname: theirNewsIsLater ? theirs.hostname : mine.hostname,
+    relayInformation: theirNewsIsLater ? theirs.relayInformation : mine.relayInformation,
+  };
+}
+
+/** The record of an address that nobody holds: the generation is over, all promises are void. The last client stays
+ *  known, so that it may get the address back. */
+function withoutTimes(
+  mine: Binding,
+  theirs: PartnerBinding,
+  status: "FREE" | "BACKUP" | "ABANDONED",
+): Binding {
+  const keepsClient = status !== "ABANDONED";
+  return {
+    ...mine,
+    status,
+    client: keepsClient ? (theirs.client ?? mine.client) : null,
+    expiresAt: NEVER,
+    potentialSent: NEVER,
+    potentialAcked: NEVER,
+    potentialReceived: NEVER,
+    lastTransactionAt: latest(mine.lastTransactionAt, theirs.lastTransaction),
+    statusSince: theirs.startTimeOfState,
+    acknowledged: true,
+    endAnnounced: false,
+    taken: false,
+  };
+}
+
+function accepted(next: Binding): Acceptance {
+  return { kind: "accepted", next };
+}
+
+function refused(reason: number, message: string): Acceptance {
+  return { kind: "refused", reason, message };
+}
+
+function outdated(mine: Binding): Acceptance {
+  return refused(REJECT_REASON.outdated, `this server has a later binding: ${mine.status}`);
+}

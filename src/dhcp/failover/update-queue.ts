@@ -1,0 +1,132 @@
+// Which binding updates are owed to the partner on this connection: what waits, what is on its way, and for whom
+// an UPDDONE is outstanding. Lazy, windowed, at most one update in flight per address (S7). Volatile: on a new
+// connection it starts empty and is filled again from the records that are not acknowledged.
+// Source: failover draft 7.1.1, 7.2.2, 7.3-7.5.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import type { BootMs, UnixSeconds } from "../../base/units.ts";
+import type { Binding } from "../lease/binding.ts";
+
+/** An update on its way: what was sent, so that its acknowledgement credits exactly that. */
+export interface InFlight {
+  readonly address: Ipv4;
+  readonly sent: Binding;
+  readonly potentialExpiration: UnixSeconds;
+  /** The record has changed since: the acknowledgement settles less than the present record. */
+  superseded: boolean;
+}
+
+/** A refused update is not sent again sooner: the refuser's own record is on its way meanwhile. */
+export const RETRY_AFTER_REFUSAL_MS = 5_000;
+
+export class UpdateQueue {
+  /** Insertion order is sending order. */
+  readonly #waiting = new Set<Ipv4>();
+  readonly #inFlight = new Map<number, InFlight>();
+  readonly #xidOf = new Map<Ipv4, number>();
+  readonly #retryAt = new Map<Ipv4, BootMs>();
+  /** The partner's UPDREQ or UPDREQALL: the addresses whose settlement its UPDDONE waits for. */
+  #request: { xid: number; open: Set<Ipv4> } | null = null;
+  #window = 0;
+
+  /** A new connection: everything volatile is void. `window` = the partner's max-unacked-bndupd. */
+  restart(window: number): void {
+    this.#waiting.clear();
+    this.#inFlight.clear();
+    this.#xidOf.clear();
+    this.#retryAt.clear();
+    this.#request = null;
+    this.#window = window;
+  }
+
+  /** The record changed, or is owed. Goes to the end of the queue; an update in flight becomes superseded. */
+  enqueue(address: Ipv4): void {
+    this.#waiting.add(address);
+    const xid = this.#xidOf.get(address);
+    if (xid !== undefined) this.#inFlight.get(xid)!.superseded = true;
+  }
+
+  /** The record took the partner's news: what was in flight no longer says what is. Its slot stays used until answered. */
+  withdraw(address: Ipv4): void {
+    this.#waiting.delete(address);
+    const xid = this.#xidOf.get(address);
+    if (xid !== undefined) this.#inFlight.get(xid)!.superseded = true;
+  }
+
+  /** The next address to send, or null: window full, nothing waiting, or all waiting ones are in flight. */
+  next(): Ipv4 | null {
+    if (this.#inFlight.size >= this.#window) return null;
+    for (const address of this.#waiting) {
+      if (this.#xidOf.has(address)) continue;
+      this.#waiting.delete(address);
+      return address;
+    }
+    return null;
+  }
+
+  sent(xid: number, update: InFlight): void {
+    this.#inFlight.set(xid, update);
+    this.#xidOf.set(update.address, xid);
+  }
+
+  /** Takes the update that a BNDACK answers; null when none with this xid and address is in flight (S10). */
+  answered(xid: number, address: Ipv4): InFlight | null {
+    const update = this.#inFlight.get(xid);
+    if (update === undefined || update.address !== address) return null;
+    this.#inFlight.delete(xid);
+    this.#xidOf.delete(address);
+    if (!this.#waiting.has(address)) this.#request?.open.delete(address);
+    return update;
+  }
+
+  /** Whether this address has news that the partner has not answered yet on this connection. */
+  isInFlight(address: Ipv4): boolean {
+    return this.#xidOf.has(address);
+  }
+
+  retryLater(address: Ipv4, at: BootMs): void {
+    this.#retryAt.set(address, at);
+  }
+
+  /** Puts refused updates whose pause is over back into the queue. */
+  retryDue(now: BootMs): void {
+    for (const [address, at] of this.#retryAt) {
+      if (at > now) continue;
+      this.#retryAt.delete(address);
+      this.#waiting.add(address);
+    }
+  }
+
+  isRetryPending(address: Ipv4): boolean {
+    return this.#retryAt.has(address);
+  }
+
+  /** The partner asked for updates: `addresses` must be settled before UPDDONE. A later request replaces an earlier. */
+  beginRequest(xid: number, addresses: Iterable<Ipv4>): void {
+    const open = new Set(addresses);
+    this.#request = { xid, open };
+    for (const address of open) this.#waiting.add(address);
+  }
+
+  /** The xid to answer with UPDDONE, once, when every address of the request has been answered. */
+  finishedRequest(): number | null {
+    if (this.#request === null || this.#request.open.size > 0) return null;
+    const { xid } = this.#request;
+    this.#request = null;
+    return xid;
+  }
+
+  get isServingRequest(): boolean {
+    return this.#request !== null;
+  }
+
+  get unansweredCount(): number {
+    return this.#inFlight.size + this.#waiting.size;
+  }
+
+  get nextRetryAt(): BootMs | null {
+    let earliest: BootMs | null = null;
+    for (const at of this.#retryAt.values()) if (earliest === null || at < earliest) earliest = at;
+    return earliest;
+  }
+}
