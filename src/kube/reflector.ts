@@ -1,0 +1,347 @@
+// Keeps a copy of one kind's objects in step with the API: list, watch, and list again at the latest after five minutes
+// (K3), so that a lost event costs minutes, never correctness. Handlers get keys only and read the store; what they
+// throw stays with them. Only stop() ends it; every failure leads to another try after a growing pause.
+
+import { assert } from "../base/assert.ts";
+import type { KubeClient, ListOptions } from "./client.ts";
+import { KubeError } from "./kube-error.ts";
+import { type KubeObject, objectKey, type ResourceType } from "./resource.ts";
+import { backoffMs, describe, guarded, type KubeLog, sleep, type Timing } from "./timing.ts";
+import { followWatch, type WatchEnd, type WatchEvent } from "./watch.ts";
+
+export interface ReflectorOptions {
+  readonly client: Pick<KubeClient, "list" | "openWatch">;
+  readonly type: ResourceType;
+  /** Null for all namespaces or for a cluster-scoped kind. */
+  readonly namespace: string | null;
+  readonly labelSelector?: string;
+  readonly fieldSelector?: string;
+  readonly timing: Timing;
+  readonly log: KubeLog;
+  /** Called after the store changed, once per object added, changed or gone. */
+  readonly onChange: (key: string) => void;
+  /** Called after every complete list, when all its onChange calls have been made. */
+  readonly onListed?: () => void;
+  /** Longest time between two full lists, milliseconds; default and maximum 300,000. */
+  readonly relistMs?: number;
+  /** Longest silence of a watch, milliseconds; default 90,000 (the API server sends a bookmark every minute). */
+  readonly idleMs?: number;
+}
+
+export interface ReflectorStats {
+  readonly objects: number;
+  /** Full lists completed. */
+  readonly lists: number;
+  /** Watches opened. */
+  readonly watches: number;
+  /** Failures in a row; 0 when all is well. */
+  readonly failures: number;
+  /** Since anything was last heard from the API about this kind; null before the first list. */
+  readonly lastEventAgeSeconds: number | null;
+  readonly lastError: KubeError | null;
+}
+
+const RELIST_MS_MAX = 300_000;
+const IDLE_MS = 90_000;
+const BACKOFF_BASE_MS = 800;
+const BACKOFF_MAX_MS = 30_000;
+/** A watch that ends sooner than this counts as a failure, however politely it ended: otherwise we would spin. */
+const SHORT_WATCH_MS = 5_000;
+
+/** What to do after a watch has ended. */
+type Next = "resume" | "relist";
+
+export class Reflector {
+  readonly type: ResourceType;
+  readonly #options: ReflectorOptions;
+  readonly #stopper = new AbortController();
+  #objects = new Map<string, KubeObject>();
+  #resourceVersion = "";
+  #running: Promise<void> | null = null;
+  #synced = false;
+  readonly #firstList: PromiseWithResolvers<boolean> = Promise.withResolvers();
+  #relistAtMs = 0;
+  #lastHeardMs: number | null = null;
+  #lastError: KubeError | null = null;
+  #failures = 0;
+  #lists = 0;
+  #watches = 0;
+
+  constructor(options: ReflectorOptions) {
+    this.type = options.type;
+    this.#options = options;
+  }
+
+  /** Begins, once in this object's life. */
+  start(): void {
+    assert(this.#running === null, "a reflector is started once");
+    this.#running = this.#run().catch((error) => {
+      // Unreachable unless this file is wrong; said aloud rather than lost.
+      this.#log("error", "kube-reflector-died", "the reflector ended by a fault of its own", {
+        error: describe(error),
+      });
+    });
+  }
+
+  /** Ends for good. When it resolves nothing is under way and no handler is called any more. The store stays. */
+  async stop(): Promise<void> {
+    this.#stopper.abort();
+    this.#firstList.resolve(this.#synced);
+    await this.#running;
+  }
+
+  /** The object as last heard of. Treat it as read-only: it is the store's own. */
+  get(key: string): KubeObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  /** All objects, by key. Treat them as read-only. */
+  get objects(): ReadonlyMap<string, KubeObject> {
+    return this.#objects;
+  }
+
+  /** Whether the store has been complete at least once. */
+  get hasSynced(): boolean {
+    return this.#synced;
+  }
+
+  /** Resolves to true after the first complete list, to false when stopped before it. Never rejects. */
+  whenSynced(): Promise<boolean> {
+    return this.#firstList.promise;
+  }
+
+  stats(): ReflectorStats {
+    const heard = this.#lastHeardMs;
+    return {
+      objects: this.#objects.size,
+      lists: this.#lists,
+      watches: this.#watches,
+      failures: this.#failures,
+      lastEventAgeSeconds: heard === null ? null : (this.#options.timing.nowMs() - heard) / 1000,
+      lastError: this.#lastError,
+    };
+  }
+
+  get #signal(): AbortSignal {
+    return this.#stopper.signal;
+  }
+
+  async #run(): Promise<void> {
+    let next: Next = "relist";
+    while (!this.#signal.aborted) {
+      if (next === "relist" || this.#options.timing.nowMs() >= this.#relistAtMs) {
+        if (!(await this.#list())) continue;
+      }
+      next = await this.#watch();
+    }
+  }
+
+  /** One full list into the store. On failure pauses and says false. */
+  async #list(): Promise<boolean> {
+    const { client, timing, type, namespace } = this.#options;
+    const startedMs = timing.nowMs();
+    try {
+      const list = await client.list(type, namespace, { ...this.#selectors(), signal: this.#signal });
+      if (this.#signal.aborted) return false;
+      this.#takeList(list.items, list.resourceVersion);
+    } catch (error) {
+      await this.#pauseAfter(error);
+      return false;
+    }
+    this.#lists += 1;
+    this.#lastHeardMs = timing.nowMs();
+    // Spread over a fifth, so that many reflectors do not list together; counted from the start, as a bound must be.
+    const relistMs = Math.min(this.#options.relistMs ?? RELIST_MS_MAX, RELIST_MS_MAX);
+    this.#relistAtMs = startedMs + relistMs * (0.8 + timing.random() * 0.2);
+    this.#synced = true;
+    this.#firstList.resolve(true);
+    if (this.#options.onListed !== undefined) guarded(this.#options.log, "onListed", this.#options.onListed);
+    return true;
+  }
+
+  /** Replaces the store. What vanished without an event is reported as gone, what did not change is not reported. */
+  #takeList(items: readonly KubeObject[], resourceVersion: string): void {
+    const before = this.#objects;
+    const after = new Map<string, KubeObject>();
+    const changed: string[] = [];
+    for (const item of items) {
+      const key = objectKey(item.metadata);
+      const known = before.get(key);
+      if (known !== undefined && sameVersion(known, item)) {
+        after.set(key, known);
+      } else {
+        after.set(key, stripped(item));
+        changed.push(key);
+      }
+    }
+    for (const key of before.keys()) if (!after.has(key)) changed.push(key);
+    this.#objects = after;
+    this.#resourceVersion = resourceVersion;
+    for (const key of changed) this.#report(key);
+  }
+
+  async #watch(): Promise<Next> {
+    const { client, timing, type, namespace } = this.#options;
+    const leftMs = Math.max(1_000, this.#relistAtMs - timing.nowMs());
+    let gap: string | null = null;
+    let openedMs: number | null = null;
+    let cancelRecovered = () => {};
+    const openWatch: KubeClient["openWatch"] = async (...request) => {
+      const stream = await client.openWatch(...request);
+      openedMs = timing.nowMs();
+      this.#lastHeardMs = openedMs;
+      cancelRecovered = timing.after(SHORT_WATCH_MS, () => this.#recovered());
+      return stream;
+    };
+    this.#watches += 1;
+    const end = await followWatch({
+      client: { openWatch },
+      type,
+      namespace,
+      watch: {
+        ...this.#selectors(),
+        resourceVersion: this.#resourceVersion,
+        timeoutSeconds: Math.ceil(leftMs / 1000),
+      },
+      idleMs: this.#options.idleMs ?? IDLE_MS,
+      totalMs: leftMs + 1_000,
+      timing,
+      signal: this.#signal,
+      onEvent: (event) => {
+        gap = this.#takeEvent(event);
+        return gap === null;
+      },
+    });
+    cancelRecovered();
+    if (this.#signal.aborted) return "relist";
+    const lasted = openedMs !== null && timing.nowMs() - openedMs >= SHORT_WATCH_MS;
+    return this.#afterWatch(gap === null ? end : { kind: "malformed", message: gap }, lasted);
+  }
+
+  /** Brings one event into the store. Text when it shows that an earlier one was missed. */
+  #takeEvent(event: WatchEvent): string | null {
+    this.#lastHeardMs = this.#options.timing.nowMs();
+    if (event.kind === "bookmark") {
+      this.#resourceVersion = event.resourceVersion;
+      return null;
+    }
+    const { object, type } = event;
+    const key = objectKey(object.metadata);
+    const known = this.#objects.get(key);
+    this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
+    if (type === "DELETED") {
+      if (!this.#objects.delete(key)) return `deletion of ${key}, which was never announced`;
+      this.#report(key);
+      return null;
+    }
+    if (known !== undefined && sameVersion(known, object)) return null;
+    this.#objects.set(key, stripped(object));
+    this.#report(key);
+    if (type === "MODIFIED" && known === undefined) return `change of ${key}, which was never announced`;
+    if (type === "ADDED" && known !== undefined) return `${key} announced twice`;
+    return null;
+  }
+
+  async #afterWatch(end: WatchEnd, lasted: boolean): Promise<Next> {
+    if (lasted) this.#recovered();
+    switch (end.kind) {
+      case "closed":
+      case "idle":
+      case "stopped":
+        if (end.kind === "idle") {
+          this.#log("warn", "kube-watch-silent", "the watch fell silent and is opened again", {});
+        }
+        if (!lasted) await this.#pauseAfter(brief(this.type));
+        return "resume";
+      case "expired":
+        // An expired version right after a list is a server in trouble, not our being late.
+        if (!lasted && this.#failures > 0) await this.#pauseAfter(brief(this.type));
+        else this.#failures += lasted ? 0 : 1;
+        return "relist";
+      case "malformed":
+        this.#log("warn", "kube-watch-gap", "the watch made no sense; everything is listed again", {
+          found: end.message,
+        });
+        await this.#pauseAfter(new KubeError({ status: 0, reason: "BadResponse", message: end.message }));
+        return "relist";
+      case "failed":
+        await this.#pauseAfter(end.error);
+        // Before the server's own word for it, a broken stream says nothing about our place in it.
+        return end.error.status >= 400 && end.error.status < 500 && end.error.status !== 429
+          ? "relist"
+          : "resume";
+      default:
+        return end satisfies never;
+    }
+  }
+
+  #recovered(): void {
+    if (this.#failures > 0) this.#log("info", "kube-watch-recovered", "list and watch work again", {});
+    this.#failures = 0;
+    this.#lastError = null;
+  }
+
+  async #pauseAfter(error: unknown): Promise<void> {
+    if (this.#signal.aborted) return;
+    this.#failures += 1;
+    this.#lastError =
+      error instanceof KubeError
+        ? error
+        : new KubeError({ status: 0, reason: "BadResponse", message: describe(error) });
+    const asked = (this.#lastError.retryAfterSeconds ?? 0) * 1000;
+    const own = backoffMs(this.#options.timing, this.#failures, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
+    const pauseMs = Math.max(own, Math.min(asked + own, BACKOFF_MAX_MS));
+    this.#log("warn", "kube-list-watch-failed", this.#lastError.message, {
+      reason: this.#lastError.reason,
+      status: this.#lastError.status,
+      failures: this.#failures,
+      pauseMs: Math.round(pauseMs),
+    });
+    await sleep(this.#options.timing, pauseMs, this.#signal);
+  }
+
+  #report(key: string): void {
+    if (this.#signal.aborted) return;
+    guarded(this.#options.log, "onChange", () => this.#options.onChange(key));
+  }
+
+  #selectors(): ListOptions {
+    const { labelSelector, fieldSelector } = this.#options;
+    return {
+      ...(labelSelector === undefined ? {} : { labelSelector }),
+      ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    };
+  }
+
+  #log(
+    level: "info" | "warn" | "error",
+    event: string,
+    message: string,
+    fields: Record<string, string | number | boolean | null>,
+  ): void {
+    const where = { kind: this.type.kind, namespace: this.#options.namespace };
+    try {
+      this.#options.log({ level, event, message, fields: { ...where, ...fields } });
+    } catch {
+      // A log that fails must not end the watch that would be needed to find out why.
+    }
+  }
+}
+
+function sameVersion(known: KubeObject, other: KubeObject): boolean {
+  return (
+    known.metadata.resourceVersion === other.metadata.resourceVersion &&
+    known.metadata.uid === other.metadata.uid
+  );
+}
+
+/** managedFields are often half of an object and nobody here reads them. */
+function stripped(object: KubeObject): KubeObject {
+  delete object.metadata["managedFields"];
+  return object;
+}
+
+function brief(type: ResourceType): KubeError {
+  const message = `watch of ${type.plural}: ended at once`;
+  return new KubeError({ status: 0, reason: "Unreachable", message });
+}
