@@ -8,7 +8,7 @@ import { assert } from "../base/assert.ts";
 import type { KubeClient } from "./client.ts";
 import { isAlreadyExists, isConflict, isNotFound } from "./kube-error.ts";
 import { formatMicroTime, type KubeObject, LEASE } from "./resource.ts";
-import { describe, jitter, type KubeLog, sleep, type Timing } from "./timing.ts";
+import { describe, guarded, jitter, type KubeLog, safeLog, sleep, type Timing } from "./timing.ts";
 
 export interface ElectorOptions {
   readonly client: Pick<KubeClient, "get" | "create" | "replace">;
@@ -63,7 +63,7 @@ export class Elector {
   #running: Promise<void> | null = null;
 
   constructor(options: ElectorOptions) {
-    this.#options = options;
+    this.#options = { ...options, log: safeLog(options.log) };
     this.#leaseDurationSeconds = options.leaseDurationSeconds ?? 15;
     this.#renewDeadlineMs = (options.renewDeadlineSeconds ?? 10) * 1000;
     this.#retryPeriodMs = (options.retryPeriodSeconds ?? 2) * 1000;
@@ -117,7 +117,7 @@ export class Elector {
       this.#log("info", "kube-leader-started", "this process leads now", {
         identity: this.#options.identity,
       });
-      this.#call("onStarted", this.#options.onStarted);
+      guarded(this.#options.log, "onStarted", this.#options.onStarted);
       const why = await this.#renew();
       await this.#callStopped(why);
       if (why === "lost") {
@@ -206,7 +206,7 @@ export class Elector {
     const holder = this.#observed.spec.holderIdentity;
     if (holder === this.#announced) return;
     this.#announced = holder;
-    if (holder !== "") this.#call("onNewLeader", () => this.#options.onNewLeader?.(holder));
+    if (holder !== "") guarded(this.#options.log, "onNewLeader", () => this.#options.onNewLeader?.(holder));
   }
 
   /** Ours, nobody's, or unchanged for its whole duration while we watched. */
@@ -287,14 +287,6 @@ export class Elector {
       if (!done.signal.aborted && this.isLeader()) await this.#tryOnce(CALL_TIMEOUT_MS);
     }
     await stopped;
-  }
-
-  #call(what: string, callback: () => void): void {
-    try {
-      callback();
-    } catch (error) {
-      this.#log("error", "kube-callback-failed", `${what} failed`, { error: describe(error) });
-    }
   }
 
   #log(

@@ -5,7 +5,7 @@
 
 import { assert } from "../base/assert.ts";
 import { KubeError } from "./kube-error.ts";
-import { backoffMs, type Cancel, describe, type KubeLog, type Timing } from "./timing.ts";
+import { backoffMs, type Cancel, describe, guarded, type KubeLog, safeLog, type Timing } from "./timing.ts";
 
 /** What a handler wants next for its key. Throwing, or rejecting, is the same as `retry`. */
 export type WorkResult =
@@ -78,7 +78,7 @@ export class WorkQueue {
 
   constructor(options: QueueOptions) {
     assert(options.workers >= 1 && options.workers <= 100, "a queue has 1 to 100 workers");
-    this.#options = options;
+    this.#options = { ...options, log: safeLog(options.log) };
   }
 
   /** Wants `key` worked on as soon as a worker is free. Cuts the pause after failures down to the first one's length:
@@ -284,10 +284,6 @@ export class WorkQueue {
   }
 
   #observe(observation: QueueObservation): void {
-    try {
-      this.#options.observe?.(observation);
-    } catch {
-      // As above.
-    }
+    guarded(this.#options.log, "observe", () => this.#options.observe?.(observation));
   }
 }

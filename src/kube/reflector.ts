@@ -6,7 +6,7 @@ import { assert } from "../base/assert.ts";
 import type { KubeClient, ListOptions } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
 import { type KubeObject, objectKey, type ResourceType } from "./resource.ts";
-import { backoffMs, describe, guarded, type KubeLog, sleep, type Timing } from "./timing.ts";
+import { backoffMs, describe, guarded, type KubeLog, safeLog, sleep, type Timing } from "./timing.ts";
 import { followWatch, type WatchEnd, type WatchEvent } from "./watch.ts";
 
 export interface ReflectorOptions {
@@ -69,7 +69,7 @@ export class Reflector {
 
   constructor(options: ReflectorOptions) {
     this.type = options.type;
-    this.#options = options;
+    this.#options = { ...options, log: safeLog(options.log) };
   }
 
   /** Begins, once in this object's life. */
@@ -320,11 +320,7 @@ export class Reflector {
     fields: Record<string, string | number | boolean | null>,
   ): void {
     const where = { kind: this.type.kind, namespace: this.#options.namespace };
-    try {
-      this.#options.log({ level, event, message, fields: { ...where, ...fields } });
-    } catch {
-      // A log that fails must not end the watch that would be needed to find out why.
-    }
+    this.#options.log({ level, event, message, fields: { ...where, ...fields } });
   }
 }
 

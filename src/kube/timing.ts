@@ -9,7 +9,7 @@ export interface Timing {
   nowMs(): number;
   /** Wall clock, milliseconds since 1970. For times that are written into objects, never for intervals. */
   wallMs(): number;
-  /** Calls back once, `ms` milliseconds from now. A timer alone does not keep the process alive. */
+  /** Calls back once, `ms` milliseconds from now. */
   after(ms: number, callback: () => void): Cancel;
   /** Uniform in [0, 1). */
   random(): number;
@@ -21,7 +21,6 @@ export const systemTiming: Timing = {
   wallMs: () => Date.now(),
   after: (ms, callback) => {
     const timer = setTimeout(callback, ms);
-    timer.unref();
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),
@@ -64,6 +63,17 @@ export interface KubeLogEntry {
 }
 
 export type KubeLog = (entry: KubeLogEntry) => void;
+
+/** `log`, made safe to call anywhere: its own trouble must not end the watch that is needed to find out why. */
+export function safeLog(log: KubeLog): KubeLog {
+  return (entry) => {
+    try {
+      log(entry);
+    } catch {
+      // There is nowhere left to say it.
+    }
+  };
+}
 
 /** Runs a callback that belongs to someone else. Whatever it throws is logged and goes no further. */
 export function guarded(log: KubeLog, what: string, callback: () => void): void {
