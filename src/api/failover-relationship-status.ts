@@ -1,0 +1,100 @@
+// What the controller shows of a relationship. The controller alone writes it, and `witness` by compare-and-swap:
+// the engines read the witness from here and nothing else.
+// Source: docs/protocol/witness.md, W1.
+
+import { z } from "zod";
+import { conditionsField, observedGenerationField } from "./conditions.ts";
+import { API_STATES } from "./failover-state.ts";
+import { choice, digest, dnsLabel, integer, list, secondsField, text, timeText } from "./fields.ts";
+
+/** Plain text for a printer column; the controller writes it for people. */
+function columnText(description: string) {
+  return text({ description, form: "at most 64 characters", lengthMin: 0, lengthMax: 64 });
+}
+
+export function storeIdText(description: string) {
+  return text({ description, form: "at most 64 characters", lengthMin: 0, lengthMax: 64 });
+}
+
+export const SERVING = ["All", "OwnAddresses", "RenewOnly", "None"] as const;
+
+const witnessSchema = z
+  .object({
+    epoch: integer(
+      0,
+      Number.MAX_SAFE_INTEGER,
+      "Number of the latest grant; rises by one with each and never falls.",
+    ),
+    holder: dnsLabel("The member that may act as if its partner were down. Unset: nobody.", 15).optional(),
+    holderStore: storeIdText("Id of the lease store that the grant is for. Unset: no grant.").optional(),
+    stores: z
+      .record(z.string().max(15), storeIdText("Id of a lease store."))
+      .optional()
+      .meta({ description: "Ids of the lease stores that take part, by member name.", maxProperties: 2 }),
+  })
+  .meta({
+    description:
+      "Who may serve alone: the record by which PARTNER-DOWN is granted. Written by the controller only; do not edit or restore it by hand.",
+  });
+
+const effectiveSchema = z
+  .object({
+    fencing: choice(["None", "Witness"], "How PARTNER-DOWN is decided, after defaults.").optional(),
+    storagePath: text({
+      description: "Directory of the lease store on each node.",
+      form: "a path of at most 4096 characters",
+      lengthMax: 4096,
+    }).optional(),
+    revision: digest("Digest of the newest accepted configuration.").optional(),
+    shape: digest(
+      "Digest of the part on which both members must agree: subnets, ranges, mode, shares, MCLT.",
+    ).optional(),
+  })
+  .meta({ description: "The values in force after defaults." });
+
+const memberSummarySchema = z.object({
+  name: dnsLabel("The member's name.", 15),
+  role: choice(["Primary", "Secondary"], "The member's role.").optional(),
+  nodeName: text({
+    description: "The member's node.",
+    form: "at most 253 characters",
+    lengthMax: 253,
+  }).optional(),
+  state: choice([...API_STATES, "Unknown"], "State as last reported; Unknown: no fresh report.").optional(),
+  since: timeText("Since when the member is in this state.").optional(),
+  partnerState: choice([...API_STATES, "Unknown"], "The partner's state as this member sees it.").optional(),
+  serving: choice(SERVING, "Whom the member answers.").optional(),
+  revision: digest("The configuration that the member runs on.").optional(),
+  store: storeIdText("Id of the member's lease store.").optional(),
+  reportedAt: timeText("When the member last reported.").optional(),
+  ready: z.boolean().optional().meta({ description: "Whether the member's pod is ready." }),
+});
+
+export const relationshipStatusSchema = z
+  .object({
+    observedGeneration: observedGenerationField().optional(),
+    conditions: conditionsField(
+      "Ready, Available, PartnerDown, ConfigInSync, WitnessHealthy, LinkSecure, Accepted, Reconciling and Stalled.",
+    ).optional(),
+    primary: columnText('The primary and its state, such as "a Normal".').optional(),
+    secondary: columnText('The secondary and its state, such as "b Unknown (6m)".').optional(),
+    serving: columnText('The members that answer clients, such as "a,b".').optional(),
+    takeover: columnText(
+      'When a survivor takes over its partner\'s free addresses, such as "03:21Z". Empty: nothing is to be taken over.',
+    ).optional(),
+    members: list(memberSummarySchema, {
+      max: 2,
+      type: ["name"],
+      description: "Both members as their reports, pods and nodes show them.",
+    }).optional(),
+    witness: witnessSchema.optional(),
+    effective: effectiveSchema.optional(),
+    scopes: integer(0, 1_000_000, "Number of accepted scopes.").optional(),
+    reservations: integer(0, 10_000_000, "Number of accepted reservations.").optional(),
+    maxClientLeadTimeSeconds: secondsField(60, 86400, "The MCLT that both members run on.").optional(),
+  })
+  .meta({ description: "What the controller sees of the pair." });
+
+export type WitnessStatus = z.output<typeof witnessSchema>;
+export type EffectiveStatus = z.output<typeof effectiveSchema>;
+export type MemberSummary = z.output<typeof memberSummarySchema>;

@@ -1,0 +1,195 @@
+// FailoverRelationship: two members on two nodes that serve the same scopes by the failover protocol.
+// Status fields: failover-relationship-status.ts. Rules over several fields: rules-relationship.ts.
+
+import { z } from "zod";
+import { optionsSchema } from "./dhcp-options.ts";
+import { relationshipStatusSchema } from "./failover-relationship-status.ts";
+import {
+  choice,
+  dnsLabel,
+  dnsSubdomain,
+  INTERFACE_PATTERN,
+  integer,
+  ipv4Text,
+  list,
+  secondsField,
+  text,
+} from "./fields.ts";
+import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
+import { leaseTimeSchema } from "./lease-time.ts";
+
+/** `<relationship>-<member>` names a StatefulSet, whose pods' labels hold at most 63 characters. */
+export const RELATIONSHIP_NAME_MAX = 36;
+export const MEMBER_NAME_MAX = 15;
+
+const memberSchema = z.strictObject({
+  name: dnsLabel(
+    'The member\'s own name, such as "a". Not a role: primary says who is primary. At most 15 characters.',
+    MEMBER_NAME_MAX,
+  ),
+  nodeName: dnsSubdomain("Name of the node on which this member runs. The two members need different nodes."),
+  address: ipv4Text(
+    "IPv4 address of the node under which clients and relays reach this member: relays send to it, and it is the server identifier (option 54). Must be configured on the node.",
+  ),
+  linkAddress: ipv4Text(
+    "IPv4 address of the node for the failover link to the partner, where it differs from address. Unset: address.",
+  ).optional(),
+  interfaces: list(
+    text({
+      description: "Name of a network interface, at most 15 characters.",
+      form: "an interface name: at most 15 characters, no slash, colon or white space",
+      pattern: INTERFACE_PATTERN,
+      lengthMax: 15,
+    }),
+    {
+      max: 16,
+      type: "set",
+      description:
+        "Interfaces of the node on which this member answers clients of its own segments. Unset or empty: it answers relayed requests only. Never all interfaces by default.",
+    },
+  ).optional(),
+  metricsPort: integer(1, 65535, "TCP port on address for metrics and health, 1 to 65535.").default(9647),
+});
+
+const relationshipSpecSchema = z
+  .strictObject({
+    mode: choice(
+      ["LoadBalance", "HotStandby"],
+      "LoadBalance: both members answer, each its share of the clients. HotStandby: the primary answers, the other member only while the primary is silent.",
+    ),
+    primary: dnsLabel(
+      "Name of the primary member; in HotStandby the one that answers. Changing it swaps the roles.",
+      MEMBER_NAME_MAX,
+    ),
+    members: list(memberSchema, { min: 2, max: 2, type: ["name"], description: "The two members." }),
+    maxClientLeadTimeSeconds: secondsField(
+      60,
+      86400,
+      "MCLT: how far a member may extend a lease beyond what its partner has acknowledged, in seconds, 60 to 86400. It is the length of a client's first lease and of every lease while the partner is down, and how long the survivor waits before it takes the partner's addresses.",
+    ).default(3600),
+    maxSeconds: secondsField(
+      0,
+      255,
+      "A member answers a client of its silent partner once the client has been trying for this long (the `secs` field of its request), in seconds, 0 to 255.",
+    ).default(3),
+    loadBalance: z
+      .strictObject({
+        primaryPercent: integer(
+          0,
+          100,
+          "The primary's share of the clients, in percent; the other member has the rest.",
+        ).default(50),
+      })
+      .prefault({})
+      .meta({ description: "Used in mode LoadBalance only." }),
+    hotStandby: z
+      .strictObject({
+        reservePercent: integer(
+          0,
+          100,
+          "The standby's share of the free addresses, in percent: what it can give to new clients while it does not know whether the primary is down.",
+        ).default(5),
+      })
+      .prefault({})
+      .meta({ description: "Used in mode HotStandby only." }),
+    link: z
+      .strictObject({
+        port: integer(1, 65535, "TCP port on which both members listen for each other, 1 to 65535.").default(
+          647,
+        ),
+      })
+      .prefault({})
+      .meta({ description: "The failover link between the members." }),
+    partnerDown: z
+      .strictObject({
+        fencing: choice(
+          ["None", "Witness"],
+          "Witness: PARTNER-DOWN needs a grant that the Kubernetes API witnesses, so that a wrong one is safe; not available yet. None: the classic protocol, in which declaring a living partner down can give an address to two clients. Unset: None in this version; see status.effective.",
+        ).optional(),
+      })
+      .optional()
+      .meta({ description: "How a member may come to act alone in place of its partner." }),
+    scopeDefaults: z
+      .strictObject({ leaseTime: leaseTimeSchema.optional(), options: optionsSchema.optional() })
+      .optional()
+      .meta({ description: "Values for every scope of this relationship; a scope's own value wins." }),
+    storage: z
+      .strictObject({
+        type: choice(
+          ["HostPath"],
+          "Where each member keeps its lease store: HostPath, a directory of its node.",
+        ).default("HostPath"),
+        retain: z
+          .boolean()
+          .default(true)
+          .meta({ description: "Keep the lease stores on the nodes when the relationship is deleted." }),
+      })
+      .prefault({})
+      .meta({ description: "The members' lease stores." }),
+  })
+  .meta({ description: "What the pair should be." });
+
+export const failoverRelationshipKind = defineKind({
+  kind: "FailoverRelationship",
+  plural: "failoverrelationships",
+  shortNames: ["dhcpfo"],
+  description:
+    "A FailoverRelationship is a pair of DHCPv4 servers on two nodes that serve the same scopes and back each other up by the DHCP failover protocol.",
+  spec: relationshipSpecSchema,
+  status: relationshipStatusSchema,
+  printerColumns: [
+    {
+      name: "Mode",
+      type: "string",
+      jsonPath: ".spec.mode",
+      description: "LoadBalance or HotStandby.",
+      priority: 0,
+    },
+    {
+      name: "Primary",
+      type: "string",
+      jsonPath: ".status.primary",
+      description: "The primary member and its state.",
+      priority: 0,
+    },
+    {
+      name: "Secondary",
+      type: "string",
+      jsonPath: ".status.secondary",
+      description: "The secondary member and its state.",
+      priority: 0,
+    },
+    {
+      name: "Serving",
+      type: "string",
+      jsonPath: ".status.serving",
+      description: "The members that answer clients now.",
+      priority: 0,
+    },
+    {
+      name: "Takeover",
+      type: "string",
+      jsonPath: ".status.takeover",
+      description: "When a survivor takes its partner's free addresses.",
+      priority: 0,
+    },
+    conditionColumn("Ready", "Whether both members are in NORMAL and serve with the same configuration."),
+    AGE_COLUMN,
+    {
+      name: "MCLT",
+      type: "integer",
+      jsonPath: ".spec.maxClientLeadTimeSeconds",
+      description: "Maximum client lead time in seconds.",
+      priority: 1,
+    },
+  ],
+});
+
+export type FailoverRelationshipSpec = z.output<typeof relationshipSpecSchema>;
+export type FailoverRelationshipStatus = z.output<typeof relationshipStatusSchema>;
+export type RelationshipMember = z.output<typeof memberSchema>;
+export type FailoverRelationshipObject = KindObject<
+  "FailoverRelationship",
+  FailoverRelationshipSpec,
+  FailoverRelationshipStatus
+>;
