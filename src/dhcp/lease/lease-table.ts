@@ -1,5 +1,7 @@
 // Every binding this server knows, in memory, with the orders in which they are looked for.
 // Addresses without a record are FREE, never used and the primary's (see freshBinding).
+// Iterables are lazy and survive changes of the table: each entry is shown as it is at that moment, one that no longer
+// qualifies is left out, and one that changed its place is shown at most once more. configure() ends them.
 
 import type { AddressRange } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
@@ -27,15 +29,17 @@ export interface LeaseTable {
   forget(address: Ipv4): void;
   /** Bindings whose client (holder, or last holder of a free address) this is, in address order. */
   byClient(client: ClientIdentity): readonly Binding[];
-  /** Dynamic addresses of a pool in this status: never used ones first, then least recently used (statusSince). */
+  /** Dynamic addresses of a pool in this status: for FREE the never used ones first, in address order; then the least
+   *  recently used (statusSince, then address). */
   candidates(pool: number, status: BindingStatus): Iterable<Binding>;
   /** Per status, never used addresses counted as FREE. Reserved addresses are left out. */
   counts(pool: number): StatusCounts;
-  /** ACTIVE bindings with expiresAt <= `now`, soonest first. */
+  /** ACTIVE bindings with expiresAt <= `now`, soonest first, then by address; inside and outside of the pools. */
   activeEndedBy(now: UnixSeconds): Iterable<Binding>;
   /** When the next ACTIVE binding ends; null when there is none. */
   nextEnd(): UnixSeconds | null;
-  /** Bindings that the partner is owed (acknowledged = false), longest owed first. */
+  /** Bindings that the partner is owed (acknowledged = false), in the order in which they became so: one that changes
+   *  again while owed keeps its place. */
   unacknowledged(): Iterable<Binding>;
   readonly unacknowledgedCount: number;
   /** All records in address order. */

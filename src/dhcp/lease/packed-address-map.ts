@@ -1,0 +1,97 @@
+// A map from IPv4 address to a non-negative number in two flat arrays: 12 bytes a place, no object per entry.
+// Open addressing with linear probing; removal shifts the run back, so that no tombstones pile up.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+
+const ABSENT = -1;
+const PLACES_MIN = 16;
+
+export class AddressMap {
+  #keys = new Uint32Array(PLACES_MIN);
+  #values = new Float64Array(PLACES_MIN).fill(ABSENT);
+  #mask = PLACES_MIN - 1;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The value, or -1 when the address is not in the map. */
+  get(address: Ipv4): number {
+    return this.#values[this.#find(address)]!;
+  }
+
+  has(address: Ipv4): boolean {
+    return this.get(address) !== ABSENT;
+  }
+
+  /** `value` must not be negative. */
+  set(address: Ipv4, value: number): void {
+    let place = this.#find(address);
+    if (this.#values[place] === ABSENT) {
+      if ((this.#size + 1) * 4 > (this.#mask + 1) * 3) {
+        this.#grow();
+        place = this.#find(address);
+      }
+      this.#size += 1;
+      this.#keys[place] = address;
+    }
+    this.#values[place] = value;
+  }
+
+  delete(address: Ipv4): void {
+    let hole = this.#find(address);
+    if (this.#values[hole] === ABSENT) return;
+    this.#size -= 1;
+    for (
+      let place = (hole + 1) & this.#mask;
+      this.#values[place] !== ABSENT;
+      place = (place + 1) & this.#mask
+    ) {
+      // An entry may fill the hole unless its home lies between the hole and where it stands now.
+      const distance = (place - this.#home(this.#keys[place]!)) & this.#mask;
+      if (distance < ((place - hole) & this.#mask)) continue;
+      this.#keys[hole] = this.#keys[place]!;
+      this.#values[hole] = this.#values[place]!;
+      hole = place;
+    }
+    this.#values[hole] = ABSENT;
+  }
+
+  /** The addresses in ascending order, as they are now. */
+  sortedKeys(): Uint32Array {
+    const keys = new Uint32Array(this.#size);
+    let count = 0;
+    for (let place = 0; place <= this.#mask; place++) {
+      if (this.#values[place] !== ABSENT) keys[count++] = this.#keys[place]!;
+    }
+    return keys.sort();
+  }
+
+  #home(address: number): number {
+    // Fibonacci hashing, upper half folded in: neighbours in a subnet spread over the whole array.
+    const product = Math.imul(address, 0x9e37_79b1);
+    return (product ^ (product >>> 15)) & this.#mask;
+  }
+
+  #find(address: number): number {
+    let place = this.#home(address);
+    while (this.#values[place] !== ABSENT && this.#keys[place] !== address) place = (place + 1) & this.#mask;
+    return place;
+  }
+
+  #grow(): void {
+    const keys = this.#keys;
+    const values = this.#values;
+    const places = keys.length * 2;
+    this.#keys = new Uint32Array(places);
+    this.#values = new Float64Array(places).fill(ABSENT);
+    this.#mask = places - 1;
+    for (let old = 0; old < keys.length; old++) {
+      if (values[old] === ABSENT) continue;
+      const place = this.#find(keys[old]!);
+      this.#keys[place] = keys[old]!;
+      this.#values[place] = values[old]!;
+    }
+  }
+}

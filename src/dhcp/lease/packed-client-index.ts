@@ -1,0 +1,137 @@
+// Finds the records of a client, and keeps each record's variable part: hash chains over slots, bytes in an arena.
+// Chains are as long as a client has addresses, give or take a collision.
+
+import type { Binding, ClientIdentity } from "./binding.ts";
+import { Arena } from "./packed-arena.ts";
+import { blobHasClient, decodeBlob, encodeBlob, hashIdentity, isSameIdentity } from "./packed-blob.ts";
+import { type LeaseColumns, NONE } from "./packed-columns.ts";
+
+const NOTHING = { client: null, hostname: null, relayInformation: null } as const;
+const BUCKETS_MIN = 64;
+
+export class ClientIndex {
+  readonly #columns: LeaseColumns;
+  readonly #seed: number;
+  readonly #arena = new Arena();
+  #buckets = new Int32Array(BUCKETS_MIN).fill(NONE);
+  #size = 0;
+
+  constructor(columns: LeaseColumns, seed: number) {
+    this.#columns = columns;
+    this.#seed = seed;
+  }
+
+  /** The variable part of a record, copied out. */
+  read(slot: number): Pick<Binding, "client" | "hostname" | "relayInformation"> {
+    const place = this.#columns.blob[slot]!;
+    return place === NONE ? NOTHING : decodeBlob(this.#arena.chunkOf(place), this.#arena.offsetOf(place));
+  }
+
+  /** Takes over the variable part of a record and files it under its client. */
+  set(slot: number, part: Pick<Binding, "client" | "hostname" | "relayInformation">): void {
+    const blob = encodeBlob(part);
+    if (this.#isStored(slot, blob)) return;
+    const inPlace = this.#hasClient(slot) && part.client !== null && this.#isFiledUnder(slot, blob);
+    if (!inPlace) this.#unlink(slot);
+    this.#write(slot, blob);
+    if (!inPlace) this.#link(slot);
+  }
+
+  clear(slot: number): void {
+    this.#unlink(slot);
+    this.#drop(slot);
+  }
+
+  /** Slots of all records with this client, in no particular order. */
+  slotsOf(client: ClientIdentity): number[] {
+    const wanted = encodeBlob({ client, hostname: null, relayInformation: null });
+    const hash = hashIdentity(wanted, 0, this.#seed);
+    const columns = this.#columns;
+    const found: number[] = [];
+    for (let slot = this.#buckets[this.#bucketOf(hash)]!; slot !== NONE; slot = columns.clientNext[slot]!) {
+      if (columns.clientHash[slot] === hash && this.#isFiledUnder(slot, wanted)) found.push(slot);
+    }
+    return found;
+  }
+
+  #hasClient(slot: number): boolean {
+    const place = this.#columns.blob[slot]!;
+    return place !== NONE && blobHasClient(this.#arena.chunkOf(place), this.#arena.offsetOf(place));
+  }
+
+  #isFiledUnder(slot: number, blob: Buffer): boolean {
+    const place = this.#columns.blob[slot]!;
+    return isSameIdentity(this.#arena.chunkOf(place), this.#arena.offsetOf(place), blob, 0);
+  }
+
+  #isStored(slot: number, blob: Buffer): boolean {
+    const place = this.#columns.blob[slot]!;
+    if (this.#columns.blobBytes[slot] !== blob.length) return false;
+    if (place === NONE) return true;
+    const offset = this.#arena.offsetOf(place);
+    return this.#arena.chunkOf(place).compare(blob, 0, blob.length, offset, offset + blob.length) === 0;
+  }
+
+  #write(slot: number, blob: Buffer): void {
+    const columns = this.#columns;
+    const place = columns.blob[slot]!;
+    if (place === NONE || !this.#arena.replace(place, columns.blobBytes[slot]!, blob)) {
+      this.#drop(slot);
+      if (blob.length > 0) columns.blob[slot] = this.#arena.store(blob);
+    }
+    columns.blobBytes[slot] = blob.length;
+  }
+
+  #drop(slot: number): void {
+    const columns = this.#columns;
+    if (columns.blob[slot] === NONE) return;
+    this.#arena.release(columns.blob[slot]!, columns.blobBytes[slot]!);
+    columns.blob[slot] = NONE;
+    columns.blobBytes[slot] = 0;
+  }
+
+  #bucketOf(hash: number): number {
+    return hash & (this.#buckets.length - 1);
+  }
+
+  #link(slot: number): void {
+    if (!this.#hasClient(slot)) return;
+    if (this.#size >= this.#buckets.length) this.#grow();
+    const columns = this.#columns;
+    const place = columns.blob[slot]!;
+    const hash = hashIdentity(this.#arena.chunkOf(place), this.#arena.offsetOf(place), this.#seed);
+    columns.clientHash[slot] = hash;
+    this.#push(slot);
+    this.#size += 1;
+  }
+
+  #push(slot: number): void {
+    const bucket = this.#bucketOf(this.#columns.clientHash[slot]!);
+    this.#columns.clientNext[slot] = this.#buckets[bucket]!;
+    this.#buckets[bucket] = slot;
+  }
+
+  #unlink(slot: number): void {
+    if (!this.#hasClient(slot)) return;
+    const columns = this.#columns;
+    const bucket = this.#bucketOf(columns.clientHash[slot]!);
+    let before = NONE;
+    for (let at = this.#buckets[bucket]!; at !== slot; at = columns.clientNext[at]!) before = at;
+    if (before === NONE) this.#buckets[bucket] = columns.clientNext[slot]!;
+    else columns.clientNext[before] = columns.clientNext[slot]!;
+    columns.clientNext[slot] = NONE;
+    this.#size -= 1;
+  }
+
+  #grow(): void {
+    const old = this.#buckets;
+    this.#buckets = new Int32Array(old.length * 2).fill(NONE);
+    for (const first of old) {
+      for (let slot = first; slot !== NONE; ) {
+        const next = this.#columns.clientNext[slot]!;
+        this.#push(slot);
+        slot = next;
+      }
+    }
+  }
+}
