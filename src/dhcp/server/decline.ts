@@ -1,0 +1,46 @@
+// DECLINE: the client found its address in use, so the address is quarantined. Source: RFC 2131 4.3.3, table 5.
+// Only from the holder, or from the client it is offered to; and only so many per pool, or one client could empty it.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { type Binding, freshBinding, isSameClient } from "../lease/binding.ts";
+import { OPTION } from "../wire/option-table.ts";
+import { addressOption } from "../wire/options.ts";
+import { type ClientRequest, isPairIdentifier, type ServerView } from "./client-request.ts";
+import { abandoned } from "./grant.ts";
+import { dropped, type ServerOutcome } from "./outcome.ts";
+
+/** At most this share of a pool may be in quarantine, but always this many addresses. */
+export const DECLINED_SHARE_MAX = 0.1;
+export const DECLINED_ALWAYS = 8;
+
+/** Takes a DECLINE. */
+export function handleDecline(view: ServerView, request: ClientRequest): ServerOutcome {
+  if (view.authority.service !== "All") return dropped("not-serving");
+  const { options } = request.message;
+  const server = addressOption(options, OPTION.SERVER_IDENTIFIER);
+  if (server === null) return dropped("no-server-identifier");
+  if (!isPairIdentifier(view, request, server)) return dropped("other-server-selected");
+  const address = addressOption(options, OPTION.REQUESTED_ADDRESS);
+  if (address === null) return dropped("request-without-address");
+  const record = heldRecord(view, request, address);
+  if (record === null) return dropped("not-the-holder");
+  if (isQuotaUsed(view, address)) return dropped("decline-quota");
+  view.offers.release(request.clientKey);
+  return { kind: "declined", binding: abandoned(record, request.now.wall) };
+}
+
+/** The record of an address that the client holds or was offered; null when it has nothing to say about it. */
+function heldRecord(view: ServerView, request: ClientRequest, address: Ipv4): Binding | null {
+  const record = view.leases.get(address);
+  if (record?.status === "ACTIVE") return isSameClient(record, request.client) ? record : null;
+  const offered = view.offers.offeredTo(request.clientKey, request.now.boot);
+  return offered === address ? (record ?? freshBinding(address)) : null;
+}
+
+function isQuotaUsed(view: ServerView, address: Ipv4): boolean {
+  const pool = view.leases.poolOf(address);
+  if (pool === null) return false;
+  const counts = view.leases.counts(pool);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return counts.ABANDONED >= Math.max(DECLINED_ALWAYS, Math.floor(total * DECLINED_SHARE_MAX));
+}

@@ -1,0 +1,96 @@
+// The server's one entrance: a datagram comes in, a decision goes out. Refuses what is no client's message, gathers what
+// the deciders need, and sends each message type to its file. Source: RFC 2131 4.3. Never throws on any bytes.
+
+import type { Instant } from "../../base/units.ts";
+import { clientKey } from "../lease/binding.ts";
+import type { Arrival } from "../ports.ts";
+import { BOOTREQUEST, type DhcpMessage, decodeMessage } from "../wire/message.ts";
+import type { MessageType } from "../wire/message-type.ts";
+import { OPTION } from "../wire/option-table.ts";
+import { type RelayInformation, readRelayInformation } from "../wire/relay-agent.ts";
+import { type ClientRequest, identityOf, type ServerView } from "./client-request.ts";
+import { handleDecline } from "./decline.ts";
+import { handleDiscover } from "./discover.ts";
+import { handleInform } from "./inform.ts";
+import { dropped, type ServerOutcome } from "./outcome.ts";
+import { handleRelease } from "./release.ts";
+import { handleRequest } from "./request.ts";
+import { selectSubnet } from "./subnet-select.ts";
+
+/** A message that crossed more relays than this goes in circles. Source: RFC 1542 4.1.1. */
+const HOPS_MAX = 16;
+/** Options that decisions hang on: a wrong length makes the message unusable. */
+const FOUR_BYTE_OPTIONS = [OPTION.REQUESTED_ADDRESS, OPTION.SERVER_IDENTIFIER] as const;
+
+/** Decides about one datagram. Changes nothing but `view.offers` and `view.counters`; what else must change is in the
+ *  outcome (see BindingChange for the engine's duties). `bytes` may be reused after the call. */
+export function handleDatagram(
+  view: ServerView,
+  bytes: Uint8Array,
+  arrival: Arrival,
+  now: Instant,
+): ServerOutcome {
+  const read = decodeMessage(bytes);
+  if (read.kind === "malformed") {
+    const outcome = dropped(view.authority.service === "None" ? "not-serving" : `malformed-${read.field}`);
+    view.counters?.count(null, outcome);
+    return outcome;
+  }
+  const outcome = handleMessage(view, read.message, arrival, now);
+  view.counters?.count(read.message.messageType, outcome);
+  return outcome;
+}
+
+function handleMessage(
+  view: ServerView,
+  message: DhcpMessage,
+  arrival: Arrival,
+  now: Instant,
+): ServerOutcome {
+  if (view.authority.service === "None") return dropped("not-serving");
+  if (message.op !== BOOTREQUEST) return dropped("not-a-request");
+  if (message.hops > HOPS_MAX) return dropped("too-many-hops");
+  if (!message.options.has(OPTION.MESSAGE_TYPE)) return dropped("bootp");
+  for (const code of FOUR_BYTE_OPTIONS) {
+    const value = message.options.get(code);
+    if (value !== undefined && value.length !== 4) return dropped("malformed-option");
+  }
+  const client = identityOf(message);
+  if (client === "malformed") return dropped("malformed-client-identifier");
+  if (client === null) return dropped("no-client-identity");
+  const relayInformation = message.options.get(OPTION.RELAY_AGENT_INFORMATION) ?? null;
+  const relay = relayInformation === null ? null : readRelayInformation(relayInformation);
+  if (relay?.kind === "malformed") return dropped("malformed-relay-information");
+  const information: RelayInformation | null = relay?.information ?? null;
+  return dispatch(view, {
+    message,
+    client,
+    clientKey: clientKey(client),
+    relay: information,
+    relayInformation,
+    arrival,
+    serverIdentifier: information?.serverIdentifierOverride ?? view.config.member.address,
+    now,
+  });
+}
+
+type Handler = (
+  view: ServerView,
+  request: ClientRequest,
+  selection: ReturnType<typeof selectSubnet>,
+) => ServerOutcome;
+
+const HANDLERS: Partial<Record<MessageType, Handler>> = {
+  DISCOVER: handleDiscover,
+  REQUEST: handleRequest,
+  DECLINE: handleDecline,
+  RELEASE: handleRelease,
+  INFORM: handleInform,
+};
+
+function dispatch(view: ServerView, request: ClientRequest): ServerOutcome {
+  const { messageType } = request.message;
+  const handler = messageType === null ? undefined : HANDLERS[messageType];
+  if (handler === undefined) return dropped("unsupported-message-type");
+  return handler(view, request, selectSubnet(view.config, request.message, request.relay, request.arrival));
+}

@@ -1,0 +1,89 @@
+// Which addresses were offered and not yet taken: volatile, bounded, on the boot clock. An offer promises nothing
+// (RFC 2131 4.3.1): losing the table costs a client one retry. Never written to disk.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import type { BootMs } from "../../base/units.ts";
+
+/** How long an address is kept for the client it was offered to. */
+export const OFFER_HOLD_MS = 60_000;
+/** A full table drops an offer that is at least this old for a new one: by then its client would have answered. */
+export const OFFER_HOLD_MS_MIN = 2_000;
+export const OFFERS_MAX = 4_096;
+
+interface Offer {
+  readonly address: Ipv4;
+  readonly client: string;
+  readonly heldSince: BootMs;
+}
+
+/** One offer per client and per address. Clients are named by clientKey. */
+export class OfferTable {
+  /** In order of age, oldest first. */
+  readonly #byClient = new Map<string, Offer>();
+  readonly #byAddress = new Map<Ipv4, Offer>();
+  readonly #offersMax: number;
+
+  constructor(offersMax: number = OFFERS_MAX) {
+    this.#offersMax = offersMax;
+  }
+
+  get size(): number {
+    return this.#byClient.size;
+  }
+
+  /** The address held for a client; null when there is none any more. */
+  offeredTo(client: string, now: BootMs): Ipv4 | null {
+    this.#prune(now);
+    return this.#byClient.get(client)?.address ?? null;
+  }
+
+  /** Whether the address is held for somebody else. */
+  isHeldForAnother(address: Ipv4, client: string, now: BootMs): boolean {
+    this.#prune(now);
+    const offer = this.#byAddress.get(address);
+    return offer !== undefined && offer.client !== client;
+  }
+
+  /** Holds the address for the client, instead of what was held for it before. False when the table is full of young
+   *  offers, or the address is held for another client: then nothing changes. */
+  hold(address: Ipv4, client: string, now: BootMs): boolean {
+    if (this.isHeldForAnother(address, client, now)) return false;
+    if (!this.#byClient.has(client) && !this.#makeRoom(now)) return false;
+    this.release(client);
+    const offer = { address, client, heldSince: now };
+    this.#byClient.set(client, offer);
+    this.#byAddress.set(address, offer);
+    return true;
+  }
+
+  /** Forgets the client's offer, if any. */
+  release(client: string): void {
+    const offer = this.#byClient.get(client);
+    if (offer !== undefined) this.#remove(offer);
+  }
+
+  #makeRoom(now: BootMs): boolean {
+    if (this.#byClient.size < this.#offersMax) return true;
+    const oldest = this.#oldest();
+    if (oldest === null || now - oldest.heldSince < OFFER_HOLD_MS_MIN) return false;
+    this.#remove(oldest);
+    return true;
+  }
+
+  #prune(now: BootMs): void {
+    for (let oldest = this.#oldest(); oldest !== null; oldest = this.#oldest()) {
+      if (now - oldest.heldSince < OFFER_HOLD_MS) return;
+      this.#remove(oldest);
+    }
+  }
+
+  #oldest(): Offer | null {
+    for (const offer of this.#byClient.values()) return offer;
+    return null;
+  }
+
+  #remove(offer: Offer): void {
+    this.#byClient.delete(offer.client);
+    this.#byAddress.delete(offer.address);
+  }
+}

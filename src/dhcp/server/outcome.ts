@@ -1,0 +1,106 @@
+// What the server decided about one datagram, as plain values: the engine turns them into records, updates and replies.
+// The server decides who holds what until when; the engine adds what concerns the partner. Nothing here knows packets' insides.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import type { Seconds } from "../../base/units.ts";
+import type { Binding } from "../lease/binding.ts";
+import type { ReplyRoute } from "../ports.ts";
+import type { MalformedField } from "../wire/message.ts";
+
+/** Why a datagram gets no answer. Stable words: they are metric labels. */
+export type DropReason =
+  | `malformed-${MalformedField}`
+  | "malformed-relay-information"
+  | "malformed-client-identifier"
+  | "malformed-option"
+  /** The authority says None, or RenewOnly to somebody who holds no lease. */
+  | "not-serving"
+  | "not-a-request"
+  | "too-many-hops"
+  | "bootp"
+  | "unsupported-message-type"
+  /** Neither option 61 nor a hardware address. */
+  | "no-client-identity"
+  /** No scope for where the client is. */
+  | "no-subnet"
+  /** The scope takes no new clients. */
+  | "scope-disabled"
+  /** The partner answers this client. */
+  | "not-responsible"
+  | "no-free-address"
+  | "offer-table-full"
+  /** The authority allows no lease at all now. */
+  | "no-lease-time"
+  | "other-server-selected"
+  | "request-without-address"
+  /** No knowledge of the client or the address: somebody else may know. RFC 2131 4.3.2 */
+  | "unknown-lease"
+  /** The address is free, but not this server's to give now. */
+  | "not-ours-to-give"
+  | "no-server-identifier"
+  /** RELEASE or DECLINE of an address that the sender does not hold. */
+  | "not-the-holder"
+  | "decline-quota"
+  /** An answer exists but there is no way to send it. */
+  | "no-route";
+
+/** A change of one binding, decided on a client's word.
+ *
+ *  What the engine must do with it, in this order and within the same step:
+ *  1. Take `next` and fill in the failover fields, which stand in it as they were in `previous`: `potentialSent`,
+ *     `potentialAcked`, `potentialReceived`, `acknowledged`, `endAnnounced`, `taken`. When `newGeneration` is true the
+ *     three potential times start at NEVER. For ACTIVE the potential expiration to tell the partner follows from
+ *     `leaseSeconds` and `desiredSeconds` (lease/lead-time.ts potentialExpiration).
+ *  2. Put it into the LeaseTable before the next datagram is handled: the next decision must see it.
+ *  3. Append it to the journal; only after it is durable send the reply, if the outcome carries one (S2), and the
+ *     update to the partner (S5). Never shorten `expiresAt`, change `client` or `status`. */
+export interface BindingChange {
+  /** The record that was decided on; null when there was none. */
+  readonly previous: Binding | null;
+  readonly next: Binding;
+  /** The address changes hands, or comes from FREE/BACKUP: nothing the servers told each other about it holds on. */
+  readonly newGeneration: boolean;
+  /** The lease the client is told; 0 when the change ends a lease. */
+  readonly leaseSeconds: Seconds;
+  /** The lease that would be told if no cap applied; 0 when the change ends a lease. */
+  readonly desiredSeconds: Seconds;
+}
+
+/** Why a NAK was sent. Stable words: they are metric labels. */
+export type NakReason = "wrong-network" | "held-by-another" | "reserved-for-another" | "cannot-satisfy";
+
+export interface ReplyOutcome {
+  readonly kind: "reply";
+  readonly messageType: "OFFER" | "ACK" | "NAK";
+  readonly route: ReplyRoute;
+  readonly bytes: Uint8Array;
+  /** The change to make durable before the reply leaves; null for OFFER, NAK and the ACK to an INFORM. */
+  readonly binding: BindingChange | null;
+  /** Set for NAK only. */
+  readonly nakReason: NakReason | null;
+  /** The address offered, acknowledged or refused. */
+  readonly address: Ipv4;
+  /** Options that were wanted but found no room in the reply. */
+  readonly omittedOptions: readonly number[];
+}
+
+/** `reply`: make `binding` durable, then send `bytes` by `route`, or drop them when the moment has passed (W12).
+ *  `released`, `declined`: make the change durable and tell the partner; the client gets no answer.
+ *  `dropped`: nothing happened. */
+export type ServerOutcome =
+  | ReplyOutcome
+  | { readonly kind: "released"; readonly binding: BindingChange }
+  | { readonly kind: "declined"; readonly binding: BindingChange }
+  | { readonly kind: "dropped"; readonly reason: DropReason };
+
+export function dropped(reason: DropReason): ServerOutcome {
+  return { kind: "dropped", reason };
+}
+
+/** One label per outcome for counters, such as `ack`, `nak:wrong-network`, `dropped:no-subnet`. */
+export function outcomeLabel(outcome: ServerOutcome): string {
+  if (outcome.kind === "dropped") return `dropped:${outcome.reason}`;
+  if (outcome.kind !== "reply") return outcome.kind;
+  if (outcome.nakReason !== null) return `nak:${outcome.nakReason}`;
+  return outcome.messageType.toLowerCase();
+}

@@ -1,0 +1,124 @@
+// Which options a reply carries and in which order: what the client asked for, in its order, and nothing it did not ask for.
+// Source: RFC 2131 4.3.1 and table 3, RFC 2132 9.8 and 3.3 (mask before routers), RFC 3442 (routes), RFC 6842 (client
+// identifier), RFC 3011 (subnet selection). Precedence: reservation, then scope, then what follows from the subnet.
+
+import type { CompiledLeaseTime } from "../../api/compiled.ts";
+import { broadcastAddress, netmask } from "../../base/ipv4.ts";
+import { CONCATENATION_REQUIRING, OPTION } from "../wire/option-table.ts";
+import { type OptionValue, uint32Value } from "../wire/options.ts";
+import type { ClientRequest, ServerView } from "./client-request.ts";
+import type { LeaseTerm } from "./grant.ts";
+import type { Reservation, ServerScope } from "./prepare-config.ts";
+
+/** T1 and T2 in seconds; null when the lease is too short to hold both. */
+export interface RenewalTimes {
+  readonly renewSeconds: number;
+  readonly rebindSeconds: number;
+}
+
+/** T1 < T2 < lease, always: configured times shrink with a lease that was capped below the scope's default.
+ *  Source: RFC 2131 4.4.5 (defaults 0.5 and 0.875 of the lease). */
+export function renewalTimes(lease: CompiledLeaseTime, leaseSeconds: number): RenewalTimes | null {
+  const share = Math.min(1, leaseSeconds / lease.defaultSeconds);
+  const configuredRebind = lease.rebindSeconds === null ? null : Math.floor(lease.rebindSeconds * share);
+  let rebindSeconds = configuredRebind ?? Math.floor(leaseSeconds * 0.875);
+  if (rebindSeconds >= leaseSeconds) rebindSeconds = Math.floor(leaseSeconds * 0.875);
+  const configuredRenew = lease.renewSeconds === null ? null : Math.floor(lease.renewSeconds * share);
+  let renewSeconds = configuredRenew ?? Math.floor(leaseSeconds * 0.5);
+  if (renewSeconds >= rebindSeconds)
+    renewSeconds = Math.floor(Math.min(leaseSeconds * 0.5, rebindSeconds - 1));
+  return renewSeconds > 0 && renewSeconds < rebindSeconds && rebindSeconds < leaseSeconds
+    ? { renewSeconds, rebindSeconds }
+    : null;
+}
+
+/** Options 51, 58 and 59. */
+export function leaseOptions(scope: ServerScope, term: LeaseTerm): OptionValue[] {
+  const options = [{ code: OPTION.LEASE_TIME as number, value: uint32Value(term.leaseSeconds) }];
+  const times = renewalTimes(scope.config.lease, term.leaseSeconds);
+  if (times !== null) {
+    options.push({ code: OPTION.RENEWAL_TIME, value: uint32Value(times.renewSeconds) });
+    options.push({ code: OPTION.REBINDING_TIME, value: uint32Value(times.rebindSeconds) });
+  }
+  return options;
+}
+
+/** The configured options for the client. Without a parameter request list it gets all, in order of code. */
+export function configuredOptions(
+  request: ClientRequest,
+  scope: ServerScope,
+  reservation: Reservation | null,
+): OptionValue[] {
+  const list = request.message.options.get(OPTION.PARAMETER_REQUEST_LIST);
+  const available = new Map([
+    ...derivedOptions(scope, reservation),
+    ...scope.options,
+    ...(reservation?.options ?? []),
+  ]);
+  const codes = list === undefined ? unrequestedCodes(available, scope) : new Set(list);
+  if (codes.has(OPTION.CLASSLESS_STATIC_ROUTES) && available.has(OPTION.CLASSLESS_STATIC_ROUTES)) {
+    // RFC 3442: a client that asks for classless routes ignores the other two.
+    codes.delete(OPTION.ROUTERS);
+    codes.delete(OPTION.STATIC_ROUTES);
+  }
+  const ordered = codes.has(OPTION.SUBNET_MASK) ? new Set([OPTION.SUBNET_MASK, ...codes]) : codes;
+  const options: OptionValue[] = [];
+  for (const code of ordered) {
+    const value = available.get(code);
+    if (value !== undefined) options.push({ code, value });
+  }
+  return options;
+}
+
+/** Options that must be sent back as they came. */
+export function echoedOptions(view: ServerView, request: ClientRequest): OptionValue[] {
+  const { options } = request.message;
+  const echoed: OptionValue[] = [];
+  const clientIdentifier = options.get(OPTION.CLIENT_IDENTIFIER);
+  if (clientIdentifier !== undefined)
+    echoed.push({ code: OPTION.CLIENT_IDENTIFIER, value: clientIdentifier });
+  const subnet = options.get(OPTION.SUBNET_SELECTION);
+  if (subnet !== undefined && view.config.settings.acceptSubnetSelection) {
+    echoed.push({ code: OPTION.SUBNET_SELECTION, value: subnet });
+  }
+  return echoed;
+}
+
+/** Whether the client is known to join split options: it sent or asked for one that requires it. RFC 3396 4. */
+export function joinsSplitOptions(request: ClientRequest): boolean {
+  const { options } = request.message;
+  for (const code of options.get(OPTION.PARAMETER_REQUEST_LIST) ?? []) {
+    if (CONCATENATION_REQUIRING.has(code)) return true;
+  }
+  for (const code of options.keys()) if (CONCATENATION_REQUIRING.has(code)) return true;
+  return false;
+}
+
+/** What follows from the subnet and the scope's boot fields, unless configured otherwise. */
+function derivedOptions(scope: ServerScope, reservation: Reservation | null): Map<number, Uint8Array> {
+  const { subnet, boot } = scope.config;
+  const derived = new Map<number, Uint8Array>();
+  derived.set(OPTION.SUBNET_MASK, uint32Value(netmask(subnet.prefixLength)));
+  derived.set(OPTION.BROADCAST_ADDRESS, uint32Value(broadcastAddress(subnet)));
+  const hostname = reservation?.hostname ?? null;
+  for (const [code, text] of [
+    [OPTION.HOST_NAME, hostname],
+    [OPTION.TFTP_SERVER_NAME, boot.serverName],
+    [OPTION.BOOT_FILE_NAME, boot.fileName],
+  ] as const) {
+    if (text !== null && text !== "") derived.set(code, new Uint8Array(Buffer.from(text, "utf8")));
+  }
+  return derived;
+}
+
+/** Without a list: everything configured, in order of code; of the derived ones the mask, and boot names too long for
+ *  their header fields. */
+function unrequestedCodes(available: ReadonlyMap<number, Uint8Array>, scope: ServerScope): Set<number> {
+  const codes = new Set([...available.keys()].toSorted((a, b) => a - b));
+  if (!scope.options.has(OPTION.BROADCAST_ADDRESS)) codes.delete(OPTION.BROADCAST_ADDRESS);
+  if (scope.serverName !== null && !scope.options.has(OPTION.TFTP_SERVER_NAME))
+    codes.delete(OPTION.TFTP_SERVER_NAME);
+  if (scope.fileName !== null && !scope.options.has(OPTION.BOOT_FILE_NAME))
+    codes.delete(OPTION.BOOT_FILE_NAME);
+  return codes;
+}

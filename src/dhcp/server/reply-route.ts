@@ -1,0 +1,71 @@
+// Where a reply goes: to the relay, to the client's address, to everybody on the segment, or to its hardware address.
+// Source: RFC 2131 4.1, RFC 8357 5.1 (relay's source port), RFC 2131 4.3.5 (INFORM). Null when no way leads to the client.
+// Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import type { Arrival, ReplyRoute } from "../ports.ts";
+import { FLAG_BROADCAST } from "../wire/message.ts";
+import type { ClientRequest, ServerView } from "./client-request.ts";
+
+export const SERVER_PORT = 67;
+export const CLIENT_PORT = 68;
+const ETHERNET = 1;
+const ETHERNET_ADDRESS_BYTES = 6;
+
+/** The route of an OFFER or ACK for `yourAddress`. */
+export function routeReply(view: ServerView, request: ClientRequest, yourAddress: Ipv4): ReplyRoute | null {
+  const { message, arrival } = request;
+  if (message.relayAddress !== 0) return toRelay(view, request);
+  if (message.clientAddress !== 0) return toClient(view, arrival, message.clientAddress);
+  if (arrival.kind === "routed") return null;
+  const isEthernet =
+    message.hardwareType === ETHERNET && message.hardwareAddress.length === ETHERNET_ADDRESS_BYTES;
+  if ((message.flags & FLAG_BROADCAST) !== 0 || !isEthernet || yourAddress === 0) {
+    return { kind: "broadcast", interface: arrival.interface };
+  }
+  return {
+    kind: "link-layer",
+    interface: arrival.interface,
+    hardwareAddress: message.hardwareAddress.slice(),
+    to: yourAddress,
+  };
+}
+
+/** The route of a NAK. */
+export function routeNak(view: ServerView, request: ClientRequest): ReplyRoute | null {
+  const { message, arrival } = request;
+  if (message.relayAddress !== 0) return toRelay(view, request);
+  if (arrival.kind === "local") return { kind: "broadcast", interface: arrival.interface };
+  return message.clientAddress === 0 ? null : toClient(view, arrival, message.clientAddress);
+}
+
+/** The route of the ACK to an INFORM: straight to the client, relayed or not. Source: RFC 2131 4.3.5. */
+export function routeInformAck(view: ServerView, request: ClientRequest): ReplyRoute | null {
+  const { message, arrival } = request;
+  if (message.clientAddress === 0) return routeReply(view, request, message.clientAddress);
+  const port = message.relayAddress === 0 ? clientPort(view, arrival, message.clientAddress) : CLIENT_PORT;
+  return { kind: "unicast", to: message.clientAddress, port, interface: null };
+}
+
+function toRelay(view: ServerView, request: ClientRequest): ReplyRoute {
+  const { message, arrival, relay } = request;
+  const bySourcePort = view.config.settings.replyToSourcePort || relay?.usesSourcePort === true;
+  const port = bySourcePort && arrival.sourcePort !== 0 ? arrival.sourcePort : SERVER_PORT;
+  return { kind: "unicast", to: message.relayAddress, port, interface: null };
+}
+
+/** A client that has its address gets there by ordinary routing; through the interface it spoke on when that is local. */
+function toClient(view: ServerView, arrival: Arrival, address: Ipv4): ReplyRoute {
+  const isOnLink = arrival.kind === "local" && arrival.source === address;
+  return {
+    kind: "unicast",
+    to: address,
+    port: clientPort(view, arrival, address),
+    interface: isOnLink ? arrival.interface : null,
+  };
+}
+
+function clientPort(view: ServerView, arrival: Arrival, address: Ipv4): number {
+  const bySourcePort = view.config.settings.replyToSourcePort && arrival.source === address;
+  return bySourcePort && arrival.sourcePort !== 0 ? arrival.sourcePort : CLIENT_PORT;
+}

@@ -1,0 +1,184 @@
+// The bytes of OFFER, ACK and NAK, and the outcome that carries them.
+// Source: RFC 2131 4.3.1 (table 3: fields and options), RFC 2131 4.3.2 (NAK), RFC 6842 3, RFC 3046 2.2.
+// Decides nothing about leases: what it is told, it writes.
+
+import { IPV4_ANY, type Ipv4 } from "../../base/ipv4.ts";
+import type { ReplyRoute } from "../ports.ts";
+import {
+  BOOTREPLY,
+  type EncodedMessage,
+  encodeMessage,
+  FLAG_BROADCAST,
+  type MessageHeader,
+} from "../wire/message.ts";
+import { MESSAGE_TYPE_CODE } from "../wire/message-type.ts";
+import { OPTION } from "../wire/option-table.ts";
+import { type OptionValue, uint8Value, uint16Option, uint32Value } from "../wire/options.ts";
+import type { ClientRequest, ServerView } from "./client-request.ts";
+import type { LeaseTerm } from "./grant.ts";
+import { type BindingChange, dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
+import { reservationFor, type ServerScope } from "./prepare-config.ts";
+import { configuredOptions, echoedOptions, joinsSplitOptions, leaseOptions } from "./reply-options.ts";
+import { routeInformAck, routeNak, routeReply } from "./reply-route.ts";
+
+/** The address and lease a reply is about. */
+export interface LeaseReply {
+  readonly scope: ServerScope;
+  readonly address: Ipv4;
+  readonly term: LeaseTerm;
+}
+
+const NAK_TEXT: Record<NakReason, string> = {
+  "wrong-network": "address is not on this network",
+  "held-by-another": "address is leased to another client",
+  "reserved-for-another": "address is reserved for another client",
+  "cannot-satisfy": "address is not available",
+};
+
+/** An OFFER; promises nothing and changes nothing. */
+export function offer(view: ServerView, request: ClientRequest, lease: LeaseReply): ServerOutcome {
+  const route = routeReply(view, request, lease.address);
+  if (route === null) return dropped("no-route");
+  const encoded = leaseMessage(view, request, "OFFER", lease);
+  return reply("OFFER", { route, encoded, address: lease.address });
+}
+
+/** An ACK of a lease; `binding` must be durable before it leaves. */
+export function acknowledge(
+  view: ServerView,
+  request: ClientRequest,
+  lease: LeaseReply,
+  binding: BindingChange,
+): ServerOutcome {
+  const route = routeReply(view, request, lease.address);
+  if (route === null) return dropped("no-route");
+  const encoded = leaseMessage(view, request, "ACK", lease);
+  return reply("ACK", { route, encoded, address: lease.address, binding });
+}
+
+/** The ACK to an INFORM: parameters only. Source: RFC 2131 4.3.5. */
+export function inform(view: ServerView, request: ClientRequest, scope: ServerScope): ServerOutcome {
+  const route = routeInformAck(view, request);
+  if (route === null) return dropped("no-route");
+  const { clientAddress } = request.message;
+  const header = { ...replyHeader(request), clientAddress };
+  const encoded = parameterMessage(view, request, { header, scope, options: identifying(request, "ACK") });
+  return reply("ACK", { route, encoded, address: clientAddress });
+}
+
+/** A NAK: nothing but its type, our identifier, the reason and what must be echoed. The relay is told to broadcast it,
+ *  because the client may have no working address. */
+export function nak(
+  view: ServerView,
+  request: ClientRequest,
+  address: Ipv4,
+  reason: NakReason,
+): ServerOutcome {
+  const route = routeNak(view, request);
+  if (route === null) return dropped("no-route");
+  const { message, relayInformation } = request;
+  const clientIdentifier = message.options.get(OPTION.CLIENT_IDENTIFIER);
+  const options = identifying(request, "NAK");
+  options.push({ code: OPTION.MESSAGE, value: new Uint8Array(Buffer.from(NAK_TEXT[reason], "latin1")) });
+  if (clientIdentifier !== undefined)
+    options.push({ code: OPTION.CLIENT_IDENTIFIER, value: clientIdentifier });
+  const flags = message.relayAddress === 0 ? message.flags : message.flags | FLAG_BROADCAST;
+  // Both header fields stay empty: a NAK must not use them (table 3).
+  const unused = new Uint8Array(0);
+  const encoded = encodeMessage(
+    { ...replyHeader(request), flags, sname: unused, file: unused, options, relayInformation },
+    { datagramBytesMax: null, maySplit: false },
+  );
+  return reply("NAK", { route, encoded, address, nakReason: reason });
+}
+
+function leaseMessage(
+  view: ServerView,
+  request: ClientRequest,
+  type: "OFFER" | "ACK",
+  lease: LeaseReply,
+): EncodedMessage {
+  const { scope, address, term } = lease;
+  const clientAddress = type === "ACK" ? request.message.clientAddress : IPV4_ANY;
+  const header = { ...replyHeader(request), clientAddress, yourAddress: address };
+  const options = [...identifying(request, type), ...leaseOptions(scope, term)];
+  return parameterMessage(view, request, { header, scope, options });
+}
+
+interface ParameterMessage {
+  readonly header: MessageHeader;
+  readonly scope: ServerScope;
+  /** The options that go first. */
+  readonly options: readonly OptionValue[];
+}
+
+function parameterMessage(view: ServerView, request: ClientRequest, parts: ParameterMessage): EncodedMessage {
+  const { header, scope } = parts;
+  const reservation = reservationFor(scope, request.client);
+  const options = [
+    ...parts.options,
+    ...echoedOptions(view, request),
+    ...configuredOptions(request, scope, reservation),
+  ];
+  return encodeMessage(
+    {
+      ...header,
+      nextServer: scope.config.boot.nextServer ?? IPV4_ANY,
+      sname: scope.serverName,
+      file: scope.fileName,
+      options,
+      relayInformation: request.relayInformation,
+    },
+    {
+      datagramBytesMax: uint16Option(request.message.options, OPTION.MAX_MESSAGE_SIZE),
+      maySplit: joinsSplitOptions(request),
+    },
+  );
+}
+
+/** Options 53 and 54. */
+function identifying(request: ClientRequest, type: "OFFER" | "ACK" | "NAK"): OptionValue[] {
+  return [
+    { code: OPTION.MESSAGE_TYPE, value: uint8Value(MESSAGE_TYPE_CODE[type]) },
+    { code: OPTION.SERVER_IDENTIFIER, value: uint32Value(request.serverIdentifier) },
+  ];
+}
+
+/** The fields that every reply takes from the request. Source: RFC 2131 table 3. */
+function replyHeader(request: ClientRequest): MessageHeader {
+  const { message } = request;
+  return {
+    op: BOOTREPLY,
+    hardwareType: message.hardwareType,
+    hops: 0,
+    xid: message.xid,
+    secs: 0,
+    flags: message.flags,
+    clientAddress: IPV4_ANY,
+    yourAddress: IPV4_ANY,
+    nextServer: IPV4_ANY,
+    relayAddress: message.relayAddress,
+    hardwareAddress: message.hardwareAddress,
+  };
+}
+
+interface ReplyParts {
+  readonly route: ReplyRoute;
+  readonly encoded: EncodedMessage;
+  readonly address: Ipv4;
+  readonly binding?: BindingChange;
+  readonly nakReason?: NakReason;
+}
+
+function reply(messageType: "OFFER" | "ACK" | "NAK", parts: ReplyParts): ServerOutcome {
+  return {
+    kind: "reply",
+    messageType,
+    route: parts.route,
+    bytes: parts.encoded.bytes,
+    binding: parts.binding ?? null,
+    nakReason: parts.nakReason ?? null,
+    address: parts.address,
+    omittedOptions: parts.encoded.omitted,
+  };
+}

@@ -1,0 +1,143 @@
+// REQUEST in its four forms: which one it is, and whether the answer is an ACK, a NAK or silence.
+// Source: RFC 2131 4.3.2 and table 4, 3.1 step 4, 3.2 step 2; failover draft 5.2 (a renewal is answered by either server).
+// A NAK is sent only for what is surely wrong; what somebody else may know better is met with silence.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { type Binding, isSameClient } from "../lease/binding.ts";
+import type { Arrival } from "../ports.ts";
+import type { DhcpMessage } from "../wire/message.ts";
+import { OPTION } from "../wire/option-table.ts";
+import { addressOption } from "../wire/options.ts";
+import type { RelayInformation } from "../wire/relay-agent.ts";
+import { type ChosenAddress, isEligible, isReservedForAnother, mayGive } from "./allocate.ts";
+import { type ClientRequest, isOwnIdentifier, type ServerView } from "./client-request.ts";
+import { grant, leaseTerm } from "./grant.ts";
+import { dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
+import { reservationFor } from "./prepare-config.ts";
+import { acknowledge, nak } from "./reply.ts";
+import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
+
+/** The four forms. Source: RFC 2131 table 4. */
+export type RequestForm =
+  | { readonly kind: "selecting"; readonly server: Ipv4; readonly address: Ipv4 }
+  | { readonly kind: "init-reboot"; readonly address: Ipv4 }
+  | { readonly kind: "renewing"; readonly address: Ipv4 }
+  | { readonly kind: "rebinding"; readonly address: Ipv4 };
+
+/** Tells the forms apart; null when the message asks for no address. A client that names both its server and its
+ *  address in ciaddr, but no requested address, renews: it only says more than it should. */
+export function requestForm(
+  message: DhcpMessage,
+  arrival: Arrival,
+  relay: RelayInformation | null,
+): RequestForm | null {
+  const server = addressOption(message.options, OPTION.SERVER_IDENTIFIER);
+  const requested = addressOption(message.options, OPTION.REQUESTED_ADDRESS);
+  if (server !== null && requested !== null) return { kind: "selecting", server, address: requested };
+  const address = message.clientAddress;
+  if (address === 0) return requested === null ? null : { kind: "init-reboot", address: requested };
+  const byUnicast = relay?.clientUsedUnicast ?? (message.relayAddress === 0 && arrival.kind === "routed");
+  return { kind: byUnicast ? "renewing" : "rebinding", address };
+}
+
+/** Answers a REQUEST. */
+export function handleRequest(
+  view: ServerView,
+  request: ClientRequest,
+  selection: SubnetSelection | null,
+): ServerOutcome {
+  const form = requestForm(request.message, request.arrival, request.relay);
+  if (form === null) return dropped("request-without-address");
+  if (form.kind === "selecting") return onSelecting(view, request, selection, form);
+  return onKnownAddress(view, request, selection, form.address);
+}
+
+/** The client answers an offer. Ours: give the address, or tell the client that we cannot, so that it starts again.
+ *  Source: RFC 2131 3.1 steps 3 and 4. */
+function onSelecting(
+  view: ServerView,
+  request: ClientRequest,
+  selection: SubnetSelection | null,
+  form: RequestForm & { readonly kind: "selecting" },
+): ServerOutcome {
+  const { address } = form;
+  const offered = view.offers.offeredTo(request.clientKey, request.now.boot);
+  if (!isOwnIdentifier(view, request, form.server)) {
+    view.offers.release(request.clientKey);
+    return dropped("other-server-selected");
+  }
+  if (view.authority.service !== "All") return dropped("not-serving");
+  if (selection === null) return dropped("no-subnet");
+  const record = view.leases.get(address);
+  const isHolder = record?.status === "ACTIVE" && isSameClient(record, request.client);
+  if (!isHolder && offered !== address && !view.config.ownAddresses.has(form.server)) {
+    // The relay wrote its own address as server identifier: the offer may have been the partner's.
+    return dropped("other-server-selected");
+  }
+  const scope = scopeIn(selection.network, address);
+  if (scope === null) return nak(view, request, address, "wrong-network");
+  const chosen = { scope, address, record };
+  const refusal = surelyWrong(request, chosen);
+  if (refusal !== null) return nak(view, request, address, refusal);
+  if (isHolder) return give(view, request, chosen);
+  if (isUnavailable(view, request, chosen)) return nak(view, request, address, "cannot-satisfy");
+  return give(view, request, chosen);
+}
+
+/** What the selected server can say with certainty about an address that the client does not hold. Whose the address
+ *  is, as between the partners, is not among it: that is met with silence. */
+function isUnavailable(view: ServerView, request: ClientRequest, chosen: ChosenAddress): boolean {
+  const { scope, address, record } = chosen;
+  if (!scope.config.enabled || !isEligible(view, request, scope, address)) return true;
+  if (record?.status === "ABANDONED" || record?.status === "RESET") return true;
+  return view.offers.isHeldForAnother(address, request.clientKey, request.now.boot);
+}
+
+/** INIT-REBOOT, RENEWING, REBINDING: the client says that the address is its own. */
+function onKnownAddress(
+  view: ServerView,
+  request: ClientRequest,
+  selection: SubnetSelection | null,
+  address: Ipv4,
+): ServerOutcome {
+  if (selection === null) return dropped("no-subnet");
+  const isFull = view.authority.service === "All";
+  const scope = scopeIn(selection.network, address);
+  if (scope === null) return isFull ? nak(view, request, address, "wrong-network") : dropped("not-serving");
+  const chosen = { scope, address, record: view.leases.get(address) };
+  const refusal = surelyWrong(request, chosen);
+  if (refusal !== null) return isFull ? nak(view, request, address, refusal) : dropped("not-serving");
+  if (chosen.record?.status === "ACTIVE") return give(view, request, chosen);
+  if (!isFull) return dropped("not-serving");
+  if (!isKnown(request, chosen)) return dropped("unknown-lease");
+  if (!scope.config.enabled || !isEligible(view, request, scope, address)) return dropped("unknown-lease");
+  return give(view, request, chosen);
+}
+
+/** Whether this server has a record of this client at this address, running or not. */
+function isKnown(request: ClientRequest, { scope, address, record }: ChosenAddress): boolean {
+  if (record?.status === "ABANDONED" || record?.status === "RESET") return false;
+  if (record !== null && isSameClient(record, request.client)) return true;
+  return reservationFor(scope, request.client)?.address === address;
+}
+
+/** The reasons for a NAK that no other server's knowledge can overrule. */
+function surelyWrong(request: ClientRequest, { scope, address, record }: ChosenAddress): NakReason | null {
+  if (isHeldByAnother(record, request)) return "held-by-another";
+  return isReservedForAnother(scope, address, request) ? "reserved-for-another" : null;
+}
+
+function isHeldByAnother(record: Binding | null, request: ClientRequest): boolean {
+  return record !== null && record.status === "ACTIVE" && !isSameClient(record, request.client);
+}
+
+/** The ACK with its binding, as far as the authority lets it. */
+function give(view: ServerView, request: ClientRequest, chosen: ChosenAddress): ServerOutcome {
+  const { scope, address, record } = chosen;
+  if (!mayGive(view, request, address, record)) return dropped("not-ours-to-give");
+  const term = leaseTerm(view, request, chosen);
+  if (term.leaseSeconds <= 0) return dropped("no-lease-time");
+  const outcome = acknowledge(view, request, { scope, address, term }, grant(request, chosen, term));
+  if (outcome.kind === "reply") view.offers.release(request.clientKey);
+  return outcome;
+}
