@@ -30,7 +30,7 @@ export async function applyObject(
   options: CallOptions = {},
 ): Promise<ApplyOutcome> {
   const desired = withDigest(request.desired, request.digestAnnotation);
-  assertMinimal(desired, "");
+  assertMinimal(desired);
   if (request.observed !== null && isInForce(desired, request.observed)) {
     return { kind: "unchanged", object: request.observed };
   }
@@ -47,7 +47,8 @@ export function withDigest(object: KubeObject, annotation: string): KubeObject {
 }
 
 /** Whether every value in `desired` is found in `observed`. Lists of things with a name (or another merge key) are
- *  matched by it and may hold more; other lists must be equal. What the API server filled in does not matter. */
+ *  matched by it and may hold more; other lists must be equal. What the API server filled in does not matter.
+ *  Quantities must be desired as the API server writes them back (`500m`, not `0.5`), or they never compare equal. */
 export function isInForce(desired: unknown, observed: unknown): boolean {
   if (Array.isArray(desired)) return Array.isArray(observed) && listInForce(desired, observed);
   if (typeof desired === "object" && desired !== null) {
@@ -104,10 +105,10 @@ function canonicalJson(value: unknown): string {
   });
 }
 
-function assertMinimal(object: KubeObject, path: string): void {
+function assertMinimal(object: KubeObject): void {
   assert(object.metadata["managedFields"] === undefined, "an applied object carries no managedFields");
   assert(object.metadata.name !== undefined && object.metadata.name !== "", "an applied object has a name");
-  assert(!holdsDate(object), `an applied object holds no Date${path}`);
+  assert(!holdsDate(object), "an applied object holds no Date");
 }
 
 function holdsDate(value: unknown): boolean {
