@@ -1,0 +1,274 @@
+// The embedded API must answer as Kubernetes does wherever our code looks: versions, conflicts, watches, faults.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Agent, request } from "undici";
+import { type EmbeddedApi, startEmbeddedApi } from "../../dev/embedded-api/embedded-api.ts";
+
+let api: EmbeddedApi;
+let agent: Agent;
+
+before(async () => {
+  api = await startEmbeddedApi({ crdDirectory: null, namespaces: ["lab"] });
+  const clusters = api.kubeConfig["clusters"] as { cluster: Record<string, string> }[];
+  const ca = Buffer.from(clusters[0]!.cluster["certificate-authority-data"]!, "base64").toString();
+  agent = new Agent({ connect: { ca } });
+});
+
+after(async () => {
+  await agent.close();
+  await api.stop();
+});
+
+interface Reply {
+  readonly code: number;
+  readonly body: any;
+  readonly headers: Record<string, string | string[] | undefined>;
+}
+
+async function call(method: string, path: string, body?: unknown, type = "application/json"): Promise<Reply> {
+  const headers = { authorization: "Bearer tester", "content-type": type, "audit-id": "a-1" };
+  const options = body === undefined ? {} : { body: JSON.stringify(body) };
+  const answer = await request(api.url + path, {
+    method: method as "GET",
+    headers,
+    dispatcher: agent,
+    ...options,
+  });
+  return { code: answer.statusCode, body: await answer.body.json(), headers: answer.headers };
+}
+
+/** Lines of a watch as they come. */
+async function* watch(path: string): AsyncGenerator<{ type: string; object: any }> {
+  const headers = { authorization: "Bearer tester" };
+  const answer = await request(api.url + path, { headers, dispatcher: agent });
+  let rest = "";
+  for await (const chunk of answer.body) {
+    rest += String(chunk);
+    const lines = rest.split("\n");
+    rest = lines.pop()!;
+    for (const line of lines) yield JSON.parse(line);
+  }
+}
+
+const MAPS = "/api/v1/namespaces/lab/configmaps";
+const SETS = "/apis/apps/v1/namespaces/lab/statefulsets";
+
+test("an object gets its metadata at creation and is found again", async () => {
+  const made = await call("POST", MAPS, { metadata: { generateName: "m-" }, data: { a: "1" } });
+  assert.equal(made.code, 201);
+  assert.match(made.body.metadata.name, /^m-[a-z0-9]{5}$/);
+  assert.equal(made.body.metadata.namespace, "lab");
+  assert.ok(made.body.metadata.uid);
+  const read = await call("GET", `${MAPS}/${made.body.metadata.name}`);
+  assert.deepEqual(read.body, made.body);
+  assert.equal(read.headers["audit-id"], "a-1");
+});
+
+test("errors are Status objects with Kubernetes' reasons", async () => {
+  const cases: [string, string, unknown, number, string][] = [
+    ["GET", `${MAPS}/none`, undefined, 404, "NotFound"],
+    ["GET", "/apis/nobody.io/v1/things", undefined, 404, "NotFound"],
+    ["POST", "/api/v1/namespaces/nowhere/configmaps", { metadata: { name: "x" } }, 404, "NotFound"],
+    ["POST", MAPS, { metadata: { name: "Bad_Name" } }, 422, "Invalid"],
+    ["POST", MAPS, { metadata: {} }, 422, "Invalid"],
+    ["PUT", `${MAPS}/none`, { metadata: { name: "none" } }, 404, "NotFound"],
+    ["POST", MAPS, { kind: "Secret", metadata: { name: "x" } }, 400, "BadRequest"],
+    ["DELETE", MAPS, undefined, 405, "MethodNotAllowed"],
+  ];
+  for (const [method, path, body, code, reason] of cases) {
+    const reply = await call(method, path, body);
+    assert.deepEqual(
+      [reply.code, reply.body.reason, reply.body.kind],
+      [code, reason, "Status"],
+      `${method} ${path}`,
+    );
+  }
+  await call("POST", MAPS, { metadata: { name: "twice" } });
+  assert.equal((await call("POST", MAPS, { metadata: { name: "twice" } })).body.reason, "AlreadyExists");
+});
+
+test("an update with an old resourceVersion is a conflict and changes nothing", async () => {
+  const first = (await call("POST", MAPS, { metadata: { name: "race" }, data: { n: "0" } })).body;
+  const second = await call("PUT", `${MAPS}/race`, { ...first, data: { n: "1" } });
+  assert.equal(second.code, 200);
+  const late = await call("PUT", `${MAPS}/race`, { ...first, data: { n: "2" } });
+  assert.deepEqual([late.code, late.body.reason], [409, "Conflict"]);
+  assert.equal((await call("GET", `${MAPS}/race`)).body.data.n, "1");
+});
+
+test("status is written through its subresource only, and spec changes alone raise the generation", async () => {
+  const spec = { replicas: 1, serviceName: "s" };
+  const made = (await call("POST", SETS, { metadata: { name: "set" }, spec, status: { replicas: 9 } })).body;
+  assert.deepEqual([made.metadata.generation, made.status], [1, undefined]);
+  const status = { replicas: 1 };
+  const reported = (await call("PUT", `${SETS}/set/status`, { ...made, spec: { replicas: 5 }, status })).body;
+  assert.deepEqual([reported.spec.replicas, reported.status, reported.metadata.generation], [1, status, 1]);
+  const merge = "application/merge-patch+json";
+  const scaled = (
+    await call("PATCH", `${SETS}/set`, { spec: { replicas: 0 }, status: { replicas: 7 } }, merge)
+  ).body;
+  assert.deepEqual([scaled.metadata.generation, scaled.status], [2, status]);
+  const same = (await call("PATCH", `${SETS}/set`, { spec: { replicas: 0 } }, merge)).body;
+  assert.equal(same.metadata.resourceVersion, scaled.metadata.resourceVersion);
+  const frozen = await call("PATCH", `${SETS}/set`, { spec: { serviceName: "other" } }, merge);
+  assert.equal(frozen.body.details.causes[0].reason, "FieldValueForbidden");
+});
+
+test("apply merges lists by key, keeps what others wrote and removes what its manager no longer names", async () => {
+  const apply = (manager: string, container: object[], labels: object, more = "") =>
+    call(
+      "PATCH",
+      `${SETS}/applied?fieldManager=${manager}${more}`,
+      {
+        apiVersion: "apps/v1",
+        kind: "StatefulSet",
+        metadata: { name: "applied", labels },
+        spec: { template: { spec: { containers: container } } },
+      },
+      "application/apply-patch+yaml",
+    );
+  const first = await apply("us", [{ name: "engine", image: "one", args: ["a"] }, { name: "extra" }], {
+    l: "1",
+    m: "1",
+  });
+  assert.equal(first.code, 201);
+  await call(
+    "PATCH",
+    `${SETS}/applied`,
+    { metadata: { labels: { foreign: "kept" } } },
+    "application/merge-patch+json",
+  );
+  const next = await apply("us", [{ name: "engine", image: "two" }], { l: "1" });
+  assert.equal(next.code, 200);
+  assert.deepEqual(next.body.spec.template.spec.containers, [{ name: "engine", image: "two" }]);
+  assert.deepEqual(next.body.metadata.labels, { l: "1", foreign: "kept" });
+  const again = await apply("us", [{ name: "engine", image: "two" }], { l: "1" });
+  assert.equal(again.body.metadata.resourceVersion, next.body.metadata.resourceVersion);
+  const other = await apply("them", [{ name: "engine", image: "three" }], {});
+  assert.deepEqual([other.code, other.body.details.causes[0].reason], [409, "FieldManagerConflict"]);
+  const forced = await apply("them", [{ name: "engine", image: "three" }], {}, "&force=true");
+  assert.equal(forced.body.spec.template.spec.containers[0].image, "three");
+});
+
+test("a list comes in pages of one revision, and an expired token is 410", async () => {
+  const before = api.objects.store.list(api.kind("secrets")).length;
+  assert.equal(before, 0);
+  const path = "/api/v1/namespaces/lab/secrets";
+  for (const name of ["a", "b", "c"]) await call("POST", path, { metadata: { name } });
+  const one = (await call("GET", `${path}?limit=2`)).body;
+  assert.deepEqual([one.kind, one.items.length, one.metadata.remainingItemCount], ["SecretList", 2, 1]);
+  await call("POST", path, { metadata: { name: "d" } });
+  const two = (await call("GET", `${path}?limit=2&continue=${one.metadata.continue}`)).body;
+  assert.deepEqual(
+    two.items.map((item: any) => item.metadata.name),
+    ["c"],
+  );
+  assert.equal(two.metadata.resourceVersion, one.metadata.resourceVersion);
+  api.faults.expireHistory();
+  const late = await call("GET", `${path}?limit=2&continue=${one.metadata.continue}`);
+  assert.deepEqual([late.code, late.body.reason], [410, "Expired"]);
+});
+
+test("a watch tells what came after its revision, in order, with bookmarks, and 410 when that is forgotten", async () => {
+  const path = "/api/v1/namespaces/lab/serviceaccounts";
+  await call("POST", path, { metadata: { name: "w", labels: { on: "yes" } } });
+  const from = (await call("GET", path)).body.metadata.resourceVersion;
+  const patch = (labels: object) =>
+    call("PATCH", `${path}/w`, { metadata: { labels } }, "application/merge-patch+json");
+  await patch({ n: "1" });
+  const seen: string[] = [];
+  const query = `?watch=1&resourceVersion=${from}&allowWatchBookmarks=true&labelSelector=on%3Dyes&timeoutSeconds=1`;
+  for await (const { type, object } of watch(path + query)) {
+    seen.push(type);
+    if (seen.length === 1) await patch({ on: "no" });
+    if (type === "BOOKMARK")
+      assert.equal(object.metadata.resourceVersion, String(api.objects.store.revision));
+  }
+  assert.deepEqual(seen, ["MODIFIED", "DELETED", "BOOKMARK"]);
+  api.faults.expireHistory();
+  await patch({ n: "2" });
+  for await (const { type, object } of watch(`${path}?watch=1&resourceVersion=${from}`)) {
+    assert.deepEqual([type, object.code, object.reason], ["ERROR", 410, "Expired"]);
+  }
+});
+
+test("deleting an owner deletes its children unless they are orphaned, and a finalizer holds the owner", async () => {
+  const owner = (await call("POST", MAPS, { metadata: { name: "owner", finalizers: ["x/hold"] } })).body;
+  const reference = { apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: owner.metadata.uid };
+  await call("POST", MAPS, { metadata: { name: "child", ownerReferences: [reference] } });
+  const held = await call("DELETE", `${MAPS}/owner`);
+  assert.ok(held.body.metadata.deletionTimestamp);
+  assert.equal((await call("GET", `${MAPS}/child`)).code, 200);
+  await call("PATCH", `${MAPS}/owner`, { metadata: { finalizers: null } }, "application/merge-patch+json");
+  assert.equal((await call("GET", `${MAPS}/owner`)).code, 404);
+  assert.equal((await call("GET", `${MAPS}/child`)).code, 404);
+});
+
+test("a fault strikes the call it names and no other", async () => {
+  const path = "/api/v1/namespaces/lab/events";
+  const create = (name: string) => call("POST", path, { metadata: { name } });
+  const fault = api.faults.inject({
+    verb: "create",
+    resource: "events",
+    nth: 2,
+    action: { kind: "status", code: 429, retryAfterSeconds: 3 },
+  });
+  assert.equal((await create("one")).code, 201);
+  const struck = await create("two");
+  assert.deepEqual(
+    [struck.code, struck.headers["retry-after"], struck.body.reason],
+    [429, "3", "TooManyRequests"],
+  );
+  assert.equal((await create("three")).code, 201);
+  assert.equal(fault.hits, 1);
+  api.faults.clear();
+
+  api.faults.inject({ verb: "create", action: { kind: "lose-answer" } });
+  await assert.rejects(create("lost"));
+  assert.equal((await call("GET", `${path}/lost`)).code, 200);
+  api.faults.inject({ verb: "create", action: { kind: "lose-request" } });
+  await assert.rejects(create("never"));
+  assert.equal((await call("GET", `${path}/never`)).code, 404);
+  api.faults.inject({ verb: "get", name: "lost", action: { kind: "stale-read", revisions: 1 } });
+  assert.equal((await call("GET", `${path}/lost`)).code, 404);
+});
+
+test("held watches say nothing until released, cut ones end, and the API can go away and come back", async () => {
+  const path = "/apis/coordination.k8s.io/v1/namespaces/lab/leases";
+  await call("POST", path, { metadata: { name: "l" } });
+  const lines = watch(`${path}?watch=1`);
+  assert.equal((await lines.next()).value.type, "ADDED");
+  api.faults.holdWatches();
+  await call("PATCH", `${path}/l`, { metadata: { labels: { a: "b" } } }, "application/merge-patch+json");
+  const next = lines.next();
+  const first = await Promise.race([next, new Promise((done) => setTimeout(done, 50, "silence"))]);
+  assert.equal(first, "silence");
+  api.faults.releaseWatches();
+  assert.equal((await next).value.type, "MODIFIED");
+  const broken = lines.next();
+  assert.equal(api.faults.cutWatches("leases"), 1);
+  await assert.rejects(broken);
+  await api.faults.goDown();
+  await assert.rejects(call("GET", path));
+  await api.faults.comeUp();
+  assert.equal((await call("GET", path)).body.items.length, 1);
+});
+
+test("the request log names verb, object, user and answer", async () => {
+  const since = api.requests.length;
+  await call("GET", MAPS);
+  await call("POST", MAPS, { metadata: { name: "logged" } });
+  const { verb, resource, user, code } = api.writes(since)[0]!;
+  assert.deepEqual(
+    [api.writes(since).length, verb, resource, user, code],
+    [1, "create", "configmaps", "tester", 201],
+  );
+});
+
+test("a time with three digits is no MicroTime", async () => {
+  const path = "/apis/coordination.k8s.io/v1/namespaces/lab/leases";
+  const lease = (renewTime: string) => call("POST", path, { metadata: { name: "t" }, spec: { renewTime } });
+  assert.equal((await lease("2026-01-01T00:00:00.123Z")).code, 400);
+  assert.equal((await lease("2026-01-01T00:00:00.123456Z")).code, 201);
+});
