@@ -70,11 +70,16 @@ export interface MemberReport {
   readonly generation: number;
   readonly complete: boolean;
   readonly entered: number;
+  /** When PARTNER-DOWN was last entered; null = never. */
+  readonly entry: UnixSeconds | null;
   readonly returned: number;
   readonly seen: number;
   readonly revision: string;
   readonly shape: string;
+  /** Updates that the partner is owed. */
   readonly unackedUpdates: number;
+  /** Partner's clock minus ours; null while not connected. */
+  readonly clockOffsetSeconds: number | null;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
 }

@@ -43,8 +43,9 @@ export interface EndpointRecord {
   readonly mcltSeconds: number;
   /** The MCLT under which both servers last ran NORMAL; 0 = never. New leases use the smaller of it and the configured one. */
   readonly agreedMcltSeconds: number;
-  /** Since when this server's records may be outdated: RECOVER-WAIT counts from here. Null outside recovery. */
-  readonly outage: Stamp | null;
+  /** Until when this server may have acted on records that are lost or outdated: RECOVER-WAIT lasts MCLT from here.
+   *  NEVER outside recovery. */
+  readonly outageSince: UnixSeconds;
   /** The partner may have given any address up to then (W5, W9); null when it cannot have. */
   readonly hold: Stamp | null;
   /** False in a new store until a full update has ended (W10). */

@@ -36,6 +36,8 @@ export const DEFAULT_SETTINGS: ServerSettings = {
 
 export interface Reservation {
   readonly address: Ipv4;
+  /** Whom it is for: by client identifier, or by hardware address alone. */
+  readonly client: ClientIdentity;
   readonly hostname: string | null;
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
@@ -148,9 +150,10 @@ function prepareScope(config: CompiledScope, pool: number): ServerScope {
   const reservationsByClient = new Map<string, Reservation>();
   for (const compiled of config.reservations) {
     const { address, hostname } = compiled;
-    const reservation = { address, hostname, options: decodeOptions(compiled.options) };
+    const client = identityOf(compiled);
+    const reservation = { address, client, hostname, options: decodeOptions(compiled.options) };
     reservationsByAddress.set(address, reservation);
-    reservationsByClient.set(clientKey(identityOf(compiled)), reservation);
+    reservationsByClient.set(clientKey(client), reservation);
   }
   return {
     pool,

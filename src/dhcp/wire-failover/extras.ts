@@ -11,8 +11,8 @@ export interface Extras {
   readonly store?: string;
   /** Highest own epoch given back. */
   readonly returned?: number;
-  /** True while the store is new and no full update has ended. */
-  readonly incomplete?: boolean;
+  /** True while this store has never been in NORMAL: it knows no lease but what its partner told it. */
+  readonly neverNormal?: boolean;
   /** The client's host name, in BNDUPD. */
   readonly hostname?: string;
   /** Value of option 82, hex, in BNDUPD. */
@@ -20,7 +20,7 @@ export interface Extras {
 }
 
 const MAGIC = [0x4c, 0x53, 0x50, 0x52] as const;
-const CODE = { shape: 1, store: 2, returned: 3, incomplete: 4, hostname: 5, relayInformation: 6 } as const;
+const CODE = { shape: 1, store: 2, returned: 3, neverNormal: 4, hostname: 5, relayInformation: 6 } as const;
 
 /** Encodes the extras; null when there are none. Values over 255 bytes are left out.
  *  Source: failover draft 12.29. */
@@ -35,7 +35,7 @@ export function writeExtras(extras: Extras): Uint8Array | null {
     const n = extras.returned;
     put(CODE.returned, Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
   }
-  if (extras.incomplete === true) put(CODE.incomplete, new Uint8Array(0));
+  if (extras.neverNormal === true) put(CODE.neverNormal, new Uint8Array(0));
   if (extras.hostname !== undefined) put(CODE.hostname, new TextEncoder().encode(extras.hostname));
   if (extras.relayInformation !== undefined) put(CODE.relayInformation, fromHex(extras.relayInformation));
   return bytes.length === MAGIC.length ? null : Uint8Array.from(bytes);
@@ -64,7 +64,7 @@ export function readExtras(bytes: Uint8Array | null): Extras {
     ...(returned?.length === 4 && {
       returned: new DataView(returned.buffer, returned.byteOffset, 4).getUint32(0),
     }),
-    ...(items.has(CODE.incomplete) && { incomplete: true }),
+    ...(items.has(CODE.neverNormal) && { neverNormal: true }),
     ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
     ...(relayInformation && { relayInformation: toHex(relayInformation) }),
   };

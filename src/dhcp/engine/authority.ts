@@ -1,0 +1,192 @@
+// The failover side's answers to the DHCP server: whom we serve, which addresses are ours to give, how long a lease
+// may be. Source: failover draft 5.2.1, 5.3, 5.4, 9.4-9.12; invariants S3, S6, S9; rule W6.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import {
+  after,
+  type Instant,
+  type Seconds,
+  seconds,
+  secondsUntil,
+  type UnixSeconds,
+} from "../../base/units.ts";
+import { bucketOwner, mendedSecs } from "../failover/load-balance.ts";
+import { hasPassedSince, takeoverDueAt, takeoverMarginSeconds } from "../failover/waits.ts";
+import type { LeaseAuthority, Service } from "../lease/authority.ts";
+import {
+  type Binding,
+  type BindingStatus,
+  type ClientIdentity,
+  freshBinding,
+  isSameClient,
+  latestPossibleEnd,
+} from "../lease/binding.ts";
+import type { EndpointState, Stamp } from "../lease/durable-record.ts";
+import { CLOCK_UNCERTAINTY_SECONDS, cappedLease, hasEnded } from "../lease/lead-time.ts";
+import type { Engine } from "./engine-state.ts";
+
+/** Source: failover draft 9.4-9.14; S9. */
+const SERVICE_IN: Readonly<Record<EndpointState, Service>> = {
+  STARTUP: "None",
+  NORMAL: "All",
+  "COMMUNICATIONS-INTERRUPTED": "All",
+  "PARTNER-DOWN": "All",
+  "POTENTIAL-CONFLICT": "None",
+  "RESOLUTION-INTERRUPTED": "All",
+  "CONFLICT-DONE": "All",
+  RECOVER: "None",
+  "RECOVER-WAIT": "None",
+  "RECOVER-DONE": "RenewOnly",
+  PAUSED: "None",
+  SHUTDOWN: "None",
+};
+
+/** The state as it stands now: STARTUP hides the saved one. */
+export function presentState(engine: Engine): EndpointState {
+  return engine.startupEndsAt === null ? engine.endpoint.state : "STARTUP";
+}
+
+export function presentService(engine: Engine): Service {
+  return engine.isStopping ? "None" : SERVICE_IN[presentState(engine)];
+}
+
+/** The status of the free addresses that are this server's own. Source: failover draft 5.4. */
+export function ownFreeStatus(engine: Engine): "FREE" | "BACKUP" {
+  return engine.role === "primary" ? "FREE" : "BACKUP";
+}
+
+/** The MCLT for new leases: a raised one counts only once both servers ran NORMAL under it (S12). */
+export function leadSeconds(engine: Engine): Seconds {
+  const { agreedMcltSeconds } = engine.endpoint;
+  const configured = engine.config.mcltSeconds;
+  return agreedMcltSeconds === 0 ? configured : seconds(Math.min(configured, agreedMcltSeconds));
+}
+
+/** M*: the MCLT that waits reckon with. Source: design rule W6, S12. */
+export function waitLeadSeconds(engine: Engine): Seconds {
+  return seconds(Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds));
+}
+
+function longestLeaseSeconds(engine: Engine): Seconds {
+  return seconds(Math.max(0, ...engine.config.scopes.map((scope) => scope.lease.maxSeconds)));
+}
+
+/** eps: how far past every promise a takeover waits. */
+export function marginSeconds(engine: Engine, now: Instant): Seconds {
+  const sinceContact = secondsUntil(engine.endpoint.lastContactAt, now.wall);
+  return takeoverMarginSeconds(CLOCK_UNCERTAINTY_SECONDS, sinceContact, longestLeaseSeconds(engine));
+}
+
+/** Whether, in PARTNER-DOWN, the partner can hold no promise about this address any more (S6 ii, W6).
+ *  None is taken while the partner recovers on the link: it may be told FREE in this very moment. */
+export function isTakeoverDue(engine: Engine, binding: Binding, now: Instant): boolean {
+  const { state, entry } = engine.endpoint;
+  if (state !== "PARTNER-DOWN" || entry === null || isPartnerRecovering(engine)) return false;
+  return isPast(engine, entry, latestPossibleEnd(binding), now);
+}
+
+function isPartnerRecovering(engine: Engine): boolean {
+  const partner = engine.session?.partnerState;
+  return partner === "RECOVER" || partner === "RECOVER-WAIT" || partner === "RECOVER-DONE";
+}
+
+function isPast(engine: Engine, stamp: Stamp, end: UnixSeconds, now: Instant): boolean {
+  const lead = waitLeadSeconds(engine);
+  const margin = marginSeconds(engine, now);
+  if (now.wall <= takeoverDueAt(end, stamp, lead, margin)) return false;
+  return hasPassedSince(stamp, seconds(lead + margin), now, engine.process);
+}
+
+/** Under hold the partner may have given any address, our own free ones included (W5, W9). */
+function isHeld(engine: Engine, binding: Binding, now: Instant): boolean {
+  const { hold } = engine.endpoint;
+  return hold !== null && !isPast(engine, hold, latestPossibleEnd(binding), now);
+}
+
+/** Whether the address may go to the client. Source: invariant S6. */
+export function mayAllocate(engine: Engine, binding: Binding, client: ClientIdentity, now: Instant): boolean {
+  const sameClient = isSameClient(binding, client);
+  switch (binding.status) {
+    case "ACTIVE":
+      return sameClient;
+    case "FREE":
+    case "BACKUP":
+      if (isHeld(engine, binding, now)) return false;
+      return binding.status === ownFreeStatus(engine) || isTakeoverDue(engine, binding, now);
+    case "EXPIRED":
+    case "RELEASED":
+      // Once the partner was told that the lease ended, not even the same client gets it until that is settled.
+      if (sameClient && !binding.endAnnounced) return true;
+      return isTakeoverDue(engine, binding, now);
+    case "RESET":
+      return isTakeoverDue(engine, binding, now);
+    case "ABANDONED":
+      return false;
+    default:
+      return binding.status satisfies never;
+  }
+}
+
+function isResponsible(
+  engine: Engine,
+  client: ClientIdentity,
+  secs: number,
+  reservedAddress: Ipv4 | null,
+): boolean {
+  if (engine.endpoint.state !== "NORMAL") return true;
+  if (mendedSecs(secs) > engine.config.maxSeconds) return true;
+  if (reservedAddress !== null) {
+    // A reserved address has one owner while it is free; nobody else could answer.
+    const binding = engine.leases.get(reservedAddress) ?? freshBinding(reservedAddress);
+    if (binding.status === "FREE") return engine.role === "primary";
+    if (binding.status === "BACKUP") return engine.role === "secondary";
+  }
+  if (responsibleMember(engine, client) === engine.role) return true;
+  return isPartnerExhausted(engine);
+}
+
+/** Whose client this is by configuration. Source: RFC 3074; HotStandby: all are the primary's. */
+export function responsibleMember(engine: Engine, client: ClientIdentity): "primary" | "secondary" {
+  return engine.config.mode === "HotStandby" ? "primary" : bucketOwner(client, engine.config.primaryPercent);
+}
+
+/** No pool has an address left that the partner could give. */
+function isPartnerExhausted(engine: Engine): boolean {
+  const partnerStatus = ownFreeStatus(engine) === "FREE" ? "BACKUP" : "FREE";
+  let index = 0;
+  for (const scope of engine.config.scopes) {
+    if (scope.enabled && engine.leases.counts(index)[partnerStatus] > 0) return false;
+    index += 1;
+  }
+  return true;
+}
+
+/** The statuses that new addresses are taken from, best first. Source: failover draft 5.4, 9.4.2. */
+function allocatableStatuses(engine: Engine): readonly BindingStatus[] {
+  const own = ownFreeStatus(engine);
+  if (engine.endpoint.state !== "PARTNER-DOWN") return [own];
+  return [own, own === "FREE" ? "BACKUP" : "FREE", "EXPIRED", "RELEASED", "RESET"];
+}
+
+/** The authority that the DHCP server asks during one step. */
+export function leaseAuthority(engine: Engine): LeaseAuthority {
+  return {
+    service: presentService(engine),
+    isResponsible: (client, secs, reservedAddress) => isResponsible(engine, client, secs, reservedAddress),
+    allocatableStatuses: allocatableStatuses(engine),
+    mayAllocate: (binding, client, now) => mayAllocate(engine, binding, client, now),
+    cappedLease: (binding, desired, now) => cappedLease(binding, desired, now.wall, leadSeconds(engine)),
+  };
+}
+
+/** Whether an ACTIVE binding has ended for good at this server (grace included, W15). */
+export function leaseHasEnded(binding: Binding, now: Instant): boolean {
+  return binding.status === "ACTIVE" && hasEnded(binding, now.wall);
+}
+
+/** How long a declined address rests. Source: RFC 2131 4.3.3 leaves it to the server. */
+export const ABANDONED_HOLD_SECONDS = seconds(86_400);
+
+export function abandonmentIsOver(binding: Binding, now: Instant): boolean {
+  return binding.status === "ABANDONED" && now.wall >= after(binding.statusSince, ABANDONED_HOLD_SECONDS);
+}

@@ -1,0 +1,104 @@
+// Sharing the free addresses: each side gives what it has too much of, oldest first, best to where the last client is
+// served. Given up durably before the partner is told (S7). Source: failover draft 5.4, 7.6, 7.7.
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { bootAfter, NEVER } from "../../base/units.ts";
+import { addressesToGive, shouldAskForAddresses } from "../failover/pool-balance.ts";
+import { type Binding, freshBinding } from "../lease/binding.ts";
+import { ownFreeStatus, responsibleMember } from "./authority.ts";
+import type { Engine } from "./engine-state.ts";
+import { send } from "./link-send.ts";
+import type { Turn } from "./turn.ts";
+import { owe } from "./updates.ts";
+
+/** Between two looks at the balance while nothing asks for one. */
+const BALANCE_INTERVAL_MS = 10_000;
+/** Between two POOLREQs. */
+const ASK_INTERVAL_MS = 60_000;
+/** Addresses looked at beyond the wanted count in search of ones whose last client is the partner's. */
+const SEARCH_FACTOR = 4;
+
+/** The secondary's part of the free addresses, 0..100. */
+function secondaryPercent(engine: Engine): number {
+  const { mode, primaryPercent, reservePercent } = engine.config;
+  return mode === "HotStandby" ? reservePercent : 100 - primaryPercent;
+}
+
+/** Looks at the balance when due: gives, and as secondary asks. Only in NORMAL. */
+export function balanceWhenDue(engine: Engine, turn: Turn): void {
+  const { session } = engine;
+  if (engine.endpoint.state !== "NORMAL" || session === null || engine.startupEndsAt !== null) return;
+  if (turn.now.boot < engine.balanceDueAt) return;
+  engine.balanceDueAt = bootAfter(turn.now.boot, BALANCE_INTERVAL_MS);
+  givePartnerAddresses(engine, turn);
+  if (engine.role !== "secondary" || !wantsAddresses(engine)) return;
+  const askedAt = session.poolRequestedAt;
+  if (askedAt !== null && turn.now.boot < askedAt + ASK_INTERVAL_MS) return;
+  session.poolRequestedAt = turn.now.boot;
+  send(engine, turn, session.connection, { type: "POOLREQ" });
+}
+
+function wantsAddresses(engine: Engine): boolean {
+  return engine.config.scopes.some((_, pool) => {
+    const { FREE, BACKUP } = engine.leases.counts(pool);
+    return shouldAskForAddresses({ free: FREE, backup: BACKUP }, secondaryPercent(engine));
+  });
+}
+
+/** Gives the partner what it lacks in every pool; returns how many addresses moved. Only in NORMAL.
+ *  Source: failover draft 5.4, 7.6.2. */
+export function givePartnerAddresses(engine: Engine, turn: Turn): number {
+  if (engine.endpoint.state !== "NORMAL" || engine.session === null) return 0;
+  let given = 0;
+  engine.config.scopes.forEach((_, pool) => {
+    given += giveReserved(engine, turn, pool) + giveFromPool(engine, turn, pool);
+  });
+  return given;
+}
+
+function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
+  const { FREE, BACKUP } = engine.leases.counts(pool);
+  const wanted = addressesToGive({ free: FREE, backup: BACKUP }, secondaryPercent(engine), engine.role);
+  if (wanted === 0) return 0;
+  const chosen: Binding[] = [];
+  const second: Binding[] = [];
+  let seen = 0;
+  for (const binding of engine.leases.candidates(pool, ownFreeStatus(engine))) {
+    if (seen++ >= wanted * SEARCH_FACTOR || chosen.length >= wanted) break;
+    if (isOffered(engine, turn, binding.address)) continue;
+    const isPartners = binding.client !== null && responsibleMember(engine, binding.client) !== engine.role;
+    (isPartners ? chosen : second).push(binding);
+  }
+  for (const binding of second) if (chosen.length < wanted) chosen.push(binding);
+  for (const binding of chosen) give(engine, turn, binding);
+  return chosen.length;
+}
+
+/** A reserved address belongs to the member that serves its client. */
+function giveReserved(engine: Engine, turn: Turn, pool: number): number {
+  let given = 0;
+  for (const { address, client } of engine.serverConfig.scopes[pool]!.reservationsByAddress.values()) {
+    const binding = engine.leases.get(address) ?? freshBinding(address);
+    if (binding.status !== ownFreeStatus(engine) || responsibleMember(engine, client) === engine.role)
+      continue;
+    if (isOffered(engine, turn, address)) continue;
+    give(engine, turn, binding);
+    given += 1;
+  }
+  return given;
+}
+
+function isOffered(engine: Engine, turn: Turn, address: Ipv4): boolean {
+  return engine.offers.isHeldForAnother(address, "", turn.now.boot);
+}
+
+function give(engine: Engine, turn: Turn, binding: Binding): void {
+  turn.putBinding({
+    ...binding,
+    status: engine.role === "primary" ? "BACKUP" : "FREE",
+    statusSince: turn.now.wall,
+    expiresAt: NEVER,
+    acknowledged: false,
+  });
+  owe(engine, binding.address);
+}

@@ -1,0 +1,117 @@
+// Everything one engine remembers between two events. Durable parts mirror the store; the rest dies with the process.
+// Only the modules of this folder change it, and only inside step().
+
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import type { BootMs, UnixSeconds } from "../../base/units.ts";
+import type { Role, SettledState } from "../failover/transition.ts";
+import type { UpdateQueue } from "../failover/update-queue.ts";
+import type { ProcessStart } from "../failover/waits.ts";
+import type { EndpointRecord } from "../lease/durable-record.ts";
+import type { LeaseTable } from "../lease/lease-table.ts";
+import type { StoreIdentity } from "../lease/store-identity.ts";
+import type { ConnectionId, Random } from "../ports.ts";
+import type { DatagramCounters } from "../server/counters.ts";
+import type { OfferTable } from "../server/offers.ts";
+import type { ServerConfig, ServerSettings } from "../server/prepare-config.ts";
+import type { WitnessReading } from "./event.ts";
+
+/** Intervals of the link, milliseconds. */
+export interface LinkTiming {
+  /** CONTACT is sent when nothing else was for so long. */
+  readonly contactIntervalMs: number;
+  /** Silence of the partner after which the link counts as lost. */
+  readonly contactLossMs: number;
+  readonly dialRetryMs: number;
+  /** From an open connection to an accepted handshake. */
+  readonly handshakeMs: number;
+  /** How long a restarted engine waits for its partner before it goes on alone. */
+  readonly startupMs: number;
+}
+
+export const LINK_TIMING: LinkTiming = {
+  contactIntervalMs: 500,
+  contactLossMs: 2_000,
+  dialRetryMs: 1_000,
+  handshakeMs: 10_000,
+  startupMs: 5_000,
+};
+
+/** One open connection. "established" from an accepted CONNECTACK on; at most one is. */
+export interface Connection {
+  readonly id: ConnectionId;
+  readonly openedAt: BootMs;
+  established: boolean;
+  /** Bytes of a frame that is not complete yet; shorter than one frame. */
+  partial: Uint8Array;
+  nextXid: number;
+  lastSentAt: BootMs;
+  lastReceivedAt: BootMs;
+}
+
+/** What is known of the partner on the established connection. */
+export interface Session {
+  readonly connection: Connection;
+  /** Null until its first STATE. */
+  partnerState: SettledState | null;
+  partnerStateSince: UnixSeconds;
+  partnerInStartup: boolean;
+  partnerShape: string | null;
+  partnerStore: string | null;
+  /** The partner's store has never been in NORMAL. */
+  partnerNeverNormal: boolean;
+  /** xid of our UPDREQ(ALL) that no UPDDONE has answered yet. */
+  openRequestXid: number | null;
+  /** An UPDDONE has answered our request on this connection: our records are complete. */
+  updatesReceived: boolean;
+  /** The partner was sent UPDDONE on this connection: it holds all our news (W7). */
+  partnerUpdated: boolean;
+  /** Partner's clock minus ours as its last message showed it, whole seconds, delay included. */
+  clockOffsetSeconds: number;
+  /** The partner was last asked for addresses at this boot time. */
+  poolRequestedAt: BootMs | null;
+}
+
+export interface Counters {
+  updatesSent: number;
+  updatesReceived: number;
+  updatesRefusedByUs: number;
+  updatesRefusedByPartner: number;
+  linkLosses: number;
+  /** Addresses found with two clients while resolving a conflict. */
+  duplicatesFound: number;
+}
+
+export interface Engine {
+  readonly member: string;
+  readonly identity: StoreIdentity;
+  readonly random: Random;
+  readonly timing: LinkTiming;
+  readonly settings: Partial<ServerSettings>;
+  readonly process: ProcessStart;
+  config: CompiledRelationship;
+  serverConfig: ServerConfig;
+  role: Role;
+  readonly leases: LeaseTable;
+  readonly offers: OfferTable;
+  /** As on disk, or on its way there. Its `state` is what a restart would find. */
+  endpoint: EndpointRecord;
+  /** Set while in STARTUP: when waiting for the partner ends. */
+  startupEndsAt: BootMs | null;
+  /** The process is stopping in order: nothing is served any more. */
+  isStopping: boolean;
+  readonly connections: Map<ConnectionId, Connection>;
+  session: Session | null;
+  nextDialId: ConnectionId;
+  /** When to dial next; null for a secondary and while a connection is open. */
+  dialAt: BootMs | null;
+  readonly updates: UpdateQueue;
+  witness: WitnessReading | null;
+  /** Operations from manifests that were carried out, by name and digest. */
+  readonly operationsDone: Set<string>;
+  /** A DeclarePartnerDown from a manifest that could not be followed yet. */
+  declared: { readonly operation: string; readonly digest: string } | null;
+  clockMarkedAt: BootMs;
+  balanceDueAt: BootMs;
+  readonly counters: Counters;
+  readonly datagrams: DatagramCounters;
+}

@@ -1,0 +1,213 @@
+// The engine: one synchronous machine over the DHCP server and the failover side. step() takes an event with its moment
+// and gives effects in order; it has no clock, random, disk or socket of its own, so that the simulator drives the very
+// same code. The caller's duties: events one at a time; effects in order; nothing that follows an append before that
+// record is durable (runner.ts does it). Source: failover draft 9.3 (start), design rules S8, W5.
+
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import { bootAfter, type Instant, latest, NEVER } from "../../base/units.ts";
+import type { Role } from "../failover/transition.ts";
+import { UpdateQueue } from "../failover/update-queue.ts";
+import type { DurableRecord, EndpointRecord } from "../lease/durable-record.ts";
+import { PackedLeaseTable } from "../lease/packed-lease-table.ts";
+import type { StoreIdentity } from "../lease/store-identity.ts";
+import { DIALED_CONNECTION_MIN, type Random } from "../ports.ts";
+import { DatagramCounters } from "../server/counters.ts";
+import { OfferTable } from "../server/offers.ts";
+import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
+import { balanceWhenDue } from "./balance.ts";
+import { onClientDatagram } from "./clients.ts";
+import { type Engine, LINK_TIMING, type LinkTiming } from "./engine-state.ts";
+import type { Effect, EngineEvent } from "./event.ts";
+import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
+import { announce, leaveRecoverWait, reactToPartner } from "./partner.ts";
+import { leaveStartupAlone, start } from "./startup.ts";
+import { stopInOrder } from "./state-change.ts";
+import { endLeases, freeAddresses, markClock } from "./sweep.ts";
+import { Turn } from "./turn.ts";
+import { sendUpdates } from "./updates.ts";
+import { nextWakeAt } from "./wake.ts";
+import {
+  followDeclaration,
+  followGrant,
+  onDeclaredPartnerDown,
+  onWitnessRead,
+  operationKey,
+} from "./witness.ts";
+
+export interface EngineBoot {
+  /** This member's name in the relationship. */
+  readonly member: string;
+  readonly config: CompiledRelationship;
+  readonly identity: StoreIdentity;
+  /** The store's records, oldest first. */
+  readonly records: Iterable<DurableRecord>;
+  readonly bootId: string;
+  readonly random: Random;
+  readonly now: Instant;
+  readonly timing?: Partial<LinkTiming>;
+  readonly settings?: Partial<ServerSettings>;
+}
+
+/** Rebuilds an engine from its store. It does nothing until the "started" event. */
+export function createEngine(boot: EngineBoot): Engine {
+  const leases = new PackedLeaseTable();
+  const serverConfig = prepareConfig(boot.config, boot.member, boot.settings);
+  leases.configure(serverConfig.pools);
+  const engine: Engine = {
+    member: boot.member,
+    identity: boot.identity,
+    random: boot.random,
+    timing: { ...LINK_TIMING, ...boot.timing },
+    settings: boot.settings ?? {},
+    process: { bootId: boot.bootId, startedAt: boot.now.boot },
+    config: boot.config,
+    serverConfig,
+    role: roleOf(boot.config, boot.member),
+    leases,
+    offers: new OfferTable(),
+    endpoint: newEndpoint(boot),
+    startupEndsAt: boot.now.boot,
+    isStopping: false,
+    connections: new Map(),
+    session: null,
+    nextDialId: DIALED_CONNECTION_MIN,
+    dialAt: null,
+    updates: new UpdateQueue(),
+    witness: null,
+    operationsDone: new Set(),
+    declared: null,
+    clockMarkedAt: boot.now.boot,
+    balanceDueAt: boot.now.boot,
+    counters: {
+      updatesSent: 0,
+      updatesReceived: 0,
+      updatesRefusedByUs: 0,
+      updatesRefusedByPartner: 0,
+      linkLosses: 0,
+      duplicatesFound: 0,
+    },
+    datagrams: new DatagramCounters(),
+  };
+  for (const record of boot.records) replay(engine, record);
+  return engine;
+}
+
+function roleOf(config: CompiledRelationship, member: string): Role {
+  return config.primary === member ? "primary" : "secondary";
+}
+
+/** What an empty store means: nothing known, so RECOVER. Source: failover draft 9.3.2 step 1. */
+function newEndpoint(boot: EngineBoot): EndpointRecord {
+  return {
+    state: "RECOVER",
+    stateSince: boot.now.wall,
+    partnerState: null,
+    lastContactAt: NEVER,
+    lastAliveAt: NEVER,
+    mcltSeconds: boot.config.mcltSeconds,
+    agreedMcltSeconds: 0,
+    outageSince: boot.now.wall,
+    hold: null,
+    complete: false,
+    entered: 0,
+    entry: null,
+    returned: 0,
+    seen: 0,
+    clean: 0,
+    partnerReturned: 0,
+    partnerStore: "",
+  };
+}
+
+function replay(engine: Engine, record: DurableRecord): void {
+  switch (record.kind) {
+    case "binding":
+      return engine.leases.put(record.binding);
+    case "forget":
+      return engine.leases.forget(record.address);
+    case "endpoint":
+      engine.endpoint = {
+        ...record.endpoint,
+        lastAliveAt: latest(record.endpoint.lastAliveAt, engine.endpoint.lastAliveAt),
+      };
+      return;
+    case "clock":
+      engine.endpoint = { ...engine.endpoint, lastAliveAt: latest(record.wall, engine.endpoint.lastAliveAt) };
+      return;
+    case "operation":
+      engine.operationsDone.add(operationKey(record.name, record.digest));
+      return;
+    default:
+      record satisfies never;
+  }
+}
+
+/** One event, one moment, the effects in order. */
+export function step(engine: Engine, event: EngineEvent, now: Instant): readonly Effect[] {
+  const turn = new Turn(engine, now);
+  handle(engine, turn, event);
+  if (!engine.isStopping) {
+    sendUpdates(engine, turn);
+    dialWhenDue(engine, turn);
+  }
+  turn.do({ kind: "wake", at: nextWakeAt(engine, now) });
+  return turn.effects;
+}
+
+function handle(engine: Engine, turn: Turn, event: EngineEvent): void {
+  switch (event.kind) {
+    case "started":
+      return start(engine, turn);
+    case "client-datagram":
+      return onClientDatagram(engine, turn, event.bytes, event.arrival);
+    case "link-opened":
+      return onLinkOpened(engine, turn, event.connection);
+    case "link-bytes":
+      return onLinkBytes(engine, turn, event.connection, event.bytes);
+    case "link-closed":
+      return onLinkClosed(engine, turn, event.connection, event.reason);
+    case "configured":
+      return onConfigured(engine, turn, event.config);
+    case "witness-read":
+      return onWitnessRead(engine, turn, event.witness);
+    case "declared-partner-down":
+      return onDeclaredPartnerDown(engine, turn, event.operation, event.digest);
+    case "stopping":
+      return stopInOrder(engine, turn);
+    case "tick":
+      return onTick(engine, turn);
+    default:
+      event satisfies never;
+  }
+}
+
+function onTick(engine: Engine, turn: Turn): void {
+  if (engine.isStopping) return;
+  markClock(engine, turn);
+  watchContact(engine, turn);
+  leaveStartupAlone(engine, turn);
+  followGrant(engine, turn);
+  followDeclaration(engine, turn);
+  leaveRecoverWait(engine, turn);
+  reactToPartner(engine, turn);
+  endLeases(engine, turn);
+  freeAddresses(engine, turn);
+  balanceWhenDue(engine, turn);
+}
+
+/** A new revision: options, reservations and lease times count at once; NORMAL waits until both shapes agree (S14). */
+function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+  if (config.revision === engine.config.revision) return;
+  const shapeChanged = config.shape !== engine.config.shape;
+  engine.config = config;
+  engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
+  engine.leases.configure(engine.serverConfig.pools);
+  engine.role = roleOf(config, engine.member);
+  turn.log("info", "configuration-activated", "a new configuration is in force", {
+    revision: config.revision,
+    shapeChanged,
+  });
+  if (config.mcltSeconds > engine.endpoint.mcltSeconds) turn.putEndpoint({ mcltSeconds: config.mcltSeconds });
+  engine.balanceDueAt = bootAfter(turn.now.boot, 0);
+  if (shapeChanged) announce(engine, turn);
+}

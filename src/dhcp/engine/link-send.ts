@@ -1,0 +1,25 @@
+// Writing to the partner: one message, one frame, with this connection's next xid or the request's.
+// Source: failover draft 6.1, 8.3.
+
+import type { FailoverMessage } from "../wire-failover/message.ts";
+import { writeMessage } from "../wire-failover/write-message.ts";
+import type { Connection, Engine } from "./engine-state.ts";
+import type { Turn } from "./turn.ts";
+
+/** Sends a message of our own and returns its xid; xids rise strictly per connection (S10). */
+export function send(_engine: Engine, turn: Turn, connection: Connection, message: FailoverMessage): number {
+  const xid = connection.nextXid++;
+  write(turn, connection, message, xid);
+  return xid;
+}
+
+/** Answers a request: the xid is the request's. */
+export function answer(turn: Turn, connection: Connection, message: FailoverMessage, xid: number): void {
+  write(turn, connection, message, xid);
+}
+
+function write(turn: Turn, connection: Connection, message: FailoverMessage, xid: number): void {
+  connection.lastSentAt = turn.now.boot;
+  const bytes = writeMessage(message, turn.now.wall, xid);
+  turn.do({ kind: "link-send", connection: connection.id, bytes });
+}

@@ -1,0 +1,266 @@
+// Connections to the partner: dialing, the CONNECT handshake, contact and its loss. What is said once the link stands
+// is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
+
+import { bootAfter, type Instant } from "../../base/units.ts";
+import { hashBucketAssignment } from "../failover/load-balance.ts";
+import { onLinkLost } from "../failover/transition.ts";
+import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
+import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
+import { type FailoverFrame, FRAME_BYTES_MAX, readFrame } from "../wire-failover/frame.ts";
+import { type Connect, type ConnectAck, REJECT_REASON } from "../wire-failover/message.ts";
+import { readMessage } from "../wire-failover/read-message.ts";
+import type { Connection, Engine, Session } from "./engine-state.ts";
+import { answer, send } from "./link-send.ts";
+import { receiveFromPartner } from "./partner.ts";
+import { enterState, sendState, settled } from "./state-change.ts";
+import type { Turn } from "./turn.ts";
+import { refillUpdates } from "./updates.ts";
+
+/** Updates that a partner may leave unanswered. */
+const MAX_UNACKED_UPDATES = 100;
+const VENDOR_CLASS = "leasepair";
+const PROTOCOL_VERSION = 1;
+/** Connections that have not completed their handshake; one more is closed at once. */
+const PENDING_MAX = 4;
+
+/** The primary dials, the secondary listens: one connection, no race between two dials. */
+export function dialWhenDue(engine: Engine, turn: Turn): void {
+  if (engine.role !== "primary" || engine.isStopping) return;
+  if (engine.dialAt === null || engine.dialAt > turn.now.boot || engine.connections.size > 0) return;
+  const connection = engine.nextDialId;
+  engine.nextDialId += 1;
+  engine.dialAt = null;
+  turn.do({ kind: "link-dial", connection });
+}
+
+function dialLater(engine: Engine, now: Instant): void {
+  const jitter = engine.random.uint32() % Math.ceil(engine.timing.dialRetryMs / 4 + 1);
+  engine.dialAt = bootAfter(now.boot, engine.timing.dialRetryMs + jitter);
+}
+
+export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void {
+  const pending = [...engine.connections.values()].filter((c) => !c.established).length;
+  if (engine.isStopping || pending >= PENDING_MAX || (engine.role === "primary" && engine.session !== null)) {
+    turn.do({ kind: "link-close", connection: id, reason: "not wanted" });
+    return;
+  }
+  const connection: Connection = {
+    id,
+    openedAt: turn.now.boot,
+    established: false,
+    partial: new Uint8Array(0),
+    nextXid: 0,
+    lastSentAt: turn.now.boot,
+    lastReceivedAt: turn.now.boot,
+  };
+  engine.connections.set(id, connection);
+  if (engine.role === "primary") sendConnect(engine, turn, connection);
+}
+
+function relationshipName(engine: Engine): string {
+  return `${engine.config.namespace}/${engine.config.name}`;
+}
+
+function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
+  send(engine, turn, connection, {
+    type: "CONNECT",
+    relationshipName: relationshipName(engine),
+    maxUnackedUpdates: MAX_UNACKED_UPDATES,
+    receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
+    vendorClass: VENDOR_CLASS,
+    protocolVersion: PROTOCOL_VERSION,
+    mcltSeconds: engine.config.mcltSeconds,
+    hashBuckets: hashBucketAssignment(
+      engine.config.mode === "HotStandby" ? 100 : engine.config.primaryPercent,
+    ),
+    extras: null,
+  });
+}
+
+/** Takes bytes off the stream: complete frames are handled, the rest waits, shorter than one frame. */
+export function onLinkBytes(engine: Engine, turn: Turn, id: ConnectionId, bytes: Uint8Array): void {
+  const connection = engine.connections.get(id);
+  if (connection === undefined) return;
+  connection.lastReceivedAt = turn.now.boot;
+  let stream = bytes;
+  if (connection.partial.length > 0) {
+    stream = new Uint8Array(connection.partial.length + bytes.length);
+    stream.set(connection.partial);
+    stream.set(bytes, connection.partial.length);
+  }
+  let offset = 0;
+  while (engine.connections.has(id)) {
+    const read = readFrame(stream, offset);
+    if (read.kind === "incomplete") break;
+    if (read.kind === "malformed") return drop(engine, turn, connection, `malformed frame: ${read.field}`);
+    offset += read.bytesConsumed;
+    receiveFrame(engine, turn, connection, read.frame);
+  }
+  const rest = stream.subarray(offset);
+  connection.partial = rest.length <= FRAME_BYTES_MAX ? rest.slice() : new Uint8Array(0);
+}
+
+function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame: FailoverFrame): void {
+  const read = readMessage(frame);
+  if (read.kind === "unknown-type") return;
+  if (read.kind === "malformed") return drop(engine, turn, connection, `malformed message: ${read.field}`);
+  const { message } = read;
+  if (engine.session?.connection === connection) {
+    engine.session.clockOffsetSeconds = frame.sentAt - turn.now.wall;
+    return receiveFromPartner(engine, turn, engine.session, message, frame.xid);
+  }
+  if (message.type === "CONNECT" && engine.role === "secondary") {
+    return acceptConnect(engine, turn, connection, message, frame);
+  }
+  if (message.type === "CONNECTACK" && engine.role === "primary") {
+    return onConnectAck(engine, turn, connection, message, frame);
+  }
+  drop(engine, turn, connection, `${message.type} before the handshake`);
+}
+
+/** Why a CONNECT or CONNECTACK cannot be accepted; null when it can. Source: failover draft 7.8.2, 7.9.2. */
+function objection(
+  engine: Engine,
+  turn: Turn,
+  hello: Connect | ConnectAck,
+  frame: FailoverFrame,
+): { readonly reason: number; readonly message: string } | null {
+  if (hello.relationshipName !== relationshipName(engine)) {
+    return {
+      reason: REJECT_REASON.invalidPartner,
+      message: `this server belongs to relationship ${relationshipName(engine)}, not ${hello.relationshipName}`,
+    };
+  }
+  const offset = frame.sentAt - turn.now.wall;
+  if (Math.abs(offset) > CLOCK_UNCERTAINTY_SECONDS) {
+    return { reason: REJECT_REASON.timeMismatch, message: `the clocks are ${Math.abs(offset)} s apart` };
+  }
+  if (!hello.maxUnackedUpdates) {
+    return { reason: REJECT_REASON.missingBindingInformation, message: "max-unacked-bndupd is missing or 0" };
+  }
+  return null;
+}
+
+function acceptConnect(
+  engine: Engine,
+  turn: Turn,
+  connection: Connection,
+  hello: Connect,
+  frame: FailoverFrame,
+): void {
+  const refusal = objection(engine, turn, hello, frame);
+  const ack: ConnectAck = {
+    relationshipName: hello.relationshipName,
+    maxUnackedUpdates: MAX_UNACKED_UPDATES,
+    receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
+    vendorClass: VENDOR_CLASS,
+    protocolVersion: PROTOCOL_VERSION,
+    rejectReason: refusal?.reason ?? null,
+    message: refusal?.message ?? null,
+    extras: null,
+  };
+  answer(turn, connection, { type: "CONNECTACK", ...ack }, frame.xid);
+  if (refusal !== null) return drop(engine, turn, connection, `partner refused: ${refusal.message}`);
+  // The primary dials anew only when it holds the old connection for dead: the newest handshake counts.
+  if (engine.session !== null)
+    drop(engine, turn, engine.session.connection, "replaced by a newer connection");
+  establish(engine, turn, connection, hello.maxUnackedUpdates ?? 1);
+}
+
+function onConnectAck(
+  engine: Engine,
+  turn: Turn,
+  connection: Connection,
+  ack: ConnectAck,
+  frame: FailoverFrame,
+): void {
+  if (ack.rejectReason !== null) {
+    const why = ack.message ?? `reason ${ack.rejectReason}`;
+    turn.log("warn", "link-refused", `the partner refused the connection: ${why}`, {
+      reason: ack.rejectReason,
+    });
+    return drop(engine, turn, connection, "refused by the partner");
+  }
+  const refusal = objection(engine, turn, ack, frame);
+  if (refusal !== null) {
+    send(engine, turn, connection, {
+      type: "DISCONNECT",
+      rejectReason: refusal.reason,
+      message: refusal.message,
+    });
+    return drop(engine, turn, connection, `partner refused: ${refusal.message}`);
+  }
+  establish(engine, turn, connection, ack.maxUnackedUpdates ?? 1);
+}
+
+function establish(engine: Engine, turn: Turn, connection: Connection, partnerWindow: number): void {
+  connection.established = true;
+  const session: Session = {
+    connection,
+    partnerState: null,
+    partnerStateSince: engine.endpoint.stateSince,
+    partnerInStartup: false,
+    partnerShape: null,
+    partnerStore: null,
+    partnerNeverNormal: false,
+    openRequestXid: null,
+    updatesReceived: false,
+    partnerUpdated: false,
+    clockOffsetSeconds: 0,
+    poolRequestedAt: null,
+  };
+  engine.session = session;
+  engine.updates.restart(Math.min(partnerWindow, MAX_UNACKED_UPDATES));
+  turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
+  sendState(engine, turn);
+  refillUpdates(engine);
+}
+
+/** Closes a connection for a reason of ours. What it carried is void at once (S10). */
+export function drop(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
+  turn.do({ kind: "link-close", connection: connection.id, reason });
+  forget(engine, turn, connection, reason);
+}
+
+export function onLinkClosed(engine: Engine, turn: Turn, id: ConnectionId, reason: string): void {
+  const connection = engine.connections.get(id);
+  if (connection !== undefined) return forget(engine, turn, connection, reason);
+  if (id >= DIALED_CONNECTION_MIN && engine.dialAt === null && engine.connections.size === 0) {
+    dialLater(engine, turn.now);
+  }
+}
+
+function forget(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
+  engine.connections.delete(connection.id);
+  if (engine.role === "primary" && engine.connections.size === 0) dialLater(engine, turn.now);
+  if (engine.session?.connection !== connection) {
+    turn.log("debug", "link-closed", `a connection that never stood was closed: ${reason}`, { reason });
+    return;
+  }
+  engine.session = null;
+  engine.updates.restart(0);
+  engine.counters.linkLosses += 1;
+  turn.log("warn", "link-down", `the link to the partner is lost: ${reason}`, { reason });
+  turn.putEndpoint({ lastContactAt: turn.now.wall });
+  if (engine.startupEndsAt !== null) return;
+  const next = onLinkLost(settled(engine));
+  if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);
+}
+
+/** Sends CONTACT when due and drops connections that are silent or never finished their handshake.
+ *  Source: failover draft 8.3. */
+export function watchContact(engine: Engine, turn: Turn): void {
+  const { contactIntervalMs, contactLossMs, handshakeMs } = engine.timing;
+  for (const connection of [...engine.connections.values()]) {
+    if (!connection.established) {
+      if (turn.now.boot >= connection.openedAt + handshakeMs)
+        drop(engine, turn, connection, "no handshake in time");
+      continue;
+    }
+    if (turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
+      drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`);
+    } else if (turn.now.boot >= connection.lastSentAt + contactIntervalMs) {
+      send(engine, turn, connection, { type: "CONTACT" });
+    }
+  }
+}

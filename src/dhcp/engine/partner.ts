@@ -1,0 +1,263 @@
+// What the partner says on the established link, and what this server makes of it.
+// Source: failover draft 7.3-7.12, 9.2-9.12; rule W7.
+
+import { latest, seconds, type UnixSeconds } from "../../base/units.ts";
+import {
+  onPartnerState,
+  type SettledState,
+  stateAfterRestart,
+  updatesWanted,
+} from "../failover/transition.ts";
+import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
+import { readExtras } from "../wire-failover/extras.ts";
+import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
+import { givePartnerAddresses } from "./balance.ts";
+import type { Engine, Session } from "./engine-state.ts";
+import { drop } from "./link.ts";
+import { answer, send } from "./link-send.ts";
+import { enterState, sendState, settled } from "./state-change.ts";
+import type { Turn } from "./turn.ts";
+import { onBindingAck, onBindingUpdate } from "./updates.ts";
+
+const STATE_OF_CODE: ReadonlyMap<number, EndpointState> = new Map(
+  Object.entries(ENDPOINT_STATE_CODE).map(([state, code]) => [code, state as EndpointState]),
+);
+
+/** Handles one message of an established connection. Source: failover draft 7. */
+export function receiveFromPartner(
+  engine: Engine,
+  turn: Turn,
+  session: Session,
+  message: FailoverMessage,
+  xid: number,
+): void {
+  switch (message.type) {
+    case "STATE":
+      return onState(engine, turn, session, message);
+    case "BNDUPD":
+      return onBindingUpdate(engine, turn, session, message.update, xid);
+    case "BNDACK":
+      return onBindingAck(engine, turn, message, xid);
+    case "UPDREQ":
+      return onUpdateRequest(engine, session, xid, "owed");
+    case "UPDREQALL":
+      return onUpdateRequest(engine, session, xid, "all");
+    case "UPDDONE":
+      return onUpdateDone(engine, turn, session, xid);
+    case "POOLREQ": {
+      const given = givePartnerAddresses(engine, turn);
+      return answer(turn, session.connection, { type: "POOLRESP", addressesTransferred: given }, xid);
+    }
+    case "POOLRESP":
+    case "CONTACT":
+      return;
+    case "DISCONNECT":
+      return drop(engine, turn, session.connection, `partner disconnects: ${message.message ?? "no reason"}`);
+    case "CONNECT":
+    case "CONNECTACK":
+      return drop(engine, turn, session.connection, `${message.type} on an established connection`);
+    default:
+      message satisfies never;
+  }
+}
+
+/** Source: failover draft 7.10.2. */
+function onState(engine: Engine, turn: Turn, session: Session, report: StateReport): void {
+  const state = STATE_OF_CODE.get(report.state);
+  if (state === undefined || state === "STARTUP") {
+    return drop(engine, turn, session.connection, `unknown server-state ${report.state}`);
+  }
+  const extras = readExtras(report.extras);
+  session.partnerState = state;
+  session.partnerStateSince = report.startTimeOfState;
+  session.partnerInStartup = (report.flags & SERVER_FLAG_STARTUP) !== 0;
+  session.partnerShape = extras.shape ?? null;
+  session.partnerStore = extras.store ?? null;
+  session.partnerNeverNormal = extras.neverNormal === true;
+  rememberPartner(engine, turn, state, extras.store ?? "", extras.returned ?? 0);
+  if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
+  else reactToPartner(engine, turn);
+}
+
+function rememberPartner(
+  engine: Engine,
+  turn: Turn,
+  state: SettledState,
+  store: string,
+  returned: number,
+): void {
+  const { endpoint } = engine;
+  const partnerReturned = Math.max(endpoint.partnerReturned, returned);
+  const isKnown =
+    endpoint.partnerState === state &&
+    endpoint.partnerStore === store &&
+    endpoint.partnerReturned === partnerReturned;
+  if (isKnown) return;
+  turn.putEndpoint({
+    partnerState: state,
+    partnerStore: store,
+    partnerReturned,
+    lastContactAt: latest(endpoint.lastContactAt, turn.now.wall),
+  });
+}
+
+/** STARTUP ends with the partner's first STATE. Source: failover draft 9.3.2 step 5. */
+function leaveStartupHearing(engine: Engine, turn: Turn, session: Session): void {
+  const saved = stateAfterRestart(settled(engine));
+  enterState(engine, turn, stateHearing(engine, saved, session), "the partner answered");
+  reactToPartner(engine, turn);
+}
+
+function stateHearing(engine: Engine, saved: SettledState, session: Session): SettledState {
+  const wasServing = saved === "COMMUNICATIONS-INTERRUPTED";
+  if (session.partnerState !== "PARTNER-DOWN" || !wasServing) return saved;
+  const wasDownBefore = session.partnerStateSince >= engine.endpoint.lastAliveAt;
+  return wasDownBefore ? "RECOVER" : "POTENTIAL-CONFLICT";
+}
+
+/** Whether both engines run the same shape. NORMAL needs it (S14); a partner that sends no digest is taken at its word. */
+function shapesAgree(engine: Engine, session: Session): boolean {
+  return session.partnerShape === null || session.partnerShape === engine.config.shape;
+}
+
+/** Moves this server's state as the partner's last STATE asks for. Safe to call again at any time.
+ *  Source: failover draft 9.2, figure 9.2-1. */
+export function reactToPartner(engine: Engine, turn: Turn): void {
+  const { session } = engine;
+  if (session === null || session.partnerState === null || engine.startupEndsAt !== null || engine.isStopping)
+    return;
+  // A partner in STARTUP speaks of its past; it says more as soon as it has heard us.
+  if (session.partnerInStartup) return;
+  const state = settled(engine);
+  const agree = shapesAgree(engine, session);
+  if (state === "NORMAL" && !agree) {
+    enterState(engine, turn, "COMMUNICATIONS-INTERRUPTED", "the two engines hold different pool shapes");
+    return;
+  }
+  const next = nextState(engine, session, state, session.partnerState);
+  if (next === "NORMAL" && !agree) {
+    turn.log("warn", "shape-differs", "NORMAL waits until both engines hold the same pool shape", {
+      ours: engine.config.shape,
+      partners: session.partnerShape,
+    });
+  } else if (next !== null) {
+    enterState(
+      engine,
+      turn,
+      next,
+      `the partner is in ${session.partnerState}`,
+      leavingPartnerDown(engine, next),
+    );
+    return reactToPartner(engine, turn);
+  }
+  requestUpdates(engine, turn, session);
+}
+
+function nextState(
+  engine: Engine,
+  session: Session,
+  state: SettledState,
+  partner: SettledState,
+): SettledState | null {
+  // A RECOVER-DONE of an older connection is void: the partner gave on meanwhile (W7).
+  if (state === "RECOVER-DONE" && partner === "PARTNER-DOWN" && !session.updatesReceived) return "RECOVER";
+  const next = onPartnerState(state, partner);
+  // Left only for a partner that holds all our news from this very connection (W7).
+  if (state === "PARTNER-DOWN" && next === "NORMAL" && !isPartnerUpToDate(engine, session)) return null;
+  return next;
+}
+
+function isPartnerUpToDate(engine: Engine, session: Session): boolean {
+  if (!session.partnerUpdated) return false;
+  for (const binding of engine.leases.unacknowledged()) if (binding.taken) return false;
+  return true;
+}
+
+/** Leaving PARTNER-DOWN gives the grant back in the same record; never to be entered again on that epoch (W7). */
+function leavingPartnerDown(
+  engine: Engine,
+  next: SettledState,
+): { returned?: number; clean?: number; hold?: null } {
+  const { entered, returned } = engine.endpoint;
+  if (next !== "NORMAL") return {};
+  return entered > returned ? { returned: entered, clean: entered, hold: null } : { hold: null };
+}
+
+/** Asks for the partner's updates when this state wants them, once per connection and state.
+ *  Source: failover draft 9.5.2, 9.10.3. */
+function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
+  const state = settled(engine);
+  if (session.partnerState === null || session.openRequestXid !== null) return;
+  if (!updatesWanted(state, engine.role, session.partnerState)) return;
+  const type = state === "RECOVER" && !engine.endpoint.complete ? "UPDREQALL" : "UPDREQ";
+  session.openRequestXid = send(engine, turn, session.connection, { type });
+}
+
+/** Source: failover draft 7.3.2, 7.4.2: UPDDONE follows once everything owed (or everything) has been answered. */
+function onUpdateRequest(engine: Engine, session: Session, xid: number, extent: "owed" | "all"): void {
+  session.partnerUpdated = false;
+  const bindings = extent === "all" ? engine.leases.bindings() : engine.leases.unacknowledged();
+  engine.updates.beginRequest(
+    xid,
+    Array.from(bindings, (binding) => binding.address),
+  );
+}
+
+/** Source: failover draft 7.5.2, 9.5.2, 9.10.3. */
+function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number): void {
+  if (session.openRequestXid !== xid) return;
+  session.openRequestXid = null;
+  session.updatesReceived = true;
+  const state = settled(engine);
+  if (state === "RECOVER") {
+    enterState(engine, turn, "RECOVER-WAIT", "the partner's updates are complete", { complete: true });
+    leaveRecoverWait(engine, turn);
+  } else if (state === "POTENTIAL-CONFLICT") {
+    const next = engine.role === "primary" ? "CONFLICT-DONE" : "NORMAL";
+    enterState(engine, turn, next, "the partner's updates are complete", leavingPartnerDown(engine, next));
+  }
+  reactToPartner(engine, turn);
+}
+
+/** RECOVER-WAIT lasts until MCLT after this server may last have acted on outdated records.
+ *  Source: failover draft 9.6.2; skipped on the first contact of a new pair (9.3.2 step 1). */
+export function leaveRecoverWait(engine: Engine, turn: Turn): void {
+  if (engine.endpoint.state !== "RECOVER-WAIT" || engine.startupEndsAt !== null) return;
+  const bothNew = areBothNew(engine);
+  if (bothNew && !isFirstPair(engine)) return;
+  if (!bothNew && turn.now.wall < recoverWaitEndsAt(engine)) return;
+  enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown");
+  reactToPartner(engine, turn);
+}
+
+export function recoverWaitEndsAt(engine: Engine): UnixSeconds {
+  const lead = seconds(Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds));
+  return (engine.endpoint.outageSince + lead) as UnixSeconds;
+}
+
+/** Neither store has ever been in NORMAL, and the partner is here to say so. */
+function areBothNew(engine: Engine): boolean {
+  const { session, endpoint } = engine;
+  if (session === null || endpoint.agreedMcltSeconds !== 0 || !session.partnerNeverNormal) return false;
+  return (
+    session.partnerState === "RECOVER" ||
+    session.partnerState === "RECOVER-WAIT" ||
+    session.partnerState === "RECOVER-DONE"
+  );
+}
+
+/** No other store was ever listed for either member, so that nobody can hold a lease of a lost one. Two empty stores
+ *  after any listing wait for a human (W10). Without an API there is no list to ask. */
+function isFirstPair(engine: Engine): boolean {
+  const { session, witness, config } = engine;
+  if (witness === null) return config.uid === null;
+  return Object.entries(witness.stores).every(([member, store]) =>
+    member === engine.member ? store === engine.identity.store : store === session?.partnerStore,
+  );
+}
+
+/** Announces the present state again, e.g. after a change of the shape. */
+export function announce(engine: Engine, turn: Turn): void {
+  sendState(engine, turn);
+  reactToPartner(engine, turn);
+}

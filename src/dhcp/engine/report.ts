@@ -1,0 +1,53 @@
+// What an engine says of itself, on demand: for its FailoverMember, /status and metrics. Changes nothing.
+
+import type { Instant } from "../../base/units.ts";
+import { presentService, presentState } from "./authority.ts";
+import type { Engine } from "./engine-state.ts";
+import type { AddressCounts, MemberReport } from "./event.ts";
+
+export function memberReport(engine: Engine, _now: Instant): MemberReport {
+  const { endpoint, session, config, identity } = engine;
+  return {
+    state: presentState(engine),
+    stateSince: endpoint.stateSince,
+    partnerState: endpoint.partnerState,
+    lastContactAt: endpoint.lastContactAt,
+    connected: session !== null,
+    serving: servingWord(engine),
+    store: identity.store,
+    generation: identity.generation,
+    complete: endpoint.complete,
+    entered: endpoint.entered,
+    entry: endpoint.entry?.wall ?? null,
+    returned: endpoint.returned,
+    seen: endpoint.seen,
+    revision: config.revision,
+    shape: config.shape,
+    unackedUpdates: engine.leases.unacknowledgedCount,
+    clockOffsetSeconds: session?.clockOffsetSeconds ?? null,
+    addresses: Object.fromEntries(
+      config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),
+    ),
+  };
+}
+
+function servingWord(engine: Engine): MemberReport["serving"] {
+  const service = presentService(engine);
+  if (service !== "All") return service;
+  return presentState(engine) === "COMMUNICATIONS-INTERRUPTED" ? "OwnAddresses" : "All";
+}
+
+function addressCounts(engine: Engine, pool: number): AddressCounts {
+  const counts = engine.leases.counts(pool);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return {
+    total,
+    free: counts.FREE,
+    backup: counts.BACKUP,
+    active: counts.ACTIVE,
+    expired: counts.EXPIRED,
+    released: counts.RELEASED,
+    abandoned: counts.ABANDONED,
+    reset: counts.RESET,
+  };
+}

@@ -1,0 +1,122 @@
+// Durable before visible: runs an engine's effects over its ports. Records of one turn share one write and one sync;
+// whatever was decided after a record leaves only when that record is on disk, in the order it was decided.
+// A failed write or sync is final: nothing leaves any more, the process must end and recover from its log (S2, F6).
+
+import type { FaultError } from "../../base/fault.ts";
+import type { ClientSocket, Clock, PartnerLink, Timers } from "../ports.ts";
+import { step } from "./engine.ts";
+import type { Engine } from "./engine-state.ts";
+import type { Effect, EngineEvent, LogEntry } from "./event.ts";
+import type { Journal } from "./journal.ts";
+
+export interface RunnerPorts {
+  readonly clock: Clock;
+  readonly journal: Journal;
+  readonly clientSocket: ClientSocket;
+  readonly partnerLink: PartnerLink;
+  readonly timers: Timers;
+  readonly log: (entry: LogEntry) => void;
+  /** The disk failed for good. Called once. */
+  readonly onFault: (fault: FaultError) => void;
+}
+
+type VisibleEffect = Exclude<Effect, { kind: "append" } | { kind: "wake" } | { kind: "log" }>;
+
+export class EngineRunner {
+  readonly engine: Engine;
+  readonly #ports: RunnerPorts;
+  /** Effects of the turn in the making. */
+  #turn: VisibleEffect[] = [];
+  #turnHasRecords = false;
+  /** Turns whose records are on their way to the disk, or that stand behind one, oldest first. */
+  readonly #waiting: { readonly effects: readonly VisibleEffect[]; durable: boolean }[] = [];
+  #failed = false;
+  /** Replies dropped because they would have left too late (W12). */
+  lateReplies = 0;
+
+  constructor(engine: Engine, ports: RunnerPorts) {
+    this.engine = engine;
+    this.#ports = ports;
+  }
+
+  /** Lets the engine take one event. Nothing becomes visible before endTurn(). */
+  deliver(event: EngineEvent): void {
+    if (this.#failed) return;
+    for (const effect of step(this.engine, event, this.#ports.clock.now())) this.#take(effect);
+  }
+
+  #take(effect: Effect): void {
+    switch (effect.kind) {
+      case "append":
+        this.#ports.journal.append(effect.record);
+        this.#turnHasRecords = true;
+        return;
+      case "wake":
+        return this.#ports.timers.wakeAt(effect.at);
+      case "log":
+        return this.#ports.log(effect.entry);
+      default:
+        this.#turn.push(effect);
+    }
+  }
+
+  /** Ends a batch of deliver() calls: one flush, then its effects. Without records and with nothing before it on the way
+   *  to the disk, the effects happen at once. */
+  endTurn(): void {
+    if (this.#failed) return;
+    const effects = this.#turn;
+    this.#turn = [];
+    if (!this.#turnHasRecords) {
+      if (effects.length === 0) return;
+      if (this.#waiting.length === 0) return this.#perform(effects);
+      this.#waiting.push({ effects, durable: true });
+      return;
+    }
+    this.#turnHasRecords = false;
+    const waiting = { effects, durable: false };
+    this.#waiting.push(waiting);
+    this.#ports.journal.flush((fault) => {
+      if (fault !== null) return this.#fail(fault);
+      waiting.durable = true;
+      this.#release();
+    });
+  }
+
+  /** True once everything delivered so far is durable and performed. */
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#turn.length === 0 && !this.#turnHasRecords;
+  }
+
+  #release(): void {
+    while (!this.#failed && this.#waiting[0]?.durable === true) this.#perform(this.#waiting.shift()!.effects);
+  }
+
+  #perform(effects: readonly VisibleEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "reply":
+          if (this.#ports.clock.now().boot > effect.notAfter) this.lateReplies += 1;
+          else this.#ports.clientSocket.send(effect.route, effect.bytes);
+          break;
+        case "link-dial":
+          this.#ports.partnerLink.dial(effect.connection);
+          break;
+        case "link-send":
+          this.#ports.partnerLink.send(effect.connection, effect.bytes);
+          break;
+        case "link-close":
+          this.#ports.partnerLink.close(effect.connection);
+          break;
+        default:
+          effect satisfies never;
+      }
+    }
+  }
+
+  #fail(fault: FaultError): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#waiting.length = 0;
+    this.#ports.onFault(fault);
+  }
+}

@@ -1,0 +1,44 @@
+// From process start to the first state: who is told what, and how long to wait for the partner.
+// Source: failover draft 9.3.2; invariant S13.
+
+import { bootAfter, secondsUntil } from "../../base/units.ts";
+import { stateAfterRestart } from "../failover/transition.ts";
+import { waitLeadSeconds } from "./authority.ts";
+import type { Engine } from "./engine-state.ts";
+import { enterState, settled } from "./state-change.ts";
+import type { Turn } from "./turn.ts";
+
+/** The first event: STARTUP begins, the primary dials. The endpoint is written once, so that it is durable before STATE. */
+export function start(engine: Engine, turn: Turn): void {
+  engine.startupEndsAt = bootAfter(turn.now.boot, engine.timing.startupMs);
+  engine.dialAt = engine.role === "primary" ? turn.now.boot : null;
+  turn.putEndpoint({});
+  turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
+  turn.log("info", "started", `STARTUP with saved state ${settled(engine)}`, {
+    saved: settled(engine),
+    store: engine.identity.store,
+    generation: engine.identity.generation,
+    bindings: engine.leases.size,
+  });
+}
+
+/** The partner did not answer in time: on with the saved state, when that is safe. */
+export function leaveStartupAlone(engine: Engine, turn: Turn): void {
+  if (engine.startupEndsAt === null || turn.now.boot < engine.startupEndsAt || engine.session !== null)
+    return;
+  if (!mayLeaveStartupAlone(engine, turn)) return;
+  enterState(engine, turn, stateAfterRestart(settled(engine)), "the partner does not answer");
+}
+
+/** A server that was away for the MCLT or longer may have been declared down and its addresses given away: it waits for
+ *  its partner, or for a witness that shows no grant of the partner (S13). States that serve nobody may be left to. */
+function mayLeaveStartupAlone(engine: Engine, turn: Turn): boolean {
+  const next = stateAfterRestart(settled(engine));
+  if (next !== "COMMUNICATIONS-INTERRUPTED" && next !== "RESOLUTION-INTERRUPTED" && next !== "CONFLICT-DONE")
+    return true;
+  const away = secondsUntil(engine.endpoint.lastAliveAt, turn.now.wall);
+  if (away < waitLeadSeconds(engine)) return true;
+  return (
+    engine.witness !== null && (engine.witness.holder === null || engine.witness.holder === engine.member)
+  );
+}

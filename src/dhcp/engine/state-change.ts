@@ -1,0 +1,93 @@
+// Entering states: made durable first, announced after (S8), with what each state does on entry.
+// Source: failover draft 9.2-9.14.
+
+import { NEVER, type UnixSeconds } from "../../base/units.ts";
+import { type SettledState, stateAfterRestart } from "../failover/transition.ts";
+import { ENDPOINT_STATE_CODE, type EndpointRecord, type Stamp } from "../lease/durable-record.ts";
+import { writeExtras } from "../wire-failover/extras.ts";
+import { SERVER_FLAG_STARTUP } from "../wire-failover/message.ts";
+import { presentState } from "./authority.ts";
+import type { Engine } from "./engine-state.ts";
+import { send } from "./link-send.ts";
+import type { Turn } from "./turn.ts";
+
+/** The present moment on both clocks, for waits that outlive this process. */
+export function stampNow(engine: Engine, turn: Turn): Stamp {
+  return { wall: turn.now.wall, boot: turn.now.boot, bootId: engine.process.bootId };
+}
+
+/** Moves to `next`: one durable record with `changes`, then STATE. `cause` is for people. */
+export function enterState(
+  engine: Engine,
+  turn: Turn,
+  next: SettledState,
+  cause: string,
+  changes: Partial<EndpointRecord> = {},
+): void {
+  const from = presentState(engine);
+  engine.startupEndsAt = null;
+  const isNew = next !== engine.endpoint.state;
+  const stateSince = isNew ? turn.now.wall : engine.endpoint.stateSince;
+  turn.putEndpoint({ ...changes, ...onEntry(engine, turn, next, isNew), state: next, stateSince });
+  turn.log("info", "state-changed", `${from} -> ${next}: ${cause}`, { from, to: next, cause });
+  sendState(engine, turn);
+}
+
+/** What entering a state writes down besides itself. */
+function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean): Partial<EndpointRecord> {
+  if (next === "RECOVER" && isNew) return { outageSince: lastAlive(engine, turn) };
+  if (next === "NORMAL") {
+    const configured = engine.config.mcltSeconds;
+    return {
+      outageSince: NEVER,
+      complete: true,
+      agreedMcltSeconds: configured,
+      mcltSeconds: Math.max(configured, engine.endpoint.mcltSeconds),
+    };
+  }
+  return {};
+}
+
+/** Until when this server may have acted on records that are outdated now: a running one until this moment. */
+function lastAlive(engine: Engine, turn: Turn): UnixSeconds {
+  return engine.startupEndsAt === null ? turn.now.wall : engine.endpoint.lastAliveAt;
+}
+
+/** Announces the present state on the established link, if there is one. Source: failover draft 7.10.1. */
+export function sendState(engine: Engine, turn: Turn): void {
+  if (engine.session === null) return;
+  const inStartup = engine.startupEndsAt !== null;
+  const state = inStartup ? stateAfterRestart(settled(engine)) : engine.endpoint.state;
+  send(engine, turn, engine.session.connection, {
+    type: "STATE",
+    state: ENDPOINT_STATE_CODE[state],
+    flags: inStartup ? SERVER_FLAG_STARTUP : 0,
+    startTimeOfState: engine.endpoint.stateSince,
+    extras: writeExtras({
+      shape: engine.config.shape,
+      store: engine.identity.store,
+      returned: engine.endpoint.returned,
+      neverNormal: engine.endpoint.agreedMcltSeconds === 0,
+    }),
+  });
+}
+
+/** The durable state; STARTUP itself is never stored. */
+export function settled(engine: Engine): SettledState {
+  const { state } = engine.endpoint;
+  return state === "STARTUP" ? "RECOVER" : state;
+}
+
+/** An orderly stop: nobody is served any more, and the partner is told that it is a pause (a restart is no
+ *  decommissioning). PARTNER-DOWN is kept, for the restart must find it. Source: failover draft 9.13. */
+export function stopInOrder(engine: Engine, turn: Turn): void {
+  const state = settled(engine);
+  const pauses = state === "NORMAL" || state === "COMMUNICATIONS-INTERRUPTED";
+  if (pauses && engine.startupEndsAt === null)
+    enterState(engine, turn, "PAUSED", "the process stops in order");
+  engine.isStopping = true;
+  turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
+  for (const connection of engine.connections.values()) {
+    turn.do({ kind: "link-close", connection: connection.id, reason: "stopping" });
+  }
+}

@@ -1,0 +1,75 @@
+// What time alone brings about: leases end, abandoned addresses rest long enough, the clock mark is written.
+// Source: failover draft 5.11, 9.4.2; rules W6, W15; S11.
+
+import { bootAfter } from "../../base/units.ts";
+import type { Binding } from "../lease/binding.ts";
+import { abandonmentIsOver, isTakeoverDue, leaseHasEnded, presentState } from "./authority.ts";
+import type { Engine } from "./engine-state.ts";
+import type { Turn } from "./turn.ts";
+import { freed, owe } from "./updates.ts";
+
+/** Between two clock marks: how exactly a restart knows when this engine was last alive. */
+const CLOCK_MARK_INTERVAL_MS = 30_000;
+/** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
+const SWEEP_MAX = 256;
+
+/** Writes the high-water mark of the clock when due (S11). */
+export function markClock(engine: Engine, turn: Turn): void {
+  if (turn.now.boot < bootAfter(engine.clockMarkedAt, CLOCK_MARK_INTERVAL_MS)) return;
+  engine.clockMarkedAt = turn.now.boot;
+  turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
+}
+
+/** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once.
+ *  Source: failover draft 5.11. */
+export function endLeases(engine: Engine, turn: Turn): void {
+  const state = presentState(engine);
+  const mayEnd =
+    state === "COMMUNICATIONS-INTERRUPTED" ||
+    state === "PARTNER-DOWN" ||
+    (state === "NORMAL" && engine.role === "primary");
+  if (!mayEnd) return;
+  const ended: Binding[] = [];
+  for (const binding of engine.leases.activeEndedBy(turn.now.wall)) {
+    if (ended.length >= SWEEP_MAX) break;
+    if (leaseHasEnded(binding, turn.now)) ended.push(binding);
+  }
+  for (const binding of ended) {
+    turn.putBinding({
+      ...binding,
+      status: "EXPIRED",
+      statusSince: turn.now.wall,
+      acknowledged: false,
+      endAnnounced: false,
+    });
+    owe(engine, binding.address);
+  }
+}
+
+/** In PARTNER-DOWN, addresses that nobody can hold any more become free; abandoned ones when they have rested. */
+export function freeAddresses(engine: Engine, turn: Turn): void {
+  const state = presentState(engine);
+  const changed: Binding[] = [];
+  for (const [pool] of engine.config.scopes.entries()) {
+    if (state === "PARTNER-DOWN") {
+      for (const status of ["EXPIRED", "RELEASED", "RESET"] as const) {
+        collect(changed, engine.leases.candidates(pool, status), (b) => isTakeoverDue(engine, b, turn.now));
+      }
+    }
+    if (state === "PARTNER-DOWN" || (state === "NORMAL" && engine.role === "primary")) {
+      collect(changed, engine.leases.candidates(pool, "ABANDONED"), (b) => abandonmentIsOver(b, turn.now));
+    }
+  }
+  for (const binding of changed) {
+    turn.putBinding({ ...freed(binding, turn.now.wall), acknowledged: false, taken: true });
+    owe(engine, binding.address);
+  }
+}
+
+/** Takes from the head of a list that is ordered by age: the first that is not due ends the search. */
+function collect(into: Binding[], from: Iterable<Binding>, isDue: (binding: Binding) => boolean): void {
+  for (const binding of from) {
+    if (into.length >= SWEEP_MAX || !isDue(binding)) return;
+    into.push(binding);
+  }
+}

@@ -1,0 +1,285 @@
+// Binding updates: telling the partner what changed, taking what it tells, settling what was acknowledged.
+// Source: failover draft 7.1-7.5, 5.16, 5.17; invariants S5, S7, S10.
+
+import { fromHex, toHex } from "../../base/bytes.ts";
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { after, bootAfter, latest, NEVER, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
+import { type InFlight, RETRY_AFTER_REFUSAL_MS } from "../failover/update-queue.ts";
+import {
+  BINDING_STATUS_CODE,
+  type Binding,
+  type BindingStatus,
+  type ClientIdentity,
+  freshBinding,
+  isSameClient,
+  latestPossibleEnd,
+} from "../lease/binding.ts";
+import { scopeOfAddress } from "../server/prepare-config.ts";
+import { readExtras, writeExtras } from "../wire-failover/extras.ts";
+import { type BindingUpdate, REJECT_REASON } from "../wire-failover/message.ts";
+import type { Engine, Session } from "./engine-state.ts";
+import { answer, send } from "./link-send.ts";
+import type { Turn } from "./turn.ts";
+
+const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
+  Object.entries(BINDING_STATUS_CODE).map(([status, code]) => [code, status as BindingStatus]),
+);
+
+/** Puts every record that the partner has not acknowledged into the queue of the new connection. */
+export function refillUpdates(engine: Engine): void {
+  for (const binding of engine.leases.unacknowledged()) engine.updates.enqueue(binding.address);
+}
+
+/** Owes the partner an update of this address. */
+export function owe(engine: Engine, address: Ipv4): void {
+  if (engine.session !== null) engine.updates.enqueue(address);
+}
+
+/** Sends as many updates as the window allows, then UPDDONE when a request is settled.
+ *  Source: failover draft 7.1.1, 7.5.1. */
+export function sendUpdates(engine: Engine, turn: Turn): void {
+  const { session, updates } = engine;
+  if (session === null || session.partnerState === null) return;
+  updates.retryDue(turn.now.boot);
+  for (let address = updates.next(); address !== null; address = updates.next()) {
+    const binding = engine.leases.get(address) ?? freshBinding(address);
+    sendUpdate(engine, turn, session, binding);
+  }
+  const doneXid = updates.finishedRequest();
+  if (doneXid === null) return;
+  session.partnerUpdated = true;
+  answer(turn, session.connection, { type: "UPDDONE" }, doneXid);
+}
+
+function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Binding): void {
+  const potential = potentialToSend(engine, turn, binding);
+  const endsNow = binding.status === "EXPIRED" || binding.status === "RELEASED" || binding.status === "RESET";
+  let told = binding;
+  // What is promised to the partner is on disk before the promise leaves (S5); so is that an end was announced (S6).
+  if (potential > binding.potentialSent || (endsNow && !binding.endAnnounced)) {
+    told = {
+      ...binding,
+      potentialSent: latest(binding.potentialSent, potential),
+      endAnnounced: binding.endAnnounced || endsNow,
+    };
+    turn.putBinding(told);
+  }
+  const xid = send(engine, turn, session.connection, { type: "BNDUPD", update: toUpdate(told, potential) });
+  engine.counters.updatesSent += 1;
+  engine.updates.sent(xid, {
+    address: binding.address,
+    sent: told,
+    potentialExpiration: potential,
+    superseded: false,
+  });
+}
+
+/** The potential expiration to tell: everything this server must reckon with, and for a running lease what the client
+ *  will want at its next renewal. Source: failover draft 7.1.5. */
+function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeconds {
+  if (binding.status === "FREE" || binding.status === "BACKUP" || binding.status === "ABANDONED")
+    return NEVER;
+  const known = latestPossibleEnd(binding);
+  if (binding.status !== "ACTIVE") return known;
+  const pool = engine.leases.poolOf(binding.address);
+  const scope = pool === null ? undefined : engine.config.scopes[pool];
+  const remaining = secondsUntil(turn.now.wall, binding.expiresAt);
+  if (scope === undefined || remaining === 0) return known;
+  const renewal = Math.ceil(remaining / 2);
+  return latest(known, after(turn.now.wall, (renewal + scope.lease.defaultSeconds) as typeof remaining));
+}
+
+function toUpdate(binding: Binding, potential: UnixSeconds): BindingUpdate {
+  const withClient = binding.status !== "ABANDONED" && binding.client !== null;
+  const client = withClient ? binding.client : null;
+  const extras = {
+    ...(binding.hostname !== null && { hostname: binding.hostname }),
+    ...(binding.relayInformation !== null && { relayInformation: toHex(binding.relayInformation) }),
+  };
+  return {
+    address: binding.address,
+    status: BINDING_STATUS_CODE[binding.status],
+    clientIdentifier: client?.clientIdentifier ?? null,
+    clientHardwareAddress:
+      client === null ? null : Uint8Array.of(client.hardwareType, ...client.hardwareAddress),
+    leaseExpiration: binding.expiresAt,
+    potentialExpiration: potential,
+    startTimeOfState: binding.statusSince,
+    lastTransaction: binding.lastTransactionAt === NEVER ? null : binding.lastTransactionAt,
+    ipFlags: 0,
+    extras: withClient ? writeExtras(extras) : null,
+  };
+}
+
+/** Decides a BNDUPD and answers it; the BNDACK follows the record onto the disk (S5).
+ *  Source: failover draft 7.1.2-7.1.4, 7.2.1. */
+export function onBindingUpdate(
+  engine: Engine,
+  turn: Turn,
+  session: Session,
+  update: BindingUpdate,
+  xid: number,
+): void {
+  engine.counters.updatesReceived += 1;
+  const refusal = takeUpdate(engine, turn, update);
+  answer(
+    turn,
+    session.connection,
+    {
+      type: "BNDACK",
+      address: update.address,
+      rejectReason: refusal?.reason ?? null,
+      message: refusal?.message ?? null,
+    },
+    xid,
+  );
+}
+
+interface Refusal {
+  readonly reason: number;
+  readonly message: string;
+}
+
+function takeUpdate(engine: Engine, turn: Turn, update: BindingUpdate): Refusal | null {
+  const theirs = toPartnerBinding(update);
+  if (theirs === null) {
+    return { reason: REJECT_REASON.missingBindingInformation, message: `binding-status ${update.status}` };
+  }
+  const mine = engine.leases.get(update.address);
+  if (mine === null && !isConfigured(engine, update.address)) {
+    return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
+  }
+  const before = mine ?? freshBinding(update.address);
+  const decision = acceptUpdate({
+    mine: before,
+    theirs,
+    role: engine.role,
+    now: turn.now.wall,
+    crossing: mine !== null && !mine.acknowledged,
+  });
+  if (decision.kind === "refused") {
+    engine.counters.updatesRefusedByUs += 1;
+    // Who refuses owes its own record, else two refusals repeat for ever (W14).
+    if (!engine.updates.isInFlight(update.address) && !engine.updates.isRetryPending(update.address)) {
+      owe(engine, update.address);
+    }
+    return decision;
+  }
+  reportDuplicate(engine, turn, before, theirs);
+  if (decision.next.acknowledged) engine.updates.withdraw(update.address);
+  turn.putBinding(decision.next);
+  return null;
+}
+
+function isConfigured(engine: Engine, address: Ipv4): boolean {
+  return scopeOfAddress(engine.serverConfig, address) !== null;
+}
+
+/** Two clients with a running lease of one address: only after a wrong PARTNER-DOWN, and never silently. */
+function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: PartnerBinding): void {
+  if (mine.status !== "ACTIVE" || theirs.status !== "ACTIVE" || theirs.client === null) return;
+  if (isSameClient(mine, theirs.client) || mine.expiresAt <= turn.now.wall) return;
+  engine.counters.duplicatesFound += 1;
+  turn.log("error", "duplicate-found", "one address was given to two clients; the later one keeps it", {
+    address: mine.address,
+  });
+}
+
+function toPartnerBinding(update: BindingUpdate): PartnerBinding | null {
+  const status = STATUS_OF_CODE.get(update.status);
+  if (status === undefined) return null;
+  const extras = readExtras(update.extras);
+  return {
+    status,
+    client: toClient(update),
+    leaseExpiration: update.leaseExpiration ?? NEVER,
+    potentialExpiration: update.potentialExpiration ?? NEVER,
+    lastTransaction: update.lastTransaction ?? NEVER,
+    startTimeOfState: update.startTimeOfState ?? NEVER,
+    hostname: extras.hostname ?? null,
+    relayInformation: extras.relayInformation === undefined ? null : fromHex(extras.relayInformation),
+  };
+}
+
+function toClient(update: BindingUpdate): ClientIdentity | null {
+  const hardware = update.clientHardwareAddress;
+  if (hardware === null || hardware.length === 0 || hardware.length > 17) return null;
+  return {
+    clientIdentifier: update.clientIdentifier,
+    hardwareType: hardware[0]!,
+    hardwareAddress: hardware.slice(1),
+  };
+}
+
+/** Settles what a BNDACK answers. A reject credits nothing (S5). Source: failover draft 7.2.2. */
+export function onBindingAck(
+  engine: Engine,
+  turn: Turn,
+  ack: { readonly address: Ipv4; readonly rejectReason: number | null; readonly message: string | null },
+  xid: number,
+): void {
+  const update = engine.updates.answered(xid, ack.address);
+  if (update === null) return;
+  if (ack.rejectReason !== null) {
+    engine.counters.updatesRefusedByPartner += 1;
+    turn.log("debug", "update-refused", `the partner refused an update: ${ack.message ?? ack.rejectReason}`, {
+      address: ack.address,
+      reason: ack.rejectReason,
+    });
+    if (engine.leases.get(ack.address)?.acknowledged === false) {
+      engine.updates.retryLater(ack.address, bootAfter(turn.now.boot, RETRY_AFTER_REFUSAL_MS));
+    }
+    return;
+  }
+  const binding = engine.leases.get(ack.address);
+  if (binding === null) return;
+  const next = afterAcknowledgement(binding, update, turn.now.wall);
+  if (next !== null) turn.putBinding(next);
+}
+
+/** The record after the partner took `update`; null when nothing changes. */
+function afterAcknowledgement(binding: Binding, update: InFlight, now: UnixSeconds): Binding | null {
+  const { sent, superseded } = update;
+  const sameHolder = sent.client === null ? binding.client === null : isSameClient(binding, sent.client);
+  if (superseded || binding.status !== sent.status) {
+    // The record moved on meanwhile; within the same generation the partner's promise still counts.
+    if (binding.status !== "ACTIVE" || sent.status !== "ACTIVE" || !sameHolder) return null;
+    return { ...binding, potentialAcked: latest(binding.potentialAcked, update.potentialExpiration) };
+  }
+  switch (binding.status) {
+    case "ACTIVE":
+      return {
+        ...binding,
+        potentialAcked: latest(binding.potentialAcked, update.potentialExpiration),
+        acknowledged: true,
+        taken: false,
+      };
+    case "EXPIRED":
+    case "RELEASED":
+    case "RESET":
+      return freed(binding, now);
+    case "FREE":
+    case "BACKUP":
+    case "ABANDONED":
+      return binding.acknowledged ? null : { ...binding, acknowledged: true, taken: false };
+    default:
+      return binding.status satisfies never;
+  }
+}
+
+/** The settled end of a lease: free, the primary's, all promises void. Its last client stays known. */
+export function freed(binding: Binding, now: UnixSeconds): Binding {
+  return {
+    ...binding,
+    status: "FREE",
+    expiresAt: NEVER,
+    potentialSent: NEVER,
+    potentialAcked: NEVER,
+    potentialReceived: NEVER,
+    statusSince: now,
+    acknowledged: true,
+    endAnnounced: false,
+    taken: false,
+  };
+}

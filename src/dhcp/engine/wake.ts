@@ -1,0 +1,23 @@
+// When the engine next has something to do by itself. Coarse on purpose: a tick is cheap, a forgotten one is not.
+
+import { type BootMs, bootAfter, type Instant } from "../../base/units.ts";
+import type { Engine } from "./engine-state.ts";
+
+/** Leases end, waits pass and pools are looked at on this beat. */
+const IDLE_TICK_MS = 1_000;
+
+/** The boot time of the next tick wanted, always in the future. */
+export function nextWakeAt(engine: Engine, now: Instant): BootMs {
+  const wishes = [engine.startupEndsAt, engine.dialAt, engine.updates.nextRetryAt];
+  for (const connection of engine.connections.values()) {
+    wishes.push(
+      connection.established
+        ? bootAfter(connection.lastSentAt, engine.timing.contactIntervalMs)
+        : bootAfter(connection.openedAt, engine.timing.handshakeMs),
+      bootAfter(connection.lastReceivedAt, engine.timing.contactLossMs),
+    );
+  }
+  let next = bootAfter(now.boot, IDLE_TICK_MS);
+  for (const wish of wishes) if (wish !== null && wish < next) next = wish;
+  return next <= now.boot ? bootAfter(now.boot, 1) : next;
+}
