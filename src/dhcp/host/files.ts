@@ -1,0 +1,202 @@
+// The Disk port over a directory of the file system. Work is done off the main thread, one operation after another in
+// the order of the calls, so that what a sync covers is exactly what was called before it.
+// A failure is final: an operation after a failed one is not tried, because nobody can say what the disk now holds.
+
+import * as fs from "node:fs";
+import { FaultError } from "../../base/fault.ts";
+import type { Disk, DiskDone } from "../ports.ts";
+
+const FILE_MODE = 0o600;
+
+type NodeDone = (error: NodeJS.ErrnoException | null) => void;
+
+interface Operation {
+  readonly what: string;
+  readonly perform: (done: NodeDone) => void;
+  readonly done: DiskDone;
+}
+
+/** Reads files without any right to write: for tools that look at a store. Throws FaultError. */
+export class FileReader {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  list(): readonly string[] {
+    try {
+      const entries = fs.readdirSync(this.directory, { withFileTypes: true });
+      return entries
+        .filter((entry) => !entry.isDirectory())
+        .map((entry) => entry.name)
+        .sort();
+    } catch (error) {
+      throw diskFault(`list ${this.directory}`, error);
+    }
+  }
+
+  read(name: string): Uint8Array {
+    try {
+      return new Uint8Array(fs.readFileSync(this.path(name)));
+    } catch (error) {
+      throw diskFault(`read ${this.path(name)}`, error);
+    }
+  }
+
+  protected path(name: string): string {
+    return `${this.directory}/${name}`;
+  }
+}
+
+export class FileDisk extends FileReader implements Disk {
+  readonly #queue: Operation[] = [];
+  readonly #descriptors = new Map<string, number>();
+  #fault: FaultError | null = null;
+  #running = false;
+
+  append(name: string, bytes: Uint8Array, done: DiskDone): void {
+    this.#enqueue(`append to ${this.path(name)}`, done, (finish) => {
+      this.#withFile(name, finish, (fd) => writeAll(fd, bytes, 0, finish));
+    });
+  }
+
+  truncate(name: string, length: number, done: DiskDone): void {
+    this.#enqueue(`cut ${this.path(name)}`, done, (finish) => {
+      this.#withFile(name, finish, (fd) => fs.ftruncate(fd, length, finish));
+    });
+  }
+
+  sync(name: string, done: DiskDone): void {
+    this.#enqueue(`sync ${this.path(name)}`, done, (finish) => {
+      this.#withFile(name, finish, (fd) => fs.fdatasync(fd, finish));
+    });
+  }
+
+  rename(from: string, to: string, done: DiskDone): void {
+    this.#enqueue(`rename ${this.path(from)}`, done, (finish) => {
+      fs.rename(this.path(from), this.path(to), (error) => {
+        if (error === null) this.#moveDescriptor(from, to);
+        finish(error);
+      });
+    });
+  }
+
+  remove(name: string, done: DiskDone): void {
+    this.#enqueue(`remove ${this.path(name)}`, done, (finish) => {
+      this.#closeDescriptor(name);
+      fs.unlink(this.path(name), finish);
+    });
+  }
+
+  syncDirectory(done: DiskDone): void {
+    this.#enqueue(`sync ${this.directory}`, done, (finish) => syncDirectory(this.directory, finish));
+  }
+
+  /** Closes the files once everything queued has been done. */
+  close(done: () => void): void {
+    const closeAll = () => {
+      for (const name of [...this.#descriptors.keys()]) this.#closeDescriptor(name);
+      done();
+    };
+    if (!this.#running) closeAll();
+    else this.#enqueue("close", closeAll, (finish) => finish(null));
+  }
+
+  #enqueue(what: string, done: DiskDone, perform: Operation["perform"]): void {
+    this.#queue.push({ what, perform, done });
+    if (!this.#running) {
+      this.#running = true;
+      // Never from within the call: the caller's own bookkeeping comes first.
+      setImmediate(() => this.#next());
+    }
+  }
+
+  #next(): void {
+    const operation = this.#queue.shift();
+    if (operation === undefined) {
+      this.#running = false;
+      return;
+    }
+    if (this.#fault !== null) return this.#finish(operation);
+    operation.perform((error) => {
+      if (error !== null) this.#fault = diskFault(operation.what, error);
+      this.#finish(operation);
+    });
+  }
+
+  #finish(operation: Operation): void {
+    operation.done(this.#fault);
+    if (this.#fault === null) this.#next();
+    else setImmediate(() => this.#next());
+  }
+
+  /** Opens the file on first use. O_APPEND: bytes go to the end whatever anybody thinks the end is. */
+  #withFile(name: string, failed: NodeDone, use: (fd: number) => void): void {
+    const open = this.#descriptors.get(name);
+    if (open !== undefined) {
+      use(open);
+      return;
+    }
+    const flags = fs.constants.O_WRONLY | fs.constants.O_APPEND | fs.constants.O_CREAT;
+    fs.open(this.path(name), flags, FILE_MODE, (error, fd) => {
+      if (error !== null) {
+        failed(error);
+        return;
+      }
+      this.#descriptors.set(name, fd);
+      use(fd);
+    });
+  }
+
+  #moveDescriptor(from: string, to: string): void {
+    this.#closeDescriptor(to);
+    const fd = this.#descriptors.get(from);
+    if (fd === undefined) return;
+    this.#descriptors.delete(from);
+    this.#descriptors.set(to, fd);
+  }
+
+  #closeDescriptor(name: string): void {
+    const fd = this.#descriptors.get(name);
+    if (fd === undefined) return;
+    this.#descriptors.delete(name);
+    fs.closeSync(fd);
+  }
+}
+
+/** A write may take fewer bytes than given (a full disk does that first): go on until all is written or it fails. */
+function writeAll(fd: number, bytes: Uint8Array, offset: number, done: NodeDone): void {
+  if (offset === bytes.length) {
+    done(null);
+    return;
+  }
+  fs.write(fd, bytes, offset, bytes.length - offset, null, (error, written) => {
+    if (error !== null) done(error);
+    else writeAll(fd, bytes, offset + written, done);
+  });
+}
+
+function syncDirectory(directory: string, done: NodeDone): void {
+  fs.open(directory, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY, (openError, fd) => {
+    if (openError !== null) {
+      done(openError);
+      return;
+    }
+    fs.fsync(fd, (syncError) => fs.close(fd, (closeError) => done(syncError ?? closeError)));
+  });
+}
+
+/** DISK_FULL, DISK_READ_ONLY or DISK_FAILED, with the operation, the errno and what to do. */
+export function diskFault(what: string, error: unknown): FaultError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+  const text = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new FaultError("DISK_FULL", `${text}. Free space on this file system; nothing is lost.`, error);
+  }
+  if (code === "EROFS" || code === "EACCES" || code === "EPERM") {
+    const remedy = "Make the directory writable for the user that the engine runs as.";
+    return new FaultError("DISK_NOT_WRITABLE", `${text}. ${remedy}`, error);
+  }
+  return new FaultError("DISK_FAILED", text, error);
+}

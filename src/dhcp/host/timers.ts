@@ -1,0 +1,41 @@
+// One alarm for the engine. It is set on boot time, which counts while the machine sleeps, but Node's timers do not:
+// so a long wait is cut into pieces and looked at again.
+
+import type { BootMs } from "../../base/units.ts";
+import type { Timers } from "../ports.ts";
+
+const LOOK_AGAIN_MS = 5_000;
+
+export class BootTimers implements Timers {
+  readonly #nowMs: () => number;
+  readonly #onDue: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  /** `nowMs` reads CLOCK_BOOTTIME in milliseconds. `onDue` is called once per wish, at or soon after its time. */
+  constructor(nowMs: () => number, onDue: () => void) {
+    this.#nowMs = nowMs;
+    this.#onDue = onDue;
+  }
+
+  wakeAt(at: BootMs): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#stopped) return;
+    const wait = Math.max(0, at - this.#nowMs());
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = null;
+        if (this.#nowMs() >= at) this.#onDue();
+        else this.wakeAt(at);
+      },
+      Math.min(wait, LOOK_AGAIN_MS),
+    );
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
