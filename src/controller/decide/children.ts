@@ -1,0 +1,91 @@
+// Which rendered objects have to be written: those that are missing or are no longer what we rendered. Objects that
+// somebody else controls are never taken over; a relationship of the same name deleted a moment ago may still own some.
+
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import { isInForce } from "../../kube/apply.ts";
+import { type DesiredObject, renderMember, renderPair } from "../desired/desired.ts";
+import { ANNOTATION_TEMPLATE_HASH, memberObjectName } from "../desired/names.ts";
+import type { RenderOptions } from "../desired/render-options.ts";
+import type { Effect } from "../effect.ts";
+import { childKey, type Observed, type Rejected } from "../observed.ts";
+
+export interface ChildrenPlan {
+  /** In the order in which they must be made. */
+  readonly effects: readonly Effect[];
+  /** Missing ones, for the condition. */
+  readonly missing: readonly DesiredObject[];
+  /** An object stands in the way, or null. */
+  readonly conflict: Rejected | null;
+  /** Template digests by member, of those whose StatefulSet is written and has been taken in by its controller. */
+  readonly hashes: ReadonlyMap<string, string>;
+}
+
+export function planChildren(
+  observed: Observed,
+  config: CompiledRelationship,
+  options: RenderOptions,
+): ChildrenPlan {
+  const owner = { ...observed.relationship, kind: "FailoverRelationship" };
+  const desired = [
+    ...renderPair(config, owner),
+    ...config.members.flatMap((member) => renderMember(config, member, owner, options)),
+  ];
+  const conflict = foreignObject(observed, desired);
+  if (conflict !== null) return { effects: [], missing: [], conflict, hashes: new Map() };
+  const effects: Effect[] = [];
+  const missing: DesiredObject[] = [];
+  const hashes = new Map<string, string>();
+  for (const object of desired) {
+    const child = observed.children.get(childKey(object.kind, object.name));
+    if (child === undefined) {
+      missing.push(object);
+      effects.push({ kind: "apply", object, resourceVersion: null });
+    } else if (!child.deleting && !isInForce(object.body, child.object)) {
+      effects.push({ kind: "apply", object, resourceVersion: child.resourceVersion });
+    } else if (object.kind === "StatefulSet" && object.member !== null && isTakenIn(child.object)) {
+      const hash = object.body.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
+      if (hash !== undefined) hashes.set(object.member, hash);
+    }
+  }
+  return { effects, missing, conflict: null, hashes };
+}
+
+/** The StatefulSet's controller has seen the present template: a pod deleted before would come back as it was. */
+function isTakenIn(object: {
+  readonly metadata: { generation?: number };
+  readonly [field: string]: unknown;
+}): boolean {
+  const status = object["status"];
+  const seen =
+    typeof status === "object" && status !== null
+      ? (status as Record<string, unknown>)["observedGeneration"]
+      : undefined;
+  return (
+    seen === undefined || object.metadata.generation === undefined || seen === object.metadata.generation
+  );
+}
+
+function foreignObject(observed: Observed, desired: readonly DesiredObject[]): Rejected | null {
+  const { namespace, name, uid } = observed.relationship;
+  for (const object of desired) {
+    const child = observed.children.get(childKey(object.kind, object.name));
+    if (child === undefined || child.ownerUid === uid) continue;
+    const message =
+      `${object.kind} ${object.name} exists and does not belong to this relationship. If it is left over from a ` +
+      "deleted relationship of this name, it goes by itself; otherwise delete it, or name the relationship differently.";
+    return {
+      kind: "FailoverRelationship",
+      namespace,
+      name,
+      reason: "ObjectConflict",
+      field: "metadata.name",
+      message,
+    };
+  }
+  return null;
+}
+
+/** Name of the FailoverMember of a member. */
+export function reportName(observed: Observed, member: string): string {
+  return memberObjectName(observed.relationship.name, member);
+}

@@ -1,0 +1,282 @@
+// The controller's whole judgement on one relationship: what is observed in, effects out. Pure; the same Observed always
+// gives the same Decision, and at the fixpoint there are no effects. The chain, first match decides the write:
+// being deleted, the witness's upkeep, a grant; otherwise children, a rollout step, and the statuses of all concerned.
+// Never: two grants of one word, a grant over a holder, both members restarted at once, an object of somebody else.
+
+import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { RenderOptions } from "../desired/render-options.ts";
+import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
+import type { Observed, Rejected } from "../observed.ts";
+import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
+import { conditionsOf, type Verdict } from "./condition.ts";
+import { operationEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
+import { nextLivenessChange } from "./liveness.ts";
+import { type OperationStep, operationSteps } from "./operation.ts";
+import { operationStatus } from "./operation-status.ts";
+import { bothNormal, type Pair, pairOf } from "./pair.ts";
+import { placementProblem } from "./placement.ts";
+import { type RolloutStep, rolloutStep } from "./rollout.ts";
+import { reservationSetStatus, scopeStatus } from "./scope-status.ts";
+import { acceptedRevision, relationshipStatus } from "./status.ts";
+import { takeoverAt } from "./story.ts";
+import {
+  acceptedVerdict,
+  availableVerdict,
+  configVerdict,
+  linkVerdict,
+  partnerDownVerdict,
+  readyVerdict,
+  reconcilingVerdict,
+  stalledVerdict,
+  witnessVerdict,
+} from "./verdicts.ts";
+import { readWitness, type Witness, type WitnessChange, witnessUpkeep } from "./witness.ts";
+import { nextAgeChange } from "./words.ts";
+
+export interface Decision {
+  /** Which link of the chain decided; for logs. */
+  readonly step: "deletion" | "witness" | "grant" | "reconcile" | "steady";
+  /** To be performed in this order; the first failure ends it. */
+  readonly effects: readonly Effect[];
+  /** When to look again though nothing happened; null: only an event matters. */
+  readonly requeueAfterSeconds: number | null;
+  /** Where the pair stands in a rollout: other pairs wait while one is under way. */
+  readonly rollout: "idle" | "under-way" | "settled";
+}
+
+/** How long to wait before looking again at an object that stands in the way. */
+const CONFLICT_RETRY_SECONDS = 10;
+
+const NO_CHILDREN: ChildrenPlan = { effects: [], missing: [], conflict: null, hashes: new Map() };
+
+export function decide(observed: Observed, options: RenderOptions): Decision {
+  if (observed.relationship.deleting) {
+    // Owner references stop the pods; the stores on the nodes are kept. No finalizer, so nothing is left to do.
+    return { step: "deletion", effects: [], requeueAfterSeconds: null, rollout: "settled" };
+  }
+  const witness = readWitness(observed.relationship.status);
+  const upkeep = witnessUpkeep(witness, observed.members);
+  if (upkeep !== null) return writeWitness(observed, upkeep, "witness", options);
+  const operations = witness === null ? [] : operationSteps(observed, witness);
+  const granted = operations.find((step) => step.kind === "grant");
+  if (granted !== undefined) return writeWitness(observed, granted.change, "grant", options);
+  return reconcile(pairOf(observed, witness), operations, options);
+}
+
+/** A change of the witness goes alone and first: nothing else may keep it from being written. */
+function writeWitness(
+  observed: Observed,
+  change: WitnessChange,
+  step: "witness" | "grant",
+  options: RenderOptions,
+): Decision {
+  const pair = pairOf(observed, change.witness);
+  const plan = judge(pair, options);
+  const status = statusEffects(pair, plan, options, change);
+  // Our own write comes back as an event; the pause is only for an event that gets lost.
+  return { step, effects: [...status, witnessEvent(pair, change)], requeueAfterSeconds: 5, rollout: "idle" };
+}
+
+interface Plan {
+  readonly problem: Rejected | null;
+  readonly children: ChildrenPlan;
+  readonly rollout: RolloutStep;
+}
+
+/** What is wrong with the spec or in the way, and what is to be rendered when nothing is. */
+function judge(pair: Pair, options: RenderOptions): Plan {
+  const { observed } = pair;
+  const none: RolloutStep = { kind: "none" };
+  const { compiled } = observed;
+  if (compiled.kind === "rejected") {
+    return { problem: compiled.rejected[0] ?? null, children: NO_CHILDREN, rollout: none };
+  }
+  const problem = placementProblem(observed, compiled.config);
+  if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
+  const children = planChildren(observed, compiled.config, options);
+  if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
+  return { problem: null, children, rollout: rolloutStep(observed, children.hashes) };
+}
+
+function reconcile(pair: Pair, operations: readonly OperationStep[], options: RenderOptions): Decision {
+  const { observed } = pair;
+  const plan = judge(pair, options);
+  const work: Effect[] = [...plan.children.effects];
+  const { rollout } = plan;
+  if (rollout.kind === "restart" && work.length === 0) {
+    const { name, uid, resourceVersion } = rollout.pod;
+    const { namespace } = observed.relationship;
+    work.push(
+      { kind: "delete-pod", namespace, name, uid, resourceVersion },
+      restartEvent(pair, rollout.message),
+    );
+  }
+  const told = [...operationEffects(pair, operations), ...scopeEffects(pair)];
+  const status = statusEffects(pair, plan, options, null);
+  // After a failure the status goes first: otherwise what fails again would hide why.
+  const effects =
+    observed.lastFailure === null ? [...work, ...told, ...status] : [...status, ...told, ...work];
+  return {
+    step: effects.length === 0 ? "steady" : "reconcile",
+    effects,
+    requeueAfterSeconds: nextLook(pair, plan, operations),
+    rollout: rolloutState(pair, plan),
+  };
+}
+
+/** Under way from the first restart until both members are NORMAL again on the new template. */
+function rolloutState(pair: Pair, { children, rollout }: Plan): Decision["rollout"] {
+  if (rollout.kind === "none") return bothNormal(pair) ? "settled" : "idle";
+  if (rollout.kind === "restart") return "under-way";
+  const renewed = pair.members.some(({ name, member }) => {
+    const hash = children.hashes.get(name);
+    return hash !== undefined && member.pod?.templateHash === hash;
+  });
+  return renewed ? "under-way" : "idle";
+}
+
+function statusEffects(
+  pair: Pair,
+  plan: Plan,
+  options: RenderOptions,
+  change: WitnessChange | null,
+): readonly Effect[] {
+  const { relationship, members } = pair.observed;
+  const conditions = conditionsOf(
+    verdictsOf(pair, plan),
+    relationship.status["conditions"],
+    relationship.generation,
+    pair.now,
+  );
+  const storagePath = `${options.dataRoot}/${relationship.uid}`;
+  const after = relationshipStatus(pair, { witness: pair.witness, conditions, storagePath });
+  const patch = mergePatchOf(relationship.status, after);
+  if (patch === null) return [];
+  const verify = (change?.restsOn ?? []).flatMap((name) => {
+    const member = members.find((other) => other.name === name);
+    if (member === undefined || member.reportVersion === "") return [];
+    return [
+      {
+        namespace: relationship.namespace,
+        name: reportName(pair.observed, name),
+        resourceVersion: member.reportVersion,
+      },
+    ];
+  });
+  const target: StatusTarget = {
+    kind: "FailoverRelationship",
+    namespace: relationship.namespace,
+    name: relationship.name,
+  };
+  const { resourceVersion } = relationship;
+  return [{ kind: "write-status", target, resourceVersion, patch, verify }, ...statusEvents(pair, after)];
+}
+
+function verdictsOf(pair: Pair, { problem, children, rollout }: Plan): readonly Verdict[] {
+  const optional = [
+    reconcilingVerdict(problem === null ? workOf(pair, children, rollout) : null),
+    stalledVerdict(problem),
+  ];
+  return [
+    readyVerdict(pair, problem),
+    availableVerdict(pair),
+    partnerDownVerdict(pair),
+    configVerdict(pair, acceptedRevision(pair)),
+    witnessVerdict(pair),
+    linkVerdict(),
+    acceptedVerdict(problem),
+    ...optional.filter((verdict) => verdict !== null),
+  ];
+}
+
+/** What is under way, for Reconciling; null when all is quiet. */
+function workOf(
+  pair: Pair,
+  children: ChildrenPlan,
+  rollout: RolloutStep,
+): { reason: string; message: string } | null {
+  const { lastFailure } = pair.observed;
+  if (lastFailure !== null) return { reason: "ApplyFailed", message: lastFailure };
+  if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
+  if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };
+  const waiting = pair.members.filter(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
+  if (children.missing.length > 0 || waiting.length > 0) {
+    const names = waiting.map(({ name }) => name).join(" and ");
+    const message =
+      names === "" ? "Missing objects are made anew." : `Waiting for the first report of ${names}.`;
+    return { reason: "StartingMembers", message };
+  }
+  return null;
+}
+
+function operationEffects(pair: Pair, steps: readonly OperationStep[]): readonly Effect[] {
+  const { observed } = pair;
+  const { namespace } = observed.relationship;
+  return steps.flatMap((step): Effect[] => {
+    if (step.kind !== "report") return [];
+    const { operation, outcome } = step;
+    const patch = mergePatchOf(operation.status, operationStatus(observed, operation, outcome));
+    if (patch === null) return [];
+    const target: StatusTarget = { kind: "FailoverOperation", namespace, name: operation.name };
+    const { resourceVersion } = operation;
+    const told = operationEvent(pair, operation, outcome);
+    return [
+      { kind: "write-status", target, resourceVersion, patch, verify: [] },
+      ...(told === null ? [] : [told]),
+    ];
+  });
+}
+
+function scopeEffects(pair: Pair): readonly Effect[] {
+  const { observed } = pair;
+  const { namespace } = observed.relationship;
+  const revision = observed.compiled.kind === "compiled" ? observed.compiled.config.revision : null;
+  const effects: Effect[] = [];
+  const write = (kind: StatusTarget["kind"], object: WrittenObject, after: unknown) => {
+    const patch = mergePatchOf(object.status, after);
+    if (patch === null) return;
+    const target: StatusTarget = { kind, namespace, name: object.name };
+    effects.push({
+      kind: "write-status",
+      target,
+      resourceVersion: object.resourceVersion,
+      patch,
+      verify: [],
+    });
+  };
+  for (const scope of observed.scopes) write("DHCPScope", scope, scopeStatus(pair, scope, revision).status);
+  for (const set of observed.reservationSets) {
+    write("DHCPReservationSet", set, reservationSetStatus(pair, set, revision));
+  }
+  return effects;
+}
+
+interface WrittenObject {
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly status: Readonly<Record<string, unknown>>;
+}
+
+/** Seconds until time alone could change the verdict; null when it cannot. */
+function nextLook(pair: Pair, plan: Plan, operations: readonly OperationStep[]): number | null {
+  const { observed, now } = pair;
+  const revision = observed.compiled.kind === "compiled" ? observed.compiled.config.revision : null;
+  const moments: (UnixSeconds | null)[] = observed.members.map((member) => nextLivenessChange(member, now));
+  for (const member of pair.members) {
+    if (member.life.kind === "unknown" && member.life.why !== "NeverReported") {
+      moments.push(nextAgeChange(member.life.since, now));
+    }
+    if (member.report?.state === "PartnerDown") moments.push(takeoverAt(pair, member));
+  }
+  if (plan.rollout.kind === "wait") moments.push(plan.rollout.until);
+  if (plan.problem?.reason === "ObjectConflict") moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
+  for (const step of operations) if (step.kind === "report") moments.push(step.outcome.until);
+  for (const scope of observed.scopes) moments.push(scopeStatus(pair, scope, revision).until);
+  const ahead = moments.filter((moment): moment is UnixSeconds => moment !== null && moment > now);
+  return ahead.length === 0 ? null : Math.min(...ahead) - now;
+}
+
+/** The witness as the status has it; for those who only want to look. */
+export function witnessOf(observed: Observed): Witness | null {
+  return readWitness(observed.relationship.status);
+}

@@ -1,0 +1,58 @@
+// Which reports may be believed. A member that does not report is unknown, never down (reliability rule K2): nothing
+// here declares anybody dead, it only says whose last word is too old to repeat.
+
+import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { MemberReportView, ObservedMember } from "../observed.ts";
+
+/** A member that is not in NORMAL reports every ten seconds; three silences in a row make it unknown. */
+export const SILENCE_SECONDS = 30;
+
+/** What is known of a member at `now`. */
+export type Liveness =
+  | { readonly kind: "known"; readonly report: MemberReportView }
+  /** `last` is its last word, null when it never spoke. */
+  | {
+      readonly kind: "unknown";
+      readonly since: UnixSeconds;
+      readonly why: UnknownCause;
+      readonly last: MemberReportView | null;
+    };
+
+export type UnknownCause = "NeverReported" | "PodGone" | "NotRunning" | "NotAnswering" | "Silent";
+
+/** Judges one member. In NORMAL silence is golden: there the pod's own signs decide, and the partner's report.
+ *  `unknownSince` is when an earlier look already found it unknown, null when that did not happen: the moment stays. */
+export function liveness(
+  member: ObservedMember,
+  now: UnixSeconds,
+  unknownSince: UnixSeconds | null = null,
+): Liveness {
+  const { report, pod, heardAt } = member;
+  const unknown = (why: UnknownCause, since: UnixSeconds): Liveness => ({
+    kind: "unknown",
+    since: unknownSince ?? since,
+    why,
+    last: report,
+  });
+  if (report === null) return unknown("NeverReported", now);
+  if (pod === null) return unknown("PodGone", now);
+  // Readiness lost after the last word: the engine, or its node, stopped answering and could not say so.
+  const lostAt = !pod.ready && pod.readySince > heardAt ? pod.readySince : null;
+  if (!pod.running) return unknown("NotRunning", lostAt ?? now);
+  if (report.state !== "Normal" && now - heardAt > SILENCE_SECONDS) return unknown("Silent", heardAt);
+  if (report.state === "Normal" && lostAt !== null && now - lostAt > SILENCE_SECONDS) {
+    return unknown("NotAnswering", lostAt);
+  }
+  return { kind: "known", report };
+}
+
+/** When the verdict can change by time alone; null when only an event can change it. */
+export function nextLivenessChange(member: ObservedMember, now: UnixSeconds): UnixSeconds | null {
+  const { report, pod, heardAt } = member;
+  if (report === null || pod === null) return null;
+  const from =
+    report.state !== "Normal" ? heardAt : !pod.ready && pod.readySince > heardAt ? pod.readySince : null;
+  if (from === null) return null;
+  const at = unixSeconds(from + SILENCE_SECONDS + 1);
+  return at > now ? at : null;
+}

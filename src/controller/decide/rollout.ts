@@ -1,0 +1,77 @@
+// When a member's pod is replaced by one of the present template: one member at a time, one pair at a time, the
+// secondary first, and only while both are in NORMAL, so that the partner serves meanwhile (reliability rule K6).
+
+import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { Observed, ObservedMember, ObservedPod } from "../observed.ts";
+import { liveness } from "./liveness.ts";
+
+/** Both must have been in NORMAL for this long before the next restart. */
+export const SETTLE_SECONDS = 60;
+
+export type RolloutStep =
+  | { readonly kind: "none" }
+  /** Something is due, but not now. `until` is when waiting alone may end it, null when an event must. */
+  | {
+      readonly kind: "wait";
+      readonly reason: string;
+      readonly message: string;
+      readonly until: UnixSeconds | null;
+    }
+  | {
+      readonly kind: "restart";
+      readonly member: string;
+      readonly pod: ObservedPod;
+      readonly message: string;
+    };
+
+/** `hashes`: the template digest now desired, per member; a member without one is not judged. */
+export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, string>): RolloutStep {
+  const due = observed.members.filter((member) => isOutdated(member, hashes));
+  if (due.length === 0) return { kind: "none" };
+  const names = due.map((member) => member.name).join(" and ");
+  const wait = (reason: string, message: string, until: UnixSeconds | null = null): RolloutStep => ({
+    kind: "wait",
+    reason,
+    message,
+    until,
+  });
+  const gone = observed.members.find((member) => member.pod?.deleting === true);
+  if (gone !== undefined) return wait("RollingMember", `${gone.name} is being restarted.`);
+  if (observed.relationship.paused) return wait("Paused", `${names} must be restarted; rollouts are paused.`);
+  // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
+  const broken = due.find((member) => member.pod !== null && !member.pod.running);
+  if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
+  const states = observed.members.map((member) => liveness(member, observed.now));
+  if (!states.every((state) => state.kind === "known" && state.report.state === "Normal")) {
+    return wait("WaitingForNormal", `${names} must be restarted; that waits until both members are NORMAL.`);
+  }
+  if (!observed.members.every((member) => member.pod?.ready === true)) {
+    return wait("WaitingForNormal", `${names} must be restarted; that waits until both pods are ready.`);
+  }
+  if (observed.rollingElsewhere !== null) {
+    const until = unixSeconds(observed.now + 10);
+    return wait(
+      "WaitingForOtherPair",
+      `${names} must be restarted, after ${observed.rollingElsewhere}.`,
+      until,
+    );
+  }
+  const settled =
+    Math.max(...states.map((state) => (state.kind === "known" ? state.report.since : 0))) + SETTLE_SECONDS;
+  if (observed.now < settled) {
+    const message = `${names} must be restarted, once both members have been NORMAL for ${SETTLE_SECONDS} s.`;
+    return wait("WaitingForNormal", message, unixSeconds(settled));
+  }
+  const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
+  if (next?.pod == null) return { kind: "none" };
+  return restart(next.name, next.pod, "its template changed");
+}
+
+function isOutdated(member: ObservedMember, hashes: ReadonlyMap<string, string>): boolean {
+  const hash = hashes.get(member.name);
+  return hash !== undefined && member.pod !== null && member.pod.templateHash !== hash;
+}
+
+function restart(member: string, pod: ObservedPod, why: string): RolloutStep {
+  return { kind: "restart", member, pod, message: `${member} is restarted: ${why}.` };
+}

@@ -1,0 +1,114 @@
+// The sentences of the Ready condition: who is unreachable since when, who answers whom, what happens next and when.
+// Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
+
+import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import { type Pair, type PairMember, partnerOf } from "./pair.ts";
+import { clockTime, draftState, roughCount } from "./words.ts";
+
+/** When the member in PARTNER-DOWN may give out its partner's free addresses: entry + MCLT; null when not known. */
+export function takeoverAt(pair: Pair, member: PairMember): UnixSeconds | null {
+  const entry = member.report?.entry;
+  if (entry == null || pair.observed.compiled.kind !== "compiled") return null;
+  return unixSeconds(entry + seconds(pair.observed.compiled.config.mcltSeconds));
+}
+
+/** The whole message of Ready for a pair that is not simply NORMAL. */
+export function story(pair: Pair): string {
+  return [...pair.members.map((member) => memberSentence(pair, member)), ...nextSentences(pair)].join(" ");
+}
+
+function memberSentence(pair: Pair, member: PairMember): string {
+  const { life, name } = member;
+  if (life.kind === "unknown") return unknownSentence(pair, member);
+  const since = clockTime(life.report.since, pair.now);
+  return `${name} is in ${draftState(life.report.state)} since ${since} and ${serves(pair, member)}.`;
+}
+
+function unknownSentence(pair: Pair, { life, name, member }: PairMember): string {
+  if (life.kind !== "unknown") return "";
+  if (life.why === "NeverReported") {
+    return member.pod === null
+      ? `${name} has no pod yet.`
+      : `${name} has not reported yet${member.pod.running ? "" : "; its engine is not running"}.`;
+  }
+  const why = {
+    PodGone: "its pod is gone",
+    NotRunning: "its engine is not running",
+    NotAnswering: "its pod no longer answers",
+    Silent: "it no longer reports",
+  }[life.why];
+  return `${name} is unreachable since ${clockTime(life.since, pair.now)}: ${why}.`;
+}
+
+function serves(pair: Pair, member: PairMember): string {
+  const report = member.report;
+  if (report === null) return "";
+  switch (report.serving) {
+    case "All":
+      return pair.observed.relationship.mode === "HotStandby" && report.state === "Normal"
+        ? member.role === "Primary"
+          ? "answers all clients"
+          : "stands by"
+        : "answers all clients";
+    case "OwnAddresses":
+      return "renews all clients and serves new ones from its own addresses";
+    case "RenewOnly":
+      return "renews clients but serves no new ones";
+    case "None":
+      return "serves nobody";
+    default:
+      return report.serving satisfies never;
+  }
+}
+
+function nextSentences(pair: Pair): readonly string[] {
+  const sentences: string[] = [];
+  for (const member of pair.members) {
+    const partner = partnerOf(pair, member)?.name ?? "its partner";
+    const { report, name } = member;
+    if (report === null) continue;
+    if (report.state === "PartnerDown") sentences.push(...takeoverSentences(pair, member, partner));
+    if (report.state === "CommunicationsInterrupted") {
+      if (report.freeAddresses !== null) {
+        sentences.push(`${name} has ${roughCount(report.freeAddresses)} free addresses of its own.`);
+      }
+      sentences.push(interruptedSentence(pair, name, partner));
+    }
+    if (report.state === "PotentialConflict" || report.state === "ResolutionInterrupted") {
+      sentences.push("Both compare their leases, record by record; renewals go on, new clients wait.");
+    }
+    if (report.state === "RecoverWait") {
+      sentences.push(`${name} waits out the lead time before it serves again.`);
+    }
+  }
+  return sentences;
+}
+
+function takeoverSentences(pair: Pair, member: PairMember, partner: string): readonly string[] {
+  const at = takeoverAt(pair, member);
+  const free = member.report?.freeAddresses;
+  const stock = free == null ? [] : [`${member.name} has ${roughCount(free)} free addresses.`];
+  if (at === null) return stock;
+  return [
+    ...stock,
+    at > pair.now
+      ? `${member.name} takes ${partner}'s addresses at ${clockTime(at, pair.now)}.`
+      : `${member.name} has taken ${partner}'s addresses as their leases ended.`,
+  ];
+}
+
+function interruptedSentence(pair: Pair, name: string, partner: string): string {
+  if (pair.witness?.holder === name) {
+    return `The witness grants ${name} epoch ${pair.witness.epoch}: it enters PARTNER-DOWN next.`;
+  }
+  if (pair.witness?.holder === partner) {
+    return `${partner} holds the grant of epoch ${pair.witness.epoch}; ${name} waits for it to give it back.`;
+  }
+  const fencing = pair.observed.compiled.kind === "compiled" ? pair.observed.compiled.config.fencing : "None";
+  const certainty =
+    fencing === "None" ? `if ${partner} is certainly off` : `if ${partner} is not coming back soon`;
+  return (
+    `Nothing more happens until contact returns; ${certainty}, create a FailoverOperation DeclarePartnerDown with ` +
+    `survivor ${name} and expectedEpoch ${pair.witness?.epoch ?? 0}.`
+  );
+}

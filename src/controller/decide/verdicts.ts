@@ -1,0 +1,214 @@
+// The relationship's conditions, each from what is known alone. A reason is stable and for scripts, a message is for
+// people. Unknown stays Unknown: a silent member never makes a condition False by itself (reliability rule K2).
+// Source: Kubernetes API conventions; kstatus for Reconciling and Stalled.
+
+import type { Rejected } from "../observed.ts";
+import type { Verdict } from "./condition.ts";
+import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
+import { story } from "./story.ts";
+
+const RECOVERING = ["Recover", "RecoverWait", "RecoverDone"];
+const CONFLICT = ["PotentialConflict", "ResolutionInterrupted", "ConflictDone"];
+const READY_STATES_REASONS: readonly (readonly [readonly string[], string])[] = [
+  [CONFLICT, "PotentialConflict"],
+  [["PartnerDown"], "PartnerDown"],
+  [RECOVERING, "Recovering"],
+  [["CommunicationsInterrupted"], "CommunicationsInterrupted"],
+  [["Startup"], "Starting"],
+  [["Paused", "Shutdown"], "MemberStopping"],
+];
+
+export function acceptedVerdict(problem: Rejected | null): Verdict {
+  if (problem === null) {
+    return { type: "Accepted", status: "True", reason: "Accepted", message: "The configuration is usable." };
+  }
+  const where = `${problem.kind} ${problem.namespace}/${problem.name}`;
+  const field = problem.field === "" ? "" : ` ${problem.field}`;
+  const message = `${where}${field}: ${problem.message} The last good configuration stays in force.`;
+  return { type: "Accepted", status: "False", reason: problem.reason, message };
+}
+
+export function readyVerdict(pair: Pair, problem: Rejected | null): Verdict {
+  const verdict = (status: "True" | "False", reason: string, message: string): Verdict => ({
+    type: "Ready",
+    status,
+    reason,
+    message,
+  });
+  const never = pair.members.every(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
+  if (problem !== null && never) return verdict("False", "NotAccepted", `Not started: ${problem.message}`);
+  if (bothNormal(pair)) {
+    const waiting = pair.members.filter(({ member }) => member.pod?.ready !== true).map(({ name }) => name);
+    if (waiting.length === 0) return verdict("True", "Normal", normalSentence(pair));
+    const message = `Both members are NORMAL, but the pod of ${waiting.join(" and of ")} is not ready.`;
+    return verdict("False", "PodNotReady", message);
+  }
+  for (const [states, reason] of READY_STATES_REASONS) {
+    if (memberIn(pair, ...states) !== null) return verdict("False", reason, story(pair));
+  }
+  const silent = pair.members.some(({ life }) => life.kind === "unknown" && life.why !== "NeverReported");
+  return verdict("False", silent ? "MemberUnknown" : "MemberMissing", story(pair));
+}
+
+function normalSentence({ members, observed }: Pair): string {
+  const [primary, secondary] = members;
+  if (observed.relationship.mode === "HotStandby") {
+    return `Both members are NORMAL; ${primary?.name} serves, ${secondary?.name} stands by.`;
+  }
+  const percent = observed.compiled.kind === "compiled" ? observed.compiled.config.primaryPercent : 50;
+  return `Both members are NORMAL; ${primary?.name} serves ${percent} % of the clients, ${secondary?.name} the rest.`;
+}
+
+export function availableVerdict(pair: Pair): Verdict {
+  const verdict = (status: Verdict["status"], reason: string, message: string): Verdict => ({
+    type: "Available",
+    status,
+    reason,
+    message,
+  });
+  const answering = pair.members.filter(
+    ({ report }) => report?.serving === "All" || report?.serving === "OwnAddresses",
+  );
+  const names = answering.map(({ name }) => name).join(" and ");
+  if (answering.length === 2) return verdict("True", "BothMembers", `${names} answer clients.`);
+  if (answering.length === 1) return verdict("True", "OneMember", `${names} answers clients.`);
+  const renewing = pair.members
+    .filter(({ report }) => report?.serving === "RenewOnly")
+    .map(({ name }) => name);
+  if (renewing.length > 0) {
+    return verdict(
+      "False",
+      "RenewalsOnly",
+      `${renewing.join(" and ")} renews clients; nobody serves new ones.`,
+    );
+  }
+  const unknown = pair.members.filter(({ life }) => life.kind === "unknown" && life.why !== "NeverReported");
+  if (unknown.length > 0) {
+    const silent = unknown.map(({ name }) => name).join(" and ");
+    return verdict("Unknown", "MemberUnknown", `Whether ${silent} answers clients is not known.`);
+  }
+  return verdict("False", "NoneServing", "No member answers clients.");
+}
+
+export function partnerDownVerdict(pair: Pair): Verdict {
+  const verdict = (status: Verdict["status"], reason: string, message: string): Verdict => ({
+    type: "PartnerDown",
+    status,
+    reason,
+    message,
+  });
+  const alone = memberIn(pair, "PartnerDown");
+  if (alone !== null) {
+    const partner = partnerOf(pair, alone)?.name ?? "its partner";
+    const epoch = alone.report?.entered ?? 0;
+    return verdict(
+      "True",
+      "Declared",
+      `${alone.name} goes on without ${partner}, by the grant of epoch ${epoch}.`,
+    );
+  }
+  const holder = pair.members.find(({ name }) => name === pair.witness?.holder);
+  if (holder?.life.kind === "unknown") {
+    const message = `${holder.name} holds the grant of epoch ${pair.witness?.epoch} and does not report.`;
+    return verdict("Unknown", "HolderUnknown", message);
+  }
+  if (holder !== undefined) {
+    const message = `${holder.name} holds the grant of epoch ${pair.witness?.epoch} and is not in PARTNER-DOWN.`;
+    return verdict("False", "GrantPending", message);
+  }
+  return verdict("False", "NotDeclared", "No member was told that its partner is down.");
+}
+
+/** `revision`: of the last configuration accepted, "" when none ever was. */
+export function configVerdict(pair: Pair, revision: string): Verdict {
+  const verdict = (status: Verdict["status"], reason: string, message: string): Verdict => ({
+    type: "ConfigInSync",
+    status,
+    reason,
+    message,
+  });
+  if (revision === "") return verdict("False", "NoConfiguration", "No configuration was ever accepted.");
+  const behind = pair.members.filter(({ report }) => report !== null && report.activeRevision !== revision);
+  const short = revision.slice(0, 12);
+  if (behind.length > 0) {
+    const names = behind.map(({ name }) => name).join(" and ");
+    return verdict("False", "Propagating", `${names} does not run revision ${short} yet.`);
+  }
+  const unknown = pair.members.filter(({ report }) => report === null).map(({ name }) => name);
+  if (unknown.length > 0) {
+    return verdict(
+      "Unknown",
+      "MemberUnknown",
+      `Whether ${unknown.join(" and ")} runs revision ${short} is not known.`,
+    );
+  }
+  return verdict("True", "InSync", `Both members run revision ${short}.`);
+}
+
+export function witnessVerdict(pair: Pair): Verdict {
+  const verdict = (status: Verdict["status"], reason: string, message: string): Verdict => ({
+    type: "WitnessHealthy",
+    status,
+    reason,
+    message,
+  });
+  const { witness } = pair;
+  if (witness === null) return verdict("Unknown", "NoRecord", "The witness record was not written yet.");
+  const reports = pair.members.flatMap(({ member, name }) =>
+    member.report === null ? [] : [{ name, report: member.report }],
+  );
+  const ahead = reports.find(({ report }) => report.seen > witness.epoch || report.entered > witness.epoch);
+  if (ahead !== undefined) {
+    const epoch = Math.max(ahead.report.seen, ahead.report.entered);
+    const message =
+      `${ahead.name} remembers epoch ${epoch}, the witness has ${witness.epoch}: the record was restored from an older ` +
+      "state. No operation is carried out; check both members for doubly given addresses.";
+    return verdict("False", "EpochBehind", message);
+  }
+  const replaced = reports.find(
+    ({ name, report }) =>
+      witness.holder === name && report.store !== "" && report.store !== witness.holderStore,
+  );
+  if (replaced !== undefined) {
+    const message =
+      `${replaced.name} has a new, empty store, while the grant of epoch ${witness.epoch} was given to its old one. ` +
+      "Bring the old store back, so that the grant can be given back.";
+    return verdict("False", "HolderStoreReplaced", message);
+  }
+  if (pair.members.filter(({ report }) => report?.state === "PartnerDown").length === 2) {
+    return verdict(
+      "False",
+      "BothPartnerDown",
+      "Both members are in PARTNER-DOWN: addresses may be given twice.",
+    );
+  }
+  const holds = witness.holder === null ? "nobody holds a grant" : `${witness.holder} holds the grant`;
+  return verdict("True", "Reading", `Epoch ${witness.epoch}, ${holds}.`);
+}
+
+export function linkVerdict(): Verdict {
+  return {
+    type: "LinkSecure",
+    status: "False",
+    reason: "ClearText",
+    message:
+      "The link between the members is not encrypted in this version: keep it on a network of its own.",
+  };
+}
+
+/** What is under way, or null when all is quiet; `work` is what the chain found to do. */
+export function reconcilingVerdict(work: { reason: string; message: string } | null): Verdict | null {
+  return work === null ? null : { type: "Reconciling", status: "True", ...work };
+}
+
+export function stalledVerdict(problem: Rejected | null): Verdict | null {
+  if (problem === null) return null;
+  return { type: "Stalled", status: "True", reason: problem.reason, message: problem.message };
+}
+
+/** A member as the printer columns show it: `a Normal`, `b Unknown (6m)`. */
+export function memberColumn(member: PairMember, age: string): string {
+  if (member.life.kind === "known") return `${member.name} ${member.life.report.state}`;
+  if (member.life.why === "NeverReported") return `${member.name} Pending`;
+  return age === "" ? `${member.name} Unknown` : `${member.name} Unknown (${age})`;
+}

@@ -1,0 +1,152 @@
+// The witness record: the one place where PARTNER-DOWN is granted. The controller alone writes it, each write names
+// the resourceVersion it was decided on, and this file decides what may be written.
+// Source: docs/protocol/witness.md W1 (writes), W8a (clearing), W13 (incarnations), answer e (a lost record).
+// Must never: grant over a holder, reuse an epoch, clear without the holder's own word.
+
+import type { ObservedMember } from "../observed.ts";
+
+export interface Witness {
+  /** +1 with each grant, never falls. */
+  readonly epoch: number;
+  /** Member that holds the grant, null when nobody does. */
+  readonly holder: string | null;
+  /** Store the grant was given to, "" when nobody holds it. */
+  readonly holderStore: string;
+  /** Listed store per member name. */
+  readonly stores: Readonly<Record<string, string>>;
+}
+
+/** A change of the record, with its cause for the event. */
+export interface WitnessChange {
+  readonly kind: "created" | "recreated" | "cleared" | "store-listed" | "granted";
+  readonly witness: Witness;
+  readonly message: string;
+  /** Members whose reports this rests on: they are read again, uncached, before the write. */
+  readonly restsOn: readonly string[];
+}
+
+/** Reads status.witness; null when it is absent or not a record (then it is created, or created anew). */
+export function readWitness(status: Readonly<Record<string, unknown>>): Witness | null {
+  const value = status["witness"];
+  if (typeof value !== "object" || value === null) return null;
+  const { epoch, holder, holderStore, stores } = value as Record<string, unknown>;
+  if (typeof epoch !== "number" || !Number.isInteger(epoch) || epoch < 0) return null;
+  const listed: Record<string, string> = {};
+  if (typeof stores === "object" && stores !== null) {
+    for (const [member, store] of Object.entries(stores))
+      if (typeof store === "string") listed[member] = store;
+  }
+  const holds = typeof holder === "string" && holder !== "";
+  return {
+    epoch,
+    holder: holds ? holder : null,
+    holderStore: holds && typeof holderStore === "string" ? holderStore : "",
+    stores: listed,
+  };
+}
+
+/** The record's upkeep, without any grant: created, cleared on the holder's word, new stores listed. Null: nothing due. */
+export function witnessUpkeep(
+  witness: Witness | null,
+  members: readonly ObservedMember[],
+): WitnessChange | null {
+  if (witness === null) return create(members);
+  if (highestEpoch(members) > witness.epoch) return recreate(witness.stores, members);
+  return clear(witness, members) ?? listStores(witness, members);
+}
+
+/** A grant to `survivor`, over nobody and with the next epoch. The caller has checked everything else. */
+export function grant(witness: Witness, survivor: string, message: string): WitnessChange | null {
+  const store = witness.stores[survivor];
+  if (witness.holder !== null || store === undefined) return null;
+  return {
+    kind: "granted",
+    witness: { ...witness, epoch: witness.epoch + 1, holder: survivor, holderStore: store },
+    message,
+    restsOn: [survivor],
+  };
+}
+
+/** True while a grant given to this member's listed store is open. */
+export function holdsGrant(witness: Witness, member: string): boolean {
+  return witness.holder === member;
+}
+
+/** The highest epoch that any member remembers. */
+function highestEpoch(members: readonly ObservedMember[]): number {
+  const epochs = members.flatMap(({ report }) =>
+    report === null ? [] : [report.entered, report.returned, report.seen],
+  );
+  return Math.max(0, ...epochs);
+}
+
+function create(members: readonly ObservedMember[]): WitnessChange {
+  if (highestEpoch(members) > 0) return recreate({}, members);
+  return {
+    kind: "created",
+    witness: { epoch: 0, holder: null, holderStore: "", stores: {} },
+    message: "The witness record was created.",
+    restsOn: reporting(members),
+  };
+}
+
+/** A record that is missing, or behind what engines remember, was lost or restored from a backup: it comes back above
+ *  everything they know, and names whoever still is in PARTNER-DOWN (answer e). */
+function recreate(
+  stores: Readonly<Record<string, string>>,
+  members: readonly ObservedMember[],
+): WitnessChange {
+  const highest = highestEpoch(members);
+  const inside = members.filter(({ report }) => report !== null && report.entered > report.returned);
+  const holder = inside.sort((a, b) => (b.report?.entered ?? 0) - (a.report?.entered ?? 0))[0];
+  const store = holder?.report?.store ?? "";
+  return {
+    kind: "recreated",
+    witness: {
+      epoch: highest + 1,
+      holder: holder?.name ?? null,
+      holderStore: store,
+      stores: holder === undefined ? stores : { ...stores, [holder.name]: store },
+    },
+    message:
+      `The witness record was lost or set back although members remember epoch ${highest}: it was written anew with ` +
+      `epoch ${highest + 1}. If the members were out of contact meanwhile, check both for doubly given addresses.`,
+    restsOn: reporting(members),
+  };
+}
+
+function reporting(members: readonly ObservedMember[]): readonly string[] {
+  return members.filter((member) => member.reportVersion !== "").map((member) => member.name);
+}
+
+/** W8a: only the holder's own word, from the very store the grant was given to, gives a grant back. */
+function clear(witness: Witness, members: readonly ObservedMember[]): WitnessChange | null {
+  const holder = members.find((member) => member.name === witness.holder);
+  if (holder === undefined || holder.report === null) return null;
+  if (holder.report.store !== witness.holderStore || holder.report.returned < witness.epoch) return null;
+  return {
+    kind: "cleared",
+    witness: { ...witness, holder: null, holderStore: "" },
+    message: `${holder.name} has given back the grant of epoch ${witness.epoch}.`,
+    restsOn: [holder.name],
+  };
+}
+
+/** W13: a member's new store is listed only when no grant of the old one is open. */
+function listStores(witness: Witness, members: readonly ObservedMember[]): WitnessChange | null {
+  const listed: string[] = [];
+  const stores: Record<string, string> = { ...witness.stores };
+  for (const { name, report } of members) {
+    if (report === null || report.store === "" || report.store === stores[name]) continue;
+    if (holdsGrant(witness, name)) continue;
+    stores[name] = report.store;
+    listed.push(name);
+  }
+  if (listed.length === 0) return null;
+  return {
+    kind: "store-listed",
+    witness: { ...witness, stores },
+    message: `The witness now knows the store of ${listed.join(" and ")}.`,
+    restsOn: listed,
+  };
+}

@@ -1,0 +1,67 @@
+// Names, labels and owner references of everything the controller makes for a relationship.
+// Kubernetes conventions: the app.kubernetes.io labels, one controlling owner so that garbage collection stops the
+// pods, and labels of our own for selectors. A selector's labels must never change: StatefulSets forbid it.
+
+import type { OwnerReference } from "../../kube/resource.ts";
+
+/** The field manager of every server-side apply of the controller. */
+export const FIELD_MANAGER = "leasepair-controller";
+export const LABEL_RELATIONSHIP = "leasepair.io/relationship";
+export const LABEL_MEMBER = "leasepair.io/member";
+/** Digest of the pod template as rendered: a pod that carries another one is due for a restart. */
+export const ANNOTATION_TEMPLATE_HASH = "leasepair.io/template-hash";
+/** Digest of the whole object as rendered: another one means that our rendering changed. */
+export const ANNOTATION_RENDERED = "leasepair.io/rendered";
+/** `"true"` stops rollouts, never configuration and never a human's word. */
+export const ANNOTATION_PAUSED = "leasepair.io/paused";
+
+/** The relationship as the owner of what is rendered. */
+export interface Owner {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Metadata shared by StatefulSet, FailoverMember, ServiceAccount, Role and RoleBinding of one member. */
+export function memberObjectName(relationship: string, member: string): string {
+  return `${relationship}-${member}`;
+}
+
+/** The one pod of a member's StatefulSet. */
+export function memberPodName(relationship: string, member: string): string {
+  return `${memberObjectName(relationship, member)}-0`;
+}
+
+/** What selects every pod of the pair. Immutable. */
+export function pairSelector(relationship: string): Record<string, string> {
+  return { "app.kubernetes.io/name": "leasepair", [LABEL_RELATIONSHIP]: relationship };
+}
+
+/** What selects the pod of one member. Immutable. */
+export function memberSelector(relationship: string, member: string): Record<string, string> {
+  return { ...pairSelector(relationship), [LABEL_MEMBER]: member };
+}
+
+/** Labels of an object of the pair, or of one member when `member` is given. */
+export function labels(relationship: string, member: string | null): Record<string, string> {
+  return {
+    ...(member === null ? pairSelector(relationship) : memberSelector(relationship, member)),
+    "app.kubernetes.io/instance": relationship,
+    "app.kubernetes.io/component": "engine",
+    "app.kubernetes.io/part-of": "leasepair",
+    "app.kubernetes.io/managed-by": "leasepair-controller",
+  };
+}
+
+/** The owner reference of every rendered object. blockOwnerDeletion stays unset: it would need a right on finalizers. */
+export function ownerReference(owner: Owner): OwnerReference {
+  return {
+    apiVersion: owner.apiVersion,
+    kind: owner.kind,
+    name: owner.name,
+    uid: owner.uid,
+    controller: true,
+  };
+}

@@ -1,0 +1,201 @@
+// Renders a member's StatefulSet: one replica, pinned to its node, on the host network, replaced only when the
+// controller deletes the pod. Two single-replica sets, not one of two: each member has its own template, and a pod
+// identity exists at most once. Nothing here may depend on state: same relationship, same bytes.
+
+import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts";
+import { formatIpv4 } from "../../base/ipv4.ts";
+import { withDigest } from "../../kube/apply.ts";
+import type { KubeObject } from "../../kube/resource.ts";
+import { ANNOTATION_TEMPLATE_HASH, labels, memberObjectName, memberSelector, pairSelector } from "./names.ts";
+import { dhcpPort, PRIORITY_CLASS_DEFAULT, type RenderOptions } from "./render-options.ts";
+
+/** Where the member's store is mounted in its container. */
+export const DATA_DIRECTORY = "/var/lib/leasepair";
+export const ENGINE_CONTAINER = "engine";
+const ENGINE_UID = 10_001;
+const DATA_VOLUME = "data";
+/** SIGTERM announces PAUSED to the partner and flushes the store; this is ample for both. */
+const TERMINATION_GRACE_SECONDS = 30;
+
+type Json = Record<string, unknown>;
+
+/** `apps/v1` StatefulSet without metadata.ownerReferences, which desired.ts adds to every object alike. */
+export function renderStatefulSet(
+  config: CompiledRelationship,
+  member: CompiledMember,
+  options: RenderOptions,
+): KubeObject {
+  // The digest is the template's own annotation, and the set's besides, where the rollout looks for it.
+  const template = withDigest(podTemplate(config, member, options), ANNOTATION_TEMPLATE_HASH);
+  const hash = template.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "";
+  return {
+    apiVersion: "apps/v1",
+    kind: "StatefulSet",
+    metadata: {
+      name: memberObjectName(config.name, member.name),
+      namespace: config.namespace,
+      labels: labels(config.name, member.name),
+      annotations: { [ANNOTATION_TEMPLATE_HASH]: hash },
+    },
+    spec: {
+      replicas: 1,
+      // The headless service is never needed on the host network, but the field is required to be stable.
+      serviceName: memberObjectName(config.name, member.name),
+      podManagementPolicy: "OrderedReady",
+      updateStrategy: { type: "OnDelete" },
+      revisionHistoryLimit: 3,
+      selector: { matchLabels: memberSelector(config.name, member.name) },
+      template,
+    },
+  };
+}
+
+function podTemplate(
+  config: CompiledRelationship,
+  member: CompiledMember,
+  options: RenderOptions,
+): KubeObject {
+  return {
+    metadata: { labels: labels(config.name, member.name) },
+    spec: {
+      serviceAccountName: memberObjectName(config.name, member.name),
+      hostNetwork: true,
+      dnsPolicy: "ClusterFirstWithHostNet",
+      priorityClassName: options.priorityClassName ?? PRIORITY_CLASS_DEFAULT,
+      terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
+      affinity: affinity(config, member),
+      tolerations: tolerations(),
+      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      ...(options.imagePullSecrets === undefined
+        ? {}
+        : { imagePullSecrets: options.imagePullSecrets.map((name) => ({ name })) }),
+      initContainers: [ownershipContainer(options)],
+      containers: [engineContainer(config, member, options)],
+      volumes: [
+        {
+          name: DATA_VOLUME,
+          hostPath: {
+            path: `${options.dataRoot}/${config.uid ?? config.name}/${member.name}`,
+            type: "DirectoryOrCreate",
+          },
+        },
+      ],
+    },
+  };
+}
+
+/** Pins by the node's name, through affinity, so that the scheduler still checks ports and the partner's place. */
+function affinity(config: CompiledRelationship, member: CompiledMember): Json {
+  return {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [
+          { matchFields: [{ key: "metadata.name", operator: "In", values: [member.nodeName] }] },
+        ],
+      },
+    },
+    podAntiAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: [
+        {
+          labelSelector: { matchLabels: pairSelector(config.name) },
+          topologyKey: "kubernetes.io/hostname",
+        },
+      ],
+    },
+  };
+}
+
+/** Without a limit in time: moving elsewhere is impossible, so staying put is right. */
+function tolerations(): readonly Json[] {
+  return [
+    { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },
+    { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" },
+  ];
+}
+
+/** Gives the host path, which the kubelet makes as root, to the engine's user. */
+function ownershipContainer(options: RenderOptions): Json {
+  return {
+    name: "data-owner",
+    image: options.image,
+    ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
+    command: ["chown", `${ENGINE_UID}:${ENGINE_UID}`, DATA_DIRECTORY],
+    securityContext: {
+      runAsUser: 0,
+      runAsGroup: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"], add: ["CHOWN"] },
+    },
+    volumeMounts: [{ name: DATA_VOLUME, mountPath: DATA_DIRECTORY }],
+  };
+}
+
+function engineContainer(config: CompiledRelationship, member: CompiledMember, options: RenderOptions): Json {
+  const address = formatIpv4(member.address);
+  const linkAddress = formatIpv4(member.linkAddress);
+  const client = dhcpPort(options.engineArgs);
+  const port = (name: string, hostIP: string, number: number, protocol: string): Json => ({
+    name,
+    containerPort: number,
+    hostPort: number,
+    hostIP,
+    protocol,
+  });
+  return {
+    name: ENGINE_CONTAINER,
+    image: options.image,
+    ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
+    command: ["leasepair"],
+    args: [
+      "engine",
+      "--relationship",
+      `${config.namespace}/${config.name}`,
+      "--member",
+      member.name,
+      "--data-dir",
+      DATA_DIRECTORY,
+      ...options.engineArgs,
+    ],
+    env: [
+      { name: "POD_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.name" } } },
+      { name: "POD_UID", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "metadata.uid" } } },
+      { name: "NODE_NAME", valueFrom: { fieldRef: { apiVersion: "v1", fieldPath: "spec.nodeName" } } },
+    ],
+    ports: [
+      port("dhcp", address, client, "UDP"),
+      port("link", linkAddress, config.linkPort, "TCP"),
+      port("metrics", address, member.metricsPort, "TCP"),
+    ],
+    securityContext: engineSecurity(member),
+    ...probes(address, member.metricsPort),
+    ...(options.resources === undefined ? {} : { resources: options.resources }),
+    volumeMounts: [{ name: DATA_VOLUME, mountPath: DATA_DIRECTORY }],
+  };
+}
+
+/** NET_RAW only where local segments are served: frames to clients without an address need it, relays do not. */
+function engineSecurity(member: CompiledMember): Json {
+  return {
+    runAsUser: ENGINE_UID,
+    runAsGroup: ENGINE_UID,
+    runAsNonRoot: true,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: {
+      drop: ["ALL"],
+      add: member.interfaces.length > 0 ? ["NET_BIND_SERVICE", "NET_RAW"] : ["NET_BIND_SERVICE"],
+    },
+  };
+}
+
+/** Liveness and startup look at the process alone; readiness asks whether it would answer a client. */
+function probes(host: string, port: number): Json {
+  const get = (path: string): Json => ({ path, port, host, scheme: "HTTP" });
+  return {
+    // A large store takes a while to read; only after it has been read does liveness count.
+    startupProbe: { httpGet: get("/healthz"), periodSeconds: 1, failureThreshold: 120, timeoutSeconds: 2 },
+    livenessProbe: { httpGet: get("/healthz"), periodSeconds: 5, failureThreshold: 6, timeoutSeconds: 2 },
+    readinessProbe: { httpGet: get("/readyz"), periodSeconds: 2, failureThreshold: 2, timeoutSeconds: 2 },
+  };
+}

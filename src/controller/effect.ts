@@ -1,0 +1,82 @@
+// Everything a decision can ask for. Each effect carries the versions it was decided on, so that one that comes late
+// (a second leader, a stale cache, a repeated call) fails and changes nothing (reliability rule K4).
+
+import type { DesiredObject } from "./desired/desired.ts";
+
+/** One of our own objects whose status is written. */
+export interface StatusTarget {
+  readonly kind: "FailoverRelationship" | "FailoverOperation" | "DHCPScope" | "DHCPReservationSet";
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A FailoverMember as it was when the decision was made. */
+export interface ReportVersion {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+}
+
+export type Effect =
+  /** Server-side apply. `resourceVersion` null: it does not exist yet. */
+  | { readonly kind: "apply"; readonly object: DesiredObject; readonly resourceVersion: string | null }
+  | {
+      readonly kind: "delete-pod";
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
+    }
+  /** Merge patch of status, conditional on the object's version. */
+  | {
+      readonly kind: "write-status";
+      readonly target: StatusTarget;
+      readonly resourceVersion: string;
+      readonly patch: Readonly<Record<string, unknown>>;
+      /** Reports that are read again, past all caches, and must be unchanged: the write rests on them. */
+      readonly verify: readonly ReportVersion[];
+    }
+  | { readonly kind: "event"; readonly event: EventWish };
+
+export interface EventWish {
+  readonly regarding: {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+  };
+  readonly type: "Normal" | "Warning";
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+/** The merge patch (RFC 7396) that turns `before` into `after`; null when they are equal. Lists are replaced whole. */
+export function mergePatchOf(before: unknown, after: unknown): Readonly<Record<string, unknown>> | null {
+  const patch: Record<string, unknown> = {};
+  const old = isMap(before) ? before : {};
+  const next = isMap(after) ? after : {};
+  for (const name of Object.keys(old)) if (next[name] === undefined) patch[name] = null;
+  for (const [name, value] of Object.entries(next)) {
+    if (value === undefined || sameJson(old[name], value)) continue;
+    patch[name] = isMap(value) && isMap(old[name]) ? (mergePatchOf(old[name], value) ?? {}) : value;
+  }
+  return Object.keys(patch).length === 0 ? null : patch;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Equality of JSON values; the order of keys does not count. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((value, index) => sameJson(value, b[index]));
+  }
+  if (isMap(a) && isMap(b)) {
+    const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+    return [...names].every((name) => sameJson(a[name], b[name]));
+  }
+  return Object.is(a, b);
+}

@@ -1,0 +1,182 @@
+// What one reconcile knows: plain data, gathered once from the caches by observe.ts. Decisions read nothing else, so
+// that the same Observed always gives the same Decision. Absent things are null, never a made-up default.
+
+import type { CompiledRelationship } from "../api/compiled.ts";
+import type { UnixSeconds } from "../base/units.ts";
+import type { KubeObject } from "../kube/resource.ts";
+
+type Json = Record<string, unknown>;
+
+export interface Observed {
+  readonly now: UnixSeconds;
+  readonly relationship: ObservedRelationship;
+  readonly compiled: ObservedConfig;
+  /** In the order of spec.members; two, or fewer when the spec is not valid. */
+  readonly members: readonly ObservedMember[];
+  /** Names of the nodes of this cluster. */
+  readonly nodes: ReadonlySet<string>;
+  /** What other relationships of the watched namespaces occupy on nodes. */
+  readonly neighbours: readonly NodeClaim[];
+  /** FailoverOperations that name this relationship. */
+  readonly operations: readonly ObservedOperation[];
+  readonly scopes: readonly ObservedScope[];
+  readonly reservationSets: readonly ObservedReservationSet[];
+  /** Existing objects that desired.ts may render, by childKey(). */
+  readonly children: ReadonlyMap<string, ObservedChild>;
+  /** What kept the last reconcile from finishing, null when it finished. */
+  readonly lastFailure: string | null;
+  /** Another relationship (namespace/name) that is restarting a member right now, or null. */
+  readonly rollingElsewhere: string | null;
+}
+
+export interface ObservedRelationship {
+  readonly apiVersion: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly createdAt: UnixSeconds;
+  readonly deleting: boolean;
+  readonly paused: boolean;
+  readonly mode: string;
+  readonly primary: string;
+  /** The status as it stands, {} when none was ever written. */
+  readonly status: Json;
+}
+
+/** compile()'s verdict. On "rejected" nothing is rendered anew: what runs is the last good configuration. */
+export type ObservedConfig =
+  | {
+      readonly kind: "compiled";
+      readonly config: CompiledRelationship;
+      readonly rejected: readonly Rejected[];
+    }
+  | { readonly kind: "rejected"; readonly rejected: readonly Rejected[] };
+
+/** One refusal: which object, which field, why, what to do. */
+export interface Rejected {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly reason: string;
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface ObservedMember {
+  readonly name: string;
+  readonly nodeName: string;
+  readonly address: string;
+  /** What the engine last wrote into its FailoverMember; null when there is no object or it says nothing yet. */
+  readonly report: MemberReportView | null;
+  /** Version of the FailoverMember the report was read from, "" when there is none. */
+  readonly reportVersion: string;
+  /** When this controller last saw the report change (first sight: the report's own word for it). */
+  readonly heardAt: UnixSeconds;
+  readonly pod: ObservedPod | null;
+}
+
+/** FailoverMember.status, checked and with times parsed. */
+export interface MemberReportView {
+  /** CamelCase endpoint state, e.g. `CommunicationsInterrupted`. */
+  readonly state: string;
+  readonly since: UnixSeconds;
+  readonly partnerState: string | null;
+  readonly serving: "All" | "OwnAddresses" | "RenewOnly" | "None";
+  readonly store: string;
+  readonly complete: boolean;
+  readonly entered: number;
+  /** When it entered PARTNER-DOWN, null when it is not in it. */
+  readonly entry: UnixSeconds | null;
+  readonly returned: number;
+  readonly seen: number;
+  readonly activeRevision: string;
+  /** Refused or held revision, "" when none. */
+  readonly pendingRevision: string;
+  /** Free addresses this member may hand out at once. */
+  readonly freeAddresses: number | null;
+  /** Per scope name. */
+  readonly scopes: Readonly<Record<string, ScopeCounts>>;
+}
+
+export interface ScopeCounts {
+  readonly total: number;
+  readonly used: number;
+  /** Free addresses of the primary's and of the secondary's share. */
+  readonly free: number;
+  readonly backup: number;
+}
+
+export interface ObservedPod {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly deleting: boolean;
+  /** The engine's container is running. */
+  readonly running: boolean;
+  readonly ready: boolean;
+  /** When `ready` last changed, 0 when unknown. */
+  readonly readySince: UnixSeconds;
+  /** Digest of the template it was made from, "" when it carries none. */
+  readonly templateHash: string;
+}
+
+/** What a relationship occupies on a node. */
+export interface NodeClaim {
+  /** namespace/name */
+  readonly relationship: string;
+  readonly createdAt: UnixSeconds;
+  readonly member: string;
+  readonly nodeName: string;
+  readonly address: string;
+  readonly linkAddress: string;
+  readonly linkPort: number;
+  readonly interfaces: readonly string[];
+  readonly metricsPort: number;
+}
+
+export interface ObservedOperation {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly createdAt: UnixSeconds;
+  readonly type: string;
+  /** DeclarePartnerDown: the member that goes on alone. */
+  readonly survivor: string | null;
+  readonly reason: string;
+  readonly notAfter: UnixSeconds | null;
+  readonly expectedEpoch: number | null;
+  readonly status: Json;
+}
+
+export interface ObservedScope {
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly status: Json;
+  /** When counts of it were last written, 0 when never. */
+  readonly countsWrittenAt: UnixSeconds;
+}
+
+export interface ObservedReservationSet {
+  readonly entries: number;
+  readonly name: string;
+  readonly resourceVersion: string;
+  readonly generation: number;
+  readonly status: Json;
+}
+
+export interface ObservedChild {
+  readonly resourceVersion: string;
+  /** UID of the controlling owner, null when nobody controls it. */
+  readonly ownerUid: string | null;
+  readonly deleting: boolean;
+  readonly object: KubeObject;
+}
+
+/** How children are found: kinds are unique among what is rendered. */
+export function childKey(kind: string, name: string): string {
+  return `${kind}/${name}`;
+}
