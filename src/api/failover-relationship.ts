@@ -135,6 +135,7 @@ export const failoverRelationshipKind = defineKind({
   shortNames: ["dhcpfo"],
   description:
     "A FailoverRelationship is a pair of DHCPv4 servers on two nodes that serve the same scopes and back each other up by the DHCP failover protocol.",
+  objectName: dnsLabel("Name of the relationship, at most 36 characters.", RELATIONSHIP_NAME_MAX),
   spec: relationshipSpecSchema,
   status: relationshipStatusSchema,
   printerColumns: [

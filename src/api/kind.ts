@@ -1,6 +1,7 @@
 // What a kind of our API group is: names, columns and schema. The kinds themselves say it with defineKind(), one file each.
 
 import { z } from "zod";
+import { dnsLabel, dnsSubdomain, timeText } from "./fields.ts";
 
 export const API_GROUP = "leasepair.io";
 export const API_VERSION = "v1alpha1";
@@ -37,6 +38,8 @@ export interface Kind<
 > extends KindNames<Name> {
   readonly spec: Spec;
   readonly status: Status;
+  /** The form of metadata.name where it is narrower than Kubernetes'. */
+  readonly objectName?: z.ZodType<string>;
 }
 
 /** An object of kind K with every default filled in. */
@@ -48,17 +51,30 @@ export interface KindObject<Name extends string, Spec, Status> {
   status?: Status | undefined;
 }
 
-/** Metadata as far as we read it; the rest of it passes through unread. */
-export const objectMetaSchema = z.looseObject({
-  name: z.string().min(1).max(253),
-  namespace: z.string().min(1).max(63).default("default"),
+const labelsSchema = z.record(
+  z.string().regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/),
+  z.string().regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/, {
+    error: "must be a label value: letters, digits, hyphens, underscores and dots, at most 63 characters",
+  }),
+);
+
+/** Metadata as the API server knows it. We read the first lines; what only the API server minds passes unread. */
+export const objectMetaSchema = z.strictObject({
+  name: dnsSubdomain("Name of the object, unique among its kind in the namespace."),
+  namespace: dnsLabel("Namespace of the object.").default("default"),
   uid: z.string().optional(),
   resourceVersion: z.string().optional(),
   generation: z.int().optional(),
-  creationTimestamp: z.string().optional(),
-  deletionTimestamp: z.string().optional(),
-  labels: z.record(z.string(), z.string()).optional(),
+  creationTimestamp: timeText("When the object was created.").optional(),
+  deletionTimestamp: timeText("When the object was deleted.").optional(),
+  deletionGracePeriodSeconds: z.int().optional(),
+  labels: labelsSchema.optional(),
   annotations: z.record(z.string(), z.string()).optional(),
+  finalizers: z.array(z.string()).optional(),
+  ownerReferences: z.array(z.unknown()).optional(),
+  managedFields: z.array(z.unknown()).optional(),
+  generateName: z.string().optional(),
+  selfLink: z.string().optional(),
 });
 
 export type ObjectMeta = z.output<typeof objectMetaSchema>;

@@ -2,59 +2,125 @@
 // passes the API server with our CRDs, and the other way round (test/corpus/manifests). Never throws.
 
 import { z } from "zod";
-import { dhcpReservationSetKind } from "./dhcp-reservation-set.ts";
-import { dhcpScopeKind } from "./dhcp-scope.ts";
-import { failoverMemberKind } from "./failover-member.ts";
-import { failoverOperationKind } from "./failover-operation.ts";
-import { failoverRelationshipKind } from "./failover-relationship.ts";
+import { type FieldError, fieldErrors, formatPath, type Path, showValue, valueAt } from "./field-error.ts";
 import { API_GROUP_VERSION, type Kind, objectMetaSchema } from "./kind.ts";
-import type { KindName, ObjectOf } from "./kinds.ts";
-
-export interface FieldError {
-  /** Such as `spec.ranges[0].start`; "" for the object as a whole. */
-  readonly field: string;
-  /** The value, what is wrong with it, what is allowed. */
-  readonly message: string;
-}
+import { KINDS, type KindName, type ObjectOf } from "./kinds.ts";
+import { runRules } from "./rule.ts";
+import { RULES } from "./rules.ts";
+import { elementOf, listKeysOf, shapeOf } from "./zod-walk.ts";
 
 export type Parsed<T> =
+  /** Every default is filled in. */
   | { readonly kind: "ok"; readonly object: T }
   | { readonly kind: "invalid"; readonly errors: readonly FieldError[] };
 
 export type ParsedObject<Name extends KindName> = Parsed<ObjectOf<Name>>;
 
-export function parseFailoverRelationship(value: unknown): ParsedObject<"FailoverRelationship"> {
-  return parseAs(failoverRelationshipKind, value) as ParsedObject<"FailoverRelationship">;
+type AnyParsed = { readonly [Name in KindName]: ParsedObject<Name> }[KindName];
+
+/** `previous`: the stored object that `value` replaces; rules on changes need it, here and below. */
+export function parseFailoverRelationship(
+  value: unknown,
+  previous?: unknown,
+): ParsedObject<"FailoverRelationship"> {
+  return parseAs("FailoverRelationship", value, previous);
 }
 
-export function parseFailoverMember(value: unknown): ParsedObject<"FailoverMember"> {
-  return parseAs(failoverMemberKind, value) as ParsedObject<"FailoverMember">;
+export function parseFailoverMember(value: unknown, previous?: unknown): ParsedObject<"FailoverMember"> {
+  return parseAs("FailoverMember", value, previous);
 }
 
-export function parseFailoverOperation(value: unknown): ParsedObject<"FailoverOperation"> {
-  return parseAs(failoverOperationKind, value) as ParsedObject<"FailoverOperation">;
+export function parseFailoverOperation(
+  value: unknown,
+  previous?: unknown,
+): ParsedObject<"FailoverOperation"> {
+  return parseAs("FailoverOperation", value, previous);
 }
 
-export function parseDHCPScope(value: unknown): ParsedObject<"DHCPScope"> {
-  return parseAs(dhcpScopeKind, value) as ParsedObject<"DHCPScope">;
+export function parseDHCPScope(value: unknown, previous?: unknown): ParsedObject<"DHCPScope"> {
+  return parseAs("DHCPScope", value, previous);
 }
 
-export function parseDHCPReservationSet(value: unknown): ParsedObject<"DHCPReservationSet"> {
-  return parseAs(dhcpReservationSetKind, value) as ParsedObject<"DHCPReservationSet">;
+export function parseDHCPReservationSet(
+  value: unknown,
+  previous?: unknown,
+): ParsedObject<"DHCPReservationSet"> {
+  return parseAs("DHCPReservationSet", value, previous);
 }
 
-function parseAs(kind: Kind, value: unknown): Parsed<unknown> {
-  const schema = z.strictObject({
-    apiVersion: z.literal(API_GROUP_VERSION),
-    kind: z.literal(kind.kind),
-    metadata: objectMetaSchema,
-    spec: kind.spec,
-    status: kind.status.optional(),
-  });
-  const result = schema.safeParse(value);
-  if (result.success) return { kind: "ok", object: result.data };
-  return {
-    kind: "invalid",
-    errors: result.error.issues.map((issue) => ({ field: issue.path.join("."), message: issue.message })),
-  };
+/** Reads an object of whichever of our kinds it says it is. */
+export function parseObject(value: unknown, previous?: unknown): AnyParsed {
+  const name = valueAt(value, ["kind"]);
+  const kind = KINDS.find((candidate) => candidate.kind === name);
+  if (kind !== undefined) return parseAs(kind.kind, value, previous) as AnyParsed;
+  const kinds = KINDS.map((known) => known.kind).join(", ");
+  const shown = name === undefined ? "is required: " : `${showValue(name)}: must be `;
+  return { kind: "invalid", errors: [{ field: "kind", message: `${shown}one of ${kinds}` }] };
+}
+
+const SCHEMAS = new Map<KindName, z.ZodType>(KINDS.map((kind) => [kind.kind, objectSchema(kind)]));
+
+/** The schema of whole objects of a kind, as the CRD's openAPIV3Schema is. */
+export function objectSchema(kind: Kind): z.ZodType {
+  const metadata =
+    kind.objectName === undefined ? objectMetaSchema : objectMetaSchema.extend({ name: kind.objectName });
+  return z
+    .strictObject({
+      apiVersion: z.literal(API_GROUP_VERSION, { error: `must be ${API_GROUP_VERSION}` }),
+      kind: z.literal(kind.kind, { error: `must be ${kind.kind}` }),
+      metadata,
+      spec: kind.spec,
+      status: kind.status.optional(),
+    })
+    .meta({ description: kind.description });
+}
+
+function parseAs<Name extends KindName>(name: Name, value: unknown, previous: unknown): ParsedObject<Name> {
+  const schema = SCHEMAS.get(name) as z.ZodType;
+  const input = withoutNulls(value);
+  const result = schema.safeParse(input);
+  if (!result.success) return { kind: "invalid", errors: fieldErrors(schema, result.error.issues, input) };
+  const errors = [...doubledKeys(schema, result.data, []), ...runRules(RULES[name], result.data, previous)];
+  if (errors.length > 0) return { kind: "invalid", errors };
+  return { kind: "ok", object: result.data as ObjectOf<Name> };
+}
+
+/** Fields set to null count as unset, as the API server drops them from what is not nullable. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([, field]) => field !== null);
+  return Object.fromEntries(kept.map(([key, field]) => [key, withoutNulls(field)]));
+}
+
+/** Entries of sets and maps that repeat an earlier one. The API server refuses them by the list's type. */
+function doubledKeys(schema: z.ZodType, value: unknown, path: Path): FieldError[] {
+  if (Array.isArray(value)) {
+    const element = elementOf(schema);
+    const keys = listKeysOf(schema);
+    const doubled = keys === null ? [] : doubledEntries(keys, value, path);
+    if (element === null) return doubled;
+    return [...doubled, ...value.flatMap((item, i) => doubledKeys(element, item, [...path, i]))];
+  }
+  const shape = shapeOf(schema);
+  if (shape === null || typeof value !== "object" || value === null) return [];
+  return Object.entries(shape).flatMap(([key, field]) =>
+    doubledKeys(field, valueAt(value, [key]), [...path, key]),
+  );
+}
+
+function doubledEntries(keys: readonly string[], entries: readonly unknown[], path: Path): FieldError[] {
+  const seen = new Map<string, number>();
+  const errors: FieldError[] = [];
+  for (const [i, entry] of entries.entries()) {
+    const key =
+      keys.length === 0 ? showValue(entry) : keys.map((name) => showValue(valueAt(entry, [name]))).join(", ");
+    const first = seen.get(key);
+    if (first === undefined) seen.set(key, i);
+    else {
+      const field = formatPath([...path, i, ...keys.slice(0, 1)]);
+      errors.push({ field, message: `${key}: must be unique, entry ${first} has it already` });
+    }
+  }
+  return errors;
 }

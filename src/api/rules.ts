@@ -1,0 +1,205 @@
+// The rules over several fields of one object, kind by kind. What no single object can show (overlaps, references)
+// is judged by compile().
+
+import { parseIpv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
+import type { DHCPScopeSpec } from "./dhcp-scope.ts";
+import type { FailoverOperationSpec } from "./failover-operation.ts";
+import type { FailoverRelationshipSpec, RelationshipMember } from "./failover-relationship.ts";
+import type { Path } from "./field-error.ts";
+import type { KindName } from "./kinds.ts";
+import type { Reservation } from "./reservation.ts";
+import { HOLDS, immutable, type Rule, rule, unless } from "./rule.ts";
+import {
+  leaseTimeRules,
+  networkRule,
+  optionsRules,
+  orderedRangeRule,
+  reservationOptionsRules,
+} from "./rules-common.ts";
+
+function linkAddress(member: RelationshipMember): string {
+  return member.linkAddress ?? member.address;
+}
+
+const CEL_LINK = (i: number) =>
+  `(has(self.members[${i}].linkAddress) ? self.members[${i}].linkAddress : self.members[${i}].address)`;
+
+/** A member's address must be one that a host can have. Source: Go net/netip, whose classes CEL's ip library shows. */
+function hostAddressRule(at: string): Rule {
+  return rule<string>({
+    at,
+    cel: "!isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLoopback() || ip(self).isLinkLocalUnicast()",
+    message: "must be an address that a host can have, not 0.0.0.0, a multicast or the broadcast address",
+    check: (self) => {
+      const address = parseIpv4(self);
+      if (address === null) return HOLDS;
+      return unless(address !== 0 && address !== 0xffff_ffff && address >>> 28 !== 0xe);
+    },
+  });
+}
+
+const RELATIONSHIP_RULES: readonly Rule[] = [
+  rule<FailoverRelationshipSpec>({
+    at: "spec",
+    cel: "self.members.exists(m, m.name == self.primary)",
+    message: "must be the name of one of spec.members",
+    fieldPath: ".primary",
+    check: (spec) =>
+      unless(
+        spec.members.some((member) => member.name === spec.primary),
+        "primary",
+      ),
+  }),
+  rule<FailoverRelationshipSpec>({
+    at: "spec",
+    cel: "size(self.members) != 2 || self.members[0].nodeName != self.members[1].nodeName",
+    message: "the two members must be on different nodes, or one node's failure takes both",
+    fieldPath: ".members",
+    check: ({ members: [a, b] }) => unless(a?.nodeName !== b?.nodeName, "members", 1, "nodeName"),
+  }),
+  rule<FailoverRelationshipSpec>({
+    at: "spec",
+    cel: `size(self.members) != 2 || [self.members[0].address, ${CEL_LINK(0)}].all(a, a != self.members[1].address && a != ${CEL_LINK(1)})`,
+    message: "the two members must not share an address, neither as address nor as linkAddress",
+    fieldPath: ".members",
+    check: ({ members: [a, b] }) => {
+      if (a === undefined || b === undefined) return HOLDS;
+      const taken = [a.address, linkAddress(a)];
+      if (taken.includes(b.address)) return [["members", 1, "address"]];
+      return unless(!taken.includes(linkAddress(b)), "members", 1, "linkAddress");
+    },
+  }),
+  hostAddressRule("spec.members[].address"),
+  hostAddressRule("spec.members[].linkAddress"),
+  rule<FailoverRelationshipSpec>({
+    at: "spec",
+    cel: "self.members.all(m, m.metricsPort != self.link.port || (has(m.linkAddress) && m.linkAddress != m.address))",
+    message: "must differ from spec.link.port, as both listen on the same address",
+    fieldPath: ".members",
+    check: ({ members, link }) =>
+      members.flatMap((member, i) =>
+        unless(
+          member.metricsPort !== link.port || linkAddress(member) !== member.address,
+          "members",
+          i,
+          "metricsPort",
+        ),
+      ),
+  }),
+  rule<string>({
+    at: "spec.partnerDown.fencing",
+    cel: "self != 'Witness'",
+    message: "Witness is not available yet, use None",
+    check: (self) => unless(self !== "Witness"),
+  }),
+  rule<boolean>({
+    at: "spec.storage.retain",
+    cel: "self",
+    message: "false is not available yet, use true and remove the directories on the nodes by hand",
+    check: (self) => unless(self),
+  }),
+  ...leaseTimeRules("spec.scopeDefaults.leaseTime"),
+  ...optionsRules("spec.scopeDefaults.options"),
+];
+
+const OPERATION_RULES: readonly Rule[] = [
+  rule<FailoverOperationSpec>({
+    at: "spec",
+    cel: "(self.type == 'DeclarePartnerDown') == has(self.declarePartnerDown)",
+    message: "must be set for type DeclarePartnerDown, and for that type only",
+    fieldPath: ".declarePartnerDown",
+    check: (spec) =>
+      unless(
+        (spec.type === "DeclarePartnerDown") === (spec.declarePartnerDown !== undefined),
+        "declarePartnerDown",
+      ),
+  }),
+  immutable("spec", "an operation cannot be changed, create another one"),
+];
+
+/** Exactly one way to tell the client. */
+function clientRule(at: string): Rule {
+  return rule<Reservation>({
+    at,
+    cel: "has(self.hardwareAddress) != has(self.clientIdentifier)",
+    message: "give exactly one of hardwareAddress and clientIdentifier",
+    check: (self) => unless((self.hardwareAddress !== undefined) !== (self.clientIdentifier !== undefined)),
+  });
+}
+
+/** The paths of addresses outside the scope's subnet; none when one of them or the subnet is malformed. */
+function outside(
+  spec: DHCPScopeSpec,
+  addresses: readonly (readonly [Path, string | undefined])[],
+): readonly Path[] {
+  const subnet = parseIpv4Prefix(spec.subnet);
+  if (subnet === null) return HOLDS;
+  return addresses.flatMap(([path, address]) => {
+    const parsed = address === undefined ? null : parseIpv4(address);
+    return parsed === null || prefixContains(subnet, parsed) ? [] : [path];
+  });
+}
+
+/** Both ends of each entry of the list as [path, address]. */
+function ends(
+  field: string,
+  entries: readonly { readonly start: string; readonly end?: string | undefined }[],
+) {
+  return entries.flatMap((entry, i): (readonly [Path, string | undefined])[] => [
+    [[field, i, "start"], entry.start],
+    [[field, i, "end"], entry.end],
+  ]);
+}
+
+const CEL_INSIDE = (address: string) => `(!isIP(${address}) || cidr(self.subnet).containsIP(${address}))`;
+
+const SCOPE_RULES: readonly Rule[] = [
+  networkRule("spec.subnet", 8, 30),
+  immutable("spec.subnet", "cannot be changed, create another DHCPScope for the new subnet"),
+  immutable("spec.relationshipRef", "cannot be changed, create another DHCPScope for the other relationship"),
+  orderedRangeRule("spec.ranges[]", "must not be lower than start"),
+  orderedRangeRule("spec.exclusions[]", "must not be lower than start"),
+  rule<DHCPScopeSpec>({
+    at: "spec",
+    cel: `!isCIDR(self.subnet) || self.ranges.all(r, ${CEL_INSIDE("r.start")} && ${CEL_INSIDE("r.end")})`,
+    message: "must be an address inside spec.subnet",
+    fieldPath: ".ranges",
+    check: (spec) => outside(spec, ends("ranges", spec.ranges)),
+  }),
+  rule<DHCPScopeSpec>({
+    at: "spec",
+    cel: `!isCIDR(self.subnet) || !has(self.exclusions) || self.exclusions.all(r, ${CEL_INSIDE("r.start")} && (!has(r.end) || ${CEL_INSIDE("r.end")}))`,
+    message: "must be an address inside spec.subnet",
+    fieldPath: ".exclusions",
+    check: (spec) => outside(spec, ends("exclusions", spec.exclusions ?? [])),
+  }),
+  rule<DHCPScopeSpec>({
+    at: "spec",
+    cel: `!isCIDR(self.subnet) || !has(self.reservations) || self.reservations.all(r, ${CEL_INSIDE("r.address")})`,
+    message: "must be an address inside spec.subnet",
+    fieldPath: ".reservations",
+    check: (spec) =>
+      outside(
+        spec,
+        (spec.reservations ?? []).map((entry, i) => [["reservations", i, "address"], entry.address] as const),
+      ),
+  }),
+  clientRule("spec.reservations[]"),
+  ...leaseTimeRules("spec.leaseTime"),
+  ...optionsRules("spec.options"),
+  ...reservationOptionsRules("spec.reservations[].options"),
+];
+
+const RESERVATION_SET_RULES: readonly Rule[] = [
+  immutable("spec.scopeRef", "cannot be changed, create another DHCPReservationSet for the other scope"),
+  clientRule("spec.entries[]"),
+  ...reservationOptionsRules("spec.entries[].options"),
+];
+
+export const RULES: Readonly<Record<KindName, readonly Rule[]>> = {
+  FailoverRelationship: RELATIONSHIP_RULES,
+  FailoverMember: [],
+  FailoverOperation: OPERATION_RULES,
+  DHCPScope: SCOPE_RULES,
+  DHCPReservationSet: RESERVATION_SET_RULES,
+};
