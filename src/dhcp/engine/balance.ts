@@ -12,9 +12,9 @@ import type { Turn } from "./turn.ts";
 import { owe } from "./updates.ts";
 
 /** Between two looks at the balance while nothing asks for one. */
-const BALANCE_INTERVAL_MS = 10_000;
+const BALANCE_INTERVAL_MS = 2_000;
 /** Between two POOLREQs. */
-const ASK_INTERVAL_MS = 60_000;
+const ASK_INTERVAL_MS = 10_000;
 /** Addresses looked at beyond the wanted count in search of ones whose last client is the partner's. */
 const SEARCH_FACTOR = 4;
 

@@ -19,7 +19,7 @@ import { onClientDatagram } from "./clients.ts";
 import { type Engine, LINK_TIMING, type LinkTiming } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
-import { announce, leaveRecoverWait, reactToPartner } from "./partner.ts";
+import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partner.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { endLeases, freeAddresses, markClock } from "./sweep.ts";
@@ -147,6 +147,7 @@ export function step(engine: Engine, event: EngineEvent, now: Instant): readonly
   const turn = new Turn(engine, now);
   handle(engine, turn, event);
   if (!engine.isStopping) {
+    balanceWhenDue(engine, turn);
     sendUpdates(engine, turn);
     dialWhenDue(engine, turn);
   }
@@ -189,10 +190,9 @@ function onTick(engine: Engine, turn: Turn): void {
   followGrant(engine, turn);
   followDeclaration(engine, turn);
   leaveRecoverWait(engine, turn);
-  reactToPartner(engine, turn);
+  leavePartnerDownWhenSettled(engine, turn);
   endLeases(engine, turn);
   freeAddresses(engine, turn);
-  balanceWhenDue(engine, turn);
 }
 
 /** A new revision: options, reservations and lease times count at once; NORMAL waits until both shapes agree (S14). */

@@ -120,8 +120,8 @@ function shapesAgree(engine: Engine, session: Session): boolean {
   return session.partnerShape === null || session.partnerShape === engine.config.shape;
 }
 
-/** Moves this server's state as the partner's last STATE asks for. Safe to call again at any time.
- *  Source: failover draft 9.2, figure 9.2-1. */
+/** Moves this server's state as the partner's STATE asks for: once for each STATE, and again when what held a move back is
+ *  gone. Never after a move of our own: an old STATE does not answer a new state. Source: failover draft 9.2, figure 9.2-1. */
 export function reactToPartner(engine: Engine, turn: Turn): void {
   const { session } = engine;
   if (session === null || session.partnerState === null || engine.startupEndsAt !== null || engine.isStopping)
@@ -141,14 +141,8 @@ export function reactToPartner(engine: Engine, turn: Turn): void {
       partners: session.partnerShape,
     });
   } else if (next !== null) {
-    enterState(
-      engine,
-      turn,
-      next,
-      `the partner is in ${session.partnerState}`,
-      leavingPartnerDown(engine, next),
-    );
-    return reactToPartner(engine, turn);
+    const cause = `the partner is in ${session.partnerState}`;
+    enterState(engine, turn, next, cause, leavingPartnerDown(engine, next));
   }
   requestUpdates(engine, turn, session);
 }
@@ -216,7 +210,6 @@ function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number)
     const next = engine.role === "primary" ? "CONFLICT-DONE" : "NORMAL";
     enterState(engine, turn, next, "the partner's updates are complete", leavingPartnerDown(engine, next));
   }
-  reactToPartner(engine, turn);
 }
 
 /** RECOVER-WAIT lasts until MCLT after this server may last have acted on outdated records.
@@ -254,6 +247,12 @@ function isFirstPair(engine: Engine): boolean {
   return Object.entries(witness.stores).every(([member, store]) =>
     member === engine.member ? store === engine.identity.store : store === session?.partnerStore,
   );
+}
+
+/** A partner that has recovered waits for us to leave PARTNER-DOWN; what held us back may be settled by now (W7). */
+export function leavePartnerDownWhenSettled(engine: Engine, turn: Turn): void {
+  const waits = engine.endpoint.state === "PARTNER-DOWN" && engine.session?.partnerState === "RECOVER-DONE";
+  if (waits) reactToPartner(engine, turn);
 }
 
 /** Announces the present state again, e.g. after a change of the shape. */

@@ -37,6 +37,7 @@ export function enterState(
 function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean): Partial<EndpointRecord> {
   if (next === "RECOVER" && isNew) return { outageSince: lastAlive(engine, turn) };
   if (next === "NORMAL") {
+    engine.balanceDueAt = turn.now.boot;
     const configured = engine.config.mcltSeconds;
     return {
       outageSince: NEVER,

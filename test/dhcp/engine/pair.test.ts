@@ -1,0 +1,198 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { latestPossibleEnd } from "../../../src/dhcp/lease/binding.ts";
+import { Pair, relationship } from "./pair.ts";
+
+const MAC = ["020000000001", "020000000003", "020000000005", "020000000007", "020000000009", "02000000000e"];
+
+test("two new engines become NORMAL and share the free addresses", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const { first } = pair.a.report.addresses;
+  assert.equal(first!.free, 10);
+  assert.equal(first!.backup, 10);
+  assert.deepEqual(pair.b.report.addresses, pair.a.report.addresses);
+});
+
+test("hot standby: the standby owns its reserve and stays silent until secs says that nobody answers", () => {
+  const pair = new Pair(relationship({ mode: "HotStandby", reservePercent: 10 })).startBoth().untilNormal();
+  assert.equal(pair.b.report.addresses["first"]!.backup, 2);
+  for (const mac of MAC) assert.equal(pair.ask({ type: "DISCOVER", mac }, [pair.b]).length, 0);
+  assert.equal(pair.lease(MAC[0]!, [pair.b], 10)?.from, "b");
+});
+
+test("a first lease is MCLT at most, its renewal has the full length, and the partner knows it", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const first = pair.lease(MAC[0]!)!;
+  assert.equal(first.seconds, 600);
+  pair.until("settled", () => pair.a.report.unackedUpdates + pair.b.report.unackedUpdates === 0);
+  const [giver, other] = first.from === "a" ? [pair.a, pair.b] : [pair.b, pair.a];
+  assert.equal(other.binding(first.address)?.status, "ACTIVE");
+  assert.equal(other.binding(first.address)?.expiresAt, giver.binding(first.address)?.expiresAt);
+  const renewed = pair.renew(MAC[0]!, first.address, [giver])!;
+  assert.equal(renewed.seconds, 3600);
+});
+
+test("each client is answered by one member only while both are NORMAL", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const givers = new Set<string>();
+  for (const mac of MAC) {
+    const offers = pair.ask({ type: "DISCOVER", mac });
+    assert.equal(offers.length, 1, mac);
+    givers.add(offers[0]!.from);
+  }
+  assert.deepEqual([...givers].sort(), ["a", "b"]);
+});
+
+test("the survivor of a kill answers the dead member's client and new clients, and both are NORMAL again after", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const first = pair.lease(MAC[0]!)!;
+  pair.run(1_000);
+  const [dead, survivor] = first.from === "a" ? [pair.a, pair.b] : [pair.b, pair.a];
+  pair.kill(dead);
+  pair.until("COMMUNICATIONS-INTERRUPTED", () => survivor.state === "COMMUNICATIONS-INTERRUPTED");
+  const renewed = pair.renew(MAC[0]!, first.address, [survivor])!;
+  assert.equal(renewed.address, first.address);
+  assert.ok(renewed.seconds > 600, `renewed for ${renewed.seconds} s`);
+  const newcomer = pair.lease("0200000000aa", [survivor])!;
+  assert.equal(newcomer.seconds, 600);
+  pair.start(dead);
+  pair.untilNormal();
+  for (const address of [first.address, newcomer.address]) {
+    assert.equal(dead.binding(address)?.status, "ACTIVE");
+    assert.equal(dead.binding(address)?.expiresAt, survivor.binding(address)?.expiresAt);
+  }
+});
+
+test("a cut cable is noticed, both serve, and both agree afterwards", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.cut();
+  pair.until("both interrupted", () =>
+    [pair.a, pair.b].every((n) => n.state === "COMMUNICATIONS-INTERRUPTED"),
+  );
+  const one = pair.lease(MAC[0]!, [pair.a])!;
+  const two = pair.lease(MAC[1]!, [pair.b])!;
+  assert.notEqual(one.address, two.address);
+  pair.heal();
+  pair.untilNormal();
+  assert.equal(pair.b.binding(one.address)?.status, "ACTIVE");
+  assert.equal(pair.a.binding(two.address)?.status, "ACTIVE");
+});
+
+test("a released address is free on both sides once the partner has acknowledged it", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const lease = pair.lease(MAC[0]!)!;
+  pair.run(2_000);
+  const giver = lease.from === "a" ? pair.a : pair.b;
+  pair.ask(
+    {
+      type: "RELEASE",
+      mac: MAC[0]!,
+      ciaddr: lease.address,
+      giaddr: "0.0.0.0",
+      server: giver === pair.a ? "192.0.2.1" : "192.0.2.2",
+    },
+    [giver],
+  );
+  pair.untilNormal();
+  for (const node of [pair.a, pair.b]) {
+    const binding = node.binding(lease.address)!;
+    assert.match(binding.status, /^(FREE|BACKUP)$/);
+    assert.equal(latestPossibleEnd(binding), 0);
+  }
+  assert.equal(pair.a.binding(lease.address)!.status, pair.b.binding(lease.address)!.status);
+});
+
+test("an ended lease becomes free on both sides, and nothing is given to another client before", () => {
+  const pair = new Pair(relationship()).startBoth().untilNormal();
+  const lease = pair.lease(MAC[0]!)!;
+  pair.run(600_000);
+  assert.equal(pair.a.binding(lease.address)!.status, "ACTIVE", "grace is not over yet");
+  pair.run(80_000);
+  pair.untilNormal();
+  assert.equal(pair.a.binding(lease.address)!.status, pair.b.binding(lease.address)!.status);
+  assert.match(pair.a.binding(lease.address)!.status, /^(FREE|BACKUP)$/);
+});
+
+test("PARTNER-DOWN by grant: entered, the partner's addresses taken after the wait, given back when the partner returns", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.kill(pair.b);
+  pair.until("interrupted", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  const stores = { a: pair.a.report.store, b: pair.b.disk.length > 0 ? "62".repeat(16) : "" };
+  const grant = { epoch: 1, holder: "a", holderStore: pair.a.report.store, stores };
+  pair.deliver(pair.a, { kind: "witness-read", witness: grant });
+  assert.equal(pair.a.state, "PARTNER-DOWN");
+  assert.equal(pair.a.report.entered, 1);
+  const mine: string[] = [];
+  for (let i = 0; i < 10; i++)
+    mine.push(pair.lease(`0200000001${i.toString(16).padStart(2, "0")}`, [pair.a])!.address);
+  assert.equal(pair.lease("0200000002ff", [pair.a]), null, "the partner's part is not touched before MCLT");
+  pair.run(720_000);
+  for (const [i, address] of mine.entries())
+    pair.renew(`0200000001${i.toString(16).padStart(2, "0")}`, address, [pair.a]);
+  assert.notEqual(pair.lease("0200000002ff", [pair.a]), null, "after the wait it is");
+  pair.start(pair.b);
+  pair.until(
+    "b recovers",
+    () => pair.b.state === "RECOVER-WAIT" || pair.b.state === "RECOVER-DONE" || pair.b.state === "NORMAL",
+  );
+  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+  assert.equal(pair.a.report.returned, 1);
+});
+
+test("a grant read while the partner is there is declined", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const stores = { a: pair.a.report.store, b: pair.b.report.store };
+  pair.deliver(pair.a, {
+    kind: "witness-read",
+    witness: { epoch: 3, holder: "a", holderStore: stores.a, stores },
+  });
+  assert.equal(pair.a.state, "NORMAL");
+  assert.equal(pair.a.report.returned, 3);
+});
+
+test("a member that lost its disk serves nobody until it has everything and MCLT has passed", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const lease = pair.lease(MAC[0]!)!;
+  pair.run(1_000);
+  pair.kill(pair.a);
+  pair.a.disk.length = 0;
+  pair.run(5_000);
+  pair.start(pair.a);
+  pair.until("RECOVER-WAIT", () => pair.a.state === "RECOVER-WAIT");
+  assert.equal(pair.a.binding(lease.address)?.status, "ACTIVE");
+  assert.equal(pair.renew(MAC[0]!, lease.address, [pair.a]), null);
+  assert.notEqual(pair.renew(MAC[0]!, lease.address, [pair.b]), null);
+  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+});
+
+test("two members that hold different shapes do not run NORMAL", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.deliver(pair.a, {
+    kind: "configured",
+    config: relationship({ revision: "2", shape: "bb".repeat(32) }),
+  });
+  pair.run(1_000);
+  assert.equal(pair.a.state, "COMMUNICATIONS-INTERRUPTED");
+  assert.equal(pair.b.state, "COMMUNICATIONS-INTERRUPTED");
+  pair.deliver(pair.b, {
+    kind: "configured",
+    config: relationship({ revision: "2", shape: "bb".repeat(32) }),
+  });
+  pair.untilNormal();
+});
+
+test("both in PARTNER-DOWN by mistake: the conflict is found, resolved and reported", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.cut();
+  pair.until("both interrupted", () =>
+    [pair.a, pair.b].every((n) => n.state === "COMMUNICATIONS-INTERRUPTED"),
+  );
+  for (const node of [pair.a, pair.b])
+    pair.deliver(node, { kind: "declared-partner-down", operation: "oops", digest: "1" });
+  assert.equal(pair.a.state, "PARTNER-DOWN");
+  assert.equal(pair.b.state, "PARTNER-DOWN");
+  const lease = pair.lease(MAC[0]!, [pair.a])!;
+  pair.heal();
+  pair.untilNormal();
+  assert.equal(pair.b.binding(lease.address)?.status, "ACTIVE");
+});
