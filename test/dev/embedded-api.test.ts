@@ -1,4 +1,5 @@
 // The embedded API must answer as Kubernetes does wherever our code looks: versions, conflicts, watches, faults.
+// biome-ignore-all lint/suspicious/noExplicitAny: answers are looked into freely here
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";

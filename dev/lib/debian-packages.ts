@@ -1,0 +1,59 @@
+// The few programs beyond Node that the namespace mode of the demo and of some tests needs. As root they are
+// installed on Debian and its relatives; without root nothing is changed and the caller is told what is missing.
+
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { join } from "node:path";
+
+interface Need {
+  readonly package: string;
+  readonly isPresent: () => boolean;
+}
+
+/** The Debian package that brings each program. */
+const NEEDS: readonly Need[] = [
+  { package: "busybox-static", isPresent: hasDhcpClient },
+  { package: "iproute2", isPresent: () => hasProgram("ip") },
+  { package: "strace", isPresent: () => hasProgram("strace") },
+];
+
+/** The places an unprivileged PATH often lacks. */
+const SYSTEM_PATHS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+
+/** Whether a program of that name can be run. */
+export function hasProgram(name: string): boolean {
+  return [...(process.env["PATH"] ?? "").split(":"), ...SYSTEM_PATHS].some((directory) => {
+    try {
+      accessSync(join(directory, name), constants.X_OK);
+      return directory !== "";
+    } catch {
+      return false;
+    }
+  });
+}
+
+function hasDhcpClient(): boolean {
+  const listing = spawnSync("busybox", ["--list"], { encoding: "utf8" });
+  return listing.status === 0 && listing.stdout.split("\n").includes("udhcpc");
+}
+
+export function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** Names of the Debian packages whose programs are absent. */
+export function missingPackages(): string[] {
+  return NEEDS.filter((need) => !need.isPresent()).map((need) => need.package);
+}
+
+/** Installs what is missing, when that is possible; gives what is missing still. Progress goes to standard error. */
+export function installMissingPackages(): string[] {
+  const missing = missingPackages();
+  if (missing.length === 0 || !isRoot() || !hasProgram("apt-get")) return missing;
+  process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const stdio: ["ignore", number, number] = ["ignore", 2, 2];
+  spawnSync("apt-get", ["update", "-qq"], { env, stdio });
+  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env, stdio });
+  return missingPackages();
+}

@@ -1,0 +1,156 @@
+// Runs the tests: everything (npm test) or the developer's fast loop (npm run check, --fast). The last line is always
+// `N passed, N failed, N skipped`. It must never report success when nothing ran, nor, with LEASEPAIR_FORBID_SKIPS=1,
+// when something was skipped.
+
+import { globSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { installMissingPackages, isRoot } from "../lib/debian-packages.ts";
+import { type FileResult, runTestFile } from "./run-file.ts";
+
+const OWN_ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const CONCURRENCY = 2;
+const FILE_LIMIT_SECONDS = 240;
+const E2E_LIMIT_SECONDS = 900;
+const SLOWEST_SHOWN = 5;
+const USAGE = `Usage: npm test -- [--fast] [--limit SECONDS] [PATH ...]
+  --fast           without the end-to-end tests (npm run check)
+  --limit SECONDS  what one file may take; ${FILE_LIMIT_SECONDS}, for end-to-end tests ${E2E_LIMIT_SECONDS}
+  --root DIR       the tests in DIR/test instead of this checkout's (to test this program)
+  PATH             only test files whose path contains PATH, e.g. test/kube`;
+
+interface Options {
+  readonly fast: boolean;
+  readonly limitSeconds: number | null;
+  readonly root: string;
+  readonly paths: readonly string[];
+}
+
+function readOptions(): Options | null {
+  try {
+    const { values, positionals } = parseArgs({
+      options: { fast: { type: "boolean" }, limit: { type: "string" }, root: { type: "string" } },
+      allowPositionals: true,
+    });
+    const limitSeconds = values.limit === undefined ? null : Number(values.limit);
+    if (limitSeconds !== null && !(limitSeconds > 0))
+      throw new Error(`--limit ${values.limit} is not a number of seconds`);
+    return {
+      fast: values.fast ?? false,
+      limitSeconds,
+      root: resolve(values.root ?? OWN_ROOT),
+      paths: positionals,
+    };
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}`);
+    return null;
+  }
+}
+
+/** The test files to run at once, and those to run one at a time, both in order. */
+function findTests(options: Options): { together: string[]; alone: string[] } {
+  const found = globSync("test/**/*.test.ts", { cwd: options.root });
+  const wanted = found.filter(
+    (path) => options.paths.length === 0 || options.paths.some((part) => path.includes(part)),
+  );
+  const alone = wanted.filter((path) => path.endsWith(".e2e.test.ts")).sort();
+  // The checks take longest and come first, so that the others fill the time beside them.
+  const together = wanted.filter((path) => !path.endsWith(".e2e.test.ts")).sort(checksFirst);
+  return { together, alone: options.fast ? [] : alone };
+}
+
+function checksFirst(a: string, b: string): number {
+  const rank = (path: string) => (path.endsWith("checks.test.ts") ? 0 : 1);
+  return rank(a) - rank(b) || (a < b ? -1 : 1);
+}
+
+async function runAll(
+  root: string,
+  files: readonly string[],
+  concurrency: number,
+  limitSeconds: number,
+): Promise<FileResult[]> {
+  const waiting = [...files];
+  const results: FileResult[] = [];
+  const worker = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
+      const result = await runTestFile(root, file, limitSeconds * 1000);
+      results.push(result);
+      printResult(result);
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, worker));
+  return results;
+}
+
+function printResult(result: FileResult): void {
+  const verdict = result.failures.length > 0 ? "FAIL" : "ok  ";
+  const counts = `${result.passed} passed${result.failures.length > 0 ? `, ${result.failures.length} failed` : ""}`;
+  const skipped = result.skips.length > 0 ? `, ${result.skips.length} skipped` : "";
+  console.log(`${verdict} ${result.path}: ${counts}${skipped} (${result.seconds.toFixed(1)} s)`);
+}
+
+function printFailures(results: readonly FileResult[]): void {
+  for (const { path, failures, output } of results.filter((result) => result.failures.length > 0)) {
+    for (const failure of failures) {
+      const place = failure.line === null ? path : `${path}:${failure.line}`;
+      console.log(`\nFAILED ${place}\n  ${failure.name}\n${indent(failure.error)}`);
+    }
+    if (output.trim() !== "") console.log(`\n  what ${path} printed:\n${indent(output.trimEnd())}`);
+    console.log(`\n  again: npm test -- ${path}`);
+  }
+}
+
+function printSkips(results: readonly FileResult[]): void {
+  const lines = results.flatMap(({ path, skips }) =>
+    skips.map((skip) => `  ${path}: ${skip.name}: ${skip.reason}`),
+  );
+  if (lines.length > 0) console.log(`\nSkipped:\n${lines.join("\n")}`);
+}
+
+function printSlowest(results: readonly FileResult[]): void {
+  const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, SLOWEST_SHOWN);
+  const lines = slowest.map(({ path, seconds }) => `  ${seconds.toFixed(1).padStart(6)} s  ${path}`);
+  console.log(`\nSlowest files:\n${lines.join("\n")}`);
+}
+
+function indent(text: string): string {
+  return text.replace(/^/gm, "    ");
+}
+
+/** Says before a full run what this machine cannot do, so that nobody takes a partial run for a full one. */
+function prepareMachine(): void {
+  const missing = installMissingPackages();
+  if (missing.length > 0)
+    console.log(`MISSING Debian packages: ${missing.join(" ")}. The tests that need them are skipped.`);
+  if (!isRoot())
+    console.log("NOT ROOT: the tests in network namespaces are skipped. Run as root for all of them.");
+}
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (options === null) return 2;
+  const { root, limitSeconds } = options;
+  const startedAt = performance.now();
+  if (!options.fast) prepareMachine();
+  const { together, alone } = findTests(options);
+  const results = await runAll(root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
+  results.push(...(await runAll(root, alone, 1, limitSeconds ?? E2E_LIMIT_SECONDS)));
+  printFailures(results);
+  printSkips(results);
+  if (results.length > 0) printSlowest(results);
+  const sum = (count: (result: FileResult) => number) =>
+    results.reduce((total, result) => total + count(result), 0);
+  const passed = sum((result) => result.passed);
+  const failed = sum((result) => result.failures.length);
+  const skipped = sum((result) => result.skips.length);
+  const forbidden = skipped > 0 && process.env["LEASEPAIR_FORBID_SKIPS"] === "1";
+  if (passed + failed === 0) console.log("\nNo test ran.");
+  if (forbidden) console.log("\nLEASEPAIR_FORBID_SKIPS=1: skipped tests count as failure.");
+  console.log(`\n${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+  return failed > 0 || passed === 0 || forbidden ? 1 : 0;
+}
+
+process.exitCode = await main();

@@ -1,0 +1,86 @@
+// The test runner must not call anything a success that is none.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const MAIN = fileURLToPath(new URL("../../dev/test/main.ts", import.meta.url));
+const folders: string[] = [];
+
+after(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs the runner over a tree made of `files`, all in its fast mode so that it leaves the machine alone. */
+function runTests(files: Readonly<Record<string, string>>, env: Record<string, string> = {}) {
+  const root = mkdtempSync(join(tmpdir(), "leasepair-runner-"));
+  folders.push(root);
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, "test", path)), { recursive: true });
+    writeFileSync(join(root, "test", path), `import { test, describe, before } from "node:test";\n${text}`);
+  }
+  // The runner in the runner would believe itself to be a test file.
+  const { NODE_TEST_CONTEXT: _, LEASEPAIR_FORBID_SKIPS: __, ...rest } = process.env;
+  const options = { encoding: "utf8", env: { ...rest, ...env }, timeout: 60_000 } as const;
+  const ended = spawnSync(process.execPath, [MAIN, "--fast", "--root", root, "--limit", "2"], options);
+  return { status: ended.status, output: ended.stdout, lastLine: ended.stdout.trimEnd().split("\n").at(-1) };
+}
+
+const PASSING = `test("passes", () => {});`;
+
+test("passing tests end with status 0 and the counts as the last line", () => {
+  const { status, lastLine } = runTests({
+    "a.test.ts": PASSING,
+    "deep/b.test.ts": `describe("s", () => { ${PASSING} });`,
+  });
+  assert.deepEqual([status, lastLine], [0, "2 passed, 0 failed, 0 skipped"]);
+});
+
+const FAILING: [what: string, text: string, shown: RegExp][] = [
+  ["a failing test", `test("adds up", () => { throw new Error("seen 3"); });`, /adds up[\s\S]*seen 3/],
+  [
+    "a failing hook",
+    `describe("s", () => { before(() => { throw new Error("hook broke"); }); ${PASSING} });`,
+    /hook broke/,
+  ],
+  ["a file that throws at import", `throw new Error("at import");`, /at import/],
+  ["a file that ends badly", `${PASSING} process.exit(3);`, /beside its tests/],
+  ["a file without tests", `console.log("idle");`, /no tests/],
+  [
+    "a test that hangs",
+    `test("hangs", () => new Promise((done) => setTimeout(done, 60_000)));`,
+    /Not finished after 2 s/,
+  ],
+  ["something left open", `${PASSING} setInterval(() => {}, 1000);`, /Not finished after 2 s/],
+];
+
+for (const [what, text, shown] of FAILING) {
+  test(`${what} fails the run and is shown`, () => {
+    const { status, output, lastLine } = runTests({ "bad.test.ts": text });
+    assert.equal(status, 1);
+    assert.match(lastLine ?? "", /^\d+ passed, [12] failed, 0 skipped$/);
+    assert.match(output, shown);
+  });
+}
+
+test("no tests at all is a failure", () => {
+  const { status, lastLine } = runTests({});
+  assert.deepEqual([status, lastLine], [1, "0 passed, 0 failed, 0 skipped"]);
+});
+
+test("skips show their reason, and fail the run where they are forbidden", () => {
+  const files = { "a.test.ts": `${PASSING} test("needs more", { skip: "needs root" }, () => {});` };
+  const allowed = runTests(files);
+  assert.deepEqual([allowed.status, allowed.lastLine], [0, "1 passed, 0 failed, 1 skipped"]);
+  assert.match(allowed.output, /needs more: needs root/);
+  assert.equal(runTests(files, { LEASEPAIR_FORBID_SKIPS: "1" }).status, 1);
+});
+
+test("the fast loop leaves the end-to-end tests out", () => {
+  const { lastLine } = runTests({ "a.test.ts": PASSING, "b.e2e.test.ts": PASSING });
+  assert.equal(lastLine, "1 passed, 0 failed, 0 skipped");
+});
