@@ -172,7 +172,11 @@ export class Pair {
         send: (id, bytes) => this.#carry(node, id, bytes),
         close: (id) => this.#close(node, id, "closed"),
       },
-      timers: { wakeAt: (at) => void (node.wakeAt = at) },
+      timers: {
+        wakeAt: (at) => {
+          node.wakeAt = at;
+        },
+      },
       log: (entry) => void node.log.push(entry),
       onFault: (fault) => assert.fail(String(fault)),
     });

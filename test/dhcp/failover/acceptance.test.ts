@@ -1,0 +1,162 @@
+// One table per question: what I have, what arrives, what becomes of it. Titles name the rule.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
+import { acceptUpdate, type PartnerBinding } from "../../../src/dhcp/failover/acceptance.ts";
+import type { Role } from "../../../src/dhcp/failover/transition.ts";
+import { type Binding, type BindingStatus, freshBinding } from "../../../src/dhcp/lease/binding.ts";
+import { hardwareClient, ip } from "../server/world.ts";
+
+const NOW = unixSeconds(1_800_000_000);
+const C1 = hardwareClient("020000000001");
+const C2 = hardwareClient("020000000002");
+
+function mine(status: BindingStatus, changes: Partial<Binding> = {}): Binding {
+  const isFree = status === "FREE" || status === "BACKUP";
+  return {
+    ...freshBinding(ip("10.0.0.10")),
+    status,
+    client: status === "ABANDONED" ? null : C1,
+    expiresAt: isFree ? unixSeconds(0) : unixSeconds(NOW + 500),
+    potentialSent: isFree ? unixSeconds(0) : unixSeconds(NOW + 900),
+    potentialAcked: isFree ? unixSeconds(0) : unixSeconds(NOW + 800),
+    potentialReceived: isFree ? unixSeconds(0) : unixSeconds(NOW + 700),
+    lastTransactionAt: unixSeconds(NOW - 100),
+    ...changes,
+  };
+}
+
+function theirs(status: BindingStatus, changes: Partial<PartnerBinding> = {}): PartnerBinding {
+  return {
+    status,
+    client: C1,
+    leaseExpiration: unixSeconds(NOW + 400),
+    potentialExpiration: unixSeconds(NOW + 600),
+    lastTransaction: unixSeconds(NOW - 50),
+    startTimeOfState: unixSeconds(NOW - 50),
+    hostname: null,
+    relayInformation: null,
+    ...changes,
+  };
+}
+
+function decide(have: Binding, gets: PartnerBinding, options: { role?: Role; crossing?: boolean } = {}) {
+  return acceptUpdate({
+    mine: have,
+    theirs: gets,
+    role: options.role ?? "primary",
+    now: NOW,
+    crossing: options.crossing ?? false,
+  });
+}
+
+const LONG_AGO = { expiresAt: unixSeconds(NOW - 1000), lastTransactionAt: unixSeconds(NOW - 2000) };
+
+test("draft 7.1.3: what each status takes from an update of the same client", () => {
+  const table: readonly (readonly [Binding, PartnerBinding, BindingStatus | "refused"])[] = [
+    [mine("FREE"), theirs("ACTIVE"), "ACTIVE"],
+    [mine("BACKUP"), theirs("ACTIVE"), "ACTIVE"],
+    [mine("ACTIVE"), theirs("ACTIVE"), "ACTIVE"],
+    [mine("EXPIRED"), theirs("ACTIVE"), "ACTIVE"],
+    [mine("EXPIRED"), theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 100) }), "refused"],
+    [mine("RELEASED"), theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 200) }), "refused"],
+    [mine("ABANDONED"), theirs("ACTIVE"), "refused"],
+    [mine("ACTIVE"), theirs("EXPIRED"), "refused"],
+    [mine("ACTIVE", LONG_AGO), theirs("EXPIRED"), "FREE"],
+    [mine("FREE"), theirs("EXPIRED"), "FREE"],
+    [mine("ACTIVE"), theirs("RELEASED"), "FREE"],
+    [mine("ACTIVE"), theirs("RELEASED", { lastTransaction: unixSeconds(NOW - 101) }), "refused"],
+    [mine("ACTIVE"), theirs("FREE"), "refused"],
+    [mine("ACTIVE"), theirs("BACKUP"), "refused"],
+    [mine("ACTIVE", LONG_AGO), theirs("FREE"), "FREE"],
+    [mine("FREE"), theirs("BACKUP"), "BACKUP"],
+    [mine("BACKUP"), theirs("FREE"), "FREE"],
+    [mine("ACTIVE"), theirs("ABANDONED", { client: null }), "ABANDONED"],
+    [mine("FREE"), theirs("ABANDONED", { client: null }), "ABANDONED"],
+    [mine("ACTIVE"), theirs("RESET"), "FREE"],
+  ];
+  for (const [have, gets, want] of table) {
+    const result = decide(have, gets);
+    const got = result.kind === "accepted" ? result.next.status : "refused";
+    assert.equal(got, want, `${have.status} gets ${gets.status}`);
+  }
+});
+
+test("S10: news of another client never changes a lease that still runs, unless both are news", () => {
+  const other = theirs("ACTIVE", { client: C2 });
+  assert.equal(decide(mine("ACTIVE"), other).kind, "refused");
+  assert.equal(
+    decide(mine("ACTIVE", { expiresAt: unixSeconds(NOW - 10) }), other).kind,
+    "refused",
+    "grace runs",
+  );
+  assert.equal(decide(mine("ACTIVE", LONG_AGO), other).kind, "accepted");
+});
+
+test("W14: of two crossing leases of different clients, both sides keep the later one; at a tie the primary's", () => {
+  for (const [theirTime, role, want] of [
+    [-50, "primary", "accepted"],
+    [-50, "secondary", "accepted"],
+    [-150, "primary", "refused"],
+    [-150, "secondary", "refused"],
+    [-100, "primary", "refused"],
+    [-100, "secondary", "accepted"],
+  ] as const) {
+    const gets = theirs("ACTIVE", { client: C2, lastTransaction: unixSeconds(NOW + theirTime) });
+    assert.equal(decide(mine("ACTIVE"), gets, { role, crossing: true }).kind, want, `${theirTime} ${role}`);
+  }
+});
+
+test("W14: of two crossing transfers of a free address the primary's stands", () => {
+  const have = mine("BACKUP", { acknowledged: false });
+  assert.equal(decide(have, theirs("FREE"), { role: "primary", crossing: true }).kind, "refused");
+  assert.equal(decide(have, theirs("FREE"), { role: "secondary", crossing: true }).kind, "accepted");
+});
+
+test("W4: within a generation no time falls, and the partner's promise is remembered", () => {
+  const result = decide(mine("ACTIVE"), theirs("ACTIVE"));
+  assert.ok(result.kind === "accepted");
+  assert.equal(result.next.expiresAt, NOW + 500);
+  assert.equal(result.next.potentialSent, NOW + 900);
+  assert.equal(result.next.potentialAcked, NOW + 800);
+  assert.equal(result.next.potentialReceived, NOW + 700);
+  assert.equal(result.next.lastTransactionAt, NOW - 50);
+});
+
+test("a lease that ended here but was not settled goes on under the same promises", () => {
+  const result = decide(mine("EXPIRED"), theirs("ACTIVE"));
+  assert.ok(result.kind === "accepted");
+  assert.equal(result.next.potentialSent, NOW + 900);
+});
+
+test("another client begins a new generation: no promise of the old one counts", () => {
+  const result = decide(mine("ACTIVE", LONG_AGO), theirs("ACTIVE", { client: C2 }));
+  assert.ok(result.kind === "accepted");
+  const { potentialSent, potentialAcked, potentialReceived, expiresAt } = result.next;
+  assert.deepEqual([potentialSent, potentialAcked, potentialReceived], [0, 0, NOW + 600]);
+  assert.equal(expiresAt, NOW + 400);
+});
+
+test("a free address carries no promise, but remembers its last client", () => {
+  const result = decide(mine("ACTIVE"), theirs("RELEASED"));
+  assert.ok(result.kind === "accepted");
+  const { potentialSent, potentialAcked, potentialReceived, expiresAt, client } = result.next;
+  assert.deepEqual([potentialSent, potentialAcked, potentialReceived, expiresAt], [0, 0, 0, 0]);
+  assert.equal(client, C1);
+});
+
+test("draft table 7.1-1: a lease without its client is refused with reason 3", () => {
+  for (const status of ["ACTIVE", "EXPIRED", "RELEASED"] as const) {
+    const result = decide(mine("FREE"), theirs(status, { client: null }));
+    assert.ok(result.kind === "refused");
+    assert.equal(result.reason, 3);
+  }
+});
+
+test("a renewal given here, later than the partner's news, stays owed to it", () => {
+  const have = mine("ACTIVE", { acknowledged: false, expiresAt: unixSeconds(NOW + 2000) });
+  const result = decide(have, theirs("ACTIVE"), { crossing: true });
+  assert.ok(result.kind === "accepted");
+  assert.equal(result.next.acknowledged, false);
+});
