@@ -113,6 +113,9 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
 
 function wrongType(expected: string, value: unknown): string {
   const hint = expected === "string" && typeof value !== "object" ? "; put it in quotes" : "";
-  const unquote = (expected === "int" || expected === "number") && typeof value === "string" ? "; leave the quotes away" : "";
+  const unquote =
+    (expected === "int" || expected === "number") && typeof value === "string"
+      ? "; leave the quotes away"
+      : "";
   return `${showValue(value)}: must be ${TYPE_WORDS[expected] ?? expected}${hint}${unquote}`;
 }

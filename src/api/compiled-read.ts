@@ -1,0 +1,104 @@
+// Reads a stored CompiledRelationship back, as an engine does that starts from its snapshot. The file may be of another
+// version, cut off or edited by hand, so everything is checked and the revision is computed anew.
+
+import { z } from "zod";
+import type { CompiledRelationship } from "./compiled.ts";
+import { digestOf } from "./digest.ts";
+import { type FieldError, fieldErrors } from "./field-error.ts";
+
+export type CompiledRead =
+  | { readonly kind: "ok"; readonly config: CompiledRelationship }
+  | { readonly kind: "invalid"; readonly errors: readonly FieldError[] };
+
+const address = z.int().min(0).max(0xffff_ffff);
+const duration = z.int().min(0).max(0xffff_ffff);
+const percent = z.int().min(0).max(100);
+const port = z.int().min(1).max(65535);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const hex = z.string().regex(/^([0-9a-f]{2})*$/);
+
+const member = z.strictObject({
+  name: z.string().min(1),
+  nodeName: z.string(),
+  address,
+  linkAddress: address,
+  interfaces: z.array(z.string().min(1)),
+  metricsPort: port,
+});
+
+const options = z.array(z.strictObject({ code: z.int().min(1).max(254), hex }));
+
+const reservation = z.strictObject({
+  address,
+  hardwareAddress: hex.nullable(),
+  clientIdentifier: hex.nullable(),
+  hostname: z.string().nullable(),
+  options,
+});
+
+const scope = z.strictObject({
+  name: z.string().min(1),
+  subnet: z.strictObject({ address, prefixLength: z.int().min(0).max(32) }),
+  sharedNetwork: z.string().nullable(),
+  enabled: z.boolean(),
+  pools: z.array(
+    z
+      .strictObject({ start: address, end: address })
+      .refine(({ start, end }) => start <= end, { error: "must not end before it starts" }),
+  ),
+  lease: z.strictObject({
+    defaultSeconds: duration,
+    minSeconds: duration,
+    maxSeconds: duration,
+    renewSeconds: duration.nullable(),
+    rebindSeconds: duration.nullable(),
+  }),
+  relayAddresses: z.array(address),
+  options,
+  boot: z.strictObject({
+    nextServer: address.nullable(),
+    serverName: z.string().nullable(),
+    fileName: z.string().nullable(),
+  }),
+  reservations: z.array(reservation),
+});
+
+const compiledSchema = z.strictObject({
+  namespace: z.string().min(1),
+  name: z.string().min(1),
+  uid: z.string().nullable(),
+  mode: z.enum(["LoadBalance", "HotStandby"]),
+  primary: z.string().min(1),
+  members: z.tuple([member, member]),
+  mcltSeconds: duration,
+  maxSeconds: duration,
+  primaryPercent: percent,
+  reservePercent: percent,
+  linkPort: port,
+  fencing: z.enum(["None", "Witness"]),
+  automatic: z.enum(["Enabled", "Disabled"]),
+  afterSeconds: duration,
+  scopes: z.array(scope),
+  revision: sha256,
+  shape: sha256,
+});
+
+/** Checks parsed JSON. Never throws; a digest that does not fit the content is an error of field `revision`. */
+export function readCompiled(json: unknown): CompiledRead {
+  const result = compiledSchema.safeParse(json);
+  if (!result.success)
+    return { kind: "invalid", errors: fieldErrors(compiledSchema, result.error.issues, json) };
+  const { revision, shape: _shape, ...body } = result.data;
+  const computed = digestOf(body);
+  if (computed !== revision) {
+    const message = `${revision}: the content's digest is ${computed}; the file was changed or is not whole`;
+    return { kind: "invalid", errors: [{ field: "revision", message }] };
+  }
+  if (!body.members.some(({ name }) => name === body.primary)) {
+    return {
+      kind: "invalid",
+      errors: [{ field: "primary", message: `"${body.primary}": must name a member` }],
+    };
+  }
+  return { kind: "ok", config: result.data as unknown as CompiledRelationship };
+}
