@@ -97,7 +97,9 @@ export class TcpPartnerLink implements PartnerLink {
     this.#connections.set(id, socket);
     let reason = "closed by the partner";
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on("data", (bytes) => this.#options.onEvent({ kind: "link-bytes", connection: id, bytes }));
+    socket.on("data", (bytes: Buffer) =>
+      this.#options.onEvent({ kind: "link-bytes", connection: id, bytes }),
+    );
     socket.on("error", (error: NodeJS.ErrnoException) => {
       reason = error.message;
     });

@@ -1,0 +1,215 @@
+// The relationship's objects as the Kubernetes API has them: watched, compiled whenever one changes, and the engine's
+// report written back as the status of its FailoverMember. Reads the witness, never writes it (design rule W1).
+
+import { compile } from "../../api/compile.ts";
+import { API_GROUP, API_VERSION } from "../../api/kind.ts";
+import type { ObjectSet } from "../../api/object-set.ts";
+import { parseDHCPReservationSet, parseDHCPScope, parseFailoverRelationship } from "../../api/parse.ts";
+import { KubeClient } from "../../kube/client.ts";
+import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
+import { Reflector } from "../../kube/reflector.ts";
+import type { KubeObject, ResourceType } from "../../kube/resource.ts";
+import { systemTiming } from "../../kube/timing.ts";
+import type { MemberReport, WitnessReading } from "../engine/event.ts";
+import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
+import { MemberStatusWriter } from "./member-status.ts";
+
+export interface ApiSourceOptions {
+  readonly namespace: string;
+  readonly relationship: string;
+  readonly member: string;
+  readonly kubeconfig: string | null;
+  readonly post: (message: FromConfigThread) => void;
+}
+
+/** Changes that come together, such as the first lists, are compiled once. */
+const SETTLE_MS = 100;
+const HEALTH_MS = 5_000;
+/** Without any word from the API for so long (bookmarks come every minute) it counts as lost. */
+const SILENCE_SECONDS_MAX = 95;
+
+function resourceType(kind: string, plural: string): ResourceType {
+  return { group: API_GROUP, version: API_VERSION, plural, kind, namespaced: true };
+}
+
+const RELATIONSHIP = resourceType("FailoverRelationship", "failoverrelationships");
+const SCOPE = resourceType("DHCPScope", "dhcpscopes");
+const RESERVATION_SET = resourceType("DHCPReservationSet", "dhcpreservationsets");
+
+export class ApiSource {
+  readonly #options: ApiSourceOptions;
+  readonly #client: KubeClient;
+  readonly #relationships: Reflector;
+  readonly #scopes: Reflector;
+  readonly #reservationSets: Reflector;
+  readonly #status: MemberStatusWriter;
+  #settle: NodeJS.Timeout | null = null;
+  #health: NodeJS.Timeout | null = null;
+  #lastVerdict = "";
+  #lastWitness = "";
+  #reachable: boolean | null = null;
+
+  constructor(options: ApiSourceOptions) {
+    this.#options = options;
+    const { namespace, relationship, kubeconfig } = options;
+    const log = (entry: Extract<FromConfigThread, { kind: "log" }>["entry"]) =>
+      options.post({ kind: "log", entry });
+    const timing = systemTiming;
+    this.#client = new KubeClient({
+      pool: new ConnectionPool(() => loadKubeConfig({ kubeconfig, context: null })),
+      timing,
+      log,
+      userAgent: "leasepair-engine",
+    });
+    const shared = { client: this.#client, namespace, timing, log, onChange: () => this.#compileSoon() };
+    const listed = { onListed: () => this.#compileSoon() };
+    const fieldSelector = `metadata.name=${relationship}`;
+    this.#relationships = new Reflector({ ...shared, ...listed, type: RELATIONSHIP, fieldSelector });
+    this.#scopes = new Reflector({ ...shared, ...listed, type: SCOPE });
+    this.#reservationSets = new Reflector({ ...shared, ...listed, type: RESERVATION_SET });
+    this.#status = new MemberStatusWriter({
+      client: this.#client,
+      namespace,
+      name: `${relationship}-${options.member}`,
+      timing,
+      log,
+    });
+  }
+
+  start(): void {
+    for (const reflector of this.#reflectors()) reflector.start();
+    this.#health = setInterval(() => this.#checkHealth(), HEALTH_MS);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#settle !== null) clearTimeout(this.#settle);
+    if (this.#health !== null) clearInterval(this.#health);
+    await this.#status.stop();
+    await Promise.all(this.#reflectors().map((reflector) => reflector.stop()));
+    await this.#client.close();
+  }
+
+  report(report: MemberReport): void {
+    this.#status.report(report);
+  }
+
+  #reflectors(): readonly Reflector[] {
+    return [this.#relationships, this.#scopes, this.#reservationSets];
+  }
+
+  #compileSoon(): void {
+    this.#settle ??= setTimeout(() => {
+      this.#settle = null;
+      this.#compile();
+    }, SETTLE_MS);
+  }
+
+  #compile(): void {
+    if (!this.#reflectors().every((reflector) => reflector.hasSynced)) return;
+    this.#checkHealth();
+    this.#readWitness();
+    const { objects, problems } = this.#readObjects();
+    const result = compile(objects, this.#options.namespace, this.#options.relationship);
+    const rejections = result.kind === "compiled" ? result.rejected : result.rejections;
+    const all = [
+      ...problems,
+      ...rejections.map(({ kind, name, reason, field, message }) => ({
+        where: `${kind} ${name}${field === "" ? "" : ` ${field}`}`,
+        reason,
+        message,
+      })),
+    ];
+    this.#status.setProblems(all);
+    const verdict = JSON.stringify([result.kind === "compiled" ? result.config.revision : null, all]);
+    if (verdict === this.#lastVerdict) return;
+    this.#lastVerdict = verdict;
+    this.#options.post(
+      result.kind === "compiled"
+        ? { kind: "configured", config: result.config, problems: all }
+        : { kind: "rejected", problems: all },
+    );
+  }
+
+  /** Parses what belongs to the relationship; what cannot be parsed is left out and named. */
+  #readObjects(): { objects: ObjectSet; problems: readonly ConfigProblem[] } {
+    const problems: ConfigProblem[] = [];
+    const name = this.#options.relationship;
+    const scopes = values(this.#scopes).filter((object) => specRef(object, "relationshipRef") === name);
+    const scopeNames = new Set(scopes.map((object) => object.metadata.name));
+    const sets = values(this.#reservationSets).filter((o) => scopeNames.has(specRef(o, "scopeRef") ?? ""));
+    const objects: ObjectSet = {
+      relationships: parseAll(values(this.#relationships), parseFailoverRelationship, problems),
+      scopes: parseAll(scopes, parseDHCPScope, problems),
+      reservationSets: parseAll(sets, parseDHCPReservationSet, problems),
+      operations: [],
+    };
+    return { objects, problems };
+  }
+
+  #readWitness(): void {
+    const relationship = this.#relationships.get(`${this.#options.namespace}/${this.#options.relationship}`);
+    const witness = readWitness(relationship);
+    if (witness === null) return;
+    const text = JSON.stringify(witness);
+    if (text === this.#lastWitness) return;
+    this.#lastWitness = text;
+    this.#options.post({ kind: "witness", witness });
+  }
+
+  #checkHealth(): void {
+    const reachable = this.#reflectors().every((reflector) => {
+      const { failures, lastEventAgeSeconds } = reflector.stats();
+      return failures === 0 && lastEventAgeSeconds !== null && lastEventAgeSeconds < SILENCE_SECONDS_MAX;
+    });
+    if (reachable === this.#reachable) return;
+    this.#reachable = reachable;
+    this.#options.post({ kind: "source", reachable });
+  }
+}
+
+function values(reflector: Reflector): readonly KubeObject[] {
+  return [...reflector.objects.values()];
+}
+
+/** Name in a reference field of an unparsed spec. */
+function specRef(object: KubeObject, field: string): string | null {
+  const spec = object["spec"] as Record<string, { name?: unknown } | undefined> | undefined;
+  const name = spec?.[field]?.name;
+  return typeof name === "string" ? name : null;
+}
+
+type ParseResult<T> =
+  | { readonly kind: "ok"; readonly object: T }
+  | {
+      readonly kind: "invalid";
+      readonly errors: readonly { readonly field: string; readonly message: string }[];
+    };
+
+function parseAll<T>(
+  objects: readonly KubeObject[],
+  parse: (value: unknown) => ParseResult<T>,
+  problems: ConfigProblem[],
+): readonly T[] {
+  return objects.flatMap((object) => {
+    const result = parse(object);
+    if (result.kind === "ok") return [result.object];
+    for (const { field, message } of result.errors) {
+      problems.push({ where: `${object.kind} ${object.metadata.name} ${field}`, reason: "Invalid", message });
+    }
+    return [];
+  });
+}
+
+/** The witness record in a relationship's status; null when the controller has not written one. */
+export function readWitness(relationship: KubeObject | undefined): WitnessReading | null {
+  const status = relationship?.["status"] as { witness?: Record<string, unknown> } | undefined;
+  const witness = status?.witness;
+  if (witness === undefined || !Number.isSafeInteger(witness["epoch"])) return null;
+  const { holder, holderStore, stores } = witness;
+  return {
+    epoch: witness["epoch"] as number,
+    holder: typeof holder === "string" && holder !== "" ? holder : null,
+    holderStore: typeof holderStore === "string" ? holderStore : "",
+    stores: (stores as Record<string, string> | undefined) ?? {},
+  };
+}

@@ -1,0 +1,90 @@
+// The DHCP thread's end of the configuration thread: starts it, restarts it when it dies, hears from it. The thread has
+// its own heap, so that a huge list of objects or a fault of the client library costs the configuration, never service.
+
+import { Worker } from "node:worker_threads";
+import type { LogEntry, MemberReport } from "../engine/event.ts";
+import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
+
+export interface ConfigWorkerOptions {
+  readonly data: ConfigThreadData;
+  readonly onMessage: (message: FromConfigThread) => void;
+  readonly log: (entry: LogEntry) => void;
+  /** Program of the thread; the real one unless a test says otherwise. */
+  readonly program?: URL;
+}
+
+const HEAP_MEGABYTES = 512;
+const RESTART_MS_MIN = 1_000;
+const RESTART_MS_MAX = 60_000;
+/** A thread that lived this long was healthy: the next restart is quick again. */
+const HEALTHY_MS = 60_000;
+const STOP_MS = 3_000;
+
+export class ConfigWorker {
+  readonly #options: ConfigWorkerOptions;
+  #worker: Worker | null = null;
+  #restart: NodeJS.Timeout | null = null;
+  #restartMs = RESTART_MS_MIN;
+  #startedAt = 0;
+  #stopping = false;
+
+  constructor(options: ConfigWorkerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#startedAt = performance.now();
+    const worker = new Worker(this.#options.program ?? new URL("./api-thread.ts", import.meta.url), {
+      workerData: this.#options.data,
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MEGABYTES },
+      name: "leasepair-config",
+    });
+    this.#worker = worker;
+    let cause = "it ended";
+    worker.on("message", (message: FromConfigThread) => {
+      if (message.kind === "log") this.#options.log(message.entry);
+      else this.#options.onMessage(message);
+    });
+    worker.on("error", (error) => {
+      cause = error instanceof Error ? error.message : String(error);
+    });
+    worker.on("exit", () => this.#onExit(worker, cause));
+  }
+
+  /** Tells the thread how the engine is, for the member's status. Lost while no thread runs. */
+  report(report: MemberReport): void {
+    this.#send({ kind: "report", report });
+  }
+
+  /** Ends the thread; at most STOP_MS. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    if (this.#restart !== null) clearTimeout(this.#restart);
+    const worker = this.#worker;
+    if (worker === null) return;
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    const timeout = setTimeout(() => void worker.terminate(), STOP_MS);
+    this.#send({ kind: "stop" });
+    await ended;
+    clearTimeout(timeout);
+  }
+
+  #send(message: ToConfigThread): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #onExit(worker: Worker, cause: string): void {
+    if (this.#worker === worker) this.#worker = null;
+    if (this.#stopping) return;
+    if (performance.now() - this.#startedAt > HEALTHY_MS) this.#restartMs = RESTART_MS_MIN;
+    this.#options.onMessage({ kind: "source", reachable: false });
+    this.#options.log({
+      level: "error",
+      event: "config-thread-died",
+      message: "the thread that reads the configuration died; the engine goes on with the one it has",
+      fields: { cause, restartMs: this.#restartMs },
+    });
+    this.#restart = setTimeout(() => this.start(), this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MS_MAX);
+  }
+}

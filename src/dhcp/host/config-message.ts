@@ -1,0 +1,42 @@
+// What the configuration thread and the DHCP thread tell each other. Plain data: it crosses by structured clone.
+
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import type { LogEntry, MemberReport, WitnessReading } from "../engine/event.ts";
+
+/** Something in the objects that cannot be used as it stands. */
+export interface ConfigProblem {
+  /** Where: `file.yaml:12:3`, or kind and name of an object in the API. */
+  readonly where: string;
+  /** CamelCase and stable. */
+  readonly reason: string;
+  /** What is wrong and what to do. */
+  readonly message: string;
+}
+
+export type FromConfigThread =
+  /** A usable configuration; `problems` were left out of it. */
+  | {
+      readonly kind: "configured";
+      readonly config: CompiledRelationship;
+      readonly problems: readonly ConfigProblem[];
+    }
+  /** The objects as they stand give no configuration: the last good one stays. */
+  | { readonly kind: "rejected"; readonly problems: readonly ConfigProblem[] }
+  | { readonly kind: "witness"; readonly witness: WitnessReading }
+  | { readonly kind: "declared-partner-down"; readonly operation: string; readonly digest: string }
+  /** Whether the source of the configuration can be read. */
+  | { readonly kind: "source"; readonly reachable: boolean }
+  | { readonly kind: "log"; readonly entry: LogEntry };
+
+export type ToConfigThread =
+  | { readonly kind: "report"; readonly report: MemberReport }
+  | { readonly kind: "stop" };
+
+export interface ConfigThreadData {
+  readonly namespace: string;
+  readonly relationship: string;
+  readonly member: string;
+  readonly source:
+    | { readonly kind: "api"; readonly kubeconfig: string | null }
+    | { readonly kind: "manifests"; readonly directory: string };
+}
