@@ -1,0 +1,73 @@
+// `npm run crds`: writes crds/*.yaml and docs/reference/api.md from src/api. With --check it writes nothing, names every
+// file that is stale, missing or left over, and ends with 1. Never reads anything but the kinds.
+
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { stringify } from "yaml";
+import { allDefinitions } from "../src/api/crd.ts";
+import { apiReference } from "../src/api/reference.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const CRD_FOLDER = "crds";
+
+/** Everything that is generated: path from the repository's root to text. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const { file, definition } of allDefinitions()) {
+    const yaml = stringify(definition, { lineWidth: 120, aliasDuplicateObjects: false });
+    files.set(join(CRD_FOLDER, file), `# Generated from src/api by \`npm run crds\`; do not edit.\n${yaml}`);
+  }
+  return files.set(join("docs", "reference", "api.md"), apiReference());
+}
+
+/** One line per file under `root` that is not as it would be generated now. */
+export function staleFiles(root: string): readonly string[] {
+  const files = generatedFiles();
+  const differing = [...files].flatMap(([path, text]) => {
+    const present = readIfThere(join(root, path));
+    if (present === text) return [];
+    return [`${path}: ${present === null ? "is missing" : "is stale"}; run \`npm run crds\` and commit it`];
+  });
+  const leftOver = leftOverFiles(root, files).map((path) => `${path}: no kind has this file; remove it`);
+  return [...differing, ...leftOver];
+}
+
+function leftOverFiles(root: string, files: ReadonlyMap<string, string>): string[] {
+  const present = readdirSync(join(root, CRD_FOLDER), { withFileTypes: true });
+  return present
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".yaml"))
+    .map((entry) => join(CRD_FOLDER, entry.name))
+    .filter((path) => !files.has(path));
+}
+
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
+}
+
+function main(args: readonly string[]): number {
+  const unknown = args.find((arg) => arg !== "--check");
+  if (unknown !== undefined) {
+    console.error(`${unknown}: unknown option; the only one is --check, which writes nothing`);
+    return 2;
+  }
+  mkdirSync(join(ROOT, CRD_FOLDER), { recursive: true });
+  if (args.includes("--check")) {
+    const stale = staleFiles(ROOT);
+    for (const line of stale) console.error(line);
+    return stale.length === 0 ? 0 : 1;
+  }
+  const files = generatedFiles();
+  for (const path of leftOverFiles(ROOT, files)) rmSync(join(ROOT, path));
+  for (const [path, text] of files) {
+    mkdirSync(dirname(join(ROOT, path)), { recursive: true });
+    writeFileSync(join(ROOT, path), text);
+  }
+  return 0;
+}
+
+if (import.meta.main) process.exitCode = main(process.argv.slice(2));
