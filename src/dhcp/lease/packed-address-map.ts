@@ -58,6 +58,13 @@ export class AddressMap {
     this.#values[hole] = ABSENT;
   }
 
+  /** The smallest of all values and `limit`. Walks the whole map. */
+  smallestValue(limit: number): number {
+    let smallest = limit;
+    for (const value of this.#values) if (value !== ABSENT && value < smallest) smallest = value;
+    return smallest;
+  }
+
   /** The addresses in ascending order, as they are now. */
   sortedKeys(): Uint32Array {
     const keys = new Uint32Array(this.#size);

@@ -1,0 +1,101 @@
+// The endpoint's durable part as fields. One line per field of EndpointRecord: a new one needs a new line and a new
+// tag, and older stores read as its default. Tags are for ever.
+
+import { assert } from "../../base/assert.ts";
+import type { BootMs, UnixSeconds } from "../../base/units.ts";
+import {
+  ENDPOINT_STATE_CODE,
+  type EndpointRecord,
+  type EndpointState,
+  type Stamp,
+} from "../lease/durable-record.ts";
+import type { FieldCursor, FrameWriter } from "./frame.ts";
+
+/** How a field's value looks on disk. Absent means 0, false, "" or null. */
+type Shape = "number" | "flag" | "text" | "state" | "stamp";
+
+/** Field -> [tag, shape]. */
+const FIELDS = {
+  state: [1, "state"],
+  stateSince: [2, "number"],
+  partnerState: [3, "state"],
+  lastContactAt: [4, "number"],
+  lastAliveAt: [5, "number"],
+  mcltSeconds: [6, "number"],
+  complete: [7, "flag"],
+  entered: [8, "number"],
+  entry: [9, "stamp"],
+  returned: [10, "number"],
+  seen: [11, "number"],
+  clean: [12, "number"],
+  partnerReturned: [13, "number"],
+  partnerStore: [14, "text"],
+  agreedMcltSeconds: [15, "number"],
+  outageSince: [16, "number"],
+  hold: [17, "stamp"],
+} as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
+
+type FieldValue = number | boolean | string | Stamp | null;
+
+const DEFAULT_OF: Record<Shape, FieldValue> = { number: 0, flag: false, text: "", state: null, stamp: null };
+const FIELD_LIST = Object.entries(FIELDS) as readonly [keyof EndpointRecord, readonly [number, Shape]][];
+const FIELD_OF_TAG = new Map(FIELD_LIST.map(([name, [tag, shape]]) => [tag, { name, shape }]));
+const STATE_OF_CODE = new Map(
+  Object.entries(ENDPOINT_STATE_CODE).map(([state, code]) => [code as number, state as EndpointState]),
+);
+/** A stamp's value: wall clock (4 bytes), boot clock (8 bytes), boot id (the rest, text). */
+const STAMP_BYTES_MIN = 12;
+
+export function encodeEndpoint(writer: FrameWriter, endpoint: EndpointRecord): void {
+  for (const [name, [tag, shape]] of FIELD_LIST) {
+    const value: FieldValue = endpoint[name];
+    if (value === null) continue;
+    if (shape === "text") writer.text(tag, value as string);
+    else if (shape === "state") writer.unsigned(tag, ENDPOINT_STATE_CODE[value as EndpointState]);
+    else if (shape === "stamp") writer.bytes(tag, encodeStamp(value as Stamp));
+    else writer.unsigned(tag, Number(value));
+  }
+}
+
+/** Null when unsound, when the state is missing, or when a state is unknown to this program. */
+export function decodeEndpoint(fields: FieldCursor): EndpointRecord | null {
+  const values = new Map<keyof EndpointRecord, FieldValue>();
+  for (const [name, [, shape]] of FIELD_LIST) values.set(name, DEFAULT_OF[shape]);
+  while (fields.next()) {
+    const field = FIELD_OF_TAG.get(fields.tag);
+    if (field === undefined) continue;
+    const value = decodeValue(fields, field.shape);
+    if (value === null) return null;
+    values.set(field.name, value);
+  }
+  if (!fields.sound || values.get("state") === null) return null;
+  return Object.fromEntries(values) as unknown as EndpointRecord;
+}
+
+function decodeValue(fields: FieldCursor, shape: Shape): FieldValue {
+  if (shape === "text") return fields.text();
+  if (shape === "stamp") return decodeStamp(Buffer.from(fields.bytes()));
+  const value = fields.unsigned();
+  if (Number.isNaN(value)) return null;
+  if (shape === "state") return STATE_OF_CODE.get(value) ?? null;
+  return shape === "flag" ? value !== 0 : value;
+}
+
+function encodeStamp(stamp: Stamp): Buffer {
+  assert(stamp.wall >= 0 && stamp.wall <= 0xffff_ffff && stamp.boot >= 0, "a stamp's times are not negative");
+  const bytes = Buffer.alloc(STAMP_BYTES_MIN + Buffer.byteLength(stamp.bootId));
+  bytes.writeUInt32BE(stamp.wall, 0);
+  // Waits are counted from here: a part of a millisecond counts as a whole one.
+  bytes.writeBigUInt64BE(BigInt(Math.ceil(stamp.boot)), 4);
+  bytes.write(stamp.bootId, STAMP_BYTES_MIN, "utf8");
+  return bytes;
+}
+
+function decodeStamp(bytes: Buffer): Stamp | null {
+  if (bytes.length < STAMP_BYTES_MIN) return null;
+  return {
+    wall: bytes.readUInt32BE(0) as UnixSeconds,
+    boot: Number(bytes.readBigUInt64BE(4)) as BootMs,
+    bootId: bytes.toString("utf8", STAMP_BYTES_MIN),
+  };
+}

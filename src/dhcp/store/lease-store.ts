@@ -1,0 +1,219 @@
+// The lease store: takes the engine's records, makes each group durable with one write and one sync, and says so.
+// A failed write or sync is final for this store: whether the bytes are there is unknown, so nothing after it counts.
+// One writer per directory is the disk adapter's duty. Format: docs/reference/store-format.md.
+
+import { createHash, type Hash } from "node:crypto";
+import { FaultError } from "../../base/fault.ts";
+import type { DurableRecord } from "../lease/durable-record.ts";
+import type { StoreIdentity } from "../lease/store-identity.ts";
+import type { Disk, DiskDone } from "../ports.ts";
+import { type CompactionLimits, Compactor } from "./compactor.ts";
+import { FrameWriter } from "./frame.ts";
+import type { LogIndex } from "./log-index.ts";
+import { encodeRecord } from "./record-codec.ts";
+import type { Segment } from "./recovery.ts";
+import { encodeHeader, PREPARED_NAME, type SegmentHeader, segmentName } from "./segment-header.ts";
+import { encodeMark } from "./segment-scan.ts";
+
+/** What a store starts from: an empty one, or what recovery read. */
+export interface StoreBasis {
+  /** Of the segment to begin; ordinal, oldest and what came before are filled in. */
+  readonly header: SegmentHeader;
+  readonly fresh: boolean;
+  /** Closed segments that are still needed. */
+  readonly segments: readonly Segment[];
+  readonly index: LogIndex;
+}
+
+export interface StoreStatistics {
+  /** Records that are the last word on something. */
+  readonly liveRecords: number;
+  /** Closed segments and the one being written. */
+  readonly segments: number;
+  readonly bytes: number;
+  readonly flushes: number;
+  readonly failed: boolean;
+}
+
+/** One flush on its way: a write and a sync. */
+interface Flight {
+  readonly sequence: number;
+  readonly dones: DiskDone[];
+  fault: FaultError | null;
+  settled: boolean;
+}
+
+export class Store {
+  readonly identity: StoreIdentity;
+  readonly #disk: Disk;
+  readonly #limits: CompactionLimits;
+  readonly #index: LogIndex;
+  readonly #compactor: Compactor;
+  readonly #writer = new FrameWriter();
+  readonly #flights: Flight[] = [];
+  #header: SegmentHeader;
+  #segmentFrom = 0;
+  #segmentLength = 0;
+  #hash: Hash = createHash("sha256");
+  #nextOrdinal: number;
+  /** Number of the first record of the group being collected. */
+  #groupOrdinal: number;
+  /** Segments below this one are wholly on disk. */
+  #settledBelow: number;
+  #fault: FaultError | null = null;
+  #flushes = 0;
+
+  /** Made by openStore() alone. Starts a new segment at once: that is what counts the generation. */
+  constructor(disk: Disk, basis: StoreBasis, limits: CompactionLimits) {
+    const { header, index } = basis;
+    this.identity = { store: header.store, generation: header.generation, fresh: basis.fresh };
+    this.#disk = disk;
+    this.#limits = limits;
+    this.#index = index;
+    this.#compactor = new Compactor(disk, index, limits, basis.segments);
+    this.#header = header;
+    this.#nextOrdinal = header.firstOrdinal;
+    this.#groupOrdinal = header.firstOrdinal;
+    this.#settledBelow = header.sequence;
+    const flight = this.#takeOff([]);
+    this.#writeHeader(flight, header, (fault) => this.#land(flight, fault));
+  }
+
+  /** Why the store has failed, null while it has not. */
+  get fault(): FaultError | null {
+    return this.#fault;
+  }
+
+  /** Takes a record into the next group. After a failure records are dropped: no flush will succeed any more. */
+  append(record: DurableRecord): void {
+    if (this.#fault !== null) return;
+    if (this.#writer.length === 0) {
+      this.#groupOrdinal = this.#nextOrdinal;
+      encodeMark(this.#writer, this.identity.store, this.#nextOrdinal);
+    }
+    encodeRecord(this.#writer, record);
+    this.#index.note(record, this.#nextOrdinal);
+    this.#nextOrdinal += 1;
+  }
+
+  /** Makes everything appended so far durable with one write and one sync, then calls back; with nothing new, once
+   *  what is on its way has landed. Callbacks come in the order of the flushes. */
+  flush(done: DiskDone): void {
+    if (this.#fault === null && this.#writer.length > 0) this.#compact();
+    if (this.#fault !== null) {
+      done(this.#fault);
+      return;
+    }
+    if (this.#writer.length === 0) {
+      const last = this.#flights.at(-1);
+      if (last === undefined) done(null);
+      else last.dones.push(done);
+      return;
+    }
+    this.#write(done);
+  }
+
+  statistics(): StoreStatistics {
+    const closed = this.#compactor.closedSegments;
+    return {
+      liveRecords: this.#index.live,
+      segments: closed.length + 1,
+      bytes: closed.reduce((sum, segment) => sum + segment.length, this.#segmentLength),
+      flushes: this.#flushes,
+      failed: this.#fault !== null,
+    };
+  }
+
+  #write(done: DiskDone): void {
+    const bytes = this.#writer.take();
+    const isFull = this.#segmentLength + bytes.length > this.#limits.segmentBytes;
+    const closes = isFull && this.#segmentLength > this.#segmentFrom;
+    const flight = this.#takeOff([done], closes ? 1 : 0);
+    if (closes) this.#nextSegment(flight);
+    const name = segmentName(this.#header.sequence);
+    this.#hash.update(bytes);
+    this.#segmentLength += bytes.length;
+    this.#flushes += 1;
+    this.#disk.append(name, bytes, (fault) => this.#note(flight, fault));
+    this.#disk.sync(name, (fault) => this.#land(flight, fault));
+    if (!closes) return;
+    // The new header leaves these out and is durable before they go.
+    for (const sequence of this.#compactor.takeEmptied()) {
+      this.#disk.remove(segmentName(sequence), (fault) => this.#note(flight, fault));
+    }
+  }
+
+  /** Copies a bounded number of old records into the group that is about to be written. */
+  #compact(): void {
+    try {
+      this.#compactor.run({
+        appended: this.#nextOrdinal - this.#groupOrdinal,
+        nextOrdinal: this.#nextOrdinal,
+        settledBelow: this.#settledBelow,
+        copy: (bytes, at, end) => {
+          this.#writer.raw(bytes.subarray(at, end));
+          this.#index.noteFrame(bytes, at, end, this.#nextOrdinal);
+          this.#nextOrdinal += 1;
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#fault = error;
+    }
+  }
+
+  /** Closes the segment and begins the next one, for the group whose first record is #groupOrdinal. */
+  #nextSegment(flight: Flight): void {
+    const closed = this.#header;
+    this.#compactor.add({
+      sequence: closed.sequence,
+      firstOrdinal: closed.firstOrdinal,
+      from: this.#segmentFrom,
+      length: this.#segmentLength,
+    });
+    const header: SegmentHeader = {
+      ...closed,
+      sequence: closed.sequence + 1,
+      oldest: this.#compactor.closedSegments[0]!.sequence,
+      firstOrdinal: this.#groupOrdinal,
+      previousLength: this.#segmentLength,
+      previousDigest: this.#hash.digest("hex"),
+    };
+    this.#writeHeader(flight, header, (fault) => this.#note(flight, fault));
+  }
+
+  /** A segment appears under its name only when its header is durable, and holds records only when its name is. */
+  #writeHeader(flight: Flight, header: SegmentHeader, done: DiskDone): void {
+    const bytes = encodeHeader(header);
+    this.#header = header;
+    this.#segmentFrom = bytes.length;
+    this.#segmentLength = bytes.length;
+    this.#hash = createHash("sha256").update(bytes);
+    const note: DiskDone = (fault) => this.#note(flight, fault);
+    this.#disk.append(PREPARED_NAME, bytes, note);
+    this.#disk.sync(PREPARED_NAME, note);
+    this.#disk.rename(PREPARED_NAME, segmentName(header.sequence), note);
+    this.#disk.syncDirectory(done);
+  }
+
+  #takeOff(dones: DiskDone[], ahead = 0): Flight {
+    const flight: Flight = { sequence: this.#header.sequence + ahead, dones, fault: null, settled: false };
+    this.#flights.push(flight);
+    return flight;
+  }
+
+  #note(flight: Flight, fault: FaultError | null): void {
+    flight.fault ??= fault;
+    this.#fault ??= fault;
+  }
+
+  #land(flight: Flight, fault: FaultError | null): void {
+    this.#note(flight, fault);
+    flight.settled = true;
+    for (let first = this.#flights[0]; first?.settled === true; first = this.#flights[0]) {
+      this.#flights.shift();
+      if (first.fault === null) this.#settledBelow = first.sequence;
+      for (const done of first.dones) done(first.fault);
+    }
+  }
+}
