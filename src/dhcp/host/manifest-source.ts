@@ -5,11 +5,11 @@
 import * as fs from "node:fs";
 import { compile } from "../../api/compile.ts";
 import type { FailoverOperationObject } from "../../api/failover-operation.ts";
-import type { KindName, ObjectOf } from "../../api/kinds.ts";
+import type { ManifestError, Manifests } from "../../api/manifests.ts";
 import type { Rejection } from "../../api/object-set.ts";
 import type { MemberReport } from "../engine/event.ts";
 import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
-import { type Manifests, manifestsFingerprint, readManifests, specDigest } from "./manifests.ts";
+import { manifestsFingerprint, readManifestDirectory, specDigest } from "./manifests.ts";
 
 export interface ManifestSourceOptions {
   readonly namespace: string;
@@ -73,28 +73,22 @@ export class ManifestSource {
     }
   }
 
-  #currentFingerprint(): string {
-    try {
-      return manifestsFingerprint(this.#options.directory);
-    } catch (error) {
-      return String(error);
-    }
-  }
-
   #readIfChanged(): void {
-    if (this.#currentFingerprint() !== this.#fingerprint) this.#read();
+    if (manifestsFingerprint(this.#options.directory) !== this.#fingerprint) this.#read();
   }
 
   #read(): void {
-    this.#fingerprint = this.#currentFingerprint();
-    const manifests = readManifests(this.#options.directory);
-    const { namespace, relationship } = this.#options;
+    this.#fingerprint = manifestsFingerprint(this.#options.directory);
+    const { namespace, relationship, directory } = this.#options;
+    const manifests = readManifestDirectory(directory);
     // Nothing is taken from files of which one is broken: half a configuration may say the opposite of the whole.
-    const result =
-      manifests.problems.length > 0 ? null : compileManifests(manifests, namespace, relationship);
+    const result = manifests.errors.length > 0 ? null : compile(manifests.objects, namespace, relationship);
     const rejections =
       result === null ? [] : result.kind === "compiled" ? result.rejected : result.rejections;
-    const problems = [...manifests.problems, ...rejections.map((rejection) => placed(rejection, manifests))];
+    const problems = [
+      ...manifests.errors.map(misread),
+      ...rejections.map((rejection) => placed(rejection, manifests)),
+    ];
     const config = result?.kind === "compiled" ? result.config : null;
     this.#options.post({ kind: "source", reachable: config !== null });
     const verdict = JSON.stringify([config?.revision ?? null, problems]);
@@ -104,8 +98,7 @@ export class ManifestSource {
         config === null ? { kind: "rejected", problems } : { kind: "configured", config, problems },
       );
     }
-    if (config !== null)
-      for (const operation of pick(manifests, "FailoverOperation")) this.#operate(operation);
+    if (config !== null) for (const operation of manifests.objects.operations) this.#operate(operation);
   }
 
   /** A DeclarePartnerDown for this member counts like one in the API; the store knows which were done. */
@@ -120,31 +113,15 @@ export class ManifestSource {
   }
 }
 
-function pick<Name extends KindName>(manifests: Manifests, kind: Name): readonly ObjectOf<Name>[] {
-  return manifests.objects.flatMap(({ object }) => (object.kind === kind ? [object as ObjectOf<Name>] : []));
-}
-
-function compileManifests(manifests: Manifests, namespace: string, relationship: string) {
-  const objects = {
-    relationships: pick(manifests, "FailoverRelationship"),
-    scopes: pick(manifests, "DHCPScope"),
-    reservationSets: pick(manifests, "DHCPReservationSet"),
-    operations: pick(manifests, "FailoverOperation"),
-  };
-  return compile(objects, namespace, relationship);
+function misread({ file, line, object, field, message }: ManifestError): ConfigProblem {
+  const text = [object, field, message].filter((part) => part !== "").join(": ");
+  return { where: `${file}:${line}`, reason: "Invalid", message: text };
 }
 
 /** A rejection with the place of the object that it is about. */
 function placed(rejection: Rejection, manifests: Manifests): ConfigProblem {
   const { kind, namespace, name, reason, field, message } = rejection;
-  const found = manifests.objects.find(
-    ({ object }) =>
-      object.kind === kind && object.metadata.name === name && object.metadata.namespace === namespace,
-  );
-  const what = `${kind} ${namespace}/${name}${field === "" ? "" : ` ${field}`}`;
-  return {
-    where: found?.where ?? what,
-    reason,
-    message: found === undefined ? message : `${what}: ${message}`,
-  };
+  const object = `${kind} ${namespace}/${name}`;
+  const where = manifests.places.get(object) ?? object;
+  return { where, reason, message: [object, field, message].filter((part) => part !== "").join(": ") };
 }

@@ -1,0 +1,97 @@
+// The engine's socket for tools on the same machine: HTTP over DATA-DIR/engine.sock, readable by its owner alone,
+// because leases name people's devices. GET /status is the member's report, GET /leases one JSON object a line.
+
+import * as fs from "node:fs";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import { FaultError } from "../../base/fault.ts";
+import type { MemberReport } from "../engine/event.ts";
+import type { Binding } from "../lease/binding.ts";
+import { DATA_FILES } from "./data-directory.ts";
+import { leaseView } from "./lease-view.ts";
+
+export interface UnixSocketOptions {
+  readonly dataDirectory: string;
+  readonly report: () => MemberReport;
+  readonly bindings: () => Iterable<Binding>;
+}
+
+/** sun_path holds 108 bytes, the last one 0. */
+const PATH_BYTES_MAX = 107;
+/** Leases written between two turns of the event loop, so that a million of them do not hold up a client. */
+const LEASES_PER_TURN = 500;
+
+export class UnixSocket {
+  readonly #path: string;
+  readonly #server: Server;
+
+  constructor(options: UnixSocketOptions) {
+    this.#path = socketPath(options.dataDirectory);
+    this.#server = createServer((request, response) => {
+      request.resume();
+      const path = request.method === "GET" ? request.url : null;
+      if (path === "/status") sendStatus(response, options.report());
+      else if (path === "/leases") void sendLeases(response, options.bindings());
+      else response.writeHead(404).end("there are GET /status and GET /leases\n");
+    });
+  }
+
+  /** Starts listening; a socket left by a process that died is replaced (the data directory's lock keeps out live ones).
+   *  Rejects with FaultError UNIX_SOCKET_FAILED. */
+  async listen(): Promise<void> {
+    if (Buffer.byteLength(this.#path) > PATH_BYTES_MAX) {
+      const message = `the path ${this.#path} is longer than the ${PATH_BYTES_MAX} bytes a socket's may have; choose a shorter --data-dir`;
+      throw new FaultError("UNIX_SOCKET_FAILED", message);
+    }
+    fs.rmSync(this.#path, { force: true });
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: Error) => {
+        reject(
+          new FaultError("UNIX_SOCKET_FAILED", `cannot listen on ${this.#path}: ${error.message}`, error),
+        );
+      };
+      this.#server.once("error", onError);
+      this.#server.listen(this.#path, () => {
+        this.#server.off("error", onError);
+        this.#server.on("error", () => {});
+        resolve();
+      });
+    });
+    // Until here the directory's own mode keeps others out.
+    fs.chmodSync(this.#path, 0o600);
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.#server.listening) return resolve();
+      this.#server.close(() => resolve());
+      this.#server.closeAllConnections();
+    });
+  }
+}
+
+/** Where the engine of a data directory listens. */
+export function socketPath(dataDirectory: string): string {
+  return `${dataDirectory}/${DATA_FILES.socket}`;
+}
+
+function sendStatus(response: ServerResponse, report: MemberReport): void {
+  response.writeHead(200, { "Content-Type": "application/json" }).end(`${JSON.stringify(report)}\n`);
+}
+
+/** Each lease is shown as it is when its turn comes. */
+async function sendLeases(response: ServerResponse, bindings: Iterable<Binding>): Promise<void> {
+  response.writeHead(200, { "Content-Type": "application/x-ndjson" });
+  let lines: string[] = [];
+  for (const binding of bindings) {
+    lines.push(JSON.stringify(leaseView(binding)));
+    if (lines.length < LEASES_PER_TURN) continue;
+    const isTaken = response.write(`${lines.join("\n")}\n`);
+    lines = [];
+    if (response.destroyed) return;
+    await new Promise<void>((resolve) => {
+      if (isTaken) setImmediate(resolve);
+      else response.once("drain", resolve).once("close", resolve);
+    });
+  }
+  response.end(lines.length === 0 ? "" : `${lines.join("\n")}\n`);
+}
