@@ -30,6 +30,8 @@ export interface Manifests {
   readonly objects: ObjectSet;
   /** An object with an error is not among the objects. */
   readonly errors: readonly ManifestError[];
+  /** Where each object was found: `kind namespace/name` to `file:line`. */
+  readonly places: ReadonlyMap<string, string>;
 }
 
 /** No file of ours is larger; a larger one is a mistake. */
@@ -60,7 +62,7 @@ export function readManifests(texts: readonly ManifestText[]): Manifests {
     }
     readFile(file, text, { objects, errors, seen });
   }
-  return { objects, errors };
+  return { objects, errors, places: seen };
 }
 
 type Collected = { -readonly [Key in keyof ObjectSet]: ObjectSet[Key][number][] };
