@@ -2,7 +2,7 @@
 // Source: RFC 2131 4.1, RFC 8357 5.1 (relay's source port), RFC 2131 4.3.5 (INFORM). Null when no way leads to the client.
 // Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it.
 
-import type { Ipv4 } from "../../base/ipv4.ts";
+import { type Ipv4, netmask } from "../../base/ipv4.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { FLAG_BROADCAST } from "../wire/message.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
@@ -56,13 +56,17 @@ function toRelay(view: ServerView, request: ClientRequest): ReplyRoute {
 
 /** A client that has its address gets there by ordinary routing; through the interface it spoke on when that is local. */
 function toClient(view: ServerView, arrival: Arrival, address: Ipv4): ReplyRoute {
-  const isOnLink = arrival.kind === "local" && arrival.source === address;
-  return {
-    kind: "unicast",
-    to: address,
-    port: clientPort(view, arrival, address),
-    interface: isOnLink ? arrival.interface : null,
-  };
+  const port = clientPort(view, arrival, address);
+  return { kind: "unicast", to: address, port, interface: linkOf(arrival, address) };
+}
+
+/** The interface the message came in on, when the address is on that very link. */
+function linkOf(arrival: Arrival, address: Ipv4): string | null {
+  if (arrival.kind === "routed") return null;
+  const isOnLink = arrival.addresses.some(
+    (own) => (own.address & netmask(own.prefixLength)) >>> 0 === (address & netmask(own.prefixLength)) >>> 0,
+  );
+  return isOnLink ? arrival.interface : null;
 }
 
 function clientPort(view: ServerView, arrival: Arrival, address: Ipv4): number {

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ipv4 } from "../../../src/base/ipv4.ts";
+import { bootMs } from "../../../src/base/units.ts";
+import { OFFER_HOLD_MS, OFFER_HOLD_MS_MIN, OfferTable } from "../../../src/dhcp/server/offers.ts";
+
+const A = ipv4(1);
+const B = ipv4(2);
+const at = (ms: number) => bootMs(1000 + ms);
+
+test("an offer is held for its client for the hold time, to the millisecond", () => {
+  const offers = new OfferTable();
+  assert.ok(offers.hold(A, "one", at(0)));
+  assert.equal(offers.offeredTo("one", at(OFFER_HOLD_MS - 1)), A);
+  assert.ok(offers.isHeldForAnother(A, "two", at(OFFER_HOLD_MS - 1)));
+  assert.ok(!offers.isHeldForAnother(A, "one", at(0)));
+  assert.equal(offers.offeredTo("one", at(OFFER_HOLD_MS)), null);
+  assert.ok(!offers.isHeldForAnother(A, "two", at(OFFER_HOLD_MS)));
+  assert.equal(offers.size, 0);
+});
+
+test("a repeated offer is held anew; another address replaces the first", () => {
+  const offers = new OfferTable();
+  offers.hold(A, "one", at(0));
+  offers.hold(A, "one", at(30_000));
+  assert.equal(offers.offeredTo("one", at(70_000)), A);
+  offers.hold(B, "one", at(70_000));
+  assert.equal(offers.size, 1);
+  assert.ok(!offers.isHeldForAnother(A, "two", at(70_000)));
+});
+
+test("an address held for one client cannot be held for another, and nothing changes", () => {
+  const offers = new OfferTable();
+  offers.hold(A, "one", at(0));
+  offers.hold(B, "two", at(0));
+  assert.ok(!offers.hold(A, "two", at(1)));
+  assert.equal(offers.offeredTo("two", at(1)), B);
+});
+
+test("a full table refuses while its oldest offer is young, then gives it up", () => {
+  const offers = new OfferTable(2);
+  offers.hold(A, "one", at(0));
+  offers.hold(B, "two", at(1));
+  assert.ok(!offers.hold(ipv4(3), "three", at(OFFER_HOLD_MS_MIN - 1)));
+  assert.ok(offers.hold(A, "one", at(OFFER_HOLD_MS_MIN - 1)), "a client in the table is never refused");
+  assert.ok(offers.hold(ipv4(3), "three", at(OFFER_HOLD_MS_MIN + 1)));
+  assert.equal(offers.offeredTo("two", at(OFFER_HOLD_MS_MIN + 1)), null);
+  assert.equal(offers.size, 2);
+});
+
+test("release frees the address and tolerates what is not there", () => {
+  const offers = new OfferTable();
+  offers.hold(A, "one", at(0));
+  offers.release("one");
+  offers.release("one");
+  assert.ok(offers.hold(A, "two", at(1)));
+});
