@@ -134,7 +134,7 @@ function isResponsible(
   reservedAddress: Ipv4 | null,
 ): boolean {
   if (engine.endpoint.state !== "NORMAL") return true;
-  if (mendedSecs(secs) > engine.config.maxSeconds) return true;
+  if (mendedSecs(secs) >= engine.config.maxSeconds) return true;
   if (reservedAddress !== null) {
     // A reserved address has one owner while it is free; nobody else could answer.
     const binding = engine.leases.get(reservedAddress) ?? freshBinding(reservedAddress);
