@@ -3,7 +3,7 @@
 // checks no permissions.
 
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -14,7 +14,7 @@ import { Faults, isWrite, type RequestRecord } from "./faults.ts";
 import { loadKinds, type ServedKind } from "./kinds.ts";
 import { ObjectStore } from "./object-store.ts";
 import { RequestHandler } from "./request-handler.ts";
-import { type CrossFieldRules, Validator } from "./validation.ts";
+import { Validator } from "./validation.ts";
 import { WatchHub } from "./watch-hub.ts";
 
 export interface EmbeddedApiOptions {
@@ -25,7 +25,6 @@ export interface EmbeddedApiOptions {
   readonly crdDirectory?: string | null;
   /** Made at the start beside `default` and `kube-system`. */
   readonly namespaces?: readonly string[];
-  readonly rules?: CrossFieldRules;
   readonly bookmarkMs?: number;
 }
 
@@ -38,7 +37,7 @@ export interface EmbeddedApi {
   readonly kubeConfig: KubeConfigObject;
   /** For any user; the name appears in the request log and in faults. */
   kubeConfigFor(user: string): KubeConfigObject;
-  writeKubeConfig(path: string, user?: string): Promise<void>;
+  writeKubeConfig(path: string, user?: string): void;
   readonly faults: Faults;
   /** Every request so far, oldest first. */
   readonly requests: readonly RequestRecord[];
@@ -59,7 +58,7 @@ export async function startEmbeddedApi(options: EmbeddedApiOptions = {}): Promis
   const host = options.host ?? "127.0.0.1";
   const kinds = loadKinds(options.crdDirectory === undefined ? CRD_DIRECTORY : options.crdDirectory);
   const store = new ObjectStore();
-  const objects = new ApiObjects(store, new Validator(options.rules ?? (() => [])));
+  const objects = new ApiObjects(store, new Validator());
   const watches = new WatchHub(store, options.bookmarkMs ?? BOOKMARK_MS);
   const certificate = await makeCertificate(host);
   const requests: RequestRecord[] = [];
@@ -95,7 +94,7 @@ export async function startEmbeddedApi(options: EmbeddedApiOptions = {}): Promis
     kubeConfig: kubeConfigFor("admin"),
     kubeConfigFor,
     writeKubeConfig: (path, user = "admin") =>
-      writeFile(path, JSON.stringify(kubeConfigFor(user)), { mode: 0o600 }),
+      writeFileSync(path, JSON.stringify(kubeConfigFor(user)), { mode: 0o600 }),
     faults,
     requests,
     writes: (since = 0) => requests.slice(since).filter(isWrite),

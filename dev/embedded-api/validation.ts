@@ -4,12 +4,12 @@
 
 import { isIPv4 } from "node:net";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import type { KindName } from "../../src/api/kinds.ts";
+import { runRules } from "../../src/api/rule.ts";
+import { RULES } from "../../src/api/rules.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
 import { kindId, type SchemaNode, type ServedKind } from "./kinds.ts";
 import { badRequest, type Cause } from "./status-error.ts";
-
-/** The rules across fields, which a real API server evaluates as CEL. Called only when the schema holds. */
-export type CrossFieldRules = (kind: string, object: KubeObject, old: KubeObject | null) => readonly Cause[];
 
 const FORMATS = {
   ipv4: isIPv4,
@@ -27,10 +27,8 @@ export class Validator {
     logger: false,
   });
   readonly #compiled = new Map<string, ValidateFunction>();
-  readonly #rules: CrossFieldRules;
 
-  constructor(rules: CrossFieldRules) {
-    this.#rules = rules;
+  constructor() {
     for (const [name, validate] of Object.entries(FORMATS)) this.#ajv.addFormat(name, validate);
   }
 
@@ -49,7 +47,7 @@ export class Validator {
     if (validate === null) return kind.kind === "StatefulSet" ? frozenStatefulSetFields(object, old) : [];
     const causes = validate(object) ? [] : (validate.errors ?? []).map(causeOf);
     if (kind.schema !== null) duplicateKeys(kind.schema, object, "", causes);
-    return causes.length > 0 ? causes : [...this.#rules(kind.kind, object, old)];
+    return causes.length > 0 ? causes : crossFieldCauses(kind, object, old);
   }
 
   #schemaOf(kind: ServedKind): ValidateFunction | null {
@@ -58,6 +56,16 @@ export class Validator {
     this.#compiled.set(kindId(kind), known);
     return known;
   }
+}
+
+/** A real API server evaluates the CEL of the same rules, and like here only when the schema holds. */
+function crossFieldCauses(kind: ServedKind, object: KubeObject, old: KubeObject | null): Cause[] {
+  const rules = RULES[kind.kind as KindName] ?? [];
+  return runRules(rules, object, old ?? undefined).map((error) => ({
+    reason: "FieldValueInvalid",
+    ...error,
+    message: `Invalid value: ${error.message}`,
+  }));
 }
 
 function prune(schema: SchemaNode, value: unknown, path: string, unknown: string[]): void {
