@@ -1,0 +1,315 @@
+// What the checker demands of everything that leaves an engine: replies to clients (S2, S3, S4, S6, S9) and messages on
+// the link (S5, S7, S8, S10). It looks at the engine's durable bytes at that very moment, never at its memory.
+
+import { type CheckContext, takesIn } from "./check-binding.ts";
+import { ACK, OFFER, type ServerPacket } from "./client-packet.ts";
+import {
+  ACTIVE,
+  BACKUP,
+  COMMUNICATIONS_INTERRUPTED,
+  CONFLICT_DONE,
+  EXPIRED,
+  FREE,
+  type IncomingUpdate,
+  NORMAL,
+  type NodeLedger,
+  type OutgoingUpdate,
+  PARTNER_DOWN,
+  RECOVER_DONE,
+  RELEASED,
+  RESET,
+  RESOLUTION_INTERRUPTED,
+  STATUS_NAME,
+  type StoredBinding,
+  stateName,
+} from "./ledger.ts";
+import { BNDACK, BNDUPD, type LinkMessage, STATE } from "./link-message.ts";
+import type { NodeIndex } from "./network.ts";
+
+/** A message may rest on a version that was replaced this long ago: replies are dropped after a second. */
+const RECENT_MS = 1_500;
+/** An engine that hears nothing waits this long before it serves, whatever its disk says. */
+const STARTUP_MS_MIN = 4_000;
+
+const SERVES_ALL = new Set([
+  NORMAL,
+  COMMUNICATIONS_INTERRUPTED,
+  PARTNER_DOWN,
+  CONFLICT_DONE,
+  RESOLUTION_INTERRUPTED,
+]);
+
+/** A reply leaves for a client. `client` as identityText makes it. */
+export function checkReply(
+  context: CheckContext,
+  node: NodeIndex,
+  packet: ServerPacket,
+  client: string,
+): void {
+  const ledger = context.nodes[node];
+  checkSilence(context, node, packet);
+  if (packet.leaseSeconds === null || (packet.type !== ACK && packet.type !== OFFER)) return;
+  const wall = context.wall(node);
+  const asked = ledger.requests.get(packet.xid) ?? wall;
+  const handledAt = Math.max(asked, wall - 2);
+  checkLead(context, node, packet, client, handledAt);
+  if (packet.type === OFFER) {
+    checkOffer(context, node, packet, client);
+    return;
+  }
+  checkDurable(context, node, packet, client, handledAt);
+  checkCover(context, node, packet, handledAt);
+  const until = handledAt + packet.leaseSeconds;
+  const promise = ledger.promises.get(packet.yiaddr);
+  if (ledger.binding(packet.yiaddr)?.client !== client) return;
+  if (promise === undefined || promise.client !== client || promise.until < until) {
+    ledger.promises.set(packet.yiaddr, { client, until });
+  }
+}
+
+/** S9: which states speak to clients at all. */
+function checkSilence(context: CheckContext, node: NodeIndex, packet: ServerPacket): void {
+  const ledger = context.nodes[node];
+  const waited = context.now() - ledger.startedAt;
+  if (waited < STARTUP_MS_MIN && !ledger.heardPartner && ledger.state !== PARTNER_DOWN) {
+    context.violated(
+      "S9",
+      `a reply left ${waited} ms after the start, before STARTUP can have ended`,
+      packet.yiaddr,
+    );
+  }
+  if (ledger.anyRecentState(context.now() - RECENT_MS, (state) => mayReply(state, packet.type))) return;
+  context.violated(
+    "S9",
+    `message type ${packet.type} to a client in ${stateName(ledger.state)}`,
+    packet.yiaddr,
+  );
+}
+
+function mayReply(state: number, type: number): boolean {
+  if (SERVES_ALL.has(state)) return true;
+  return state === RECOVER_DONE && type !== OFFER;
+}
+
+/** S3: nothing is told beyond max(now, acked, received) + MCLT. */
+function checkLead(
+  context: CheckContext,
+  node: NodeIndex,
+  packet: ServerPacket,
+  client: string,
+  handledAt: number,
+): void {
+  const generation = context.nodes[node].generations.get(packet.yiaddr);
+  const acked = generation?.client === client ? generation.acked : 0;
+  const received = generation?.client === client ? generation.received : 0;
+  const bound = Math.max(handledAt, acked, received) + context.mcltSeconds;
+  const end = handledAt + (packet.leaseSeconds ?? 0);
+  if (end > bound + 1) {
+    const base = `acked ${acked - handledAt}, received ${received - handledAt}`;
+    context.violated(
+      "S3",
+      `a lease of ${packet.leaseSeconds} s is ${end - bound} s over the lead (${base})`,
+      packet.yiaddr,
+    );
+  }
+}
+
+/** S6: what is offered must be this client's or the engine's to give. */
+function checkOffer(context: CheckContext, node: NodeIndex, packet: ServerPacket, client: string): void {
+  const ledger = context.nodes[node];
+  if (ledger.state === PARTNER_DOWN) return;
+  const own = node === 0 ? FREE : BACKUP;
+  const fits = (binding: StoredBinding): boolean => binding.status === own || binding.client === client;
+  const binding = ledger.binding(packet.yiaddr);
+  if (binding === null ? own === FREE : fits(binding)) return;
+  if (ledger.anyRecent(packet.yiaddr, context.now() - RECENT_MS, (version) => fits(version.binding))) return;
+  const was = `${STATUS_NAME[ledger.status(packet.yiaddr)]} of ${binding?.client || "nobody"}`;
+  context.violated("S6", `offered to ${client} while it is ${was}`, packet.yiaddr);
+}
+
+/** S2: the lease is on the disk before the client hears of it. */
+function checkDurable(
+  context: CheckContext,
+  node: NodeIndex,
+  packet: ServerPacket,
+  client: string,
+  handledAt: number,
+): void {
+  const ledger = context.nodes[node];
+  const until = handledAt + (packet.leaseSeconds ?? 0);
+  const covers = (binding: StoredBinding): boolean =>
+    binding.status === ACTIVE && binding.client === client && binding.expiresAt >= until;
+  if (ledger.anyRecent(packet.yiaddr, context.now() - RECENT_MS, (version) => covers(version.binding)))
+    return;
+  context.violated(
+    "S2",
+    `${describe(ledger, packet.yiaddr)} on disk when ${client} was told ${until}`,
+    packet.yiaddr,
+  );
+}
+
+function describe(ledger: NodeLedger, address: number): string {
+  const binding = ledger.binding(address);
+  if (binding === null) return "nothing";
+  return `${STATUS_NAME[binding.status]} of ${binding.client || "nobody"} until ${binding.expiresAt}`;
+}
+
+/** S4: the partner's durable record reckons with this end, or will by waiting MCLT. */
+function checkCover(context: CheckContext, node: NodeIndex, packet: ServerPacket, handledAt: number): void {
+  const partner = context.nodes[node === 0 ? 1 : 0].binding(packet.yiaddr);
+  const known =
+    partner === null ? 0 : Math.max(partner.expiresAt, partner.sent, partner.acked, partner.received);
+  const end = handledAt + (packet.leaseSeconds ?? 0);
+  const bound = Math.max(handledAt, known) + context.mcltSeconds + context.slackSeconds + 1;
+  if (end > bound) {
+    context.violated(
+      "S4",
+      `the lease ends ${end - bound} s after what the partner reckons with`,
+      packet.yiaddr,
+    );
+  }
+}
+
+/** One direction of one connection, as the checker follows it. */
+export interface DirectionLedger {
+  lastXid: number;
+  /** Open updates by xid. */
+  readonly open: Map<number, OutgoingUpdate>;
+  /** Open updates by address. */
+  readonly openAddresses: Set<number>;
+}
+
+/** A message leaves an engine on a connection. `answered` is the other direction. */
+export function checkLinkSend(
+  context: CheckContext,
+  node: NodeIndex,
+  link: number,
+  message: LinkMessage,
+  own: DirectionLedger,
+): void {
+  if (message.request) {
+    if (message.xid <= own.lastXid) {
+      context.violated("S10", `xid ${message.xid} after ${own.lastXid} on one connection`, message.address);
+    }
+    own.lastXid = message.xid;
+  }
+  if (message.type === BNDUPD) checkUpdate(context, node, message, own);
+  else if (message.type === BNDACK) checkAcknowledgement(context, node, link, message);
+  else if (message.type === STATE) checkState(context, node, message);
+}
+
+/** S5, S7: an update repeats what is durable, its promise included, one at a time per address. */
+function checkUpdate(
+  context: CheckContext,
+  node: NodeIndex,
+  message: LinkMessage,
+  own: DirectionLedger,
+): void {
+  const ledger = context.nodes[node];
+  const { address } = message;
+  if (own.openAddresses.has(address)) {
+    context.violated(
+      "S7",
+      "a second update of an address is on the way before the first is answered",
+      address,
+    );
+  }
+  own.openAddresses.add(address);
+  const generation = ledger.generations.get(address) ?? null;
+  own.open.set(message.xid, { message, generation });
+  const says = (binding: StoredBinding): boolean => {
+    if (binding.status !== message.status) return false;
+    if (message.status === ACTIVE && binding.client !== message.client) return false;
+    if (message.potential > context.wall(node) && binding.sent < message.potential) return false;
+    return message.status !== ACTIVE || binding.expiresAt >= message.expiresAt;
+  };
+  const none = ledger.binding(address) === null && message.status === FREE;
+  if (!none && !ledger.anyRecent(address, context.now() - RECENT_MS, (version) => says(version.binding))) {
+    const told = `${STATUS_NAME[message.status]} with a promise until ${message.potential}`;
+    const binding = ledger.binding(address);
+    const held = `${describe(ledger, address)}, sent ${binding?.sent ?? 0}`;
+    context.violated("S5", `an update says ${told}, the disk says ${held}`, address);
+  }
+  if (generation === null) return;
+  if (message.status === ACTIVE) {
+    generation.toldPartner = true;
+    generation.sent = Math.max(generation.sent, message.potential);
+  } else if (message.status === EXPIRED || message.status === RELEASED || message.status === RESET) {
+    generation.toldPartner = true;
+    generation.endTold = true;
+  }
+}
+
+/** S5: what is acknowledged is durable. */
+function checkAcknowledgement(
+  context: CheckContext,
+  node: NodeIndex,
+  link: number,
+  message: LinkMessage,
+): void {
+  const ledger = context.nodes[node];
+  const update = ledger.findIncoming(link, message.xid, message.address);
+  if (update === null) {
+    context.violated("S10", `BNDACK ${message.xid} answers no update of this connection`, message.address);
+    return;
+  }
+  update.answered = true;
+  if (message.reject >= 0) return;
+  if (!isStored(context, ledger, update)) {
+    const told = `${STATUS_NAME[update.message.status]} of ${update.message.client || "nobody"}`;
+    const claim = `acknowledged ${told}, promise until ${update.message.potential}; the disk says ${describe(ledger, message.address)}`;
+    context.violated("S5", claim, message.address);
+    return;
+  }
+  const generation = ledger.generations.get(message.address);
+  if (update.message.status !== ACTIVE || generation?.client !== update.message.client) return;
+  generation.received = Math.max(generation.received, update.message.potential);
+  generation.toldPartner = true;
+}
+
+function isStored(context: CheckContext, ledger: NodeLedger, update: IncomingUpdate): boolean {
+  if (update.stored) return true;
+  const { address, status } = update.message;
+  if (ledger.binding(address) === null) return status !== ACTIVE;
+  return ledger.anyRecent(address, context.now() - RECENT_MS, (version) => takesIn(version.binding, update));
+}
+
+/** S8: an announced state and its start are durable. STARTUP announces what a restart falls back to. */
+function checkState(context: CheckContext, node: NodeIndex, message: LinkMessage): void {
+  if (message.startup) return;
+  const ledger = context.nodes[node];
+  const fits = (state: number, since: number): boolean => state === message.state && since === message.since;
+  if (ledger.anyRecentState(context.now() - RECENT_MS, fits)) return;
+  const held = `${stateName(ledger.state)} since ${ledger.stateSince}`;
+  context.violated(
+    "S8",
+    `announced ${stateName(message.state)} since ${message.since}; the disk says ${held}`,
+    0,
+  );
+}
+
+/** A message has reached an engine whole: keeps the books before the engine acts on it. */
+export function noteLinkArrival(
+  context: CheckContext,
+  node: NodeIndex,
+  link: number,
+  message: LinkMessage,
+  own: DirectionLedger,
+): void {
+  const ledger = context.nodes[node];
+  if (message.type === STATE) ledger.heardPartner = true;
+  if (message.type === BNDUPD) {
+    ledger.arrived({ link, message, deliveredAt: context.now(), stored: false, answered: false });
+    return;
+  }
+  if (message.type !== BNDACK) return;
+  const update = own.open.get(message.xid);
+  if (update === undefined || update.message.address !== message.address) return;
+  own.open.delete(message.xid);
+  own.openAddresses.delete(message.address);
+  const { generation } = update;
+  if (message.reject >= 0 || generation === null) return;
+  if (update.message.status === ACTIVE)
+    generation.acked = Math.max(generation.acked, update.message.potential);
+  else generation.endAcknowledged = true;
+}

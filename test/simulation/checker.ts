@@ -1,0 +1,260 @@
+// The checker: watches wire and disk bytes, keeps its own ledger and says which invariant broke, where and when.
+// It imports nothing of the engine's lease, server or failover code and never looks into the engine's memory.
+// Source: invariants S1-S10.
+
+import { type CheckContext, checkBinding, checkDisjoint } from "./check-binding.ts";
+import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
+import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
+import { NodeLedger, STATUS_NAME, type StoredRecord, stateName } from "./ledger.ts";
+import { type LinkMessage, LinkReader } from "./link-message.ts";
+import type { LinkTap, NodeIndex } from "./network.ts";
+import { other } from "./network.ts";
+import type { World } from "./world.ts";
+
+export interface Violation {
+  /** "S1" ... "S10", "LIVENESS", "ASSERT". */
+  readonly invariant: string;
+  readonly claim: string;
+  /** 0 when it concerns no address. */
+  readonly address: number;
+  readonly at: number;
+}
+
+export interface CheckerOptions {
+  readonly world: World;
+  readonly mcltSeconds: number;
+  readonly takeoverMarginSeconds: number;
+  readonly slackSeconds: number;
+  /** Wall seconds as an engine's own clock shows them. */
+  wall(node: NodeIndex): number;
+}
+
+interface Link {
+  readonly readers: readonly [LinkReader, LinkReader];
+  /** Messages on their way from each side, with the offset at which each is complete. */
+  readonly underway: readonly [
+    { message: LinkMessage; endsAt: number }[],
+    { message: LinkMessage; endsAt: number }[],
+  ];
+  readonly directions: readonly [DirectionLedger, DirectionLedger];
+  closedEnds: number;
+}
+
+interface Holder {
+  readonly client: string;
+  until: number;
+}
+
+export class Checker implements LinkTap, CheckContext {
+  readonly nodes: readonly [NodeLedger, NodeLedger] = [new NodeLedger(), new NodeLedger()];
+  readonly mcltSeconds: number;
+  readonly takeoverMarginSeconds: number;
+  readonly slackSeconds: number;
+  /** The first violation; the run ends with it. */
+  violation: Violation | null = null;
+  grants = 0;
+  /** (state, event) cells reached, with counts. */
+  readonly coverage = new Map<string, number>();
+  private readonly world: World;
+  private readonly wallOf: (node: NodeIndex) => number;
+  private readonly links = new Map<number, Link>();
+  private readonly holders = new Map<number, Holder[]>();
+
+  constructor(options: CheckerOptions) {
+    this.world = options.world;
+    this.mcltSeconds = options.mcltSeconds;
+    this.takeoverMarginSeconds = options.takeoverMarginSeconds;
+    this.slackSeconds = options.slackSeconds;
+    this.wallOf = options.wall;
+  }
+
+  now(): number {
+    return this.world.now;
+  }
+
+  wall(node: NodeIndex): number {
+    return this.wallOf(node);
+  }
+
+  violated(invariant: string, claim: string, address: number): void {
+    if (this.violation !== null) return;
+    this.violation = { invariant, claim, address, at: this.world.now };
+    this.world.trace(() => `VIOLATION ${invariant} ${formatAddress(address)}: ${claim}`);
+  }
+
+  /** Counts one cell of the (state, event) table. */
+  cover(node: NodeIndex, event: string): void {
+    const ledger = this.nodes[node];
+    const cell = `${stateName(ledger.state)} | ${event}`;
+    this.coverage.set(cell, (this.coverage.get(cell) ?? 0) + 1);
+  }
+
+  nodeStarted(node: NodeIndex): void {
+    const ledger = this.nodes[node];
+    ledger.startedAt = this.world.now;
+    ledger.heardPartner = false;
+    ledger.requests.clear();
+  }
+
+  /** A client's packet reaches an engine. */
+  datagramArrived(node: NodeIndex, bytes: Uint8Array): void {
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    const xid = view.readUInt32BE(4);
+    const ledger = this.nodes[node];
+    if (ledger.requests.size > 4096) ledger.requests.clear();
+    if (!ledger.requests.has(xid)) ledger.requests.set(xid, this.wall(node));
+    this.noteGivenBack(ledger, view);
+  }
+
+  /** RELEASE and DECLINE entitle the engine to end a lease before its time. */
+  private noteGivenBack(ledger: NodeLedger, view: Buffer): void {
+    // The clients write option 53 first.
+    const type = view[242] as number;
+    if (type !== RELEASE && type !== DECLINE) return;
+    const hardware = view.subarray(28, 34);
+    const hasIdentifier = view[243] === 61;
+    const length = view[244] as number;
+    const identifier = hasIdentifier ? view.subarray(245, 245 + length) : null;
+    const requestedAt = hasIdentifier ? 245 + length : 243;
+    const address = type === RELEASE ? view.readUInt32BE(12) : view.readUInt32BE(requestedAt + 2);
+    if (ledger.givenBack.size > 1024) ledger.givenBack.clear();
+    ledger.givenBack.set(`${address} ${identityText(identifier, hardware)}`, this.world.now);
+  }
+
+  /** A reply leaves an engine. `client` is whom it is for; unknown clients are a violation of their own. */
+  replySent(node: NodeIndex, packet: ServerPacket, client: string): void {
+    if (packet.type === 5 && packet.leaseSeconds !== null) this.grants++;
+    this.world.observe(1, packet.yiaddr, packet.leaseSeconds ?? 0);
+    checkReply(this, node, packet, client);
+  }
+
+  /** S1: a client has taken an address and keeps it until `until` (virtual milliseconds). */
+  clientHolds(client: string, address: number, until: number): void {
+    let list = this.holders.get(address);
+    if (list === undefined) {
+      list = [];
+      this.holders.set(address, list);
+    }
+    let mine: Holder | null = null;
+    for (const holder of list) {
+      if (holder.client === client) mine = holder;
+      else if (holder.until > this.world.now) {
+        const left = ((holder.until - this.world.now) / 1000).toFixed(1);
+        this.violated("S1", `${client} got it while ${holder.client} holds it for ${left} s more`, address);
+      }
+    }
+    if (mine !== null) mine.until = until;
+    else list.push({ client, until });
+    if (list.length > 8)
+      this.holders.set(
+        address,
+        list.filter((holder) => holder.until > this.world.now),
+      );
+  }
+
+  clientLeaves(client: string, address: number): void {
+    const list = this.holders.get(address);
+    if (list === undefined) return;
+    for (let i = list.length - 1; i >= 0; i--) if (list[i]?.client === client) list.splice(i, 1);
+  }
+
+  /** A record has become durable on an engine's disk, in the order of the log. */
+  durable(node: NodeIndex, record: StoredRecord): void {
+    const ledger = this.nodes[node];
+    if (record.kind === "binding") {
+      this.world.observe(2 + node, record.address * 8 + record.status, record.expiresAt);
+      this.world.trace(
+        () =>
+          `${node === 0 ? "P" : "Q"} disk ${formatAddress(record.address)} ${STATUS_NAME[record.status]} ${record.client}` +
+          ` E ${record.expiresAt} sent ${record.sent} acked ${record.acked} recv ${record.received}`,
+      );
+      checkBinding(this, node, record);
+    } else if (record.kind === "forget") {
+      ledger.versions.delete(record.address);
+      ledger.generations.delete(record.address);
+    } else {
+      const entersGiving = record.state !== ledger.state;
+      if (entersGiving)
+        this.world.trace(() => `${node === 0 ? "P" : "Q"} disk state ${stateName(record.state)}`);
+      ledger.enter(record.state, record.stateSince, this.world.now);
+      ledger.entryAt = record.entryAt;
+      ledger.entered = record.entered;
+      ledger.returned = record.returned;
+      this.world.observe(4 + node, record.state, record.stateSince);
+      if (entersGiving) for (const address of this.nodes[1].versions.keys()) checkDisjoint(this, address);
+    }
+  }
+
+  opened(link: number, dialer: NodeIndex): void {
+    this.links.set(link, {
+      readers: [new LinkReader(), new LinkReader()],
+      underway: [[], []],
+      directions: [newDirection(), newDirection()],
+      closedEnds: 0,
+    });
+    this.world.observe(6, link, dialer);
+  }
+
+  sent(link: number, from: NodeIndex, bytes: Uint8Array): void {
+    const state = this.links.get(link);
+    if (state === undefined) return;
+    this.world.observeBytes(7 + from, bytes);
+    const fault = state.readers[from].read(bytes, (message, endsAt) => {
+      state.underway[from].push({ message, endsAt });
+      if (message.type !== 11)
+        this.world.trace(() => `${from === 0 ? "P" : "Q"} sends ${describeMessage(message)}`);
+      checkLinkSend(this, from, link, message, state.directions[from]);
+    });
+    if (fault !== null) this.violated("WIRE", fault, 0);
+  }
+
+  delivered(link: number, to: NodeIndex, totalBytes: number): void {
+    const state = this.links.get(link);
+    if (state === undefined) return;
+    const from = other(to);
+    const queue = state.underway[from];
+    let done = 0;
+    for (const { message, endsAt } of queue) {
+      if (endsAt > totalBytes) break;
+      done++;
+      this.cover(to, `link ${message.type}${message.type === 10 ? ` ${stateName(message.state)}` : ""}`);
+      noteLinkArrival(this, to, link, message, state.directions[to]);
+    }
+    if (done > 0) queue.splice(0, done);
+  }
+
+  closed(link: number, _at: NodeIndex): void {
+    const state = this.links.get(link);
+    if (state !== undefined && ++state.closedEnds === 2) this.links.delete(link);
+  }
+}
+
+function newDirection(): DirectionLedger {
+  return { lastXid: -1, open: new Map(), openAddresses: new Set() };
+}
+
+function describeMessage(message: LinkMessage): string {
+  const names = [
+    "?",
+    "POOLREQ",
+    "POOLRESP",
+    "BNDUPD",
+    "BNDACK",
+    "CONNECT",
+    "CONNECTACK",
+    "UPDREQALL",
+    "UPDDONE",
+    "UPDREQ",
+  ];
+  const name = names[message.type] ?? (message.type === 10 ? "STATE" : `type ${message.type}`);
+  if (message.type === 10) return `STATE ${stateName(message.state)}${message.startup ? " (startup)" : ""}`;
+  if (message.type === 3) {
+    const times = `E ${message.expiresAt} potential ${message.potential} cltt ${message.lastTransactionAt}`;
+    return `BNDUPD ${message.xid} ${formatAddress(message.address)} ${STATUS_NAME[message.status]} ${message.client} ${times}`;
+  }
+  if (message.type === 4) {
+    const verdict = message.reject >= 0 ? `reject ${message.reject}` : "ok";
+    return `BNDACK ${message.xid} ${formatAddress(message.address)} ${verdict}`;
+  }
+  return `${name} ${message.xid}`;
+}

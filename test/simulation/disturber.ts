@@ -1,0 +1,138 @@
+// Plays a plan's faults: cuts and partitions, kills, power losses and orderly stops, and brings everything back. An
+// engine against which a grant is about to be entered stays down until it is (assumption A1).
+
+import { type NodeIndex, other } from "./network.ts";
+import type { Prng } from "./prng.ts";
+import type { Run } from "./run.ts";
+
+const RETRY_START_MS = 5_000;
+
+export class Disturber {
+  private readonly run: Run;
+  private readonly prng: Prng;
+  private stopped = false;
+
+  constructor(run: Run) {
+    this.run = run;
+    this.prng = run.prng.fork();
+    run.powerLoss = (node) => this.bringDown(node, true);
+  }
+
+  begin(): void {
+    const { disturbances } = this.run.plan;
+    this.repeat(disturbances.linkCut, () => this.run.link.cut());
+    this.repeat(disturbances.linkPartition, () => this.partitionLink());
+    this.repeat(disturbances.sitePartition, () => this.partitionSite());
+    this.repeat(disturbances.kill, () => this.bringDown(this.anyNode(), false));
+    this.repeat(disturbances.powerLoss, () => this.bringDown(this.anyNode(), true));
+    this.repeat(disturbances.orderlyStop, () => this.stopInOrder(this.anyNode()));
+  }
+
+  /** Ends the safety phase: no new faults, everything open, everyone up. */
+  stop(): void {
+    this.stopped = true;
+    const { run } = this;
+    run.powerLoss = null;
+    run.health.healed = true;
+    for (const paths of [...run.toServers, ...run.toClients]) for (const path of paths) path.open = true;
+    run.link.unblock();
+    for (const node of run.nodes) {
+      node.dieAfterEffects = 0;
+      if (!node.running) this.bringUp(node.index);
+    }
+  }
+
+  private repeat(meanSeconds: number, action: () => void): void {
+    if (meanSeconds === 0) return;
+    const again = (): void => {
+      // Exponential intervals: many short ones, some long ones.
+      const seconds = -Math.log(1 - this.prng.fraction()) * meanSeconds;
+      this.run.world.after(Math.max(1, seconds * 1000), () => {
+        if (this.stopped) return;
+        action();
+        again();
+      });
+    };
+    again();
+  }
+
+  private anyNode(): NodeIndex {
+    return this.prng.chance(0.5) ? 0 : 1;
+  }
+
+  private outageMs(longestSeconds: number): number {
+    return this.prng.spread(500, Math.max(1_000, longestSeconds * 1000));
+  }
+
+  /** Both ways or one; TCP keeps what it could not deliver. */
+  private partitionLink(): void {
+    const { link, world, plan } = this.run;
+    const both = this.prng.chance(0.6);
+    const one = this.anyNode();
+    link.blocked[one] = true;
+    if (both) link.blocked[other(one)] = true;
+    world.trace(() => `link blocked ${both ? "both ways" : `from ${one === 0 ? "P" : "Q"}`}`);
+    world.after(this.outageMs(plan.disturbances.partitionSecondsMax), () => {
+      world.trace(() => "link open");
+      link.unblock();
+    });
+  }
+
+  private partitionSite(): void {
+    const { run } = this;
+    const site = this.prng.between(0, run.plan.sites - 1);
+    const node = this.anyNode();
+    const paths = [run.toServers[site]?.[node], run.toClients[site]?.[node]];
+    const ways = this.prng.between(1, 3);
+    for (let way = 0; way < 2; way++) {
+      const path = paths[way];
+      if (path !== undefined && (ways & (way + 1)) !== 0) path.open = false;
+    }
+    run.world.after(this.outageMs(run.plan.disturbances.partitionSecondsMax), () => {
+      for (const path of paths) if (path !== undefined) path.open = true;
+    });
+  }
+
+  private bringDown(node: NodeIndex, machine: boolean): void {
+    const { run } = this;
+    if (this.stopped || !run.nodes[node].running) return;
+    run.nodes[node].crash(machine);
+    this.afterDeath(node);
+  }
+
+  private stopInOrder(node: NodeIndex): void {
+    const { run } = this;
+    if (!run.nodes[node].running) return;
+    const delay = this.prng.between(1, 2_000);
+    run.nodes[node].stop(delay);
+    run.world.after(delay + 1, () => {
+      if (!run.nodes[node].running && !this.stopped) this.afterDeath(node);
+    });
+  }
+
+  private readonly revivals: [number, number] = [0, 0];
+
+  private afterDeath(node: NodeIndex): void {
+    const { run } = this;
+    run.operator.wentDown(node);
+    const revival = ++this.revivals[node];
+    run.world.after(this.outageMs(run.plan.disturbances.downSecondsMax), () => {
+      if (revival === this.revivals[node]) this.bringUp(node);
+    });
+  }
+
+  private bringUp(node: NodeIndex): void {
+    const { run } = this;
+    const engine = run.nodes[node];
+    if (engine.running || run.checker.violation !== null) return;
+    if (run.operator.keptDown === node) {
+      run.world.after(RETRY_START_MS, () => this.bringUp(node));
+      return;
+    }
+    engine.onDeath = () => this.afterDeath(node);
+    if (!this.stopped && this.prng.chance(run.plan.disturbances.deathBetweenEffects)) {
+      engine.dieAfterEffects = this.prng.between(1, 400);
+    }
+    engine.start();
+  }
+}

@@ -1,0 +1,227 @@
+// The checker's own books about one engine: what its disk holds for certain, what it has promised and been promised on
+// the link in each binding generation, and which updates are open. Filled from wire and disk bytes alone.
+// Numbers are the failover draft's codes; nothing here is shared with the engine.
+
+import type { LinkMessage } from "./link-message.ts";
+
+export const FREE = 1;
+export const ACTIVE = 2;
+export const EXPIRED = 3;
+export const RELEASED = 4;
+export const ABANDONED = 5;
+export const RESET = 6;
+export const BACKUP = 7;
+
+export const STATUS_NAME = [
+  "?",
+  "FREE",
+  "ACTIVE",
+  "EXPIRED",
+  "RELEASED",
+  "ABANDONED",
+  "RESET",
+  "BACKUP",
+] as const;
+
+/** Endpoint states by wire number. Source: failover draft 12.24; 254 is dhcpd's number for RECOVER-WAIT. */
+export const NORMAL = 2;
+export const COMMUNICATIONS_INTERRUPTED = 3;
+export const PARTNER_DOWN = 4;
+export const POTENTIAL_CONFLICT = 5;
+export const RECOVER = 6;
+export const PAUSED = 7;
+export const SHUTDOWN = 8;
+export const RECOVER_DONE = 9;
+export const RESOLUTION_INTERRUPTED = 10;
+export const CONFLICT_DONE = 11;
+export const RECOVER_WAIT = 254;
+
+const STATE_NAMES = new Map<number, string>([
+  [0, "(none)"],
+  [NORMAL, "NORMAL"],
+  [COMMUNICATIONS_INTERRUPTED, "COMMUNICATIONS-INTERRUPTED"],
+  [PARTNER_DOWN, "PARTNER-DOWN"],
+  [POTENTIAL_CONFLICT, "POTENTIAL-CONFLICT"],
+  [RECOVER, "RECOVER"],
+  [PAUSED, "PAUSED"],
+  [SHUTDOWN, "SHUTDOWN"],
+  [RECOVER_DONE, "RECOVER-DONE"],
+  [RESOLUTION_INTERRUPTED, "RESOLUTION-INTERRUPTED"],
+  [CONFLICT_DONE, "CONFLICT-DONE"],
+  [RECOVER_WAIT, "RECOVER-WAIT"],
+]);
+
+export function stateName(code: number): string {
+  return STATE_NAMES.get(code) ?? `state ${code}`;
+}
+
+/** A binding as the disk holds it. Times are wall seconds, 0 = none. */
+export interface StoredBinding {
+  readonly kind: "binding";
+  readonly address: number;
+  readonly status: number;
+  /** As identityText makes it; "" = nobody. */
+  readonly client: string;
+  readonly expiresAt: number;
+  readonly sent: number;
+  readonly acked: number;
+  readonly received: number;
+  readonly lastTransactionAt: number;
+}
+
+export interface StoredEndpoint {
+  readonly kind: "endpoint";
+  readonly state: number;
+  readonly stateSince: number;
+  readonly entered: number;
+  /** Wall time of the entry into PARTNER-DOWN; 0 = never. */
+  readonly entryAt: number;
+  readonly returned: number;
+}
+
+export interface StoredForget {
+  readonly kind: "forget";
+  readonly address: number;
+}
+
+export type StoredRecord = StoredBinding | StoredEndpoint | StoredForget;
+
+/** A durable binding with its past, as far back as messages that are still on their way may refer to it. */
+export interface Version {
+  readonly binding: StoredBinding;
+  /** Virtual time at which it became durable. */
+  readonly durableAt: number;
+  /** The endpoint state that was durable then. */
+  readonly state: number;
+  previous: Version | null;
+}
+
+/** What one engine and its partner have told each other about one client's hold on one address. */
+export interface Generation {
+  readonly client: string;
+  /** Potential expirations: told, acknowledged by the partner, accepted from it. */
+  sent: number;
+  acked: number;
+  received: number;
+  /** An ACTIVE update of this generation has left: the partner may know the lease. */
+  toldPartner: boolean;
+  /** An update saying that the lease ended has left and is not settled. */
+  endTold: boolean;
+  /** This engine took the address from its own part. */
+  fromOwnPart: boolean;
+  /** The partner has settled an end of this lease. */
+  endAcknowledged: boolean;
+}
+
+/** A BNDUPD this engine sent and has no answer to yet on that connection. */
+export interface OutgoingUpdate {
+  readonly message: LinkMessage;
+  /** The generation that it speaks of; null for free addresses. */
+  readonly generation: Generation | null;
+}
+
+/** A BNDUPD that reached this engine. */
+export interface IncomingUpdate {
+  readonly link: number;
+  readonly message: LinkMessage;
+  readonly deliveredAt: number;
+  /** A durable record has taken it in. */
+  stored: boolean;
+  answered: boolean;
+}
+
+export interface Promise_ {
+  readonly client: string;
+  readonly until: number;
+}
+
+const VERSIONS_KEPT = 6;
+const FORMER_STATES_KEPT = 6;
+const INCOMING_KEPT = 6;
+
+export class NodeLedger {
+  state = 0;
+  stateSince = 0;
+  /** Endpoint states that were replaced, newest last. */
+  private readonly formerStates: {
+    readonly state: number;
+    readonly since: number;
+    readonly replacedAt: number;
+  }[] = [];
+  entryAt = 0;
+  entered = 0;
+  returned = 0;
+  /** Virtual time of the present process's start; -1 while none runs. */
+  startedAt = -1;
+  heardPartner = false;
+  /** Current and recent durable versions per address. */
+  readonly versions = new Map<number, Version>();
+  readonly generations = new Map<number, Generation>();
+  readonly incoming = new Map<number, IncomingUpdate[]>();
+  /** Longest end acknowledged to a client per address. */
+  readonly promises = new Map<number, Promise_>();
+  /** When a RELEASE or DECLINE last arrived, in virtual time, by "address client". */
+  readonly givenBack = new Map<string, number>();
+  /** When the request with this xid first arrived in this process's life, as wall seconds of this engine. */
+  readonly requests = new Map<number, number>();
+
+  /** A newer endpoint record has become durable. */
+  enter(state: number, since: number, now: number): void {
+    if (state === this.state && since === this.stateSince) return;
+    this.formerStates.push({ state: this.state, since: this.stateSince, replacedAt: now });
+    if (this.formerStates.length > FORMER_STATES_KEPT) this.formerStates.shift();
+    this.state = state;
+    this.stateSince = since;
+  }
+
+  /** Whether the present state, or one that was replaced since `then`, fits. */
+  anyRecentState(then: number, fits: (state: number, since: number) => boolean): boolean {
+    if (fits(this.state, this.stateSince)) return true;
+    return this.formerStates.some((former) => former.replacedAt >= then && fits(former.state, former.since));
+  }
+
+  binding(address: number): StoredBinding | null {
+    return this.versions.get(address)?.binding ?? null;
+  }
+
+  status(address: number): number {
+    return this.versions.get(address)?.binding.status ?? FREE;
+  }
+
+  put(version: Version): void {
+    this.versions.set(version.binding.address, version);
+    let kept: Version | null = version;
+    for (let i = 1; i < VERSIONS_KEPT && kept !== null; i++) kept = kept.previous;
+    if (kept !== null) kept.previous = null;
+  }
+
+  /** Whether the present or a just replaced durable version fits. */
+  anyRecent(address: number, since: number, fits: (version: Version) => boolean): boolean {
+    let version = this.versions.get(address) ?? null;
+    let replacedAt = Number.POSITIVE_INFINITY;
+    while (version !== null && replacedAt >= since) {
+      if (fits(version)) return true;
+      replacedAt = version.durableAt;
+      version = version.previous;
+    }
+    return false;
+  }
+
+  arrived(update: IncomingUpdate): void {
+    const address = update.message.address;
+    let list = this.incoming.get(address);
+    if (list === undefined) {
+      list = [];
+      this.incoming.set(address, list);
+    }
+    list.push(update);
+    if (list.length > INCOMING_KEPT) list.shift();
+  }
+
+  findIncoming(link: number, xid: number, address: number): IncomingUpdate | null {
+    for (const update of this.incoming.get(address) ?? []) {
+      if (update.link === link && update.message.xid === xid) return update;
+    }
+    return null;
+  }
+}

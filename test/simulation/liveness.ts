@@ -1,0 +1,104 @@
+// After the faults: everything is healed and stays so. Within a bound both engines must be NORMAL, every update settled,
+// both disks must say the same of every address, and a new client must get one. Source: liveness L1, L3, L4.
+
+import type { Disturber } from "./disturber.ts";
+import { ABANDONED, ACTIVE, BACKUP, FREE, NORMAL, STATUS_NAME, stateName } from "./ledger.ts";
+import type { Run } from "./run.ts";
+
+const NORMAL_SECONDS = 60;
+const AGREE_SECONDS = 240;
+const PROBE_SECONDS = 60;
+const STEP_MS = 1_000;
+
+/** Runs the healed world on and reports what does not recover. */
+export function checkRecovery(run: Run, _disturber: Disturber): void {
+  const { checker, plan } = run;
+  const longest = Math.max(plan.timing.contactLossMs, plan.timing.dialRetryMs) / 1000;
+  // RECOVER-WAIT lasts MCLT; a takeover under way is not interrupted.
+  const bound = NORMAL_SECONDS + plan.config.mcltSeconds * 2 + longest * 3 + plan.operator.readMsMax / 1000;
+  if (!waitFor(run, bound, () => bothNormal(run))) {
+    const [primary, secondary] = checker.nodes;
+    const states = `${stateName(primary.state)} / ${stateName(secondary.state)}`;
+    fail(run, "L1", `not both NORMAL ${Math.round(bound)} s after the last fault: ${states}`, 0);
+    return;
+  }
+  for (const client of run.clients) client.silence();
+  if (!waitFor(run, AGREE_SECONDS + longest * 4, () => firstDifference(run) === 0)) {
+    const address = firstDifference(run);
+    if (address !== 0) fail(run, "L3", describeDifference(run, address), address);
+    return;
+  }
+  probe(run);
+}
+
+function bothNormal(run: Run): boolean {
+  const [primary, secondary] = run.checker.nodes;
+  return primary.state === NORMAL && secondary.state === NORMAL && run.operator.holder === null;
+}
+
+/** Whether `holds` came true within so many virtual seconds; false also when a violation ended the run. */
+function waitFor(run: Run, seconds: number, holds: () => boolean): boolean {
+  const { world, checker } = run;
+  const end = world.now + seconds * 1000;
+  while (checker.violation === null) {
+    if (holds()) return true;
+    if (world.now >= end) return false;
+    world.runUntil(Math.min(end, world.now + STEP_MS), () => checker.violation !== null);
+  }
+  return false;
+}
+
+function fail(run: Run, invariant: string, claim: string, address: number): void {
+  run.checker.violated(invariant, claim, address);
+}
+
+/** An address of which the two disks differ; 0 when they agree on all. */
+function firstDifference(run: Run): number {
+  const [primary, secondary] = run.checker.nodes;
+  for (const ledger of [primary, secondary]) {
+    for (const address of ledger.versions.keys()) if (differs(run, address)) return address;
+  }
+  return 0;
+}
+
+function differs(run: Run, address: number): boolean {
+  const [primary, secondary] = run.checker.nodes;
+  const a = primary.binding(address);
+  const b = secondary.binding(address);
+  const statusA = a?.status ?? FREE;
+  if (statusA !== (b?.status ?? FREE)) return true;
+  if (statusA !== ACTIVE) return false;
+  return a?.client !== b?.client || a?.expiresAt !== b?.expiresAt;
+}
+
+function describeDifference(run: Run, address: number): string {
+  const [a, b] = run.checker.nodes.map((ledger) => {
+    const binding = ledger.binding(address);
+    if (binding === null) return "no record";
+    return `${STATUS_NAME[binding.status]} of ${binding.client || "nobody"} until ${binding.expiresAt}`;
+  });
+  return `the stores disagree for good: ${a} / ${b}`;
+}
+
+/** L4: a client nobody knows gets an address, when there is one to give. */
+function probe(run: Run): void {
+  if (!hasFree(run)) return;
+  const client = run.addClient(0xfff0, 0);
+  client.startFresh();
+  const got = waitFor(run, PROBE_SECONDS, () => client.bound);
+  if (!got && run.checker.violation === null && hasFree(run)) {
+    fail(run, "L4", "a new client got no address within a minute although there are free ones", 0);
+  }
+}
+
+function hasFree(run: Run): boolean {
+  const [primary] = run.checker.nodes;
+  for (const { start, end } of run.plan.config.scopes[0]?.pools ?? []) {
+    for (let address: number = start; address <= end; address++) {
+      const status = primary.status(address);
+      if (status === FREE || status === BACKUP) return true;
+      if (status === ABANDONED) continue;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,292 @@
+// One simulated run: a drawn plan played out. First the safety phase (faults, the checker watches), then everything is
+// healed and the pair must recover: both NORMAL, the stores agree lease by lease, a new client gets an address.
+
+import type { Arrival, ReplyRoute } from "../../src/dhcp/ports.ts";
+import { Checker, type Violation } from "./checker.ts";
+import { formatAddress, identityText, readPacket } from "./client-packet.ts";
+import { type ClientWorld, SimClient } from "./clients.ts";
+import { Disturber } from "./disturber.ts";
+import { checkRecovery } from "./liveness.ts";
+import { DatagramPath, LinkNetwork, type NetworkHealth, type NodeIndex, other } from "./network.ts";
+import { Prng } from "./prng.ts";
+import { SimClock } from "./sim-clock.ts";
+import { SimDisk } from "./sim-disk.ts";
+import { SimNode } from "./sim-node.ts";
+import { StoreReader } from "./store-bytes.ts";
+import { drawPlan, RELAY_ADDRESS_BASE, type RunPlan, SERVER_ADDRESSES } from "./swarm.ts";
+import { Operator } from "./witness.ts";
+import { World } from "./world.ts";
+
+export interface RunResult {
+  readonly plan: RunPlan;
+  readonly events: number;
+  readonly exchanges: number;
+  readonly grants: number;
+  /** Pair-hours that count: at least 20 client exchanges and a drawn fault. */
+  readonly hours: number;
+  readonly violation: Violation | null;
+  readonly hash: string;
+  readonly coverage: ReadonlyMap<string, number>;
+}
+
+const EXCHANGES_PER_HOUR_MIN = 20;
+
+/** Plays the run of one seed. `tracing` receives readable lines when the run is replayed for people. */
+export function runSeed(seed: number, tracing: ((line: string) => void) | null = null): RunResult {
+  const prng = new Prng(seed);
+  return new Run(drawPlan(seed, prng.fork()), prng, tracing).play();
+}
+
+/** Everything of one run. */
+export class Run implements ClientWorld {
+  readonly plan: RunPlan;
+  readonly world: World;
+  readonly prng: Prng;
+  readonly checker: Checker;
+  readonly nodes: readonly [SimNode, SimNode];
+  readonly clients: SimClient[] = [];
+  readonly link: LinkNetwork;
+  readonly operator: Operator;
+  readonly health: NetworkHealth = { healed: false };
+  readonly toServers: DatagramPath[][] = [];
+  readonly toClients: DatagramPath[][] = [];
+  private readonly clientsByHardware = new Map<string, SimClient>();
+  private readonly routedArrivals: Arrival[] = [];
+  private readonly localArrivals: readonly [Arrival, Arrival];
+  private exchanges = 0;
+
+  constructor(plan: RunPlan, prng: Prng, tracing: ((line: string) => void) | null) {
+    this.plan = plan;
+    this.prng = prng;
+    this.world = new World(tracing);
+    const clocks = [
+      new SimClock(this.world, "p", plan.clocks[0]),
+      new SimClock(this.world, "q", plan.clocks[1]),
+    ] as const;
+    this.checker = new Checker({
+      world: this.world,
+      mcltSeconds: plan.config.mcltSeconds,
+      takeoverMarginSeconds: TAKEOVER_MARGIN_SECONDS,
+      slackSeconds: 1,
+      wall: (node) => Math.floor(clocks[node].wallMs() / 1000),
+    });
+    this.link = new LinkNetwork(this.world, prng.fork(), plan.link, this.health, this.checker);
+    this.nodes = [this.makeNode(0, clocks[0]), this.makeNode(1, clocks[1])];
+    this.operator = new Operator({
+      world: this.world,
+      prng: prng.fork(),
+      nodes: this.nodes,
+      names: ["a", "b"],
+      habits: plan.operator,
+    });
+    this.localArrivals = [localArrival(0), localArrival(1)];
+    this.makeSites();
+  }
+
+  play(): RunResult {
+    const { world, plan, checker, prng } = this;
+    const broken = (): boolean => checker.violation !== null;
+    for (const node of this.nodes) world.after(prng.between(0, 3000), () => node.start());
+    for (const client of this.clients) world.after(prng.between(0, 120_000), () => client.start());
+    this.operator.begin();
+    const disturber = new Disturber(this);
+    disturber.begin();
+    world.runUntil(plan.seconds * 1000, broken);
+    const exchanges = this.exchanges;
+    if (!broken()) {
+      disturber.stop();
+      checkRecovery(this, disturber);
+    }
+    const hours = plan.seconds / 3600;
+    const counts = plan.faults.length > 0 && exchanges >= hours * EXCHANGES_PER_HOUR_MIN;
+    return {
+      plan,
+      events: world.eventsRun,
+      exchanges,
+      grants: checker.grants,
+      hours: counts ? hours : 0,
+      violation: checker.violation,
+      hash: world.digest(),
+      coverage: checker.coverage,
+    };
+  }
+
+  broadcast(client: SimClient, bytes: Uint8Array): void {
+    this.world.observeBytes(11, bytes);
+    for (const node of this.nodes) this.sendTo(node.index, client, bytes, this.isLocal(client));
+  }
+
+  unicast(client: SimClient, server: number, bytes: Uint8Array): void {
+    this.world.observeBytes(12, bytes);
+    const index = SERVER_ADDRESSES.indexOf(server as (typeof SERVER_ADDRESSES)[0]);
+    if (index >= 0) this.sendTo(index as NodeIndex, client, bytes, this.isLocal(client));
+  }
+
+  holds(client: SimClient, address: number, until: number): void {
+    this.checker.clientHolds(client.key, address, until);
+  }
+
+  leaves(client: SimClient, address: number): void {
+    this.checker.clientLeaves(client.key, address);
+  }
+
+  exchanged(): void {
+    this.exchanges++;
+  }
+
+  private isLocal(client: SimClient): boolean {
+    return client.giaddr === 0;
+  }
+
+  private sendTo(node: NodeIndex, client: SimClient, bytes: Uint8Array, local: boolean): void {
+    const relayed = bytes[24] !== 0 || bytes[25] !== 0 || bytes[26] !== 0 || bytes[27] !== 0;
+    const type = bytes[242] as number;
+    const arrival = local
+      ? (this.localArrivals[node] as Arrival)
+      : relayed
+        ? (this.routedArrivals[client.site] as Arrival)
+        : { kind: "routed" as const, source: client.address as Arrival["source"], sourcePort: 68 };
+    this.world.trace(
+      () =>
+        `client ${client.index} -> ${this.nodes[node].name} type ${type} ${formatAddress(client.address)}`,
+    );
+    // RELEASE and DECLINE carry nothing that tells an old one from a new one: they are never late or doubled.
+    const prompt = type === 7 || type === 4;
+    this.toServers[client.site]?.[node]?.send(() => {
+      if (this.mustStaySilent(node)) return;
+      this.checker.cover(node, `client ${type}`);
+      this.nodes[node].datagram(bytes, arrival);
+    }, prompt);
+  }
+
+  /** A reply has left an engine: the checker sees it, then it goes where its route leads. */
+  private reply(node: NodeIndex, route: ReplyRoute, bytes: Uint8Array): void {
+    this.world.observeBytes(13 + node, bytes);
+    if (this.mustStaySilent(node)) return;
+    const packet = readPacket(bytes);
+    if (typeof packet === "string") {
+      this.checker.violated("WIRE", packet, 0);
+      return;
+    }
+    const client = this.clientsByHardware.get(Buffer.from(packet.hardwareAddress).toString("hex"));
+    if (client === undefined) {
+      this.checker.violated("WIRE", "a reply for a client that does not exist", packet.yiaddr);
+      return;
+    }
+    if (identityText(packet.clientIdentifier, packet.hardwareAddress) !== client.key) {
+      this.checker.violated("WIRE", "a reply without the client's own identifier (RFC 6842)", packet.yiaddr);
+    }
+    this.world.trace(
+      () =>
+        `${this.nodes[node].name} -> client ${client.index} type ${packet.type} ${formatAddress(packet.yiaddr)}` +
+        ` lease ${packet.leaseSeconds}`,
+    );
+    this.checker.replySent(node, packet, client.key);
+    if (!this.leadsTo(route, client, packet.giaddr)) {
+      this.world.trace(() => `the reply's route leads nowhere: ${JSON.stringify(route)}`);
+      return;
+    }
+    // The engine may reuse its buffer.
+    const copy = readPacket(Uint8Array.from(bytes));
+    if (typeof copy === "string") return;
+    this.toClients[client.site]?.[node]?.send(() => client.receive(copy), false);
+  }
+
+  private leadsTo(route: ReplyRoute, client: SimClient, giaddr: number): boolean {
+    if (giaddr !== 0) return route.kind === "unicast" && route.to === client.giaddr && route.port === 67;
+    if (route.kind === "unicast") return route.to === client.address && route.port === 68;
+    return this.isLocal(client) && route.interface === "eth1";
+  }
+
+  private makeNode(index: NodeIndex, clock: SimClock): SimNode {
+    const { world, plan, checker } = this;
+    const reader = new StoreReader({
+      record: (record) => checker.durable(index, record),
+      lost: (claim, address) => checker.violated("S2", claim, address),
+    });
+    const prng = this.prng.fork();
+    const disk = new SimDisk(world, prng.fork(), plan.disk, {
+      durable: (name, bytes) => reader.durable(name, bytes),
+      renamed: (from, to) => reader.renamed(from, to),
+      syncing: (milliseconds) => this.onSync(index, milliseconds),
+    });
+    return new SimNode({
+      index,
+      world,
+      prng,
+      clock,
+      disk,
+      reader,
+      link: this.link,
+      checker,
+      config: plan.config,
+      timing: plan.timing,
+      batching: plan.batching,
+      reply: (node, route, bytes) => this.reply(node, route, bytes),
+    });
+  }
+
+  /** Power may fail while the disk is at it: between append and sync, or within. */
+  private onSync(index: NodeIndex, milliseconds: number): void {
+    if (this.health.healed || !this.prng.chance(this.plan.disturbances.powerLossInSync)) return;
+    this.world.after(this.prng.between(0, milliseconds), () => this.powerLoss?.(index));
+  }
+
+  /** Set by the disturber, which also brings the engine back. */
+  powerLoss: ((node: NodeIndex) => void) | null = null;
+
+  private makeSites(): void {
+    const { plan, prng, world } = this;
+    const pathPrng = prng.fork();
+    for (let site = 0; site < plan.sites; site++) {
+      const make = (): DatagramPath => new DatagramPath(world, pathPrng, plan.datagrams, this.health);
+      this.toServers.push([make(), make()]);
+      this.toClients.push([make(), make()]);
+      this.routedArrivals.push({
+        kind: "routed",
+        source: (RELAY_ADDRESS_BASE + site) as Extract<Arrival, { kind: "routed" }>["source"],
+        sourcePort: 67,
+      });
+    }
+    for (let index = 0; index < plan.clients; index++) this.addClient(index, index % plan.sites);
+  }
+
+  /** One more client; the liveness probe is one. */
+  addClient(index: number, site: number): SimClient {
+    const local = site === 0 && this.plan.localSite;
+    const client = new SimClient({
+      index,
+      site,
+      giaddr: local ? 0 : RELAY_ADDRESS_BASE + site,
+      world: this.world,
+      prng: this.prng.fork(),
+      outside: this,
+      habits: this.plan.habits,
+    });
+    this.clients.push(client);
+    this.clientsByHardware.set(Buffer.from(client.hardwareAddress).toString("hex"), client);
+    return client;
+  }
+
+  /** Assumption A1, which fencing None leaves to people: an engine whose partner is in PARTNER-DOWN and that has not
+   *  begun to recover is cut off from the clients by the operator. */
+  mustStaySilent(node: NodeIndex): boolean {
+    const partner = this.checker.nodes[other(node)].state;
+    const own = this.checker.nodes[node].state;
+    return partner === 4 && (own === 2 || own === 3 || own === 11 || own === 10);
+  }
+}
+
+/** X of assumption A3 less the rounding of two clocks: what a takeover waits at least beyond every promise. */
+const TAKEOVER_MARGIN_SECONDS = 58;
+
+function localArrival(node: NodeIndex): Arrival {
+  const own = SERVER_ADDRESSES[node] as Extract<Arrival, { kind: "local" }>["source"];
+  return {
+    kind: "local",
+    interface: "eth1",
+    source: 0 as typeof own,
+    sourcePort: 68,
+    addresses: [{ address: own, prefixLength: 16 }],
+  };
+}

@@ -1,0 +1,67 @@
+// The clocks of one simulated machine: a wall clock that may be off, drift and step, and a boot clock that only drifts.
+// Both are functions of virtual time. A reboot starts the boot clock anew under another boot id.
+
+import { bootMs, type Instant, unixSeconds } from "../../src/base/units.ts";
+import type { Clock } from "../../src/dhcp/ports.ts";
+import type { World } from "./world.ts";
+
+/** Virtual time 0 as wall time: an arbitrary moment in 2026. */
+export const EPOCH_SECONDS = 1_780_000_000;
+
+export interface ClockFaults {
+  /** How far the wall clock is off, at virtual time 0, in milliseconds. */
+  readonly offsetMs: number;
+  /** How much faster than true time both clocks run, in parts per million. */
+  readonly driftPpm: number;
+}
+
+export class SimClock implements Clock {
+  bootId: string;
+  private readonly world: World;
+  private readonly faults: ClockFaults;
+  private readonly machine: string;
+  private steppedMs = 0;
+  private bootedAt = 0;
+  private boots = 1;
+
+  constructor(world: World, machine: string, faults: ClockFaults) {
+    this.world = world;
+    this.machine = machine;
+    this.faults = faults;
+    this.bootId = `${machine}-1`;
+  }
+
+  now(): Instant {
+    return { wall: unixSeconds(Math.floor(this.wallMs() / 1000)), boot: bootMs(this.bootNow()) };
+  }
+
+  /** The wall clock in milliseconds since 1970, as this machine believes it. */
+  wallMs(): number {
+    const elapsed = this.world.now * (1 + this.faults.driftPpm / 1e6);
+    return EPOCH_SECONDS * 1000 + elapsed + this.faults.offsetMs + this.steppedMs;
+  }
+
+  /** Virtual time at which the boot clock will show `boot`. */
+  whenBootShows(boot: number): number {
+    return this.bootedAt + (boot - BOOT_CLOCK_START_MS) / (1 + this.faults.driftPpm / 1e6);
+  }
+
+  /** Moves the wall clock; the boot clock does not notice. */
+  step(milliseconds: number): void {
+    this.steppedMs += milliseconds;
+  }
+
+  /** The machine restarts: a new boot id, the boot clock begins again. */
+  reboot(): void {
+    this.boots++;
+    this.bootId = `${this.machine}-${this.boots}`;
+    this.bootedAt = this.world.now;
+  }
+
+  private bootNow(): number {
+    return BOOT_CLOCK_START_MS + (this.world.now - this.bootedAt) * (1 + this.faults.driftPpm / 1e6);
+  }
+}
+
+/** A process never sees a boot clock near 0: the machine needed time to come up. */
+const BOOT_CLOCK_START_MS = 20_000;

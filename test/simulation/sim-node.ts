@@ -1,0 +1,285 @@
+// One engine process on its machine: boots from its simulated disk through the real store, runs the real core through
+// the real runner, and dies at any moment, also between two effects of one turn. Everything that it sees of the world
+// goes through this file, so that a dead process can touch nothing any more.
+
+import type { CompiledRelationship } from "../../src/api/compiled.ts";
+import type { BootMs } from "../../src/base/units.ts";
+import { createEngine } from "../../src/dhcp/engine/engine.ts";
+import type { LinkTiming } from "../../src/dhcp/engine/engine-state.ts";
+import type { EngineEvent, LogEntry, MemberReport } from "../../src/dhcp/engine/event.ts";
+import { memberReport } from "../../src/dhcp/engine/report.ts";
+import { EngineRunner } from "../../src/dhcp/engine/runner.ts";
+import type { Arrival, Disk, DiskDone, ReplyRoute } from "../../src/dhcp/ports.ts";
+import { openStore } from "../../src/dhcp/store/store.ts";
+import type { Checker } from "./checker.ts";
+import type { LinkHost, LinkNetwork, NodeIndex } from "./network.ts";
+import type { Prng } from "./prng.ts";
+import type { SimClock } from "./sim-clock.ts";
+import type { SimDisk } from "./sim-disk.ts";
+import type { StoreReader } from "./store-bytes.ts";
+import type { Scheduled, World } from "./world.ts";
+
+export interface NodeOptions {
+  readonly index: NodeIndex;
+  readonly world: World;
+  readonly prng: Prng;
+  readonly clock: SimClock;
+  readonly disk: SimDisk;
+  readonly link: LinkNetwork;
+  readonly checker: Checker;
+  readonly reader: StoreReader;
+  readonly config: CompiledRelationship;
+  readonly timing: LinkTiming;
+  /** Share of events that wait for others to share one turn (and one sync) with. */
+  readonly batching: number;
+  /** Delivers a reply to whom its route leads. */
+  reply(node: NodeIndex, route: ReplyRoute, bytes: Uint8Array): void;
+}
+
+/** What ends with the process. */
+interface Process {
+  alive: boolean;
+  readonly runner: EngineRunner;
+  readonly engine: ReturnType<typeof createEngine>;
+  readonly store: string;
+}
+
+type Engine = ReturnType<typeof createEngine>;
+
+export class SimNode implements LinkHost {
+  readonly index: NodeIndex;
+  /** Deaths so far, for the run's summary. */
+  crashes = 0;
+  machineUp = true;
+  /** Dies after so many more effects (sends of any kind); 0 = not planned. */
+  dieAfterEffects = 0;
+  /** Told when such a planned death came. */
+  onDeath: (() => void) | null = null;
+  private readonly options: NodeOptions;
+  private process: Process | null = null;
+  private connections = 0;
+  private tick: Scheduled | null = null;
+  private turnEnd: Scheduled | null = null;
+
+  constructor(options: NodeOptions) {
+    this.options = options;
+    this.index = options.index;
+    options.link.attach(this.index, this);
+  }
+
+  get running(): boolean {
+    return this.process !== null;
+  }
+
+  get name(): string {
+    return this.index === 0 ? "P" : "Q";
+  }
+
+  report(): MemberReport | null {
+    if (this.process === null) return null;
+    return memberReport(this.process.engine, this.options.clock.now());
+  }
+
+  get store(): string {
+    return this.process?.store ?? "";
+  }
+
+  /** Starts the process: recovery, then the engine's first event. */
+  start(): void {
+    const { options } = this;
+    const { config, disk, clock, world, checker } = options;
+    const alive = { alive: true };
+    options.reader.reopen(disk.files());
+    const opened = openStore({
+      disk: guardedDisk(disk, alive),
+      relationship: `${config.namespace}/${config.name}`,
+      relationshipUid: config.uid,
+      member: memberName(config, this.index),
+      random: options.prng.fork(),
+      log: (entry: LogEntry) => this.log(entry),
+    });
+    if (opened.kind !== "opened") {
+      checker.violated("STORE", `the store did not open: ${JSON.stringify(opened)}`, 0);
+      return;
+    }
+    checker.nodeStarted(this.index);
+    const engine = createEngine({
+      member: memberName(config, this.index),
+      config,
+      identity: opened.store.identity,
+      records: opened.records,
+      bootId: clock.bootId,
+      random: options.prng.fork(),
+      now: clock.now(),
+      timing: options.timing,
+    });
+    world.trace(() => `${this.name} starts`);
+    this.process = this.makeProcess(engine, opened.store, alive);
+    this.machineUp = true;
+    options.link.retry();
+    this.deliver({ kind: "started" });
+  }
+
+  private makeProcess(engine: Engine, store: OpenedStore, process: { alive: boolean }): Process {
+    const { options } = this;
+    const guarded = (action: () => void): void => {
+      if (!process.alive) return;
+      action();
+      this.countEffect();
+    };
+    const runner = new EngineRunner(engine, {
+      clock: options.clock,
+      journal: store,
+      clientSocket: { send: (route, bytes) => guarded(() => options.reply(this.index, route, bytes)) },
+      partnerLink: {
+        dial: (connection) => guarded(() => options.link.dial(this.index, connection)),
+        send: (connection, bytes) => guarded(() => options.link.send(this.index, connection, bytes)),
+        close: (connection) => guarded(() => options.link.close(this.index, connection)),
+      },
+      timers: { wakeAt: (at) => guarded(() => this.wakeAt(at)) },
+      log: (entry: LogEntry) => {
+        if (process.alive) this.log(entry);
+      },
+      onFault: (fault) => options.checker.violated("FAULT", `${fault.code}: ${fault.message}`, 0),
+    });
+    return Object.assign(process, { runner, engine, store: store.identity.store });
+  }
+
+  /** The process ends at once. `machine`: power is lost with it, and with it what no sync has saved. */
+  crash(machine: boolean): void {
+    const { process } = this;
+    if (process === null) return;
+    this.options.world.trace(() => `${this.name} ${machine ? "loses power" : "is killed"}`);
+    this.options.world.observe(9, this.index, machine ? 1 : 0);
+    this.crashes++;
+    this.end();
+    this.options.disk.crash(machine);
+    this.machineUp = !machine;
+    if (machine) this.options.clock.reboot();
+    this.options.link.drop(this.index, machine);
+  }
+
+  /** An orderly stop: PAUSED is announced, then the process ends. */
+  stop(afterMs: number): void {
+    if (this.process === null) return;
+    const stopping = this.process;
+    this.options.world.trace(() => `${this.name} is asked to stop`);
+    this.deliver({ kind: "stopping" });
+    this.options.world.after(afterMs, () => {
+      if (this.process === stopping) this.crash(false);
+    });
+  }
+
+  private end(): void {
+    if (this.process !== null) this.process.alive = false;
+    this.process = null;
+    this.dieAfterEffects = 0;
+    if (this.tick !== null) this.tick.action = null;
+    if (this.turnEnd !== null) this.turnEnd.action = null;
+    this.tick = this.turnEnd = null;
+  }
+
+  datagram(bytes: Uint8Array, arrival: Arrival): void {
+    if (this.process === null) return;
+    this.options.checker.datagramArrived(this.index, bytes);
+    this.deliver({ kind: "client-datagram", bytes, arrival });
+  }
+
+  opened(connection: number, dialed: boolean): void {
+    this.deliver({ kind: "link-opened", connection, dialed });
+  }
+
+  bytes(connection: number, bytes: Uint8Array): void {
+    this.deliver({ kind: "link-bytes", connection, bytes });
+  }
+
+  closed(connection: number, reason: string): void {
+    this.deliver({ kind: "link-closed", connection, reason });
+  }
+
+  acceptedConnection(): number {
+    return ++this.connections;
+  }
+
+  /** Hands an event to the engine; the turn ends now or a little later, together with others. */
+  deliver(event: EngineEvent): void {
+    const { process, options } = this;
+    if (process === null) return;
+    if (event.kind !== "link-bytes" && event.kind !== "tick") options.checker.cover(this.index, event.kind);
+    try {
+      process.runner.deliver(event);
+      if (!process.alive) return;
+      if (this.turnEnd !== null) return;
+      if (options.prng.chance(options.batching)) {
+        this.turnEnd = options.world.after(options.prng.between(1, 3), () => {
+          this.turnEnd = null;
+          this.endTurn(process);
+        });
+        return;
+      }
+      process.runner.endTurn();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private endTurn(process: Process): void {
+    if (!process.alive) return;
+    try {
+      process.runner.endTurn();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private failed(error: unknown): void {
+    const text =
+      error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : String(error);
+    this.options.checker.violated("ASSERT", text, 0);
+  }
+
+  private countEffect(): void {
+    if (this.dieAfterEffects === 0 || --this.dieAfterEffects > 0) return;
+    this.crash(true);
+    this.onDeath?.();
+  }
+
+  private wakeAt(at: BootMs): void {
+    if (this.tick !== null) this.tick.action = null;
+    this.tick = this.options.world.schedule(Math.ceil(this.options.clock.whenBootShows(at)), () => {
+      this.tick = null;
+      this.deliver({ kind: "tick" });
+    });
+  }
+
+  private log(entry: LogEntry): void {
+    this.options.world.trace(() => `${this.name} log ${entry.event}: ${entry.message}`);
+  }
+}
+
+type OpenedStore = Extract<ReturnType<typeof openStore>, { kind: "opened" }>["store"];
+
+function memberName(config: CompiledRelationship, index: NodeIndex): string {
+  const member = config.members.find((candidate) => (candidate.name === config.primary) === (index === 0));
+  if (member === undefined) throw new Error("a relationship without two members");
+  return member.name;
+}
+
+/** A disk that a dead process can no longer write to, and that no longer calls it back. */
+function guardedDisk(disk: Disk, process: { alive: boolean }): Disk {
+  const whileAlive =
+    (done: DiskDone): DiskDone =>
+    (fault) => {
+      if (process.alive) done(fault);
+    };
+  return {
+    list: () => disk.list(),
+    read: (name) => disk.read(name),
+    append: (name, bytes, done) => process.alive && disk.append(name, bytes, whileAlive(done)),
+    truncate: (name, length, done) => process.alive && disk.truncate(name, length, whileAlive(done)),
+    sync: (name, done) => process.alive && disk.sync(name, whileAlive(done)),
+    rename: (from, to, done) => process.alive && disk.rename(from, to, whileAlive(done)),
+    remove: (name, done) => process.alive && disk.remove(name, whileAlive(done)),
+    syncDirectory: (done) => process.alive && disk.syncDirectory(whileAlive(done)),
+  };
+}

@@ -1,0 +1,240 @@
+// The lease store's bytes as the checker reads them, written from docs/reference/store-format.md and without
+// src/dhcp/store: frames of checksum, length, kind and tagged fields, in segments in the order of their numbers.
+// Each record is handed on at the moment its bytes become durable, in the order of the log; after a crash the whole log
+// is read anew, and what it says must not be less than what was durable.
+
+import { crc32 } from "node:zlib";
+import { identityText } from "./client-packet.ts";
+import type { StoredBinding, StoredEndpoint, StoredRecord } from "./ledger.ts";
+
+const MAGIC = "LPSTORE\n";
+const FRAME_HEADER_BYTES = 8;
+
+const KIND_HEADER = 1;
+const KIND_BINDING = 3;
+const KIND_FORGET = 4;
+const KIND_ENDPOINT = 5;
+
+export interface StoreListener {
+  record(record: StoredRecord): void;
+  /** The log says less than was durable. */
+  lost(claim: string, address: number): void;
+}
+
+/** What has become durable of one file. */
+interface DurableFile {
+  /** Bytes that do not make a whole frame yet. */
+  rest: Uint8Array;
+  /** Sound bytes so far, the magic included. */
+  length: number;
+}
+
+type Fields = Map<number, Buffer>;
+
+export class StoreReader {
+  private readonly listener: StoreListener;
+  private files = new Map<string, DurableFile>();
+  private readonly bindings = new Map<number, string>();
+  private endpoint = "";
+
+  constructor(listener: StoreListener) {
+    this.listener = listener;
+  }
+
+  /** A sync has made these bytes durable; they follow the ones before in this file. */
+  durable(name: string, bytes: Uint8Array): void {
+    let file = this.files.get(name);
+    if (file === undefined) {
+      file = { rest: new Uint8Array(0), length: 0 };
+      this.files.set(name, file);
+    }
+    const data =
+      file.rest.length === 0
+        ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+        : Buffer.concat([file.rest, bytes]);
+    const start = file.length === 0 ? magicLength(data) : 0;
+    const end = readFrames(data, start, data.length, (kind, fields) => this.take(kind, fields));
+    file.length += end;
+    file.rest = Uint8Array.from(data.subarray(end));
+  }
+
+  renamed(from: string, to: string): void {
+    const file = this.files.get(from);
+    this.files.delete(from);
+    if (file !== undefined) this.files.set(to, file);
+  }
+
+  /** A process is about to start on these files: reads the log as a whole and hands on what is new in it. */
+  reopen(files: ReadonlyMap<string, Uint8Array>): void {
+    this.files = new Map();
+    const log = readLog(files);
+    for (const segment of log.segments)
+      this.files.set(segment.name, { rest: new Uint8Array(0), length: segment.end });
+    for (const address of this.bindings.keys()) {
+      if (!log.bindings.has(address)) this.listener.lost("a durable record is gone after a crash", address);
+    }
+    if (log.endpoint !== null) this.takeEndpoint(log.endpoint);
+    for (const [address, binding] of log.bindings) {
+      if (this.bindings.get(address) !== JSON.stringify(binding)) this.takeBinding(binding);
+    }
+  }
+
+  private take(kind: number, fields: Fields): void {
+    if (kind === KIND_HEADER) this.checkHeader(fields);
+    else if (kind === KIND_BINDING) this.takeBinding(toBinding(fields));
+    else if (kind === KIND_ENDPOINT) this.takeEndpoint(toEndpoint(fields));
+    else if (kind === KIND_FORGET) {
+      const address = numberOf(fields, 1);
+      this.bindings.delete(address);
+      this.listener.record({ kind: "forget", address });
+    }
+  }
+
+  /** A new segment says how much of the one before counts: never less than was sound and durable. */
+  private checkHeader(fields: Fields): void {
+    const sequence = numberOf(fields, 7);
+    const counted = numberOf(fields, 10);
+    for (const [name, file] of this.files) {
+      if (sequenceOf(name) === sequence - 1 && counted < file.length) {
+        this.listener.lost(`recovery cut ${file.length - counted} durable bytes off ${name}`, 0);
+      }
+    }
+  }
+
+  private takeBinding(binding: StoredBinding): void {
+    const text = JSON.stringify(binding);
+    if (this.bindings.get(binding.address) === text) return;
+    this.bindings.set(binding.address, text);
+    this.listener.record(binding);
+  }
+
+  private takeEndpoint(endpoint: StoredEndpoint): void {
+    const text = JSON.stringify(endpoint);
+    if (this.endpoint === text) return;
+    this.endpoint = text;
+    this.listener.record(endpoint);
+  }
+}
+
+interface Log {
+  readonly segments: readonly { readonly name: string; readonly end: number }[];
+  readonly bindings: Map<number, StoredBinding>;
+  endpoint: StoredEndpoint | null;
+}
+
+/** Reads all segments in order; each counts as far as the next one says. */
+function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
+  const names = [...files.keys()]
+    .filter((name) => sequenceOf(name) > 0)
+    .sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  const log: Log = { segments: [], bindings: new Map(), endpoint: null };
+  const segments: { name: string; end: number }[] = [];
+  for (const [index, name] of names.entries()) {
+    const bytes = Buffer.from(files.get(name) as Uint8Array);
+    const next = names[index + 1];
+    const limit = next === undefined ? bytes.length : previousLength(files.get(next) as Uint8Array);
+    const end = readFrames(bytes, magicLength(bytes), Math.min(limit, bytes.length), (kind, fields) => {
+      if (kind === KIND_BINDING) keepLast(log.bindings, toBinding(fields));
+      else if (kind === KIND_ENDPOINT) log.endpoint = toEndpoint(fields);
+      else if (kind === KIND_FORGET) log.bindings.delete(numberOf(fields, 1));
+    });
+    segments.push({ name, end });
+  }
+  return { ...log, segments, endpoint: log.endpoint };
+}
+
+/** The map's order is the order of the last words. */
+function keepLast(bindings: Map<number, StoredBinding>, binding: StoredBinding): void {
+  bindings.delete(binding.address);
+  bindings.set(binding.address, binding);
+}
+
+function previousLength(bytes: Uint8Array): number {
+  let length = Number.POSITIVE_INFINITY;
+  const data = Buffer.from(bytes);
+  readFrames(data, magicLength(data), data.length, (kind, fields) => {
+    if (kind === KIND_HEADER) length = numberOf(fields, 10);
+    return kind !== KIND_HEADER;
+  });
+  return length;
+}
+
+function sequenceOf(name: string): number {
+  const match = /^segment-([0-9]+)\.log$/.exec(name);
+  return match === null ? 0 : Number(match[1]);
+}
+
+function magicLength(bytes: Buffer): number {
+  return bytes.toString("latin1", 0, MAGIC.length) === MAGIC ? MAGIC.length : 0;
+}
+
+/** Hands on every sound frame from `at` on; returns where the first unsound one begins. `each` may end it by false. */
+function readFrames(
+  bytes: Buffer,
+  at: number,
+  limit: number,
+  each: (kind: number, fields: Fields) => unknown,
+): number {
+  let start = at;
+  while (start + FRAME_HEADER_BYTES + 1 <= limit) {
+    const length = bytes.readUInt32BE(start + 4);
+    const end = start + FRAME_HEADER_BYTES + length;
+    if (length === 0 || end > limit) break;
+    if (crc32(bytes.subarray(start + 4, end)) !== bytes.readUInt32BE(start)) break;
+    const goesOn = each(
+      bytes[start + FRAME_HEADER_BYTES] as number,
+      readFields(bytes, start + FRAME_HEADER_BYTES + 1, end),
+    );
+    start = end;
+    if (goesOn === false) break;
+  }
+  return start;
+}
+
+function readFields(bytes: Buffer, from: number, end: number): Fields {
+  const fields: Fields = new Map();
+  let at = from;
+  while (at + 2 <= end) {
+    const tag = bytes[at] as number;
+    let size = bytes[at + 1] as number;
+    at += 2;
+    if (size === 255) {
+      size = bytes.readUInt16BE(at);
+      at += 2;
+    }
+    fields.set(tag, bytes.subarray(at, at + size));
+    at += size;
+  }
+  return fields;
+}
+
+function numberOf(fields: Fields, tag: number): number {
+  const value = fields.get(tag);
+  return value === undefined || value.length === 0 ? 0 : value.readUIntBE(0, Math.min(value.length, 6));
+}
+
+function toBinding(fields: Fields): StoredBinding {
+  const hardware = fields.get(14);
+  return {
+    kind: "binding",
+    address: numberOf(fields, 1),
+    status: numberOf(fields, 2),
+    client: hardware === undefined ? "" : identityText(fields.get(16) ?? null, hardware),
+    expiresAt: numberOf(fields, 3),
+    sent: numberOf(fields, 4),
+    acked: numberOf(fields, 5),
+    received: numberOf(fields, 6),
+    lastTransactionAt: numberOf(fields, 7),
+  };
+}
+
+function toEndpoint(fields: Fields): StoredEndpoint {
+  return {
+    kind: "endpoint",
+    state: numberOf(fields, 1),
+    stateSince: numberOf(fields, 2),
+    entered: numberOf(fields, 8),
+    entryAt: fields.get(9)?.readUInt32BE(0) ?? 0,
+    returned: numberOf(fields, 10),
+  };
+}

@@ -1,0 +1,203 @@
+// Draws one run from a seed: which faults exist in it and how strong they are, the relationship, the clients' habits.
+// Swarm testing: a run with few kinds of fault reaches depths that a run with all of them never sees.
+// Source: reliability practice F2; the ranges are those of the first 1,000 pair-hours.
+
+import type { CompiledRelationship, CompiledScope, FailoverMode } from "../../src/api/compiled.ts";
+import { ipv4 } from "../../src/base/ipv4.ts";
+import { seconds } from "../../src/base/units.ts";
+import type { LinkTiming } from "../../src/dhcp/engine/engine-state.ts";
+import type { ClientHabits } from "./clients.ts";
+import type { DatagramFaults, LinkFaults } from "./network.ts";
+import type { Prng } from "./prng.ts";
+import type { ClockFaults } from "./sim-clock.ts";
+import type { DiskFaults } from "./sim-disk.ts";
+import type { OperatorHabits } from "./witness.ts";
+
+/** Mean seconds between two events of a kind; 0 = it does not exist in this run. */
+export interface Disturbances {
+  readonly linkCut: number;
+  readonly linkPartition: number;
+  readonly sitePartition: number;
+  readonly kill: number;
+  readonly powerLoss: number;
+  readonly orderlyStop: number;
+  /** Longest outage of a partition, and of a dead engine, in seconds. */
+  readonly partitionSecondsMax: number;
+  readonly downSecondsMax: number;
+  /** Share of syncs during which power fails. */
+  readonly powerLossInSync: number;
+  /** Share of restarts after which the engine dies again between two of its first effects. */
+  readonly deathBetweenEffects: number;
+}
+
+export interface RunPlan {
+  readonly seed: number;
+  /** Length of the safety phase in virtual seconds. */
+  readonly seconds: number;
+  readonly config: CompiledRelationship;
+  readonly timing: LinkTiming;
+  readonly sites: number;
+  /** Clients of the first site are on the engines' own segment instead of behind a relay. */
+  readonly localSite: boolean;
+  readonly clients: number;
+  readonly habits: ClientHabits;
+  readonly datagrams: DatagramFaults;
+  readonly link: LinkFaults;
+  readonly disk: DiskFaults;
+  readonly clocks: readonly [ClockFaults, ClockFaults];
+  readonly disturbances: Disturbances;
+  readonly operator: OperatorHabits;
+  readonly batching: number;
+  /** Names of the faults that this run has, for people. */
+  readonly faults: readonly string[];
+}
+
+export const SUBNET = 0x0a4d_0000;
+export const POOL_START = SUBNET + 100;
+/** Where engine 0 and engine 1 are reached; options 54. */
+export const SERVER_ADDRESSES = [SUBNET + 2, SUBNET + 3] as const;
+export const RELAY_ADDRESS_BASE = SUBNET + 10;
+
+export function drawPlan(seed: number, prng: Prng): RunPlan {
+  const faults: string[] = [];
+  /** Whether a kind of fault exists in this run. */
+  const has = (name: string, probability: number): boolean => {
+    const present = prng.chance(probability);
+    if (present) faults.push(name);
+    return present;
+  };
+  const mcltSeconds = Math.round(prng.spread(60, 3600));
+  const poolSize = prng.between(4, 60);
+  const clients = Math.max(2, Math.round(poolSize * prng.spread(0.3, 1.6)));
+  const contactIntervalMs = Math.round(prng.spread(500, 30_000));
+  const outages = Math.max(5, Math.round(prng.spread(5, mcltSeconds * 2)));
+  const plan: RunPlan = {
+    seed,
+    seconds: Math.round(prng.spread(1800, 4 * 3600)),
+    config: drawConfig(prng, mcltSeconds, poolSize),
+    timing: {
+      contactIntervalMs,
+      contactLossMs: contactIntervalMs * prng.between(2, 4),
+      dialRetryMs: prng.between(500, 5_000),
+      handshakeMs: 10_000,
+      startupMs: 5_000,
+    },
+    sites: prng.between(1, 3),
+    localSite: prng.chance(0.4),
+    clients,
+    habits: {
+      release: has("releases", 0.4) ? prng.spread(0.01, 0.3) : 0,
+      vanish: has("roamers", 0.5) ? prng.spread(0.02, 0.4) : 0,
+      reboot: prng.fraction(),
+      decline: has("declines", 0.15) ? 0.02 : 0,
+      offSecondsMax: Math.round(prng.spread(10, 4 * 3600)),
+    },
+    datagrams: {
+      loss: has("loss", 0.6) ? prng.spread(0.005, 0.4) : 0,
+      duplicate: has("duplicates", 0.4) ? prng.spread(0.005, 0.3) : 0,
+      delayMsMax: Math.round(prng.spread(2, 400)),
+      late: has("late datagrams", 0.3) ? prng.spread(0.001, 0.1) : 0,
+      lateMsMax: Math.round(prng.spread(500, 60_000)),
+    },
+    link: {
+      delayMsMax: Math.round(prng.spread(1, Math.min(400, contactIntervalMs / 2))),
+      split: has("byte-wise stream", 0.6) ? prng.spread(0.01, 0.9) : 0,
+      refuse: has("refused dials", 0.2) ? prng.spread(0.05, 0.5) : 0,
+    },
+    disk: {
+      syncMsMax: prng.between(0, 5),
+      stall: has("slow disk", 0.3) ? prng.spread(0.001, 0.1) : 0,
+      stallMsMax: Math.round(prng.spread(20, 3_000)),
+    },
+    clocks: [
+      { offsetMs: 0, driftPpm: 0 },
+      { offsetMs: 0, driftPpm: 0 },
+    ],
+    disturbances: {
+      linkCut: has("link cuts", 0.6) ? prng.spread(30, 3600) : 0,
+      linkPartition: has("link partitions", 0.5) ? prng.spread(60, 3600) : 0,
+      sitePartition: has("site partitions", 0.3) ? prng.spread(60, 3600) : 0,
+      kill: has("kills", 0.5) ? prng.spread(120, 3600) : 0,
+      powerLoss: has("power losses", 0.4) ? prng.spread(120, 3600) : 0,
+      orderlyStop: has("orderly stops", 0.2) ? prng.spread(300, 3600) : 0,
+      partitionSecondsMax: outages,
+      downSecondsMax: outages,
+      powerLossInSync: has("power loss in sync", 0.2) ? prng.spread(0.0005, 0.02) : 0,
+      deathBetweenEffects: has("death between effects", 0.2) ? 0.3 : 0,
+    },
+    operator: {
+      declares: has("declarations", 0.4) ? prng.fraction() : 0,
+      readMsMax: prng.between(10, 10_000),
+    },
+    batching: prng.chance(0.5) ? prng.fraction() : 0,
+    faults,
+  };
+  return plan;
+}
+
+function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): CompiledRelationship {
+  const mode: FailoverMode = prng.chance(0.6) ? "LoadBalance" : "HotStandby";
+  const defaultSeconds = Math.round(prng.spread(60, Math.max(120, mcltSeconds * 3)));
+  const scope: CompiledScope = {
+    name: "clients",
+    subnet: { address: ipv4(SUBNET), prefixLength: 16 },
+    sharedNetwork: null,
+    enabled: true,
+    pools: drawPools(prng, poolSize),
+    lease: {
+      defaultSeconds: seconds(defaultSeconds),
+      minSeconds: seconds(30),
+      maxSeconds: seconds(defaultSeconds * 2),
+      renewSeconds: null,
+      rebindSeconds: null,
+    },
+    relayAddresses: [],
+    options: [],
+    boot: { nextServer: null, serverName: null, fileName: null },
+    reservations: [],
+  };
+  return {
+    namespace: "default",
+    name: "simulated",
+    uid: null,
+    mode,
+    primary: "a",
+    members: [member("a", SERVER_ADDRESSES[0]), member("b", SERVER_ADDRESSES[1])],
+    mcltSeconds: seconds(mcltSeconds),
+    maxSeconds: seconds(prng.between(0, 10)),
+    primaryPercent: prng.chance(0.5) ? 50 : prng.between(0, 100),
+    reservePercent: prng.between(0, 50),
+    linkPort: 647,
+    fencing: "None",
+    automatic: "Disabled",
+    afterSeconds: seconds(300),
+    scopes: [scope],
+    revision: "a".repeat(64),
+    shape: "b".repeat(64),
+  };
+}
+
+/** One to three ranges with gaps between them. */
+function drawPools(prng: Prng, poolSize: number): CompiledScope["pools"] {
+  const pools: { start: ReturnType<typeof ipv4>; end: ReturnType<typeof ipv4> }[] = [];
+  let left = poolSize;
+  let start: number = POOL_START;
+  for (let parts = prng.between(1, 3); left > 0; parts--) {
+    const size = parts <= 1 ? left : prng.between(1, left);
+    pools.push({ start: ipv4(start), end: ipv4(start + size - 1) });
+    start += size + prng.between(1, 5);
+    left -= size;
+  }
+  return pools;
+}
+
+function member(name: string, address: number): CompiledRelationship["members"][0] {
+  return {
+    name,
+    nodeName: `node-${name}`,
+    address: ipv4(address),
+    linkAddress: ipv4(address),
+    interfaces: ["eth1"],
+    metricsPort: 9647,
+  };
+}

@@ -1,0 +1,95 @@
+// The operator and the witness record in a simulated run: declares PARTNER-DOWN by a grant, with fencing None, and only
+// while the other engine is truly down and kept down until the grant is entered (assumption A1); clears the grant when
+// the holder reports that it gave it back. Engines read the record late. Source: docs/protocol/witness.md W1, W8a.
+
+import type { WitnessReading } from "../../src/dhcp/engine/event.ts";
+import { type NodeIndex, other } from "./network.ts";
+import type { Prng } from "./prng.ts";
+import type { SimNode } from "./sim-node.ts";
+import type { World } from "./world.ts";
+
+export interface OperatorHabits {
+  /** Share of outages that are declared. 0 = there is no operator and no witness. */
+  readonly declares: number;
+  /** Longest time until an engine has read the record again. */
+  readonly readMsMax: number;
+}
+
+const LOOK_EVERY_MS = 2_000;
+
+export class Operator {
+  /** The engine that must stay down: a grant against it may not be entered yet. */
+  keptDown: NodeIndex | null = null;
+  epoch = 0;
+  holder: NodeIndex | null = null;
+  private readonly world: World;
+  private readonly prng: Prng;
+  private readonly nodes: readonly [SimNode, SimNode];
+  private readonly names: readonly [string, string];
+  private readonly habits: OperatorHabits;
+  private readonly stores: [string, string] = ["", ""];
+  private holderStore = "";
+
+  constructor(options: {
+    world: World;
+    prng: Prng;
+    nodes: readonly [SimNode, SimNode];
+    names: readonly [string, string];
+    habits: OperatorHabits;
+  }) {
+    this.world = options.world;
+    this.prng = options.prng;
+    this.nodes = options.nodes;
+    this.names = options.names;
+    this.habits = options.habits;
+  }
+
+  begin(): void {
+    if (this.habits.declares === 0) return;
+    this.world.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  /** The other engine is dead for certain. Declares it down, perhaps. */
+  wentDown(down: NodeIndex): void {
+    if (!this.prng.chance(this.habits.declares) || this.holder !== null) return;
+    const survivor = other(down);
+    if (this.stores[survivor] === "") return;
+    this.keptDown = down;
+    this.epoch++;
+    this.holder = survivor;
+    this.holderStore = this.stores[survivor];
+    this.world.trace(() => `operator declares ${this.names[down]} down, epoch ${this.epoch}`);
+    this.publish();
+  }
+
+  private look(): void {
+    for (const node of this.nodes) if (node.store !== "") this.stores[node.index] = node.store;
+    const { holder } = this;
+    if (holder !== null) {
+      const report = this.nodes[holder].report();
+      if (report !== null && report.entered >= this.epoch) this.keptDown = null;
+      if (report !== null && report.returned >= this.epoch) {
+        this.world.trace(() => `operator clears the grant of epoch ${this.epoch}`);
+        this.keptDown = null;
+        this.holder = null;
+        this.holderStore = "";
+      }
+    }
+    this.publish();
+    this.world.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  private publish(): void {
+    const reading: WitnessReading = {
+      epoch: this.epoch,
+      holder: this.holder === null ? null : this.names[this.holder],
+      holderStore: this.holderStore,
+      stores: { [this.names[0]]: this.stores[0], [this.names[1]]: this.stores[1] },
+    };
+    for (const node of this.nodes) {
+      this.world.after(this.prng.between(1, this.habits.readMsMax), () => {
+        node.deliver({ kind: "witness-read", witness: reading });
+      });
+    }
+  }
+}
