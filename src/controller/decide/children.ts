@@ -4,7 +4,7 @@
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { isInForce } from "../../kube/apply.ts";
 import { type DesiredObject, renderMember, renderPair } from "../desired/desired.ts";
-import { ANNOTATION_TEMPLATE_HASH, memberObjectName } from "../desired/names.ts";
+import { ANNOTATION_RENDERED, ANNOTATION_TEMPLATE_HASH, memberObjectName } from "../desired/names.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import type { Effect } from "../effect.ts";
 import { childKey, type Observed, type Rejected } from "../observed.ts";
@@ -70,6 +70,9 @@ function foreignObject(observed: Observed, desired: readonly DesiredObject[]): R
   for (const object of desired) {
     const child = observed.children.get(childKey(object.kind, object.name));
     if (child === undefined || child.ownerUid === uid) continue;
+    // Rendered by us and owned by nobody: an owner reference that was removed is drift like any other.
+    if (child.ownerUid === null && child.object.metadata.annotations?.[ANNOTATION_RENDERED] !== undefined)
+      continue;
     const message =
       `${object.kind} ${object.name} exists and does not belong to this relationship. If it is left over from a ` +
       "deleted relationship of this name, it goes by itself; otherwise delete it, or name the relationship differently.";

@@ -47,19 +47,6 @@ export function reservationSetStatus(
   return { observedGeneration: set.generation, entries: set.entries, conditions: [...conditions] };
 }
 
-/** Status of a scope or set whose relationship or scope does not exist. */
-export function orphanConditions(
-  object: { readonly generation: number; readonly status: Readonly<Record<string, unknown>> },
-  refusal: Pick<Rejected, "reason" | "message">,
-  now: UnixSeconds,
-) {
-  const verdicts: Verdict[] = [
-    { type: "Accepted", status: "False", ...refusal },
-    { type: "Programmed", status: "False", reason: "NotAccepted", message: "Nobody serves it." },
-  ];
-  return conditionsOf(verdicts, object.status["conditions"], object.generation, now);
-}
-
 interface Programmable {
   readonly kind: string;
   readonly name: string;

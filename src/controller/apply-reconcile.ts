@@ -1,0 +1,137 @@
+// One turn of the loop for one key: observe, decide, apply. All judgement is in decide; this file only says what the
+// queue should do next and keeps the little that is remembered between two turns.
+
+import { type UnixSeconds, unixSeconds } from "../base/units.ts";
+import type { WorkResult } from "../kube/queue.ts";
+import type { KubeLog, Timing } from "../kube/timing.ts";
+import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
+import type { Cache } from "./caches.ts";
+import { decide } from "./decide/decide.ts";
+import { decideOrphans } from "./decide/orphans.ts";
+import type { RenderOptions } from "./desired/render-options.ts";
+import type { Effect } from "./effect.ts";
+import { readKey, referenceName } from "./keys.ts";
+import { type Memory, observe, observedOperation, observedScope, observedSet } from "./observe.ts";
+import type { Observed } from "./observed.ts";
+
+export interface ReconcileContext {
+  readonly cache: Cache;
+  readonly memory: Memory;
+  readonly render: RenderOptions;
+  readonly apply: Omit<ApplyContext, "signal">;
+  readonly timing: Timing;
+  readonly log: KubeLog;
+  /** Told of every look at a relationship, for metrics. `null`: it is gone. */
+  readonly onObserved?: (key: string, observed: Observed | null) => void;
+}
+
+/** Works on one key of the queue. */
+export async function reconcileKey(
+  key: string,
+  signal: AbortSignal,
+  context: ReconcileContext,
+): Promise<WorkResult> {
+  const now = unixSeconds(Math.floor(context.timing.wallMs() / 1000));
+  const { kind, namespace, name } = readKey(key);
+  if (kind === "set")
+    return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
+  const observed = observe(context.cache, context.memory, { namespace, name, now });
+  context.onObserved?.(key, observed);
+  if (observed === null) {
+    context.memory.failures.delete(key);
+    context.memory.rolling.delete(key);
+    return finishOrphans(orphansOf(context.cache, { namespace, name, now }), signal, context);
+  }
+  const decision = decide(observed, context.render);
+  if (decision.rollout === "settled") context.memory.rolling.delete(key);
+  if (decision.rollout === "under-way") context.memory.rolling.add(key);
+  const result = await performEffects(decision.effects, { ...context.apply, signal });
+  logResult(context, key, decision.step, result);
+  return next(key, result, decision.requeueAfterSeconds, context.memory);
+}
+
+/** What the queue does after `result`. A failure is remembered, so that the next look can tell people about it. */
+function next(key: string, result: ApplyResult, requeueAfter: number | null, memory: Memory): WorkResult {
+  switch (result.kind) {
+    case "outdated":
+      return { kind: "retry", reason: `outdated at: ${result.effect}` };
+    case "not-leader":
+      return { kind: "done" };
+    case "failed":
+      memory.failures.set(key, failureText(result.effect, result.error));
+      // The error itself, so that the queue honours what the server asked for.
+      throw result.error;
+    case "done":
+      // The condition that told of the failure has to be taken back.
+      if (memory.failures.delete(key)) return { kind: "requeue-after", seconds: 0 };
+      return requeueAfter === null ? { kind: "done" } : { kind: "requeue-after", seconds: requeueAfter };
+    default:
+      return result satisfies never;
+  }
+}
+
+async function finishOrphans(
+  effects: readonly Effect[],
+  signal: AbortSignal,
+  context: ReconcileContext,
+): Promise<WorkResult> {
+  const result = await performEffects(effects, { ...context.apply, signal });
+  if (result.kind === "failed") throw result.error;
+  return result.kind === "outdated" ? { kind: "retry", reason: result.effect } : { kind: "done" };
+}
+
+interface At {
+  readonly namespace: string;
+  readonly name: string;
+  readonly now: UnixSeconds;
+}
+
+/** What names a relationship that does not exist. */
+function orphansOf(cache: Cache, { namespace, name, now }: At): readonly Effect[] {
+  const named = (kind: "DHCPScope" | "FailoverOperation") =>
+    cache.list(kind, namespace).filter((object) => referenceName(object, "relationshipRef") === name);
+  const scopes = named("DHCPScope");
+  const names = new Set(scopes.map(({ metadata }) => metadata.name));
+  const sets = cache
+    .list("DHCPReservationSet", namespace)
+    .filter((object) => names.has(referenceName(object, "scopeRef") ?? ""));
+  return decideOrphans({
+    now,
+    namespace,
+    missing: `FailoverRelationship ${name}`,
+    reason: "RelationshipNotFound",
+    scopes: scopes.map(observedScope),
+    reservationSets: sets.map(observedSet),
+    operations: named("FailoverOperation").map(observedOperation),
+  });
+}
+
+/** A reservation set whose scope does not exist; nothing when it does by now. */
+function orphanSet(cache: Cache, { namespace, name, now }: At): readonly Effect[] {
+  const set = cache.get("DHCPReservationSet", namespace, name);
+  if (set === undefined) return [];
+  const scope = referenceName(set, "scopeRef") ?? "";
+  if (cache.get("DHCPScope", namespace, scope) !== undefined) return [];
+  return decideOrphans({
+    now,
+    namespace,
+    missing: `DHCPScope ${scope}`,
+    reason: "ScopeNotFound",
+    scopes: [],
+    reservationSets: [observedSet(set)],
+    operations: [],
+  });
+}
+
+function logResult({ log }: ReconcileContext, key: string, step: string, result: ApplyResult): void {
+  if (result.kind === "done" && result.writes === 0) return;
+  const level = result.kind === "failed" ? "warn" : result.kind === "done" ? "info" : "debug";
+  const fields = { relationship: key, step, result: result.kind, writes: result.writes };
+  const detail = "effect" in result ? { effect: result.effect } : {};
+  log({
+    level,
+    event: "controller-reconciled",
+    message: "looked at a relationship",
+    fields: { ...fields, ...detail },
+  });
+}

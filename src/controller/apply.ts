@@ -1,0 +1,158 @@
+// Performs a decision's effects, in order, and stops at the first that fails. Each write carries the version it was
+// decided on, and what a witness write rests on is read again past all caches: a stale decision fails, changes nothing,
+// and is made anew (reliability rule K4). Never retries by itself: the queue does, after a fresh look.
+
+import type { KubeClient } from "../kube/client.ts";
+import type { EventRecorder } from "../kube/events.ts";
+import { isConflict, KubeError } from "../kube/kube-error.ts";
+import type { KubeObject } from "../kube/resource.ts";
+import { describe } from "../kube/timing.ts";
+import { FIELD_MANAGER } from "./desired/names.ts";
+import type { Effect } from "./effect.ts";
+import { TYPES, type WatchedKind } from "./resource-types.ts";
+
+export interface ApplyContext {
+  readonly client: Pick<KubeClient, "apply" | "delete" | "find" | "getQuorum" | "patchStatus">;
+  readonly recorder: Pick<EventRecorder, "record">;
+  /** Asked before every write: only a leader writes. */
+  readonly mayWrite: () => boolean;
+  readonly signal?: AbortSignal;
+}
+
+export type ApplyResult =
+  | { readonly kind: "done"; readonly writes: number }
+  /** What was decided on has changed meanwhile: look again. */
+  | { readonly kind: "outdated"; readonly writes: number; readonly effect: string }
+  | { readonly kind: "not-leader"; readonly writes: number }
+  | { readonly kind: "failed"; readonly writes: number; readonly effect: string; readonly error: unknown };
+
+/** Performs `effects`; never throws for what the API says or does not say. */
+export async function performEffects(
+  effects: readonly Effect[],
+  context: ApplyContext,
+): Promise<ApplyResult> {
+  let writes = 0;
+  for (const effect of effects) {
+    if (effect.kind !== "event" && !context.mayWrite()) return { kind: "not-leader", writes };
+    try {
+      await perform(effect, context);
+    } catch (error) {
+      const named = nameOfEffect(effect);
+      if (isConflict(error) || error instanceof OutdatedError)
+        return { kind: "outdated", writes, effect: named };
+      return { kind: "failed", writes, effect: named, error };
+    }
+    if (effect.kind !== "event") writes += 1;
+  }
+  return { kind: "done", writes };
+}
+
+/** What the decision rested on is not so any more. */
+class OutdatedError extends Error {
+  override readonly name = "OutdatedError";
+}
+
+async function perform(effect: Effect, context: ApplyContext): Promise<void> {
+  switch (effect.kind) {
+    case "apply":
+      return performApply(effect, context);
+    case "delete-pod": {
+      const { namespace, name, uid, resourceVersion } = effect;
+      await context.client.delete(TYPES.Pod, namespace, name, {
+        uid,
+        resourceVersion,
+        ...callOptions(context),
+      });
+      return;
+    }
+    case "write-status":
+      return performStatus(effect, context);
+    case "event":
+      context.recorder.record(effect.event);
+      return;
+    default:
+      return effect satisfies never;
+  }
+}
+
+async function performApply(
+  effect: Extract<Effect, { kind: "apply" }>,
+  context: ApplyContext,
+): Promise<void> {
+  const { object } = effect;
+  const type = TYPES[object.kind as WatchedKind];
+  let { resourceVersion } = effect;
+  if (resourceVersion === null) {
+    // Not in the cache, which holds only what carries our labels: look whether somebody else's stands there.
+    const found = await context.client.find(type, object.namespace, object.name, callOptions(context));
+    if (found !== null) {
+      assertOurs(found, object.body);
+      resourceVersion = found.metadata.resourceVersion ?? null;
+    }
+  }
+  const { metadata } = object.body;
+  const body =
+    resourceVersion === null ? object.body : { ...object.body, metadata: { ...metadata, resourceVersion } };
+  await context.client.apply(type, body, {
+    fieldManager: FIELD_MANAGER,
+    force: true,
+    ...callOptions(context),
+  });
+}
+
+/** Objects of other owners are never taken over. */
+function assertOurs(found: KubeObject, body: KubeObject): void {
+  const owner = found.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid;
+  const own = body.metadata.ownerReferences?.[0]?.uid;
+  if (owner === own) return;
+  throw new KubeError({
+    status: 0,
+    reason: "ObjectConflict",
+    message:
+      `${body.kind} ${body.metadata.name} exists and does not belong to this relationship: delete it, or name the ` +
+      "relationship differently",
+  });
+}
+
+async function performStatus(
+  effect: Extract<Effect, { kind: "write-status" }>,
+  context: ApplyContext,
+): Promise<void> {
+  for (const { namespace, name, resourceVersion } of effect.verify) {
+    const fresh = await context.client.getQuorum(TYPES.FailoverMember, namespace, name, callOptions(context));
+    if (fresh.metadata.resourceVersion !== resourceVersion) throw new OutdatedError(`${name} has changed`);
+  }
+  const { target, resourceVersion, patch } = effect;
+  const { namespace, name } = target;
+  const body = { metadata: { resourceVersion }, status: patch };
+  await context.client.patchStatus(TYPES[target.kind], { namespace, name }, body, {
+    fieldManager: FIELD_MANAGER,
+    ...callOptions(context),
+  });
+}
+
+function callOptions({ signal }: ApplyContext): { signal?: AbortSignal } {
+  return signal === undefined ? {} : { signal };
+}
+
+/** For logs and the Reconciling condition. */
+export function nameOfEffect(effect: Effect): string {
+  switch (effect.kind) {
+    case "apply":
+      return `apply ${effect.object.kind} ${effect.object.name}`;
+    case "delete-pod":
+      return `delete Pod ${effect.name}`;
+    case "write-status":
+      return `write status of ${effect.target.kind} ${effect.target.name}`;
+    case "event":
+      return `event ${effect.event.reason}`;
+    default:
+      return effect satisfies never;
+  }
+}
+
+/** A failure as one sentence for people; what changes from try to try is left out, or each try would be a write. */
+export function failureText(effect: string, error: unknown): string {
+  if (!(error instanceof KubeError)) return `${effect}: ${describe(error)}`;
+  return `${effect}: ${error.reason}: ${error.message}`;
+}

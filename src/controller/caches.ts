@@ -1,0 +1,141 @@
+// The controller's view of the cluster: one reflector per kind (and namespace, when only some are watched), and the
+// translation of every change into keys of relationships. It decides nothing. What an object last pointed to is
+// remembered, because a deletion is told by name alone.
+
+import type { KubeClient } from "../kube/client.ts";
+import { Reflector, type ReflectorStats } from "../kube/reflector.ts";
+import type { KubeObject } from "../kube/resource.ts";
+import type { KubeLog, Timing } from "../kube/timing.ts";
+import { type KeyLookup, keysOf } from "./keys.ts";
+import { LABELLED_KINDS, TYPES, WATCHED_KINDS, type WatchedKind } from "./resource-types.ts";
+
+/** What observe.ts reads. */
+export interface Cache {
+  get(kind: WatchedKind, namespace: string, name: string): KubeObject | undefined;
+  /** Sorted by name, so that order never depends on how objects arrived. */
+  list(kind: WatchedKind, namespace: string | null): readonly KubeObject[];
+}
+
+export interface CachesOptions {
+  readonly client: Pick<KubeClient, "list" | "openWatch">;
+  readonly timing: Timing;
+  readonly log: KubeLog;
+  /** Null: all namespaces. */
+  readonly namespaces: readonly string[] | null;
+  /** Called with every key that may have something to do. */
+  readonly onKey: (key: string) => void;
+}
+
+const OUR_LABEL = "app.kubernetes.io/name=leasepair";
+
+export class Caches implements Cache {
+  readonly #options: CachesOptions;
+  readonly #reflectors: readonly { readonly kind: WatchedKind; readonly reflector: Reflector }[];
+  /** Keys that each object concerned when it was last seen. */
+  readonly #concerned = new Map<string, readonly string[]>();
+
+  constructor(options: CachesOptions) {
+    this.#options = options;
+    const { client, timing, log } = options;
+    this.#reflectors = WATCHED_KINDS.flatMap((kind) => {
+      const namespaces = TYPES[kind].namespaced ? (options.namespaces ?? [null]) : [null];
+      return namespaces.map((namespace) => ({
+        kind,
+        reflector: new Reflector({
+          client,
+          timing,
+          log,
+          type: TYPES[kind],
+          namespace,
+          ...(LABELLED_KINDS.has(kind) ? { labelSelector: OUR_LABEL } : {}),
+          onChange: (key) => this.#changed(kind, key),
+        }),
+      }));
+    });
+  }
+
+  start(): void {
+    for (const { reflector } of this.#reflectors) reflector.start();
+  }
+
+  /** Resolves to true once every kind was listed completely, to false when stopped before. */
+  whenSynced(): Promise<boolean> {
+    const all = this.#reflectors.map(({ reflector }) => reflector.whenSynced());
+    return Promise.all(all).then((synced) => synced.every(Boolean));
+  }
+
+  stop(): Promise<void> {
+    return Promise.all(this.#reflectors.map(({ reflector }) => reflector.stop())).then(() => undefined);
+  }
+
+  get(kind: WatchedKind, namespace: string, name: string): KubeObject | undefined {
+    const key = TYPES[kind].namespaced ? `${namespace}/${name}` : name;
+    for (const { kind: other, reflector } of this.#reflectors) {
+      const found = other === kind ? reflector.get(key) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  list(kind: WatchedKind, namespace: string | null): readonly KubeObject[] {
+    const found: KubeObject[] = [];
+    for (const { kind: other, reflector } of this.#reflectors) {
+      if (other !== kind) continue;
+      for (const object of reflector.objects.values()) {
+        if (namespace === null || object.metadata.namespace === namespace) found.push(object);
+      }
+    }
+    return found.sort((a, b) => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
+  }
+
+  /** Every relationship there is, and every one that something points to. */
+  keys(): ReadonlySet<string> {
+    const keys = new Set<string>();
+    for (const concerned of this.#concerned.values()) for (const key of concerned) keys.add(key);
+    return keys;
+  }
+
+  stats(): readonly { readonly kind: WatchedKind; readonly stats: ReflectorStats }[] {
+    return this.#reflectors.map(({ kind, reflector }) => ({ kind, stats: reflector.stats() }));
+  }
+
+  #changed(kind: WatchedKind, key: string): void {
+    const slash = key.indexOf("/");
+    const object = this.get(kind, key.slice(0, Math.max(0, slash)), key.slice(slash + 1));
+    const id = `${kind} ${key}`;
+    const before = this.#concerned.get(id) ?? [];
+    const now = object === undefined ? [] : keysOf(kind, object, this.#lookup);
+    if (object === undefined) this.#concerned.delete(id);
+    // A node concerns everybody whenever it changes; that is looked up then, not kept.
+    else if (kind !== "Node") this.#concerned.set(id, now);
+    const gone = kind === "Node" && object === undefined ? [...this.#lookup.relationships()] : [];
+    for (const each of new Set([...before, ...now, ...gone, ...this.#alsoConcerned(kind, key)])) {
+      this.#options.onKey(each);
+    }
+  }
+
+  /** A scope that comes or goes finds or loses its reservation sets; a relationship may have stood in others' way. */
+  #alsoConcerned(kind: WatchedKind, key: string): readonly string[] {
+    if (kind === "DHCPScope") {
+      const namespace = key.slice(0, key.indexOf("/"));
+      const sets = this.list("DHCPReservationSet", namespace);
+      return sets.flatMap((set) => keysOf("DHCPReservationSet", set, this.#lookup));
+    }
+    if (kind !== "FailoverRelationship") return [];
+    return this.list("FailoverRelationship", null)
+      .filter(waitsForPlace)
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  }
+
+  readonly #lookup: KeyLookup = {
+    scope: (namespace, name) => this.get("DHCPScope", namespace, name),
+    relationships: () =>
+      this.list("FailoverRelationship", null).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+  };
+}
+
+function waitsForPlace(relationship: KubeObject): boolean {
+  const status = relationship["status"] as { conditions?: unknown } | undefined;
+  const conditions = Array.isArray(status?.conditions) ? status.conditions : [];
+  return conditions.some((condition: { reason?: unknown }) => condition?.reason === "PortConflictOnNode");
+}

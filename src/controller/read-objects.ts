@@ -1,0 +1,76 @@
+// Our own kinds out of the cache, parsed and with defaults. The API server checked them already; what was stored under
+// an older CRD may not pass, and then is refused with the field's name instead of being used half-read.
+
+import type { DHCPReservationSetObject } from "../api/dhcp-reservation-set.ts";
+import type { DHCPScopeObject } from "../api/dhcp-scope.ts";
+import type { FailoverOperationObject } from "../api/failover-operation.ts";
+import type { FailoverRelationshipObject } from "../api/failover-relationship.ts";
+import type { FieldError } from "../api/field-error.ts";
+import type { KindName } from "../api/kinds.ts";
+import type { ObjectSet } from "../api/object-set.ts";
+import {
+  type Parsed,
+  parseDHCPReservationSet,
+  parseDHCPScope,
+  parseFailoverOperation,
+  parseFailoverRelationship,
+} from "../api/parse.ts";
+import { apiVersion, type KubeObject } from "../kube/resource.ts";
+import type { Cache } from "./caches.ts";
+import type { Rejected } from "./observed.ts";
+import { TYPES } from "./resource-types.ts";
+
+/** A namespace's objects as compile() takes them, and those that could not be read. */
+export interface NamespaceObjects {
+  readonly set: ObjectSet;
+  readonly unreadable: readonly Rejected[];
+}
+
+/** Parsing a thousand scopes anew at every look would be most of the work: a cached object never changes. */
+const parsedObjects = new WeakMap<KubeObject, Parsed<unknown>>();
+
+export function readNamespace(cache: Cache, namespace: string): NamespaceObjects {
+  const unreadable: Rejected[] = [];
+  const read = <T>(kind: KindName, parse: (value: unknown) => Parsed<T>): T[] =>
+    cache.list(kind, namespace).flatMap((object) => {
+      const parsed = parseCached(kind, object, parse);
+      if (parsed.kind === "ok") return [parsed.object];
+      unreadable.push(unreadableObject(kind, object, parsed.errors));
+      return [];
+    });
+  const set: ObjectSet = {
+    relationships: read<FailoverRelationshipObject>("FailoverRelationship", parseFailoverRelationship),
+    scopes: read<DHCPScopeObject>("DHCPScope", parseDHCPScope),
+    reservationSets: read<DHCPReservationSetObject>("DHCPReservationSet", parseDHCPReservationSet),
+    operations: read<FailoverOperationObject>("FailoverOperation", parseFailoverOperation),
+  };
+  return { set, unreadable };
+}
+
+/** One relationship, null when it cannot be read. */
+export function readRelationship(object: KubeObject): FailoverRelationshipObject | null {
+  const parsed = parseCached("FailoverRelationship", object, parseFailoverRelationship);
+  return parsed.kind === "ok" ? parsed.object : null;
+}
+
+function parseCached<T>(kind: KindName, object: KubeObject, parse: (value: unknown) => Parsed<T>): Parsed<T> {
+  const known = parsedObjects.get(object);
+  if (known !== undefined) return known as Parsed<T>;
+  // The status is another writer's business and must not make a good spec unreadable.
+  const { status: _, ...rest } = object;
+  const parsed = parse({ ...rest, apiVersion: apiVersion(TYPES[kind]), kind });
+  parsedObjects.set(object, parsed);
+  return parsed;
+}
+
+function unreadableObject(kind: KindName, object: KubeObject, errors: readonly FieldError[]): Rejected {
+  const [first] = errors;
+  return {
+    kind,
+    namespace: object.metadata.namespace ?? "",
+    name: object.metadata.name ?? "",
+    reason: "Invalid",
+    field: first?.field ?? "",
+    message: first?.message ?? "the object cannot be read",
+  };
+}

@@ -1,0 +1,73 @@
+// Reads what an engine wrote into its FailoverMember. The API server has checked it against the schema; an engine of
+// another version may leave fields out, which then count as their smallest meaning, never as an error.
+
+import { unixSeconds } from "../base/units.ts";
+import type { KubeObject } from "../kube/resource.ts";
+import type { MemberReportView, ScopeCounts } from "./observed.ts";
+import { parseTime } from "./time.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+const SERVING = ["All", "OwnAddresses", "RenewOnly", "None"] as const;
+
+/** Null when the engine has said nothing yet: a report without a state is none.
+ *  `role` says whose free addresses are the member's own: `free` is the primary's, `backup` the secondary's. */
+export function readReport(object: KubeObject, role: "Primary" | "Secondary"): MemberReportView | null {
+  const status = map(object["status"]);
+  const state = status["state"];
+  if (typeof state !== "string" || state === "") return null;
+  const revisions = map(status["revisions"]);
+  const scopes = readScopes(status["addresses"]);
+  const counted = Object.values(scopes);
+  const own = counted.reduce((sum, counts) => sum + (role === "Primary" ? counts.free : counts.backup), 0);
+  return {
+    state,
+    since: parseTime(status["since"]) ?? unixSeconds(0),
+    partnerState: typeof status["partnerState"] === "string" ? status["partnerState"] : null,
+    serving: SERVING.find((word) => word === status["serving"]) ?? "None",
+    store: text(status["store"]),
+    complete: status["complete"] === true,
+    entered: count(status["entered"]),
+    entry: parseTime(status["entry"]),
+    returned: count(status["returned"]),
+    seen: count(status["seen"]),
+    activeRevision: text(revisions["active"]),
+    pendingRevision: text(revisions["pending"]),
+    freeAddresses: counted.length === 0 ? null : own,
+    scopes,
+  };
+}
+
+/** When the engine says it wrote its report; null when it does not say. */
+export function reportedAt(object: KubeObject) {
+  return parseTime(map(object["status"])["reportedAt"]);
+}
+
+function readScopes(value: unknown): Record<string, ScopeCounts> {
+  const scopes: Record<string, ScopeCounts> = {};
+  if (!Array.isArray(value)) return scopes;
+  for (const entry of value) {
+    const counts = map(entry);
+    const name = text(counts["scope"]);
+    if (name === "") continue;
+    scopes[name] = {
+      total: count(counts["total"]),
+      used: count(counts["active"]),
+      free: count(counts["free"]),
+      backup: count(counts["backup"]),
+    };
+  }
+  return scopes;
+}
+
+function map(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function count(value: unknown): number {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 ? value : 0;
+}

@@ -1,0 +1,58 @@
+// The kinds the controller watches, and which of them it renders.
+
+import { dhcpReservationSetKind } from "../api/dhcp-reservation-set.ts";
+import { dhcpScopeKind } from "../api/dhcp-scope.ts";
+import { failoverMemberKind } from "../api/failover-member.ts";
+import { failoverOperationKind } from "../api/failover-operation.ts";
+import { failoverRelationshipKind } from "../api/failover-relationship.ts";
+import type { KindNames } from "../api/kind.ts";
+import type { ResourceType } from "../kube/resource.ts";
+
+function ownType({ group, version, plural, kind }: KindNames): ResourceType {
+  return { group, version, plural, kind, namespaced: true };
+}
+
+function builtIn(group: string, plural: string, kind: string, namespaced = true): ResourceType {
+  return { group, version: "v1", plural, kind, namespaced };
+}
+
+const RBAC = "rbac.authorization.k8s.io";
+
+export const TYPES = {
+  FailoverRelationship: ownType(failoverRelationshipKind),
+  FailoverMember: ownType(failoverMemberKind),
+  FailoverOperation: ownType(failoverOperationKind),
+  DHCPScope: ownType(dhcpScopeKind),
+  DHCPReservationSet: ownType(dhcpReservationSetKind),
+  StatefulSet: builtIn("apps", "statefulsets", "StatefulSet"),
+  Pod: builtIn("", "pods", "Pod"),
+  ServiceAccount: builtIn("", "serviceaccounts", "ServiceAccount"),
+  Role: builtIn(RBAC, "roles", "Role"),
+  RoleBinding: builtIn(RBAC, "rolebindings", "RoleBinding"),
+  PodDisruptionBudget: builtIn("policy", "poddisruptionbudgets", "PodDisruptionBudget"),
+  Node: builtIn("", "nodes", "Node", false),
+} as const satisfies Record<string, ResourceType>;
+
+export type WatchedKind = keyof typeof TYPES;
+
+export const WATCHED_KINDS = Object.keys(TYPES) as readonly WatchedKind[];
+
+/** What desired.ts renders, FailoverMember included. */
+export const CHILD_KINDS = [
+  "FailoverMember",
+  "StatefulSet",
+  "ServiceAccount",
+  "Role",
+  "RoleBinding",
+  "PodDisruptionBudget",
+] as const satisfies readonly WatchedKind[];
+
+/** Kinds of which a cluster has many that are none of ours: only those with our labels are watched. */
+export const LABELLED_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>([
+  "StatefulSet",
+  "Pod",
+  "ServiceAccount",
+  "Role",
+  "RoleBinding",
+  "PodDisruptionBudget",
+]);
