@@ -2,15 +2,45 @@
 // and tells the DHCP thread. It may be slow, block or die without harm to clients.
 
 import { parentPort, workerData } from "node:worker_threads";
+import type { CompiledRelationship } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
+import { FaultError } from "../../base/fault.ts";
 import { ApiSource } from "./api-source.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
 import { ManifestSource } from "./manifest-source.ts";
+import { writeSnapshot } from "./snapshot.ts";
 
 const port = parentPort;
 assert(port !== null, "api-thread.ts runs as a worker thread");
 const data = workerData as ConfigThreadData;
-const post = (message: FromConfigThread) => port.postMessage(message);
+let newest: CompiledRelationship | null = null;
+let keepsSnapshots = false;
+
+/** A configuration is on disk before the engine runs on it, so that a restart finds it. */
+function post(message: FromConfigThread): void {
+  if (message.kind === "configured" && message.config.members.some(({ name }) => name === data.member)) {
+    newest = message.config;
+    if (keepsSnapshots) keepSnapshot();
+  }
+  port?.postMessage(message);
+}
+
+function keepSnapshot(): void {
+  if (newest === null) return;
+  try {
+    writeSnapshot(data.dataDirectory, newest);
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    const entry = {
+      level: "error",
+      event: "snapshot-not-written",
+      message: error.message,
+      fields: {},
+    } as const;
+    port?.postMessage({ kind: "log", entry } satisfies FromConfigThread);
+  }
+}
+
 const { source } = data;
 const reader =
   source.kind === "api"
@@ -18,7 +48,14 @@ const reader =
     : new ManifestSource({ ...data, directory: source.directory, post });
 
 port.on("message", (message: ToConfigThread) => {
-  if (message.kind === "report") reader.report(message.report);
-  else void reader.stop().then(() => port.close());
+  switch (message.kind) {
+    case "report":
+      return reader.report(message.report);
+    case "keep-snapshots":
+      keepsSnapshots = true;
+      return keepSnapshot();
+    case "stop":
+      void reader.stop().then(() => port.close());
+  }
 });
 reader.start();

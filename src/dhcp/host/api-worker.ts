@@ -27,6 +27,7 @@ export class ConfigWorker {
   #restartMs = RESTART_MS_MIN;
   #startedAt = 0;
   #stopping = false;
+  #keepsSnapshots = false;
 
   constructor(options: ConfigWorkerOptions) {
     this.#options = options;
@@ -49,11 +50,19 @@ export class ConfigWorker {
       cause = error instanceof Error ? error.message : String(error);
     });
     worker.on("exit", () => this.#onExit(worker, cause));
+    if (this.#keepsSnapshots) this.#send({ kind: "keep-snapshots" });
   }
 
   /** Tells the thread how the engine is, for the member's status. Lost while no thread runs. */
   report(report: MemberReport): void {
     this.#send({ kind: "report", report });
+  }
+
+  /** From now on good configurations are stored in the data directory. Not before the lease store there was found to be
+   *  this member's: nothing of another member's is ever overwritten. */
+  keepSnapshots(): void {
+    this.#keepsSnapshots = true;
+    this.#send({ kind: "keep-snapshots" });
   }
 
   /** Ends the thread; at most STOP_MS. */

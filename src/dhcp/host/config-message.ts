@@ -30,12 +30,15 @@ export type FromConfigThread =
 
 export type ToConfigThread =
   | { readonly kind: "report"; readonly report: MemberReport }
+  /** The data directory is this member's: good configurations are stored there from now on. */
+  | { readonly kind: "keep-snapshots" }
   | { readonly kind: "stop" };
 
 export interface ConfigThreadData {
   readonly namespace: string;
   readonly relationship: string;
   readonly member: string;
+  readonly dataDirectory: string;
   readonly source:
     | { readonly kind: "api"; readonly kubeconfig: string | null }
     | { readonly kind: "manifests"; readonly directory: string };

@@ -45,6 +45,11 @@ export class EventLoop {
     this.#planTurn();
   }
 
+  /** Whether every event has been handed to the engine. */
+  get isIdle(): boolean {
+    return this.#queue.length === 0 && !this.#turnPlanned;
+  }
+
   /** Takes no further turn. */
   stop(): void {
     this.#stopped = true;

@@ -58,7 +58,7 @@ export class ClientSockets implements ClientSocket {
     try {
       this.#openAll();
     } catch (error) {
-      this.close();
+      this.stop();
       throw error;
     }
   }
@@ -162,7 +162,7 @@ export class ClientSockets implements ClientSocket {
   }
 
   /** Stops receiving and sending. Replies still queued are sent first. */
-  close(): void {
+  stop(): void {
     this.flush();
     for (const socket of this.#open.splice(0)) {
       socket.watch.close();

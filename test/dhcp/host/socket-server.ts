@@ -32,7 +32,7 @@ const sockets = new ClientSockets({
   onTrouble: (operation, error) => print({ trouble: operation, error }),
 });
 print({ ready: true });
-process.stdin.on("end", () => sockets.close());
+process.stdin.on("end", () => sockets.stop());
 process.stdin.resume();
 
 function print(value: unknown): void {

@@ -64,7 +64,7 @@ describe("sockets on loopback", () => {
       ]);
     } finally {
       relay.close();
-      sockets.close();
+      sockets.stop();
     }
   });
 
@@ -89,7 +89,7 @@ describe("sockets on loopback", () => {
       );
     } finally {
       relay.close();
-      sockets.close();
+      sockets.stop();
     }
   });
 
@@ -100,7 +100,7 @@ describe("sockets on loopback", () => {
       assert.equal(fault.code, "ADDRESS_IN_USE");
       assert.match(fault.message, new RegExp(`127\\.0\\.0\\.9:${first.port}/udp.*\\(pid ${process.pid}\\)`));
     } finally {
-      first.close();
+      first.stop();
     }
   });
 
@@ -120,7 +120,7 @@ describe("sockets on loopback", () => {
   test("a failed open leaves no socket behind", (t) => {
     if (!MAY_CREATE_NAMESPACES) return t.skip("needs root: packet sockets");
     faultOf(() => openSockets({ port: 17068, interfaces: ["nope0"] }));
-    openSockets({ port: 17068 }).close();
+    openSockets({ port: 17068 }).stop();
   });
 
   test("a reply that cannot be sent is reported and does not stop those after it", async () => {
@@ -141,7 +141,7 @@ describe("sockets on loopback", () => {
       assert.deepEqual(troubles.sort(), ["send EINVAL", "send ENODEV", "send ENODEV"]);
     } finally {
       relay.close();
-      sockets.close();
+      sockets.stop();
     }
   });
 });

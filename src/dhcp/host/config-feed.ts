@@ -1,0 +1,133 @@
+// What the configuration thread has said so far: waited for at the start, handed on afterwards. Also decides what the
+// engine starts with: manifests as they are now, or the snapshot of the last good configuration.
+
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import { FaultError } from "../../base/fault.ts";
+import type { LogEntry } from "../engine/event.ts";
+import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
+import { membersOf } from "./engine-outlets.ts";
+import { readSnapshot } from "./snapshot.ts";
+
+export interface FeedOptions {
+  readonly namespace: string;
+  readonly relationship: string;
+  readonly member: string;
+  readonly dataDirectory: string;
+  /** Manifests are read within moments and judged at once; an API may be away for days. */
+  readonly isManifests: boolean;
+  readonly log: (entry: LogEntry) => void;
+}
+
+type Verdict = Extract<FromConfigThread, { kind: "configured" | "rejected" }>;
+
+export class ConfigFeed {
+  readonly #options: FeedOptions;
+  #waiting: FromConfigThread[] = [];
+  #handler: ((message: FromConfigThread) => void) | null = null;
+  #onVerdict: ((verdict: Verdict) => void) | null = null;
+  #verdict: Verdict | null = null;
+  isSourceReachable = false;
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a message of the thread. */
+  take(message: FromConfigThread): void {
+    if (message.kind === "source") this.isSourceReachable = message.reachable;
+    if (message.kind === "configured" || message.kind === "rejected") {
+      this.#logProblems(message);
+      this.#verdict = message;
+      this.#onVerdict?.(message);
+    }
+    if (this.#handler !== null) this.#handler(message);
+    else this.#waiting.push(message);
+  }
+
+  /** From now on hands every message on, beginning with those that have come already. */
+  attach(handler: (message: FromConfigThread) => void): void {
+    this.#handler = handler;
+    for (const message of this.#waiting.splice(0)) handler(message);
+  }
+
+  /** The configuration to start with. Rejects with FaultError: CONFIG_REJECTED, MEMBER_UNKNOWN. */
+  async initial(): Promise<CompiledRelationship> {
+    const snapshot = this.#snapshot();
+    if (snapshot !== null && !this.#options.isManifests) return this.#startFrom(snapshot);
+    for (;;) {
+      const verdict = await this.#nextVerdict();
+      if (verdict.kind === "configured") {
+        membersOf(verdict.config, this.#options.member);
+        return verdict.config;
+      }
+      if (!this.#options.isManifests) continue;
+      if (snapshot !== null) return this.#startFrom(snapshot);
+      const [first] = verdict.problems;
+      const more =
+        verdict.problems.length > 1 ? ` (and ${verdict.problems.length - 1} more, see the log)` : "";
+      throw new FaultError("CONFIG_REJECTED", `${first?.where}: ${first?.message}${more}`);
+    }
+  }
+
+  #nextVerdict(): Promise<Verdict> {
+    const verdict = this.#verdict;
+    this.#verdict = null;
+    if (verdict !== null) return Promise.resolve(verdict);
+    if (!this.#options.isManifests) {
+      const message = "there is no configuration yet; waiting for the API";
+      this.#options.log({ level: "info", event: "configuration-awaited", message, fields: {} });
+    }
+    return new Promise((resolve) => {
+      this.#onVerdict = (next) => {
+        this.#onVerdict = null;
+        this.#verdict = null;
+        resolve(next);
+      };
+    });
+  }
+
+  #snapshot(): CompiledRelationship | null {
+    const { dataDirectory, namespace, relationship, member } = this.#options;
+    const read = readSnapshot(dataDirectory);
+    if (read.kind === "none") return null;
+    const problem =
+      read.kind === "damaged"
+        ? read.reason
+        : read.config.namespace !== namespace || read.config.name !== relationship
+          ? `it is of relationship ${read.config.namespace}/${read.config.name}`
+          : read.config.members.every(({ name }) => name !== member)
+            ? `it has no member ${member}`
+            : null;
+    if (read.kind === "read" && problem === null) return read.config;
+    this.#options.log({
+      level: "warn",
+      event: "snapshot-unusable",
+      message: "the stored configuration cannot be used",
+      fields: { problem },
+    });
+    return null;
+  }
+
+  #startFrom(config: CompiledRelationship): CompiledRelationship {
+    this.#options.log({
+      level: "info",
+      event: "snapshot-used",
+      message: "starting with the last good configuration",
+      fields: { revision: config.revision },
+    });
+    return config;
+  }
+
+  #logProblems({
+    kind,
+    problems,
+  }: {
+    readonly kind: string;
+    readonly problems: readonly ConfigProblem[];
+  }): void {
+    for (const { where, reason, message } of problems) {
+      const level = kind === "rejected" ? "error" : "warn";
+      this.#options.log({ level, event: "configuration-rejected", message, fields: { where, reason } });
+    }
+  }
+}

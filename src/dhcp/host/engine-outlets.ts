@@ -1,0 +1,194 @@
+// Everything of an engine that stands on the member's addresses: client sockets, link, health pages. Opened together at
+// the start, where any failure is final; afterwards each follows the configuration by itself, and what cannot be opened
+// is said, tried again, and makes the member not ready.
+
+import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts";
+import { FaultError } from "../../base/fault.ts";
+import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import type { EngineEvent, LogEntry } from "../engine/event.ts";
+import type { ClientSocket, ConnectionId, PartnerLink } from "../ports.ts";
+import { HttpServer } from "./http.ts";
+import { InterfaceAddresses } from "./interfaces.ts";
+import { Outlet } from "./outlet.ts";
+import { TcpPartnerLink } from "./partner-link.ts";
+import { ClientSockets } from "./sockets.ts";
+
+export interface OutletsOptions {
+  /** This member's name. */
+  readonly member: string;
+  readonly dhcpPort: number;
+  readonly nowMs: () => number;
+  readonly post: (event: EngineEvent) => void;
+  readonly log: (entry: LogEntry) => void;
+  readonly notReadyReason: () => string | null;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+}
+
+interface SocketSettings {
+  readonly memberAddress: Ipv4;
+  readonly interfaces: readonly string[];
+}
+
+interface LinkSettings {
+  readonly address: Ipv4;
+  readonly partnerAddress: Ipv4;
+  readonly port: number;
+}
+
+interface HttpSettings {
+  readonly address: Ipv4;
+  readonly port: number;
+}
+
+const ADDRESSES_AGE_MS_MAX = 2_000;
+
+export class EngineOutlets {
+  readonly clientSocket: ClientSocket;
+  readonly partnerLink: PartnerLink;
+  /** Datagrams the kernel refused, by `operation errno`. */
+  readonly socketErrors = new Map<string, number>();
+  /** Link connections from others than the partner. */
+  strangers = 0;
+  readonly #options: OutletsOptions;
+  readonly #sockets: Outlet<SocketSettings, ClientSockets>;
+  readonly #link: Outlet<LinkSettings, TcpPartnerLink>;
+  readonly #http: Outlet<HttpSettings, HttpServer>;
+  #accepted = 0;
+
+  constructor(options: OutletsOptions) {
+    this.#options = options;
+    const addresses = new InterfaceAddresses({ maxAgeMs: ADDRESSES_AGE_MS_MAX, nowMs: options.nowMs });
+    this.#sockets = new Outlet(async (settings) => this.#openSockets(settings, addresses));
+    this.#link = new Outlet((settings) => this.#openLink(settings));
+    this.#http = new Outlet(async (settings) => {
+      const server = new HttpServer({ ...settings, ...options });
+      await server.listen();
+      return server;
+    });
+    this.clientSocket = { send: (route, bytes) => this.#sockets.current?.send(route, bytes) };
+    this.partnerLink = {
+      dial: (connection) => this.#dial(connection),
+      send: (connection, bytes) => this.#link.current?.send(connection, bytes),
+      close: (connection) => this.#link.current?.close(connection),
+    };
+  }
+
+  /** Opens everything. Rejects with the first FaultError; what was opened stays to be stopped. */
+  async open(config: CompiledRelationship): Promise<void> {
+    const { sockets, link, http } = this.#settings(config);
+    await this.#http.set(http);
+    await this.#link.set(link);
+    await this.#sockets.set(sockets);
+  }
+
+  /** Brings what is open in line with a new configuration. Never rejects: failures are logged and tried again. */
+  async follow(config: CompiledRelationship): Promise<void> {
+    const { sockets, link, http } = this.#settings(config);
+    await Promise.all([
+      this.#say(this.#http.set(http)),
+      this.#say(this.#link.set(link)),
+      this.#say(this.#sockets.set(sockets)),
+    ]);
+  }
+
+  /** Called every few seconds: opens what could not be opened, and again what sits on an interface that was replaced. */
+  async tend(): Promise<void> {
+    const isStale = (sockets: ClientSockets) => sockets.lostInterfaces().length > 0;
+    await Promise.all([
+      this.#say(this.#http.retry()),
+      this.#say(this.#link.retry()),
+      this.#say(this.#sockets.retry(isStale)),
+    ]);
+  }
+
+  /** Why clients or the partner cannot be reached at all; null when all is open. */
+  get fault(): FaultError | null {
+    return this.#sockets.fault ?? this.#link.fault;
+  }
+
+  /** Stops answering clients at once. */
+  silence(): void {
+    this.#sockets.current?.stop();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#sockets.stop(), this.#link.stop(), this.#http.stop()]);
+  }
+
+  #settings(config: CompiledRelationship) {
+    const { own, partner } = membersOf(config, this.#options.member);
+    return {
+      sockets: { memberAddress: own.address, interfaces: own.interfaces },
+      link: { address: own.linkAddress, partnerAddress: partner.linkAddress, port: config.linkPort },
+      http: { address: own.address, port: own.metricsPort },
+    };
+  }
+
+  #openSockets(settings: SocketSettings, addresses: InterfaceAddresses): ClientSockets {
+    const sockets = new ClientSockets({
+      ...settings,
+      port: this.#options.dhcpPort,
+      addresses,
+      onDatagram: (bytes, arrival) => this.#options.post({ kind: "client-datagram", bytes, arrival }),
+      onTrouble: (operation, error, count) => {
+        const key = `${operation} ${error}`;
+        this.socketErrors.set(key, (this.socketErrors.get(key) ?? 0) + count);
+      },
+    });
+    const fields = {
+      address: `${formatIpv4(settings.memberAddress)}:${this.#options.dhcpPort}`,
+      interfaces: settings.interfaces.join(","),
+    };
+    this.#log("info", "sockets-opened", "listening for clients and relays", fields);
+    return sockets;
+  }
+
+  async #openLink(settings: LinkSettings): Promise<TcpPartnerLink> {
+    const link = new TcpPartnerLink({
+      ...settings,
+      nextAcceptedId: () => ++this.#accepted,
+      onEvent: this.#options.post,
+      onStranger: (address) => {
+        this.strangers += 1;
+        this.#log("warn", "link-stranger", "a connection that does not come from the partner was closed", {
+          address,
+        });
+      },
+    });
+    await link.listen();
+    return link;
+  }
+
+  #dial(connection: ConnectionId): void {
+    const link = this.#link.current;
+    if (link !== null) link.dial(connection);
+    else this.#options.post({ kind: "link-closed", connection, reason: "the link's address is not open" });
+  }
+
+  async #say(task: Promise<void>): Promise<void> {
+    try {
+      await task;
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#log("error", "address-not-open", error.message, { code: error.code });
+    }
+  }
+
+  #log(level: LogEntry["level"], event: string, message: string, fields: LogEntry["fields"]): void {
+    this.#options.log({ level, event, message, fields });
+  }
+}
+
+/** The member of this name and the other one. Throws FaultError MEMBER_UNKNOWN. */
+export function membersOf(
+  config: CompiledRelationship,
+  name: string,
+): { readonly own: CompiledMember; readonly partner: CompiledMember } {
+  const [a, b] = config.members;
+  if (a.name === name) return { own: a, partner: b };
+  if (b.name === name) return { own: b, partner: a };
+  throw new FaultError(
+    "MEMBER_UNKNOWN",
+    `relationship ${config.namespace}/${config.name} has the members ${a.name} and ${b.name}, none is called ${name}`,
+  );
+}

@@ -1,0 +1,360 @@
+// The engine's process: puts the pure core and its adapters together, starts them in order, stops them in order, and
+// turns every end into an exit code. Order of the start: data directory, configuration, lease store, addresses, and only
+// then the first event. A disk that fails silences the engine at once: it must come back from its log.
+
+import type { CompiledRelationship } from "../api/compiled.ts";
+import { FaultError } from "../base/fault.ts";
+import { createEngine } from "./engine/engine.ts";
+import type { Engine } from "./engine/engine-state.ts";
+import type { LogEntry, MemberReport } from "./engine/event.ts";
+import type { Journal } from "./engine/journal.ts";
+import { memberReport } from "./engine/report.ts";
+import { EngineRunner } from "./engine/runner.ts";
+import { ConfigWorker } from "./host/api-worker.ts";
+import { SystemClock, SystemRandom } from "./host/clock.ts";
+import { ConfigFeed } from "./host/config-feed.ts";
+import type { FromConfigThread } from "./host/config-message.ts";
+import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
+import { EngineOutlets, membersOf } from "./host/engine-outlets.ts";
+import { FileDisk } from "./host/files.ts";
+import { createLogger, type Logger } from "./host/logger.ts";
+import { EventLoop } from "./host/loop.ts";
+import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
+import { BootTimers } from "./host/timers.ts";
+import { UnixSocket } from "./host/unix-socket.ts";
+import { openStore } from "./store/store.ts";
+
+export interface EngineOptions {
+  readonly namespace: string;
+  readonly relationship: string;
+  readonly member: string;
+  readonly dataDirectory: string;
+  /** A directory of manifests, or null to read from the API. */
+  readonly manifests: string | null;
+  /** Null for the default kubeconfig or the pod's service account. */
+  readonly kubeconfig: string | null;
+  /** Null for 67. */
+  readonly dhcpPort: number | null;
+  readonly logLevel: LogEntry["level"];
+}
+
+export const ENGINE_EXIT = {
+  /** Stopped in order. */
+  stopped: 0,
+  /** An operating failure: disk, address, port, capability, configuration. */
+  failed: 1,
+  /** The data directory is another's, or in use. Starting again will not help. */
+  refused: 3,
+  /** A bug of ours. */
+  crashed: 70,
+} as const;
+
+type End =
+  | { readonly kind: "signal"; readonly signal: string }
+  | { readonly kind: "fault"; readonly fault: FaultError }
+  | { readonly kind: "crash"; readonly error: unknown };
+
+const DHCP_SERVER_PORT = 67;
+const REPORT_MS = 1_000;
+const TEND_MS = 2_000;
+/** For the last records to become durable and the partner to hear PAUSED. Well within a pod's grace of 30 s. */
+const STOP_MS = 8_000;
+const REFUSALS: readonly string[] = ["DATA_DIRECTORY_LOCKED", "STORE_FOREIGN", "STORE_FORMAT_NEWER"];
+
+/** Runs an engine until it is told to stop or must, then ends the process. The only process.exit of the engine. */
+export async function engineProcess(options: EngineOptions): Promise<never> {
+  const fields = { relationship: `${options.namespace}/${options.relationship}`, member: options.member };
+  const logger = createLogger({ level: options.logLevel, fields });
+  const end = Promise.withResolvers<End>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => end.resolve({ kind: "signal", signal }));
+  }
+  process.on("uncaughtException", (error) => end.resolve({ kind: "crash", error }));
+  const code = await runEngine(options, logger, end);
+  logger.flush();
+  process.exit(code);
+}
+
+/** Starts the engine, waits for `end`, and stops it. Returns the exit code. */
+async function runEngine(
+  options: EngineOptions,
+  logger: Logger,
+  end: PromiseWithResolvers<End>,
+): Promise<number> {
+  const engine = new EngineProcess(options, logger, end);
+  const starting = engine.start().catch((error: unknown) => {
+    end.resolve(error instanceof FaultError ? { kind: "fault", fault: error } : { kind: "crash", error });
+  });
+  const cause = await end.promise;
+  engine.silenceUnless(cause.kind === "signal");
+  logger.log(endEntry(cause));
+  if (cause.kind !== "signal") process.stderr.write(`leasepair engine: ${endEntry(cause).message}\n`);
+  const deadline = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref());
+  await Promise.race([deadline, engine.stop(cause.kind === "signal", starting)]);
+  if (cause.kind === "signal") return ENGINE_EXIT.stopped;
+  if (cause.kind === "crash") return ENGINE_EXIT.crashed;
+  return REFUSALS.includes(cause.fault.code) ? ENGINE_EXIT.refused : ENGINE_EXIT.failed;
+}
+
+function endEntry(end: End): LogEntry {
+  switch (end.kind) {
+    case "signal":
+      return {
+        level: "info",
+        event: "stopping",
+        message: "stopping in order",
+        fields: { signal: end.signal },
+      };
+    case "fault":
+      return {
+        level: "error",
+        event: "engine-failed",
+        message: end.fault.message,
+        fields: { code: end.fault.code },
+      };
+    case "crash": {
+      const { error } = end;
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      return { level: "error", event: "engine-crashed", message: text, fields: {} };
+    }
+  }
+}
+
+/** What runs once the engine stands. */
+interface Running {
+  readonly engine: Engine;
+  readonly runner: EngineRunner;
+  readonly loop: EventLoop;
+  readonly timers: BootTimers;
+  readonly disk: FileDisk;
+}
+
+class EngineProcess {
+  readonly #options: EngineOptions;
+  readonly #log: (entry: LogEntry) => void;
+  readonly #end: PromiseWithResolvers<End>;
+  readonly #clock = new SystemClock();
+  readonly #feed: ConfigFeed;
+  readonly #worker: ConfigWorker;
+  readonly #metrics: EngineMetrics;
+  readonly #outlets: EngineOutlets;
+  readonly #intervals: NodeJS.Timeout[] = [];
+  #directory: DataDirectory | null = null;
+  #running: Running | null = null;
+  #unixSocket: UnixSocket | null = null;
+  #notReady: string | null = "starting";
+
+  constructor(options: EngineOptions, logger: Logger, end: PromiseWithResolvers<End>) {
+    const { namespace, relationship, member, dataDirectory, manifests, kubeconfig } = options;
+    this.#options = options;
+    this.#end = end;
+    this.#log = logger.log;
+    this.#feed = new ConfigFeed({
+      ...options,
+      dataDirectory,
+      isManifests: manifests !== null,
+      log: logger.log,
+    });
+    const source =
+      manifests === null
+        ? ({ kind: "api", kubeconfig } as const)
+        : ({ kind: "manifests", directory: manifests } as const);
+    this.#worker = new ConfigWorker({
+      data: { namespace, relationship, member, dataDirectory, source },
+      onMessage: (message) => this.#feed.take(message),
+      log: logger.log,
+    });
+    this.#metrics = new EngineMetrics({
+      namespace,
+      relationship,
+      member,
+      source: { report: () => this.#report(), counts: () => this.#counts() },
+    });
+    this.#outlets = new EngineOutlets({
+      member,
+      dhcpPort: options.dhcpPort ?? DHCP_SERVER_PORT,
+      nowMs: () => this.#clock.bootMilliseconds(),
+      post: (event) => this.#running?.loop.post(event),
+      log: logger.log,
+      notReadyReason: () => this.#notReadyReason(),
+      metrics: this.#metrics,
+    });
+  }
+
+  async start(): Promise<void> {
+    this.#directory = openDataDirectory(this.#options.dataDirectory);
+    this.#worker.start();
+    const config = await this.#feed.initial();
+    const running = this.#createEngine(config, this.#directory);
+    await this.#outlets.open(config);
+    await this.#openUnixSocket(running.engine);
+    this.#running = running;
+    running.loop.post({ kind: "started" });
+    this.#notReady = null;
+    this.#worker.keepSnapshots();
+    this.#feed.attach((message) => this.#onConfigMessage(message, running));
+    this.#intervals.push(
+      setInterval(() => this.#worker.report(memberReport(running.engine, this.#clock.now())), REPORT_MS),
+      setInterval(() => void this.#outlets.tend(), TEND_MS),
+    );
+  }
+
+  #createEngine(config: CompiledRelationship, directory: DataDirectory): Running {
+    const { namespace, relationship, member, dhcpPort } = this.#options;
+    const disk = new FileDisk(directory.leases);
+    const random = new SystemRandom();
+    const opened = openStore({
+      disk,
+      relationship: `${namespace}/${relationship}`,
+      relationshipUid: config.uid,
+      member,
+      random,
+      log: this.#log,
+    });
+    if (opened.kind === "refused") throw new FaultError(opened.code, opened.message);
+    const engine = createEngine({
+      member,
+      config,
+      identity: opened.store.identity,
+      records: opened.records,
+      bootId: this.#clock.bootId,
+      random,
+      now: this.#clock.now(),
+      settings: { replyToSourcePort: dhcpPort !== null },
+    });
+    const timers = new BootTimers(
+      () => this.#clock.bootMilliseconds(),
+      () => loop.post({ kind: "tick" }),
+    );
+    const runner = new EngineRunner(engine, {
+      clock: this.#clock,
+      journal: this.#timed(opened.store),
+      clientSocket: this.#outlets.clientSocket,
+      partnerLink: this.#outlets.partnerLink,
+      timers,
+      log: this.#log,
+      onFault: (fault) => this.#end.resolve({ kind: "fault", fault }),
+    });
+    const loop = new EventLoop(runner, (error) => this.#end.resolve({ kind: "crash", error }));
+    return { engine, runner, loop, timers, disk };
+  }
+
+  /** The journal with a stopwatch. */
+  #timed(journal: Journal): Journal {
+    return {
+      append: (record) => journal.append(record),
+      flush: (done) => {
+        const startedAt = performance.now();
+        journal.flush((fault) => {
+          this.#metrics.observeFlush((performance.now() - startedAt) / 1000);
+          done(fault);
+        });
+      },
+    };
+  }
+
+  /** Tools on this machine are a comfort: without their socket the engine serves all the same. */
+  async #openUnixSocket(engine: Engine): Promise<void> {
+    const socket = new UnixSocket({
+      dataDirectory: this.#options.dataDirectory,
+      report: () => memberReport(engine, this.#clock.now()),
+      bindings: () => engine.leases.bindings(),
+    });
+    try {
+      await socket.listen();
+      this.#unixSocket = socket;
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#log({ level: "warn", event: "tool-socket-failed", message: error.message, fields: {} });
+    }
+  }
+
+  #onConfigMessage(message: FromConfigThread, { loop }: Running): void {
+    switch (message.kind) {
+      case "configured":
+        return this.#onConfigured(message.config, loop);
+      case "witness":
+        return loop.post({ kind: "witness-read", witness: message.witness });
+      case "declared-partner-down":
+        return loop.post(message);
+      default:
+    }
+  }
+
+  #onConfigured(config: CompiledRelationship, loop: EventLoop): void {
+    try {
+      membersOf(config, this.#options.member);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      const message = `${error.message}; the configuration before stays in force`;
+      this.#log({ level: "error", event: "configuration-rejected", message, fields: { code: error.code } });
+      return;
+    }
+    loop.post({ kind: "configured", config });
+    void this.#outlets.follow(config);
+  }
+
+  #report(): MemberReport | null {
+    return this.#running === null ? null : memberReport(this.#running.engine, this.#clock.now());
+  }
+
+  /** Null when a client that asked now would be answered. */
+  #notReadyReason(): string | null {
+    if (this.#notReady !== null) return this.#notReady;
+    if (this.#outlets.fault !== null) return this.#outlets.fault.message;
+    const report = this.#report();
+    if (report === null) return "starting";
+    return report.serving === "None" ? `state ${report.state} answers nobody` : null;
+  }
+
+  #counts(): EngineCounts {
+    const running = this.#running;
+    const counters = running?.engine.counters;
+    return {
+      received: running?.engine.datagrams.received ?? new Map(),
+      outcomes: running?.engine.datagrams.outcomes ?? new Map(),
+      updates: {
+        sent: counters?.updatesSent ?? 0,
+        received: counters?.updatesReceived ?? 0,
+        "refused-by-us": counters?.updatesRefusedByUs ?? 0,
+        "refused-by-partner": counters?.updatesRefusedByPartner ?? 0,
+      },
+      socketErrors: this.#outlets.socketErrors,
+      queueOverflows: running?.loop.overflowed ?? 0,
+      lateReplies: running?.runner.lateReplies ?? 0,
+      linkLosses: counters?.linkLosses ?? 0,
+      strangers: this.#outlets.strangers,
+      isReady: this.#notReadyReason() === null,
+      isSourceReachable: this.#feed.isSourceReachable,
+    };
+  }
+
+  /** Not ready any more; and unless the end is in order, not a packet more either. */
+  silenceUnless(isInOrder: boolean): void {
+    this.#notReady = isInOrder ? "stopping" : "failed";
+    if (isInOrder) return;
+    this.#running?.loop.stop();
+    this.#outlets.silence();
+  }
+
+  /** Lets the engine say goodbye when the end is in order, then closes everything. */
+  async stop(isInOrder: boolean, starting: Promise<void>): Promise<void> {
+    for (const interval of this.#intervals) clearInterval(interval);
+    const running = this.#running;
+    if (isInOrder && running !== null) {
+      running.loop.post({ kind: "stopping" });
+      await quiet(running);
+    }
+    running?.timers.stop();
+    await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop()]);
+    running?.loop.stop();
+    if (isInOrder && running !== null) await new Promise<void>((resolve) => running.disk.close(resolve));
+    if (!isInOrder) await starting;
+    this.#directory?.release();
+  }
+}
+
+/** Resolves once everything posted has been decided, made durable and performed. */
+async function quiet({ loop, runner }: Running): Promise<void> {
+  while (!loop.isIdle || !runner.isIdle) await new Promise((resolve) => setTimeout(resolve, 5));
+}
