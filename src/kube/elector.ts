@@ -168,20 +168,28 @@ export class Elector {
       // A leader that knows the Lease skips the read: its write fails if anything has changed.
       if (!this.isLeader() || this.#observed === null) await this.#observe(limits);
       if (this.#observed !== null && !this.#mayTake(this.#observed)) return false;
-      const written = await this.#write(this.#observed, limits);
-      this.#see(written);
+      this.#see(await this.#writeOrReadAgain(limits));
       this.#renewedMs = sentMs;
       return true;
     } catch (error) {
-      // Somebody changed it: read it next time before anything else is decided.
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) {
-        await this.#observe(limits).catch(() => {});
-      }
       const level = this.#renewedMs === null ? "debug" : "warn";
       this.#log(level, "kube-lease-failed", "the Lease could not be read or written", {
         error: describe(error),
       });
       return false;
+    }
+  }
+
+  /** A leader's write is refused also when its own earlier one came through and only the answer was lost: a second
+   *  look tells, and there may be no time for another round. */
+  async #writeOrReadAgain(limits: { timeoutMs: number; attempts: number }): Promise<KubeObject> {
+    try {
+      return await this.#write(this.#observed, limits);
+    } catch (error) {
+      if (!isConflict(error) && !isAlreadyExists(error) && !isNotFound(error)) throw error;
+      await this.#observe(limits);
+      if (!this.isLeader() || (this.#observed !== null && !this.#mayTake(this.#observed))) throw error;
+      return await this.#write(this.#observed, limits);
     }
   }
 
@@ -251,9 +259,9 @@ export class Elector {
     this.#renewedMs = null;
     if (!held) return;
     const now = formatMicroTime(this.#options.timing.wallMs());
+    // Without holderIdentity: that is how the API writes "nobody".
     const { leaseTransitions } = observed.spec;
     const spec = {
-      holderIdentity: "",
       leaseDurationSeconds: 1,
       acquireTime: now,
       renewTime: now,

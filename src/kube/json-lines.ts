@@ -30,7 +30,8 @@ export function createLineSplitter(lineBytesMax: number): LineSplitter {
         from = at + 1;
       }
       if (from < chunk.length) {
-        held.push(chunk.slice(from));
+        // A copy: the chunk is the socket's buffer (and slice() of a Buffer is only another view of it).
+        held.push(new Uint8Array(chunk.subarray(from)));
         heldBytes += chunk.length - from;
         if (heldBytes > lineBytesMax) throw new RangeError(`a line of more than ${lineBytesMax} bytes`);
       }
