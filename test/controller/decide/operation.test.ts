@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
+import { isFinished, type OperationStep, operationSteps } from "../../../src/controller/decide/operation.ts";
+import { operationStatus } from "../../../src/controller/decide/operation-status.ts";
+import type { Witness } from "../../../src/controller/decide/witness.ts";
+import type { Observed, ObservedOperation } from "../../../src/controller/observed.ts";
+import { member, NOW, observed, operation, STARTED, separated } from "../observed-fixture.ts";
+
+const record = (changes: Partial<Witness> = {}): Witness => ({
+  epoch: 0,
+  holder: null,
+  holderStore: "",
+  stores: { a: "store-a", b: "store-b" },
+  ...changes,
+});
+const granted = record({ epoch: 1, holder: "a", holderStore: "store-a" });
+const survivorIn = (state: string): Observed =>
+  separated({ members: [member("a", { says: { state } }), member("b", { pod: null })] });
+
+function outcomeOf(seen: Observed, witness: Witness, of: ObservedOperation): string {
+  const [step] = operationSteps({ ...seen, operations: [of] }, witness);
+  return shortOf(step);
+}
+
+function shortOf(step: OperationStep | undefined): string {
+  if (step === undefined) return "none";
+  return step.kind === "grant" ? "grant" : `${step.outcome.phase}/${step.outcome.reason}`;
+}
+
+test("an operation goes through its steps in order, and asks for the grant only once it is started", () => {
+  assert.equal(outcomeOf(separated(), record(), operation()), "Running/Started");
+  assert.equal(outcomeOf(separated(), record(), operation({ status: STARTED })), "grant");
+  assert.equal(outcomeOf(separated(), granted, operation({ status: STARTED })), "Running/Granted");
+  const inside = survivorIn("PartnerDown");
+  const entered = {
+    ...inside,
+    members: [member("a", { says: { state: "PartnerDown", entered: 1 } }), inside.members[1]!],
+  };
+  assert.equal(outcomeOf(entered, granted, operation({ status: STARTED })), "Complete/Entered");
+});
+
+test("every precondition that does not hold fails with a remedy, or waits while it may yet hold", () => {
+  const table: [string, Observed, Witness, ObservedOperation, string][] = [
+    ["another type", separated(), record(), operation({ type: "Switchover" }), "Failed/NotSupported"],
+    ["no such member", separated(), record(), operation({ survivor: "c" }), "Failed/NotAMember"],
+    ["too late", separated(), record(), operation({ notAfter: unixSeconds(NOW - 1) }), "Failed/Expired"],
+    ["another epoch", separated(), record({ epoch: 2 }), operation(), "Failed/EpochMismatch"],
+    [
+      "no epoch named",
+      separated(),
+      record({ epoch: 2 }),
+      operation({ expectedEpoch: null }),
+      "Running/Started",
+    ],
+    [
+      "a holder",
+      separated(),
+      record({ holder: "b", holderStore: "store-b" }),
+      operation(),
+      "Failed/GrantHeld",
+    ],
+    ["in contact", observed(), record(), operation(), "Failed/PartnerAnswers"],
+    ["contact not lost yet", survivorIn("Normal"), record(), operation(), "Pending/ContactNotLostYet"],
+    ["starting", survivorIn("Startup"), record(), operation(), "Pending/SurvivorStarting"],
+    ["recovering", survivorIn("Recover"), record(), operation(), "Failed/SurvivorRecovering"],
+    [
+      "waiting out its recovery",
+      survivorIn("RecoverWait"),
+      record(),
+      operation(),
+      "Failed/SurvivorRecovering",
+    ],
+    ["already alone", survivorIn("PartnerDown"), record(), operation(), "Failed/AlreadyPartnerDown"],
+    ["in conflict", survivorIn("PotentialConflict"), record(), operation(), "Failed/StateNotEligible"],
+    [
+      "the survivor is silent",
+      survivorIn("CommunicationsInterrupted"),
+      record(),
+      operation({ survivor: "b" }),
+      "Pending/SurvivorUnknown",
+    ],
+  ];
+  for (const [what, seen, witness, of, expected] of table) {
+    assert.equal(outcomeOf(seen, witness, of), expected, what);
+    const [step] = operationSteps({ ...seen, operations: [of] }, witness);
+    if (step?.kind === "report") assert.ok(step.outcome.message.length > 20, what);
+  }
+});
+
+test("a grant that was given back unused, or went to somebody else, ends the operation", () => {
+  const started = operation({ status: STARTED });
+  const declined = separated({ members: [member("a", { says: { returned: 1 } }), member("b")] });
+  assert.equal(outcomeOf(declined, granted, started), "Failed/Declined");
+  assert.equal(outcomeOf(separated(), record({ epoch: 1 }), started), "Failed/Superseded");
+  assert.equal(
+    outcomeOf(separated(), record({ epoch: 1, holder: "b", holderStore: "store-b" }), started),
+    "Failed/Superseded",
+  );
+  assert.equal(outcomeOf(separated(), record({ epoch: 2 }), started), "Failed/Declined");
+});
+
+test("an entry that is over already still completes it", () => {
+  const back = observed({ members: [member("a", { says: { entered: 1, returned: 1 } }), member("b")] });
+  assert.equal(outcomeOf(back, record({ epoch: 1 }), operation({ status: STARTED })), "Complete/Entered");
+});
+
+test("a started operation never asks for another epoch than the one it was given", () => {
+  const set = operation({ expectedEpoch: null, status: { ...STARTED, epoch: 4 } });
+  assert.equal(outcomeOf(separated(), record({ epoch: 2 }), set), "Failed/EpochMismatch");
+  assert.equal(outcomeOf(separated(), record({ epoch: 3 }), set), "grant");
+});
+
+test("a finished operation is not looked at again", () => {
+  for (const type of ["Complete", "Failed"]) {
+    const done = operation({ status: { conditions: [{ type, status: "True" }] } });
+    assert.equal(isFinished(done), true);
+    assert.deepEqual(operationSteps(separated({ operations: [done] }), record()), []);
+  }
+});
+
+test("operations take turns: the oldest first, a started one before all", () => {
+  const first = operation({ name: "first", createdAt: unixSeconds(NOW - 60) });
+  const second = operation({ name: "second" });
+  const steps = operationSteps(separated({ operations: [second, first] }), record());
+  assert.deepEqual(
+    steps.map((step) => [step.operation.name, shortOf(step)]),
+    [
+      ["first", "Running/Started"],
+      ["second", "Pending/Blocked"],
+    ],
+  );
+  const started = operationSteps(
+    separated({ operations: [{ ...second, status: STARTED }, first] }),
+    record(),
+  );
+  assert.deepEqual(
+    started.map((step) => [step.operation.name, shortOf(step)]),
+    [
+      ["first", "Pending/Blocked"],
+      ["second", "grant"],
+    ],
+  );
+});
+
+test("the status fixes the epoch at the start, keeps it while waiting, and closes with the end", () => {
+  const seen = separated();
+  const outcome = (phase: "Pending" | "Running" | "Complete" | "Failed", epoch: number | null) => ({
+    phase,
+    reason: "Some",
+    message: "text",
+    until: null,
+    epoch,
+  });
+  const started = operationStatus(seen, operation(), outcome("Running", 1));
+  assert.equal(started.epoch, 1);
+  assert.equal(started.startTime, "2026-03-01T03:00:00Z");
+  assert.equal(started.completionTime, undefined);
+  const waiting = operationStatus(seen, operation({ status: STARTED }), outcome("Pending", null));
+  assert.equal(waiting.epoch, 1);
+  const failed = operationStatus(seen, operation(), outcome("Failed", null));
+  assert.equal(failed.startTime, undefined);
+  assert.equal(failed.completionTime, "2026-03-01T03:00:00Z");
+  assert.equal(failed.conditions?.find(({ type }) => type === "Failed")?.status, "True");
+  assert.equal(failed.conditions?.find(({ type }) => type === "Complete")?.status, "False");
+});

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
+import type { Observed } from "../../../src/controller/observed.ts";
+import {
+  conditionOf,
+  member,
+  NOW,
+  observed,
+  relationship,
+  separated,
+  statusAfter,
+  witness,
+} from "../observed-fixture.ts";
+
+const silent = { report: null, reportVersion: "", pod: null };
+const held = relationship({
+  status: { witness: witness({ epoch: 1, holder: "a", holderStore: "store-a" }) },
+});
+const alone = (state = "PartnerDown", entered = 1) =>
+  member("a", {
+    says: { state, entered, entry: unixSeconds(NOW - 600), since: unixSeconds(NOW - 600), seen: 1 },
+  });
+const gone = member("b", { pod: null });
+
+const CASES: readonly (readonly [string, Observed, Readonly<Record<string, string>>])[] = [
+  [
+    "both NORMAL",
+    observed(),
+    {
+      Ready: "True/Normal",
+      Available: "True/BothMembers",
+      PartnerDown: "False/NotDeclared",
+      ConfigInSync: "True/InSync",
+      WitnessHealthy: "True/Reading",
+      LinkSecure: "False/ClearText",
+      Accepted: "True/Accepted",
+    },
+  ],
+  [
+    "nobody has reported",
+    observed({ members: [member("a", silent), member("b", silent)] }),
+    {
+      Ready: "False/MemberMissing",
+      Available: "False/NoneServing",
+      ConfigInSync: "Unknown/MemberUnknown",
+      Reconciling: "True/StartingMembers",
+    },
+  ],
+  [
+    "NORMAL with a pod that is not ready",
+    observed({ members: [member("a"), member("b", { pod: { ...member("b").pod!, ready: false } })] }),
+    { Ready: "False/PodNotReady" },
+  ],
+  [
+    "the partner's pod is gone",
+    separated(),
+    {
+      Ready: "False/CommunicationsInterrupted",
+      Available: "True/OneMember",
+      ConfigInSync: "Unknown/MemberUnknown",
+    },
+  ],
+  [
+    "granted, not entered",
+    separated({ relationship: held }),
+    { Ready: "False/CommunicationsInterrupted", PartnerDown: "False/GrantPending" },
+  ],
+  [
+    "PARTNER-DOWN",
+    separated({ relationship: held, members: [alone(), gone] }),
+    { Ready: "False/PartnerDown", PartnerDown: "True/Declared" },
+  ],
+  [
+    "the holder is silent",
+    observed({ relationship: held, members: [{ ...alone(), heardAt: unixSeconds(NOW - 31) }, gone] }),
+    {
+      Ready: "False/MemberUnknown",
+      PartnerDown: "Unknown/HolderUnknown",
+      Available: "Unknown/MemberUnknown",
+    },
+  ],
+  [
+    "recovering",
+    observed({ members: [member("a"), member("b", { says: { state: "Recover", serving: "None" } })] }),
+    { Ready: "False/Recovering", Available: "True/OneMember" },
+  ],
+  [
+    "conflict before partner-down",
+    observed({ members: [alone("PotentialConflict", 0), member("b", { says: { state: "PartnerDown" } })] }),
+    { Ready: "False/PotentialConflict" },
+  ],
+  [
+    "renewals only",
+    observed({
+      members: [
+        member("a", { says: { state: "ResolutionInterrupted", serving: "RenewOnly" } }),
+        member("b", { says: { state: "Recover", serving: "None" } }),
+      ],
+    }),
+    { Available: "False/RenewalsOnly" },
+  ],
+  [
+    "an older configuration",
+    observed({ members: [member("a"), member("b", { says: { activeRevision: "c".repeat(64) } })] }),
+    { ConfigInSync: "False/Propagating", Ready: "True/Normal" },
+  ],
+  [
+    "the holder lost its store",
+    observed({ relationship: held, members: [member("a", { says: { store: "new" } }), member("b")] }),
+    { WitnessHealthy: "False/HolderStoreReplaced" },
+  ],
+  [
+    "both in PARTNER-DOWN",
+    observed({ relationship: held, members: [alone(), member("b", { says: { state: "PartnerDown" } })] }),
+    { WitnessHealthy: "False/BothPartnerDown" },
+  ],
+];
+
+for (const [what, seen, expected] of CASES) {
+  test(`conditions: ${what}`, () => {
+    const status = statusAfter(seen);
+    for (const [type, verdict] of Object.entries(expected)) {
+      const condition = conditionOf(status, type);
+      assert.equal(`${condition?.status}/${condition?.reason}`, verdict, type);
+      assert.ok((condition?.message.length ?? 0) > 10, `${type} has a message`);
+      assert.equal(condition?.observedGeneration, 3);
+    }
+  });
+}
+
+test("Reconciling and Stalled are absent when all is quiet", () => {
+  const status = statusAfter(observed());
+  assert.equal(conditionOf(status, "Reconciling"), undefined);
+  assert.equal(conditionOf(status, "Stalled"), undefined);
+});
+
+test("silence makes a member Unknown, never down, and only outside NORMAL", () => {
+  const heard = (state: string, ago: number) =>
+    statusAfter(
+      observed({ members: [member("a"), member("b", { says: { state }, heardAt: unixSeconds(NOW - ago) })] }),
+    );
+  assert.equal(heard("Normal", 40 * 86_400)["secondary"], "b Normal");
+  assert.equal(heard("RecoverWait", 30)["secondary"], "b RecoverWait");
+  assert.equal(heard("RecoverWait", 31)["secondary"], "b Unknown");
+  assert.equal(heard("RecoverWait", 400)["secondary"], "b Unknown (6m)");
+  for (const ago of [31, 400]) {
+    assert.notEqual(conditionOf(heard("RecoverWait", ago), "PartnerDown")?.status, "True");
+  }
+});
+
+test("a NORMAL member whose pod stopped answering after its last word becomes Unknown", () => {
+  const pod = { ...member("b").pod!, ready: false, readySince: unixSeconds(NOW - 31) };
+  const secondary = (changes: Partial<Parameters<typeof member>[1]>) =>
+    statusAfter(observed({ members: [member("a"), member("b", { pod, ...changes })] }))["secondary"];
+  assert.equal(secondary({ heardAt: unixSeconds(NOW - 60) }), "b Unknown");
+  assert.equal(secondary({ heardAt: unixSeconds(NOW - 5) }), "b Normal");
+  assert.equal(secondary({ pod: { ...pod, running: false } }), "b Unknown");
+});
+
+test("the moment a member became Unknown does not move with a new controller", () => {
+  const since = "2026-03-01T02:54:00Z";
+  const status = { witness: witness(), members: [{ name: "b", state: "Unknown", since }] };
+  const after = statusAfter(separated({ relationship: relationship({ status }) }));
+  assert.equal(after["secondary"], "b Unknown (6m)");
+  assert.equal((after["members"] as { since: string }[])[1]?.since, since);
+});
+
+test("the columns say who serves and when the takeover is", () => {
+  const status = statusAfter(separated({ relationship: held, members: [alone(), gone] }));
+  assert.equal(status["primary"], "a PartnerDown");
+  assert.equal(status["serving"], "a");
+  assert.equal(status["takeover"], "03:50Z");
+  const later = separated({ relationship: held, members: [alone(), gone], now: unixSeconds(NOW + 3001) });
+  assert.equal(
+    statusAfter({ ...later, members: [{ ...alone(), heardAt: later.now }, gone] })["takeover"],
+    "",
+  );
+});
+
+test("Ready tells the story: who is gone since when, who serves whom, what comes next", () => {
+  const seen = separated({ relationship: held, members: [alone(), gone] });
+  const since = "2026-03-01T02:14:00Z";
+  const status = { ...held.status, members: [{ name: "b", state: "Unknown", since }] };
+  const message = conditionOf(statusAfter({ ...seen, relationship: { ...held, status } }), "Ready")?.message;
+  assert.equal(
+    message,
+    "a is in PARTNER-DOWN since 02:50Z and answers all clients. b is unreachable since 02:14Z: its pod is gone. " +
+      "a has more than 99 free addresses. a takes b's addresses at 03:50Z.",
+  );
+});
+
+test("Ready says how to go on when only a human can decide", () => {
+  const message = conditionOf(statusAfter(separated()), "Ready")?.message ?? "";
+  assert.match(message, /DeclarePartnerDown with survivor a and expectedEpoch 0/);
+  assert.match(message, /if b is certainly off/);
+});
+
+test("roles follow spec.primary", () => {
+  const status = statusAfter(observed({ relationship: relationship({ primary: "b" }) }));
+  assert.equal(status["primary"], "b Normal");
+  assert.equal(status["secondary"], "a Normal");
+});

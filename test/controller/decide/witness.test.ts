@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { grant, readWitness, type Witness, witnessUpkeep } from "../../../src/controller/decide/witness.ts";
+import { member } from "../observed-fixture.ts";
+
+const record = (changes: Partial<Witness> = {}): Witness => ({
+  epoch: 4,
+  holder: null,
+  holderStore: "",
+  stores: { a: "store-a", b: "store-b" },
+  ...changes,
+});
+const held = record({ holder: "a", holderStore: "store-a" });
+
+test("a grant is the next epoch over nobody, to the survivor's listed store (W1)", () => {
+  const change = grant(record(), "b", "why");
+  assert.deepEqual(change?.witness, record({ epoch: 5, holder: "b", holderStore: "store-b" }));
+  assert.deepEqual(change?.restsOn, ["b"]);
+});
+
+test("no grant is written over a holder, its own included (W1)", () => {
+  for (const survivor of ["a", "b"]) assert.equal(grant(held, survivor, "why"), null);
+});
+
+test("no grant goes to a store that is not listed (W13)", () => {
+  assert.equal(grant(record({ stores: { a: "store-a" } }), "b", "why"), null);
+});
+
+test("only the holder's own returned, from the store it was granted to, clears a grant (W8a)", () => {
+  const table: [string, Parameters<typeof witnessUpkeep>[1], boolean][] = [
+    ["it returned this epoch", [member("a", { says: { returned: 4 } }), member("b")], true],
+    ["it returned an older one", [member("a", { says: { returned: 3 } }), member("b")], false],
+    [
+      "its state alone says so",
+      [member("a", { says: { state: "Normal", returned: 0 } }), member("b")],
+      false,
+    ],
+    ["the partner says so", [member("a"), member("b", { says: { returned: 4 } })], false],
+    [
+      "another store of it says so",
+      [member("a", { says: { returned: 4, store: "new" } }), member("b")],
+      false,
+    ],
+    ["it says nothing", [member("a", { report: null }), member("b")], false],
+  ];
+  for (const [what, members, cleared] of table) {
+    const change = witnessUpkeep(held, members);
+    assert.equal(change?.kind === "cleared", cleared, what);
+    if (cleared) assert.deepEqual(change?.witness, record(), what);
+  }
+});
+
+test("a new store is listed, but not while a grant of the old one is open (W13)", () => {
+  const replaced = [member("a", { says: { store: "new" } }), member("b")];
+  assert.deepEqual(witnessUpkeep(record(), replaced)?.witness.stores, { a: "new", b: "store-b" });
+  assert.equal(witnessUpkeep(held, replaced), null);
+  const partner = [member("a"), member("b", { says: { store: "new" } })];
+  assert.deepEqual(witnessUpkeep(held, partner)?.witness, { ...held, stores: { a: "store-a", b: "new" } });
+});
+
+test("what is in order is not written", () => {
+  assert.equal(witnessUpkeep(record(), [member("a"), member("b")]), null);
+});
+
+test("a first record has epoch 0 and nobody in it", () => {
+  const change = witnessUpkeep(null, [member("a", { report: null }), member("b", { report: null })]);
+  assert.deepEqual(change?.witness, { epoch: 0, holder: null, holderStore: "", stores: {} });
+});
+
+test("a record that is lost or behind comes back above every epoch remembered, with who is in PARTNER-DOWN", () => {
+  const inside = [
+    member("a", { says: { entered: 7, returned: 3, seen: 7 } }),
+    member("b", { says: { seen: 8 } }),
+  ];
+  for (const witness of [null, record()]) {
+    const change = witnessUpkeep(witness, inside);
+    assert.equal(change?.kind, "recreated");
+    assert.equal(change?.witness.epoch, 9);
+    assert.equal(change?.witness.holder, "a");
+    assert.equal(change?.witness.holderStore, "store-a");
+  }
+  const returned = [member("a", { says: { entered: 7, returned: 7, seen: 7 } }), member("b")];
+  assert.equal(witnessUpkeep(record(), returned)?.witness.holder, null);
+});
+
+test("a status that holds no record is read as none", () => {
+  for (const witness of [undefined, null, "x", {}, { epoch: -1 }, { epoch: 1.5 }, { epoch: "3" }]) {
+    assert.equal(readWitness({ witness }), null);
+  }
+  assert.deepEqual(readWitness({ witness: { epoch: 3, holderStore: "left over" } }), {
+    epoch: 3,
+    holder: null,
+    holderStore: "",
+    stores: {},
+  });
+});

@@ -1,0 +1,269 @@
+// A complete, healthy Observed, and short ways to change what one test is about.
+
+import type { CompiledRelationship } from "../../src/api/compiled.ts";
+import { parseIpv4, parseIpv4Prefix } from "../../src/base/ipv4.ts";
+import { seconds, unixSeconds } from "../../src/base/units.ts";
+import { decide } from "../../src/controller/decide/decide.ts";
+import { renderMember, renderPair } from "../../src/controller/desired/desired.ts";
+import { ANNOTATION_TEMPLATE_HASH } from "../../src/controller/desired/names.ts";
+import type { RenderOptions } from "../../src/controller/desired/render-options.ts";
+import type { Effect } from "../../src/controller/effect.ts";
+import {
+  childKey,
+  type MemberReportView,
+  type Observed,
+  type ObservedChild,
+  type ObservedMember,
+  type ObservedOperation,
+  type ObservedRelationship,
+} from "../../src/controller/observed.ts";
+import { formatTime } from "../../src/controller/time.ts";
+
+export const NOW = unixSeconds(Date.parse("2026-03-01T03:00:00Z") / 1000);
+export const REVISION = "a".repeat(64);
+export const SHAPE = "b".repeat(64);
+export const OWNER_UID = "uid-of-campus";
+
+export const OPTIONS: RenderOptions = {
+  image: "example.org/leasepair:1",
+  engineArgs: [],
+  dataRoot: "/var/lib/leasepair",
+};
+
+export function config(changes: Partial<CompiledRelationship> = {}): CompiledRelationship {
+  const member = (name: string, node: string, address: string) => ({
+    name,
+    nodeName: node,
+    address: parseIpv4(address)!,
+    linkAddress: parseIpv4(address)!,
+    interfaces: [],
+    metricsPort: 9647,
+  });
+  return {
+    namespace: "dhcp",
+    name: "campus",
+    uid: OWNER_UID,
+    mode: "LoadBalance",
+    primary: "a",
+    members: [member("a", "node-1", "192.0.2.1"), member("b", "node-2", "192.0.2.2")],
+    mcltSeconds: seconds(3600),
+    maxSeconds: seconds(3),
+    primaryPercent: 50,
+    reservePercent: 5,
+    linkPort: 647,
+    fencing: "None",
+    automatic: "Disabled",
+    afterSeconds: seconds(300),
+    scopes: [
+      {
+        name: "office",
+        subnet: parseIpv4Prefix("10.0.0.0/24")!,
+        sharedNetwork: null,
+        enabled: true,
+        pools: [],
+        lease: {
+          defaultSeconds: seconds(3600),
+          minSeconds: seconds(300),
+          maxSeconds: seconds(86400),
+          renewSeconds: null,
+          rebindSeconds: null,
+        },
+        relayAddresses: [],
+        options: [],
+        boot: { nextServer: null, serverName: null, fileName: null },
+        reservations: [],
+      },
+    ],
+    revision: REVISION,
+    shape: SHAPE,
+    ...changes,
+  };
+}
+
+export function report(changes: Partial<MemberReportView> = {}): MemberReportView {
+  return {
+    state: "Normal",
+    since: unixSeconds(NOW - 3600),
+    partnerState: "Normal",
+    serving: "All",
+    store: "store",
+    complete: true,
+    entered: 0,
+    entry: null,
+    returned: 0,
+    seen: 0,
+    activeRevision: REVISION,
+    pendingRevision: "",
+    freeAddresses: 112,
+    scopes: {},
+    ...changes,
+  };
+}
+
+export function member(
+  name: "a" | "b",
+  changes: Partial<ObservedMember> & { says?: Partial<MemberReportView> } = {},
+): ObservedMember {
+  const { says = {}, ...rest } = changes;
+  return {
+    name,
+    nodeName: name === "a" ? "node-1" : "node-2",
+    address: name === "a" ? "192.0.2.1" : "192.0.2.2",
+    report: report({ store: `store-${name}`, ...says }),
+    reportVersion: `report-${name}`,
+    heardAt: unixSeconds(NOW - 5),
+    pod: {
+      name: `campus-${name}-0`,
+      uid: `pod-${name}`,
+      resourceVersion: `pod-version-${name}`,
+      deleting: false,
+      running: true,
+      ready: true,
+      readySince: unixSeconds(NOW - 3600),
+      templateHash: hashes(config())[name] ?? "",
+    },
+    ...rest,
+  };
+}
+
+export function relationship(changes: Partial<ObservedRelationship> = {}): ObservedRelationship {
+  return {
+    apiVersion: "leasepair.io/v1alpha1",
+    namespace: "dhcp",
+    name: "campus",
+    uid: OWNER_UID,
+    resourceVersion: "100",
+    generation: 3,
+    createdAt: unixSeconds(NOW - 86_400),
+    deleting: false,
+    paused: false,
+    mode: "LoadBalance",
+    primary: "a",
+    status: { witness: witness() },
+    ...changes,
+  };
+}
+
+export function witness(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return { epoch: 0, stores: { a: "store-a", b: "store-b" }, ...changes };
+}
+
+export function operation(changes: Partial<ObservedOperation> = {}): ObservedOperation {
+  return {
+    name: "b-is-off",
+    uid: "uid-of-operation",
+    resourceVersion: "200",
+    generation: 1,
+    createdAt: unixSeconds(NOW - 10),
+    type: "DeclarePartnerDown",
+    survivor: "a",
+    reason: "b burnt down",
+    notAfter: unixSeconds(NOW + 600),
+    expectedEpoch: 0,
+    status: {},
+    ...changes,
+  };
+}
+
+export const STARTED = { startTime: formatTime(unixSeconds(NOW - 1)), epoch: 1 };
+
+/** Everything rendered, as it would stand in the cluster. */
+export function children(of: CompiledRelationship = config()): Map<string, ObservedChild> {
+  const owner = { ...relationship(), kind: "FailoverRelationship" };
+  const desired = [
+    ...renderPair(of, owner),
+    ...of.members.flatMap((each) => renderMember(of, each, owner, OPTIONS)),
+  ];
+  return new Map(
+    desired.map(({ kind, name, body }) => [
+      childKey(kind, name),
+      { resourceVersion: `v-${kind}-${name}`, ownerUid: OWNER_UID, deleting: false, object: body },
+    ]),
+  );
+}
+
+/** Template digests by member. */
+export function hashes(of: CompiledRelationship): Record<string, string> {
+  const owner = { ...relationship(), kind: "FailoverRelationship" };
+  return Object.fromEntries(
+    of.members.map((each) => {
+      const set = renderMember(of, each, owner, OPTIONS).find(({ kind }) => kind === "StatefulSet");
+      return [each.name, set?.body.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? ""];
+    }),
+  );
+}
+
+export function observed(changes: Partial<Observed> = {}): Observed {
+  return {
+    now: NOW,
+    relationship: relationship(),
+    compiled: { kind: "compiled", config: config(), rejected: [] },
+    members: [member("a"), member("b")],
+    nodes: new Set(["node-1", "node-2"]),
+    neighbours: [],
+    operations: [],
+    scopes: [],
+    reservationSets: [],
+    children: children(),
+    lastFailure: null,
+    rollingElsewhere: null,
+    ...changes,
+  };
+}
+
+/** The pair after one of them was lost: a is in COMMUNICATIONS-INTERRUPTED, b's pod is gone. */
+export function separated(changes: Partial<Observed> = {}): Observed {
+  const a = member("a", { says: { state: "CommunicationsInterrupted", serving: "OwnAddresses" } });
+  return observed({ members: [a, member("b", { pod: null })], ...changes });
+}
+
+/** The status that a look at `seen` wants written, in full: what stands there with the patch merged in. */
+export function statusAfter(seen: Observed): Record<string, unknown> {
+  return merged(seen.relationship.status, statusPatch(decide(seen, OPTIONS).effects) ?? {});
+}
+
+export function statusPatch(effects: readonly Effect[]): Record<string, unknown> | null {
+  const write = effects.find(
+    (effect) => effect.kind === "write-status" && effect.target.kind === "FailoverRelationship",
+  );
+  return write?.kind === "write-status" ? write.patch : null;
+}
+
+export interface ShownCondition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly observedGeneration: number;
+  readonly lastTransitionTime: string;
+}
+
+export function conditionOf(status: Record<string, unknown>, type: string): ShownCondition | undefined {
+  return (status["conditions"] as ShownCondition[]).find((condition) => condition.type === type);
+}
+
+/** RFC 7396. */
+function merged(target: unknown, patch: unknown): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...(target as Record<string, unknown>) };
+  for (const [name, value] of Object.entries(patch as Record<string, unknown>)) {
+    if (value === null) delete result[name];
+    else if (typeof value === "object" && !Array.isArray(value)) {
+      const old = result[name];
+      result[name] = merged(typeof old === "object" && old !== null && !Array.isArray(old) ? old : {}, value);
+    } else result[name] = value;
+  }
+  return result;
+}
+
+/** `seen` as it is once its wished status stands. */
+export function settled(seen: Observed): Observed {
+  return { ...seen, relationship: { ...seen.relationship, status: statusAfter(seen) } };
+}
+
+export function kindsOf(effects: readonly Effect[]): string[] {
+  return effects.map((effect) => {
+    if (effect.kind === "apply") return `apply ${effect.object.kind} ${effect.object.name}`;
+    if (effect.kind === "write-status") return `status ${effect.target.kind} ${effect.target.name}`;
+    return effect.kind === "event" ? `event ${effect.event.reason}` : `${effect.kind} ${effect.name}`;
+  });
+}
