@@ -139,3 +139,11 @@ test("a disk that dies after n operations performs the nth and never reports it"
   assert.deepEqual(reports, ["first"]);
   assert.deepEqual(contents(disk.crash({ kind: "kept" })), { a: "12" });
 });
+
+test("what a killed process wrote is there and still not safe from a power cut", () => {
+  const killed = written().crash({ kind: "kept" });
+  assert.deepEqual(contents(killed.imageAfter({ kind: "lost" })), { a: "one", c: "see" });
+  killed.sync("a", ignore);
+  killed.syncDirectory(ignore);
+  assert.deepEqual(contents(killed.crash({ kind: "lost" })), { a: "onetwo", b: "", d: "see" });
+});

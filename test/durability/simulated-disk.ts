@@ -26,6 +26,8 @@ export interface SimulatedDiskOptions {
   readonly schedule?: (run: () => void, operation: DiskOperation) => void;
   /** Operations wait for pump(). */
   readonly pumped?: boolean;
+  /** Called when an operation has taken effect and before its caller hears of it: the moment for a crash. */
+  readonly beforeReport?: (operation: DiskOperation) => void;
   /** Once so many operations have taken effect, the disk goes dead: the last one is not even reported. */
   readonly deadAfter?: number;
 }
@@ -161,12 +163,24 @@ export class SimulatedDisk implements Disk {
   }
 
   /** Ends this disk (nothing waiting takes effect, nothing is reported) and returns what a new start finds. */
-  crash(mode: CrashMode, options: SimulatedDiskOptions = withoutDeath(this.#options)): SimulatedDisk {
+  crash(mode: CrashMode, options?: SimulatedDiskOptions): SimulatedDisk {
     this.#dead = true;
     this.#waiting = [];
+    return this.imageAfter(mode, options);
+  }
+
+  /** What crash() would return; this disk lives on. After "kept" what was unsynced is still unsynced. */
+  imageAfter(mode: CrashMode, options: SimulatedDiskOptions = forSuccessor(this.#options)): SimulatedDisk {
+    if (mode.kind === "kept") return this.#copy(options);
     const names = this.#namesAfter(mode);
     const files = new Map([...names].map(([name, inode]) => [name, this.#bytesAfter(inode, mode)] as const));
     return new SimulatedDisk(options, files);
+  }
+
+  /** Bytes at the end of the file that a crash may take. */
+  unsyncedBytes(name: string): number {
+    const inode = this.#names.get(name);
+    return inode === undefined ? 0 : Math.max(0, inode.length - inode.durableLength);
   }
 
   /** All files as they are now: for comparing, for going back to an old backup. */
@@ -180,6 +194,26 @@ export class SimulatedDisk implements Disk {
     if (inode === undefined || offset >= inode.length)
       throw new Error(`nothing to corrupt at ${name}:${offset}`);
     inode.content[offset] = inode.content[offset]! ^ mask;
+  }
+
+  #copy(options: SimulatedDiskOptions): SimulatedDisk {
+    const copies = new Map<Inode, Inode>();
+    const copyOf = (inode: Inode): Inode => {
+      const known = copies.get(inode);
+      if (known !== undefined) return known;
+      const content = Buffer.from(inode.content);
+      const durable = inode.durable === inode.content ? content : Buffer.from(inode.durable);
+      const copy = { ...inode, content, durable, unsynced: [...inode.unsynced] };
+      copies.set(inode, copy);
+      return copy;
+    };
+    const copy = new SimulatedDisk(options);
+    for (const [name, inode] of this.#names) copy.#names.set(name, copyOf(inode));
+    for (const [name, inode] of this.#durableNames) copy.#durableNames.set(name, copyOf(inode));
+    copy.#nameChanges = this.#nameChanges.map((change) =>
+      change.kind === "create" ? { ...change, inode: copyOf(change.inode) } : change,
+    );
+    return copy;
   }
 
   #enqueue(operation: DiskOperation, done: DiskDone, perform: (failed: boolean) => void): void {
@@ -206,6 +240,7 @@ export class SimulatedDisk implements Disk {
       this.#dead = true;
       return;
     }
+    this.#options.beforeReport?.(next.operation);
     next.done(this.#failed);
   }
 
@@ -241,13 +276,11 @@ export class SimulatedDisk implements Disk {
     return names;
   }
 
-  #bytesAfter(inode: Inode, mode: CrashMode): Buffer {
+  #bytesAfter(inode: Inode, mode: Exclude<CrashMode, { kind: "kept" }>): Buffer {
     const durable = inode.durable.subarray(0, inode.durableLength);
     const written = Buffer.from(inode.content.subarray(0, inode.length));
     const truncated = inode.length < inode.durableLength;
     switch (mode.kind) {
-      case "kept":
-        return written;
       case "lost":
         return Buffer.from(durable);
       case "torn":
@@ -293,7 +326,7 @@ function durableInode(bytes: Uint8Array): Inode {
   return { content, length: bytes.length, durable: content, durableLength: bytes.length, unsynced: [] };
 }
 
-function withoutDeath(options: SimulatedDiskOptions): SimulatedDiskOptions {
-  const { deadAfter: _, ...rest } = options;
+function forSuccessor(options: SimulatedDiskOptions): SimulatedDiskOptions {
+  const { deadAfter: _, beforeReport: __, ...rest } = options;
   return rest;
 }

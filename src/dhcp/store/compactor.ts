@@ -66,10 +66,10 @@ export class Compactor {
     this.#segments.push(segment);
   }
 
-  /** The segments that the newest header leaves out. */
-  takeEmptied(): readonly number[] {
-    const emptied = this.#emptied;
-    this.#emptied = [];
+  /** The emptied segments below `oldest`, the first one that the newest header needs: they may go now. */
+  takeEmptied(oldest: number): readonly number[] {
+    const emptied = this.#emptied.filter((sequence) => sequence < oldest);
+    this.#emptied = this.#emptied.filter((sequence) => sequence >= oldest);
     return emptied;
   }
 

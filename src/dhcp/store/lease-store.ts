@@ -60,6 +60,8 @@ export class Store {
   #groupOrdinal: number;
   /** Segments below this one are wholly on disk. */
   #settledBelow: number;
+  /** Segments below this one were emptied by groups already written: the next header may leave them out. */
+  #oldestNeeded: number;
   #fault: FaultError | null = null;
   #flushes = 0;
 
@@ -75,6 +77,7 @@ export class Store {
     this.#nextOrdinal = header.firstOrdinal;
     this.#groupOrdinal = header.firstOrdinal;
     this.#settledBelow = header.sequence;
+    this.#oldestNeeded = header.oldest;
     const flight = this.#takeOff([]);
     this.#writeHeader(flight, header, (fault) => this.#land(flight, fault));
   }
@@ -138,13 +141,15 @@ export class Store {
     this.#disk.sync(name, (fault) => this.#land(flight, fault));
     if (!closes) return;
     // The new header leaves these out and is durable before they go.
-    for (const sequence of this.#compactor.takeEmptied()) {
+    for (const sequence of this.#compactor.takeEmptied(this.#header.oldest)) {
       this.#disk.remove(segmentName(sequence), (fault) => this.#note(flight, fault));
     }
   }
 
   /** Copies a bounded number of old records into the group that is about to be written. */
   #compact(): void {
+    // Not what this slice empties: its copies are in the group to come, behind a header that may begin a segment.
+    this.#oldestNeeded = this.#compactor.closedSegments[0]?.sequence ?? this.#header.sequence;
     try {
       this.#compactor.run({
         appended: this.#nextOrdinal - this.#groupOrdinal,
@@ -174,7 +179,7 @@ export class Store {
     const header: SegmentHeader = {
       ...closed,
       sequence: closed.sequence + 1,
-      oldest: this.#compactor.closedSegments[0]!.sequence,
+      oldest: this.#oldestNeeded,
       firstOrdinal: this.#groupOrdinal,
       previousLength: this.#segmentLength,
       previousDigest: this.#hash.digest("hex"),

@@ -139,7 +139,6 @@ function reopen(options: StoreOptions, recovered: Recovered): OpenResult {
   // What a killed process wrote may be in the page cache only: the next header vouches for it, so it comes first.
   // A failure here fails the header as well.
   disk.sync(segmentName(last.sequence), ignore);
-  disk.syncDirectory(ignore);
   dropPrepared(disk);
   const segments = neededSegments(recovered);
   const header: SegmentHeader = {
@@ -204,9 +203,10 @@ function setAside(options: StoreOptions, problem: string): OpenResult {
   return { kind: "damaged", problem, setAside: kept, store, records: [], fresh: true };
 }
 
-/** A segment that was never finished: nothing in it counted. */
+/** Removes a segment that was never finished (nothing in it counted) and settles all names before the next one. */
 function dropPrepared(disk: Disk): void {
   if (disk.list().includes(PREPARED_NAME)) disk.remove(PREPARED_NAME, ignore);
+  disk.syncDirectory(ignore);
 }
 
 function limitsOf({ limits }: StoreOptions): CompactionLimits {
