@@ -1,0 +1,76 @@
+// Reads values of the command line's flags. Each error names the flag, the value and what is allowed.
+
+import { existsSync, statSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import { resolve } from "node:path";
+import { usageError } from "./command-error.ts";
+
+const DNS_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
+
+/** `NAMESPACE/NAME`. */
+export function relationshipArgument(value: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = "", name = "", ...rest] = value.split("/");
+  if (rest.length > 0 || !DNS_NAME.test(namespace) || !DNS_NAME.test(name)) {
+    throw usageError(`--relationship ${value}: must be NAMESPACE/NAME, for example default/campus`);
+  }
+  return { namespace, name };
+}
+
+export function memberArgument(value: string): string {
+  if (!DNS_NAME.test(value)) throw usageError(`--member ${value}: must be a member's name, such as a`);
+  return value;
+}
+
+export function portArgument(flag: string, value: string): number {
+  const port = Number(value);
+  if (!/^[0-9]+$/.test(value) || port < 1 || port > 65_535) {
+    throw usageError(`${flag} ${value}: must be a port number from 1 to 65535`);
+  }
+  return port;
+}
+
+/** `HOST:PORT` with an IPv4 host. */
+export function addressArgument(
+  flag: string,
+  value: string,
+): { readonly host: string; readonly port: number } {
+  const [host = "", port = ""] = value.split(":");
+  if (!isIPv4(host)) throw usageError(`${flag} ${value}: must be ADDRESS:PORT, for example 0.0.0.0:9646`);
+  return { host, port: portArgument(flag, port) };
+}
+
+/** The absolute path of a directory that exists. */
+export function directoryArgument(flag: string, value: string): string {
+  const path = resolve(value);
+  if (!existsSync(path)) throw usageError(`${flag} ${value}: there is no such directory`);
+  if (!statSync(path).isDirectory())
+    throw usageError(`${flag} ${value}: is a file; name the directory it lies in`);
+  return path;
+}
+
+/** The absolute path of a file that exists, or null when the flag was not given. */
+export function optionalFileArgument(flag: string, value: string | undefined): string | null {
+  if (value === undefined) return null;
+  const path = resolve(value);
+  if (!existsSync(path)) throw usageError(`${flag} ${value}: there is no such file`);
+  return path;
+}
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export function logLevelArgument(value: string): LogLevel {
+  const level = LOG_LEVELS.find((known) => known === value);
+  if (level === undefined) throw usageError(`--log-level ${value}: must be one of ${LOG_LEVELS.join(", ")}`);
+  return level;
+}
+
+export function choiceArgument<const Choice extends string>(
+  flag: string,
+  value: string,
+  choices: readonly Choice[],
+): Choice {
+  const choice = choices.find((known) => known === value);
+  if (choice === undefined) throw usageError(`${flag} ${value}: must be one of ${choices.join(", ")}`);
+  return choice;
+}

@@ -1,0 +1,113 @@
+// `leasepair controller`: makes the pods of every pair, watches over them and reports.
+
+import type { Command } from "commander";
+import { addressArgument, choiceArgument, logLevelArgument, optionalFileArgument } from "./arguments.ts";
+import { EXIT } from "./command-error.ts";
+
+interface ControllerFlags {
+  kubeconfig?: string;
+  namespace?: string[];
+  image: string;
+  imagePullPolicy?: string;
+  engineArg: string[];
+  dataRoot: string;
+  priorityClass?: string;
+  leaderElectionNamespace: string;
+  leaderElection: boolean;
+  metricsAddress: string;
+  logLevel: string;
+}
+
+const PULL_POLICIES = ["Always", "IfNotPresent", "Never"] as const;
+
+function collect(value: string, values: string[]): string[] {
+  return [...values, value];
+}
+
+export function addControllerCommand(program: Command): void {
+  program
+    .command("controller")
+    .summary("run the operator")
+    .description(
+      "Runs the operator: makes two engine pods for every FailoverRelationship, keeps them as specified, restarts one " +
+        "at a time when they change, and writes status, conditions and events. Several replicas elect a leader.",
+    )
+    .option(
+      "--kubeconfig <file>",
+      "how to reach the API (default: $KUBECONFIG, ~/.kube/config, or the pod's account)",
+    )
+    .option(
+      "--namespace <name>",
+      "look after this namespace only; may be repeated (default: all)",
+      collect,
+      [],
+    )
+    .requiredOption("--image <image>", "image of the engine pods")
+    .option("--image-pull-policy <policy>", "Always, IfNotPresent or Never, for the engine pods")
+    .option("--engine-arg <argument>", "appended to the engines' command line; may be repeated", collect, [])
+    .option(
+      "--data-root <dir>",
+      "directory on the nodes under which lease stores are kept",
+      "/var/lib/leasepair",
+    )
+    .option("--priority-class <name>", "priority class of the engine pods (default: system-node-critical)")
+    .option("--leader-election-namespace <name>", "namespace of the election's Lease", "leasepair-system")
+    .option("--no-leader-election", "lead without election: only ever one process")
+    .option(
+      "--metrics-address <address:port>",
+      "where /metrics, /healthz and /readyz are served",
+      "0.0.0.0:9646",
+    )
+    .option("--log-level <level>", "debug, info, warn or error", "info")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  leasepair controller --image registry.example.org/leasepair:0.1.0
+  leasepair controller --kubeconfig ~/.kube/config --image leasepair:dev --no-leader-election --namespace default
+
+Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it; the pairs go on without it.
+
+Exit codes: 0 stopped in order; 1 failed, or lost the election's Lease; 2 wrong command line.`,
+    )
+    .action(runControllerCommand);
+}
+
+async function runControllerCommand(flags: ControllerFlags): Promise<void> {
+  const level = logLevelArgument(flags.logLevel);
+  const metrics = addressArgument("--metrics-address", flags.metricsAddress);
+  const kubeconfig = optionalFileArgument("--kubeconfig", flags.kubeconfig);
+  const pull =
+    flags.imagePullPolicy === undefined
+      ? {}
+      : { imagePullPolicy: choiceArgument("--image-pull-policy", flags.imagePullPolicy, PULL_POLICIES) };
+  const priority = flags.priorityClass === undefined ? {} : { priorityClassName: flags.priorityClass };
+  const { createLogger } = await import("../dhcp/host/logger.ts");
+  const { runController } = await import("../controller/main.ts");
+  const { loadKubeConfig } = await import("../kube/connection.ts");
+  const logger = createLogger({ level, fields: { component: "controller" } });
+  const ended = Promise.withResolvers<number>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.resolve(EXIT.ok));
+  const load = () => loadKubeConfig({ kubeconfig, context: null });
+  // A wrong kubeconfig is a mistake in the command line: it is said now, not in the background.
+  load();
+  const controller = await runController({
+    loadKubeConfig: load,
+    namespaces: flags.namespace === undefined || flags.namespace.length === 0 ? null : flags.namespace,
+    engine: {
+      image: flags.image,
+      engineArgs: flags.engineArg,
+      dataRoot: flags.dataRoot,
+      ...pull,
+      ...priority,
+    },
+    leaderElection: flags.leaderElection ? { namespace: flags.leaderElectionNamespace } : null,
+    metrics,
+    log: logger.log,
+    onLeadershipLost: () => ended.resolve(EXIT.failed),
+  });
+  const code = await ended.promise;
+  await controller.stop();
+  logger.flush();
+  process.exit(code);
+}

@@ -1,0 +1,86 @@
+// `leasepair engine`: one DHCP server of a pair.
+
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import {
+  directoryArgument,
+  logLevelArgument,
+  memberArgument,
+  optionalFileArgument,
+  portArgument,
+  relationshipArgument,
+} from "./arguments.ts";
+import { usageError } from "./command-error.ts";
+
+interface EngineFlags {
+  relationship: string;
+  member: string;
+  dataDir: string;
+  manifests?: string;
+  kubeconfig?: string;
+  dhcpPort?: string;
+  logLevel: string;
+}
+
+export function addEngineCommand(program: Command): void {
+  program
+    .command("engine")
+    .summary("run one DHCP server of a pair")
+    .description(
+      "Runs one DHCP server of a pair until it is stopped. It reads its objects from the Kubernetes API, or from a " +
+        "directory of the same manifests, keeps its leases in the data directory, and serves on when the API is away.",
+    )
+    .requiredOption("--relationship <namespace/name>", "the FailoverRelationship it belongs to")
+    .requiredOption("--member <name>", "which of the relationship's two members it is")
+    .requiredOption(
+      "--data-dir <dir>",
+      "where it keeps its leases; its own, on a disk that outlives restarts",
+    )
+    .option(
+      "--manifests <dir>",
+      "read *.yaml, *.yml and *.json files there instead of the API; changes are followed",
+    )
+    .option(
+      "--kubeconfig <file>",
+      "how to reach the API (default: $KUBECONFIG, ~/.kube/config, or the pod's account)",
+    )
+    .option(
+      "--dhcp-port <port>",
+      "serve DHCP on this port instead of 67 and answer to the sender's port; needs no privileges",
+    )
+    .option("--log-level <level>", "debug, info, warn or error", "info")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  leasepair engine --relationship default/campus --member a --data-dir /var/lib/leasepair
+  leasepair engine --manifests /etc/leasepair --relationship default/campus --member a --data-dir ./data-a
+  leasepair engine --manifests examples --relationship default/campus --member b --data-dir ./data-b --dhcp-port 1067
+
+Needs the capability NET_BIND_SERVICE for ports below 1024 and NET_RAW to serve local interfaces.
+Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it in order.
+
+Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, configuration); 2 wrong command line;
+3 refused (the data directory is another member's, in use, or of a newer release); 70 a bug in leasepair.`,
+    )
+    .action(async (flags: EngineFlags) => {
+      const { namespace, name } = relationshipArgument(flags.relationship);
+      if (flags.manifests !== undefined && flags.kubeconfig !== undefined) {
+        throw usageError(
+          "--manifests and --kubeconfig: give one, the engine reads its objects from one place",
+        );
+      }
+      const options = {
+        namespace,
+        relationship: name,
+        member: memberArgument(flags.member),
+        dataDirectory: resolve(flags.dataDir),
+        manifests: flags.manifests === undefined ? null : directoryArgument("--manifests", flags.manifests),
+        kubeconfig: optionalFileArgument("--kubeconfig", flags.kubeconfig),
+        dhcpPort: flags.dhcpPort === undefined ? null : portArgument("--dhcp-port", flags.dhcpPort),
+        logLevel: logLevelArgument(flags.logLevel),
+      };
+      const { engineProcess } = await import("../dhcp/main.ts");
+      await engineProcess(options);
+    });
+}

@@ -1,0 +1,171 @@
+// `leasepair status`: in what state pairs are, why, and what happens next.
+
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { MemberReport } from "../dhcp/engine/event.ts";
+import type { KubeObject } from "../kube/resource.ts";
+import { choiceArgument, optionalFileArgument } from "./arguments.ts";
+import { CommandError, EXIT, usageError } from "./command-error.ts";
+import { askEngine } from "./engine-client.ts";
+import { formatTable } from "./table.ts";
+
+const FORMATS = ["table", "json"] as const;
+
+interface StatusFlags {
+  kubeconfig?: string;
+  context?: string;
+  namespace?: string;
+  local: boolean;
+  dataDir?: string;
+  output: string;
+}
+
+export function addStatusCommand(program: Command): void {
+  program
+    .command("status")
+    .summary("show in what state pairs are, and why")
+    .description(
+      "Shows every FailoverRelationship, or the one that is named: both members' states, who serves, and in words what " +
+        "is wrong and what happens next. With --local it asks a running engine on this machine instead of the API.",
+    )
+    .argument("[name]", "name of one FailoverRelationship")
+    .option("-n, --namespace <name>", "only this namespace (default: all)")
+    .option(
+      "--kubeconfig <file>",
+      "how to reach the API (default: $KUBECONFIG, ~/.kube/config, or the pod's account)",
+    )
+    .option("--context <name>", "context of the kubeconfig")
+    .option("--local", "ask the engine of --data-dir; works without any API", false)
+    .option("--data-dir <dir>", "with --local: data directory of the running engine")
+    .option("-o, --output <format>", "table or json", "table")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  leasepair status
+  leasepair status campus --namespace default
+  leasepair status --local --data-dir /var/lib/leasepair
+
+Exit codes: 0 shown; 1 the API or the engine does not answer, or there is no such relationship; 2 wrong command line.`,
+    )
+    .action(async (name: string | undefined, flags: StatusFlags) => {
+      const format = choiceArgument("--output", flags.output, FORMATS);
+      process.stdout.write(
+        await (flags.local ? localStatus(flags, format) : pairStatus(name, flags, format)),
+      );
+    });
+}
+
+async function localStatus(flags: StatusFlags, format: "table" | "json"): Promise<string> {
+  if (flags.dataDir === undefined)
+    throw usageError("--local: needs --data-dir, the running engine's data directory");
+  const report = JSON.parse(await askEngine(resolve(flags.dataDir), "/status")) as MemberReport;
+  return format === "json" ? `${JSON.stringify(report, null, 2)}\n` : reportText(report);
+}
+
+function timeText(unixSeconds: number): string {
+  return unixSeconds === 0 ? "never" : new Date(unixSeconds * 1000).toISOString().replace(".000Z", "Z");
+}
+
+/** A member's own view for people. */
+export function reportText(report: MemberReport): string {
+  const lines: (readonly [string, string])[] = [
+    ["State", `${report.state} since ${timeText(report.stateSince)}`],
+    ["Serving", report.serving],
+    ["Partner", `${report.partnerState ?? "never heard"}, last heard ${timeText(report.lastContactAt)}`],
+    ["Link", report.connected ? "up" : "down"],
+    ["Updates owed to the partner", String(report.unackedUpdates)],
+    ["Store", `${report.store}, opened ${report.generation} times`],
+    ["Revision", report.revision],
+  ];
+  const width = Math.max(...lines.map(([label]) => label.length)) + 2;
+  const head = lines.map(([label, value]) => `${`${label}:`.padEnd(width)}${value}\n`).join("");
+  const rows = Object.entries(report.addresses).map(([scope, counts]) => [
+    scope,
+    counts.total,
+    counts.active,
+    counts.free,
+    counts.backup,
+    counts.expired + counts.released + counts.reset,
+    counts.abandoned,
+  ]);
+  if (rows.length === 0) return `${head}\nNo scopes.\n`;
+  const headings = ["SCOPE", "TOTAL", "LEASED", "FREE-PRIMARY", "FREE-SECONDARY", "ENDING", "ABANDONED"];
+  return `${head}\n${formatTable(headings, rows)}`;
+}
+
+async function pairStatus(
+  name: string | undefined,
+  flags: StatusFlags,
+  format: "table" | "json",
+): Promise<string> {
+  const kubeconfig = optionalFileArgument("--kubeconfig", flags.kubeconfig);
+  const { KubeClient } = await import("../kube/client.ts");
+  const { ConnectionPool, loadKubeConfig } = await import("../kube/connection.ts");
+  const { systemTiming } = await import("../kube/timing.ts");
+  const { failoverRelationshipKind } = await import("../api/failover-relationship.ts");
+  const load = () => loadKubeConfig({ kubeconfig, context: flags.context ?? null });
+  const pool = new ConnectionPool(load);
+  const client = new KubeClient({ pool, timing: systemTiming, log: () => {}, userAgent: "leasepair-cli" });
+  const { group, version, plural, kind } = failoverRelationshipKind;
+  try {
+    const type = { group, version, plural, kind, namespaced: true };
+    const { items } = await client.list(type, flags.namespace ?? null, { attempts: 1 });
+    const shown = items.filter((item) => name === undefined || item.metadata.name === name);
+    if (name !== undefined && shown.length === 0) {
+      const where = flags.namespace === undefined ? "any namespace" : `namespace ${flags.namespace}`;
+      const known = items.map((item) => item.metadata.name).join(", ") || "none";
+      throw new CommandError(
+        EXIT.failed,
+        `${name}: no such FailoverRelationship in ${where}; there are: ${known}`,
+      );
+    }
+    return format === "json" ? `${JSON.stringify(shown, null, 2)}\n` : relationshipText(shown);
+  } finally {
+    await client.close();
+  }
+}
+
+interface RelationshipStatus {
+  readonly primary?: string;
+  readonly secondary?: string;
+  readonly serving?: string;
+  readonly takeover?: string;
+  readonly conditions?: readonly {
+    readonly type: string;
+    readonly status: string;
+    readonly message?: string;
+  }[];
+}
+
+/** The table, then in words what each pair that is not ready suffers from. */
+export function relationshipText(objects: readonly KubeObject[]): string {
+  if (objects.length === 0) return "No FailoverRelationships.\n";
+  const views = objects.map((object) => {
+    const spec = (object["spec"] ?? {}) as { mode?: string };
+    const status = (object["status"] ?? {}) as RelationshipStatus;
+    const conditions = status.conditions ?? [];
+    const ready = conditions.find(({ type }) => type === "Ready");
+    const accepted = conditions.find(({ type }) => type === "Accepted");
+    const { namespace = "", name = "" } = object.metadata;
+    const row = [
+      namespace,
+      name,
+      spec.mode ?? null,
+      status.primary || null,
+      status.secondary || null,
+      status.serving || null,
+      status.takeover || null,
+      ready?.status ?? "Unknown",
+    ];
+    const says = accepted?.status === "False" ? accepted : ready;
+    return { row, name: `${namespace}/${name}`, words: says?.message ?? "" };
+  });
+  const headings = ["NAMESPACE", "NAME", "MODE", "PRIMARY", "SECONDARY", "SERVING", "TAKEOVER", "READY"];
+  const table = formatTable(
+    headings,
+    views.map(({ row }) => row),
+  );
+  const words = views.filter((view) => view.words !== "").map((view) => `${view.name}: ${view.words}\n`);
+  return words.length === 0 ? table : `${table}\n${words.join("")}`;
+}
