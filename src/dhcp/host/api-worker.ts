@@ -47,7 +47,7 @@ export class ConfigWorker {
       else this.#options.onMessage(message);
     });
     worker.on("error", (error) => {
-      cause = error instanceof Error ? error.message : String(error);
+      cause = error instanceof Error ? (error.stack ?? error.message) : String(error);
     });
     worker.on("exit", () => this.#onExit(worker, cause));
     if (this.#keepsSnapshots) this.#send({ kind: "keep-snapshots" });
