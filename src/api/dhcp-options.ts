@@ -16,33 +16,35 @@ const classlessRouteSchema = z.strictObject({
   ),
 });
 
-const extraOptionSchema = z.strictObject({
-  code: integer(
-    1,
-    254,
-    "Option code. Codes that the protocol itself fills in (1, 50-59, 61, 80-82, 90, 118) and those with a field of their own (3, 6, 15, 26, 28, 42, 66, 67, 119, 121) are refused here.",
-  ),
-  type: choice(
-    EXTRA_TYPES,
-    "How value is written: ip (one IPv4 address), ipList (addresses separated by commas), uint8, uint16, uint32 (decimal), string (text, sent as UTF-8), hex (bytes as hex digits), flag (true or false, one byte).",
-  ),
-  value: text({
-    description:
-      'The value as text, in quotes, such as "192.0.2.7,192.0.2.8" for type ipList. At most 512 characters.',
-    form: "a string of 1 to 512 characters",
-    lengthMax: 512,
-  }),
-});
+function extraOptionSchema(valueMax: number) {
+  return z.strictObject({
+    code: integer(
+      1,
+      254,
+      "Option code. Codes that the protocol itself fills in (1, 50-59, 61, 80-82, 90, 118) and those with a field of their own (3, 6, 15, 26, 28, 42, 66, 67, 119, 121) are refused here.",
+    ),
+    type: choice(
+      EXTRA_TYPES,
+      "How value is written: ip (one IPv4 address), ipList (addresses separated by commas), uint8, uint16, uint32 (decimal), string (text, sent as UTF-8), hex (bytes as hex digits), flag (true or false, one byte).",
+    ),
+    value: text({
+      description: `The value as text, in quotes, such as "192.0.2.7,192.0.2.8" for type ipList. At most ${valueMax} characters.`,
+      form: `a string of 1 to ${valueMax} characters`,
+      lengthMax: valueMax,
+    }),
+  });
+}
 
-export type ExtraOption = z.output<typeof extraOptionSchema>;
+export type ExtraOption = z.output<ReturnType<typeof extraOptionSchema>>;
 export type ClasslessRoute = z.output<typeof classlessRouteSchema>;
 
 function addresses(max: number, description: string) {
   return list(ipv4Text("An IPv4 address."), { min: 1, max, type: "atomic", description }).optional();
 }
 
-/** `extraMax`: how many options by code; fewer where options stand on every reservation, as the object must stay small. */
-function optionsShape(extraMax: number) {
+/** Limits of the options by code; lower where options stand on every reservation: the object must stay small, and the
+ *  API server charges CEL rules for the largest list that the schema allows. */
+function optionsShape({ extraMax, valueMax }: { readonly extraMax: number; readonly valueMax: number }) {
   return {
     routers: addresses(
       8,
@@ -84,7 +86,7 @@ function optionsShape(extraMax: number) {
       description:
         "Routes with any prefix length (option 121). At most 32. Clients that understand it ignore routers, so list the default route here as well.",
     }).optional(),
-    extra: list(extraOptionSchema, {
+    extra: list(extraOptionSchema(valueMax), {
       max: extraMax,
       type: ["code"],
       description: `Further options by code. At most ${extraMax}, each code once.`,
@@ -93,10 +95,10 @@ function optionsShape(extraMax: number) {
 }
 
 export const optionsSchema = z
-  .strictObject(optionsShape(32))
+  .strictObject(optionsShape({ extraMax: 32, valueMax: 512 }))
   .meta({ description: "DHCP options for the clients; each is sent to clients that ask for it." });
 
-export const reservationOptionsSchema = z.strictObject(optionsShape(8)).meta({
+export const reservationOptionsSchema = z.strictObject(optionsShape({ extraMax: 8, valueMax: 255 })).meta({
   description:
     "DHCP options for this client alone; each one set here replaces the scope's option of the same code.",
 });

@@ -42,12 +42,20 @@ export function valueAt(value: unknown, path: Path): unknown {
   return found;
 }
 
-/** Turns zod's issues into field errors, in order. `input` is what was parsed. */
+/** Turns zod's issues into field errors, in order, the first of each field. `input` is what was parsed. */
 export function fieldErrors(
   schema: z.ZodType,
   issues: readonly z.core.$ZodIssue[],
   input: unknown,
 ): FieldError[] {
+  const first = new Map<string, FieldError>();
+  for (const error of allErrors(schema, issues, input)) {
+    if (!first.has(error.field)) first.set(error.field, error);
+  }
+  return [...first.values()];
+}
+
+function allErrors(schema: z.ZodType, issues: readonly z.core.$ZodIssue[], input: unknown): FieldError[] {
   return issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {
       return issue.keys.map((key) => ({
@@ -75,7 +83,7 @@ function unknownField(key: string, parent: z.ZodType | null): string {
 function closest(key: string, names: readonly string[]): string | null {
   const near = names
     .map((name) => ({ name, distance: editDistance(key, name) }))
-    .filter(({ distance }) => distance <= 2)
+    .filter(({ distance }) => distance <= (key.length > 3 ? 2 : 1))
     .sort((a, b) => a.distance - b.distance);
   return near[0]?.name ?? null;
 }

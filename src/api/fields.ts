@@ -5,8 +5,14 @@
 import { z } from "zod";
 import { parseIpv4 } from "../base/ipv4.ts";
 
-/** Dotted decimal as text, for JSON Schema; `format: ipv4` (checked by the API server too) refuses what this lets through. */
-export const IPV4_PATTERN = /^[0-9.]+$/;
+/** Dotted decimal without leading zeros, which the API server's format `ipv4` alone would let through. */
+const OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+export const IPV4_PATTERN = new RegExp(`^(${OCTET}\\.){3}${OCTET}$`);
+/** RFC 3339 with a possible time of day and offset; whether the day exists, says the format `date-time`. */
+const TIME_OF_DAY = "([01][0-9]|2[0-3]):[0-5][0-9]";
+export const TIME_PATTERN = new RegExp(
+  `^[0-9]{4}-[0-9]{2}-[0-9]{2}T${TIME_OF_DAY}:[0-5][0-9](\\.[0-9]+)?(Z|[+-]${TIME_OF_DAY})$`,
+);
 export const DNS_LABEL_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 export const DNS_SUBDOMAIN_PATTERN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 /** A host or domain name as DHCP clients take it: letters, digits, hyphens, dots; no dot at either end. */
@@ -124,12 +130,18 @@ export function digest(description: string) {
 /** An instant as the API writes it: RFC 3339. */
 export function timeText(description: string) {
   const error = "must be a time such as 2026-01-31T15:04:05Z";
-  return z.string().refine(isRfc3339, { error }).meta({ description, format: "date-time" });
+  return z
+    .string()
+    .refine((value) => value.length <= 40 && TIME_PATTERN.test(value) && dayExists(value.slice(0, 10)), {
+      error,
+    })
+    .meta({ description, format: "date-time", pattern: TIME_PATTERN.source, maxLength: 40 });
 }
 
-function isRfc3339(value: string): boolean {
-  const shape = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
-  return shape.test(value) && !Number.isNaN(Date.parse(value.toUpperCase()));
+/** `2026-02-30` does not: Date rolls over to March. */
+function dayExists(date: string): boolean {
+  const parsed = new Date(`${date}T00:00:00Z`);
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().startsWith(date);
 }
 
 /** One of a few CamelCase words. */
