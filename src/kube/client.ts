@@ -28,6 +28,8 @@ export type { CallOptions } from "./transport.ts";
 export interface ListOptions extends CallOptions {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** Objects asked for at a time; default 500. */
+  readonly pageSize?: number;
 }
 
 export interface ObjectList {
@@ -101,7 +103,8 @@ export class KubeClient {
   /** All objects of a kind, page by page, as of one moment. A continue token that expires between two pages starts the
    *  list again, once more page by page and then in one piece. */
   async list(type: ResourceType, namespace: string | null, options: ListOptions = {}): Promise<ObjectList> {
-    for (const pageSize of [LIST_PAGE_SIZE, LIST_PAGE_SIZE]) {
+    const pageSize = options.pageSize ?? LIST_PAGE_SIZE;
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
       try {
         return await this.#listPages(type, namespace, options, pageSize);
       } catch (error) {
