@@ -16,7 +16,6 @@ import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
 import { referenceName } from "./keys.ts";
 import {
   childKey,
-  type NodeClaim,
   type Observed,
   type ObservedChild,
   type ObservedConfig,
@@ -25,7 +24,7 @@ import {
   type ObservedPod,
   type ObservedRelationship,
 } from "./observed.ts";
-import { type NamespaceObjects, readNamespace, readRelationship } from "./read-objects.ts";
+import { type NamespaceObjects, readNamespace } from "./read-objects.ts";
 import { readReport, reportedAt } from "./read-report.ts";
 import { CHILD_KINDS } from "./resource-types.ts";
 import { parseTime } from "./time.ts";
@@ -63,7 +62,6 @@ export function observe(
     compiled: compiledConfig(objects, namespace, name),
     members: observedMembers(cache, memory, object, now),
     nodes: new Set(cache.list("Node", null).map((node) => node.metadata.name ?? "")),
-    neighbours: neighbours(cache, key),
     operations: operations(cache, namespace, name),
     ...scopesOf(cache, namespace, name),
     children: children(cache, object),
@@ -93,7 +91,8 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
 
 function compiledConfig(objects: NamespaceObjects, namespace: string, name: string): ObservedConfig {
   const own = objects.unreadable.filter(
-    (rejected) => rejected.kind === "FailoverRelationship" && rejected.name === name,
+    (rejected) =>
+      rejected.kind === "FailoverRelationship" && rejected.namespace === namespace && rejected.name === name,
   );
   if (own.length > 0) return { kind: "rejected", rejected: own };
   const result = compile(objects.set, namespace, name);
@@ -159,30 +158,6 @@ function observedPod(pod: KubeObject): ObservedPod {
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
   };
-}
-
-function neighbours(cache: Cache, own: string): readonly NodeClaim[] {
-  return cache.list("FailoverRelationship", null).flatMap((object) => {
-    const { metadata } = object;
-    const relationship = `${metadata.namespace}/${metadata.name}`;
-    if (relationship === own || metadata.deletionTimestamp !== undefined) return [];
-    const parsed = readRelationship(object);
-    if (parsed === null) return [];
-    const createdAt = parseTime(metadata.creationTimestamp) ?? unixSeconds(0);
-    return parsed.spec.members.map(
-      (member): NodeClaim => ({
-        relationship,
-        createdAt,
-        member: member.name,
-        nodeName: member.nodeName,
-        address: member.address,
-        linkAddress: member.linkAddress ?? member.address,
-        linkPort: parsed.spec.link.port,
-        interfaces: member.interfaces ?? [],
-        metricsPort: member.metricsPort,
-      }),
-    );
-  });
 }
 
 function operations(cache: Cache, namespace: string, relationship: string): readonly ObservedOperation[] {

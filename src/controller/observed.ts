@@ -15,8 +15,6 @@ export interface Observed {
   readonly members: readonly ObservedMember[];
   /** Names of the nodes of this cluster. */
   readonly nodes: ReadonlySet<string>;
-  /** What other relationships of the watched namespaces occupy on nodes. */
-  readonly neighbours: readonly NodeClaim[];
   /** FailoverOperations that name this relationship. */
   readonly operations: readonly ObservedOperation[];
   readonly scopes: readonly ObservedScope[];
@@ -120,20 +118,6 @@ export interface ObservedPod {
   readonly readySince: UnixSeconds;
   /** Digest of the template it was made from, "" when it carries none. */
   readonly templateHash: string;
-}
-
-/** What a relationship occupies on a node. */
-export interface NodeClaim {
-  /** namespace/name */
-  readonly relationship: string;
-  readonly createdAt: UnixSeconds;
-  readonly member: string;
-  readonly nodeName: string;
-  readonly address: string;
-  readonly linkAddress: string;
-  readonly linkPort: number;
-  readonly interfaces: readonly string[];
-  readonly metricsPort: number;
 }
 
 export interface ObservedOperation {

@@ -20,7 +20,8 @@ import type { Cache } from "./caches.ts";
 import type { Rejected } from "./observed.ts";
 import { TYPES } from "./resource-types.ts";
 
-/** A namespace's objects as compile() takes them, and those that could not be read. */
+/** A namespace's objects as compile() takes them, and those that could not be read. Relationships are of all watched
+ *  namespaces: they may meet on a node. */
 export interface NamespaceObjects {
   readonly set: ObjectSet;
   readonly unreadable: readonly Rejected[];
@@ -31,26 +32,22 @@ const parsedObjects = new WeakMap<KubeObject, Parsed<unknown>>();
 
 export function readNamespace(cache: Cache, namespace: string): NamespaceObjects {
   const unreadable: Rejected[] = [];
-  const read = <T>(kind: KindName, parse: (value: unknown) => Parsed<T>): T[] =>
-    cache.list(kind, namespace).flatMap((object) => {
+  const read = <T>(kind: KindName, parse: (value: unknown) => Parsed<T>, where: string | null): T[] =>
+    cache.list(kind, where).flatMap((object) => {
+      // One that is being deleted keeps nobody from its place.
+      if (where === null && object.metadata.deletionTimestamp !== undefined) return [];
       const parsed = parseCached(kind, object, parse);
       if (parsed.kind === "ok") return [parsed.object];
       unreadable.push(unreadableObject(kind, object, parsed.errors));
       return [];
     });
   const set: ObjectSet = {
-    relationships: read<FailoverRelationshipObject>("FailoverRelationship", parseFailoverRelationship),
-    scopes: read<DHCPScopeObject>("DHCPScope", parseDHCPScope),
-    reservationSets: read<DHCPReservationSetObject>("DHCPReservationSet", parseDHCPReservationSet),
-    operations: read<FailoverOperationObject>("FailoverOperation", parseFailoverOperation),
+    relationships: read<FailoverRelationshipObject>("FailoverRelationship", parseFailoverRelationship, null),
+    scopes: read<DHCPScopeObject>("DHCPScope", parseDHCPScope, namespace),
+    reservationSets: read<DHCPReservationSetObject>("DHCPReservationSet", parseDHCPReservationSet, namespace),
+    operations: read<FailoverOperationObject>("FailoverOperation", parseFailoverOperation, namespace),
   };
   return { set, unreadable };
-}
-
-/** One relationship, null when it cannot be read. */
-export function readRelationship(object: KubeObject): FailoverRelationshipObject | null {
-  const parsed = parseCached("FailoverRelationship", object, parseFailoverRelationship);
-  return parsed.kind === "ok" ? parsed.object : null;
 }
 
 function parseCached<T>(kind: KindName, object: KubeObject, parse: (value: unknown) => Parsed<T>): Parsed<T> {

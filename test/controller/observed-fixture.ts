@@ -200,7 +200,6 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     compiled: { kind: "compiled", config: config(), rejected: [] },
     members: [member("a"), member("b")],
     nodes: new Set(["node-1", "node-2"]),
-    neighbours: [],
     operations: [],
     scopes: [],
     reservationSets: [],

@@ -14,7 +14,7 @@ import { nextLivenessChange } from "./liveness.ts";
 import { type OperationStep, operationSteps } from "./operation.ts";
 import { operationStatus } from "./operation-status.ts";
 import { bothNormal, type Pair, pairOf } from "./pair.ts";
-import { placementProblem } from "./placement.ts";
+import { missingNode } from "./placement.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { reservationSetStatus, scopeStatus } from "./scope-status.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
@@ -91,7 +91,7 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   if (compiled.kind === "rejected") {
     return { problem: compiled.rejected[0] ?? null, children: NO_CHILDREN, rollout: none };
   }
-  const problem = placementProblem(observed, compiled.config);
+  const problem = missingNode(observed, compiled.config);
   if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
   const children = planChildren(observed, compiled.config, options);
   if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };

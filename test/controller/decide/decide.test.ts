@@ -247,45 +247,6 @@ test("a node that does not exist stops the making of pods and names the field", 
   assert.match(accepted?.message ?? "", /spec\.members\[1\]\.nodeName: Node node-2/);
 });
 
-test("of two relationships that collide on a node the older keeps its place", () => {
-  const claim = {
-    relationship: "dhcp/other",
-    createdAt: unixSeconds(NOW - 100_000),
-    member: "x",
-    nodeName: "node-1",
-    address: "192.0.2.9",
-    linkAddress: "192.0.2.9",
-    linkPort: 647,
-    interfaces: ["eth1"],
-    metricsPort: 9647,
-  };
-  const withInterface = config();
-  const [a, b] = withInterface.members;
-  const compiled = {
-    kind: "compiled" as const,
-    config: config({ members: [{ ...a, interfaces: ["eth1"] }, b] }),
-    rejected: [],
-  };
-  const table: [string, Partial<Observed>, string | null][] = [
-    ["distinct addresses", { neighbours: [claim] }, null],
-    ["the same address", { neighbours: [{ ...claim, address: "192.0.2.1" }] }, "spec.members[0].address"],
-    ["the same interface", { neighbours: [claim], compiled }, "spec.members[0].interfaces"],
-    [
-      "the same link address and port",
-      { neighbours: [{ ...claim, linkAddress: "192.0.2.1" }] },
-      "spec.members[0].linkAddress",
-    ],
-    ["another link port", { neighbours: [{ ...claim, linkAddress: "192.0.2.1", linkPort: 648 }] }, null],
-    ["on another node", { neighbours: [{ ...claim, address: "192.0.2.1", nodeName: "node-3" }] }, null],
-    ["a younger one", { neighbours: [{ ...claim, address: "192.0.2.1", createdAt: NOW }] }, null],
-  ];
-  for (const [what, changes, field] of table) {
-    const accepted = conditionOf(statusAfter(observed(changes)), "Accepted");
-    assert.equal(accepted?.reason, field === null ? "Accepted" : "PortConflictOnNode", what);
-    if (field !== null) assert.ok(accepted?.message.includes(field), `${what}: ${accepted?.message}`);
-  }
-});
-
 test("after a failure the status goes first and says what failed", () => {
   const seen = observed({ lastFailure: "apply Role campus-a: Forbidden", children: new Map() });
   const { effects } = decide(seen, OPTIONS);
