@@ -126,7 +126,7 @@ function freeAddress(
     let refused = 0;
     for (const scope of network) {
       if (!scope.config.enabled) continue;
-      for (const candidate of view.leases.candidates(scope.pool, status)) {
+      for (const candidate of view.offers.cursors.search(view, scope.pool, status, request.now.boot)) {
         const { address } = candidate;
         const excluded = view.config.settings.excludedAddresses.has(address);
         if (!excluded && mayGive(view, request, address, candidate)) {

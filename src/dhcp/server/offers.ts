@@ -3,6 +3,7 @@
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { BootMs } from "../../base/units.ts";
+import { CandidateCursors } from "./candidates.ts";
 
 /** How long an address is kept for the client it was offered to. */
 export const OFFER_HOLD_MS = 60_000;
@@ -22,6 +23,8 @@ export class OfferTable {
   readonly #byClient = new Map<string, Offer>();
   readonly #byAddress = new Map<Ipv4, Offer>();
   readonly #offersMax: number;
+  /** Where the search for addresses to offer stands. */
+  readonly cursors = new CandidateCursors();
 
   constructor(offersMax: number = OFFERS_MAX) {
     this.#offersMax = offersMax;

@@ -152,6 +152,38 @@ test("a duplicate DISCOVER within the hold gets the same offer, also with anothe
   assert.equal(offered(world, { xid: 7 }), first);
 });
 
+test("the same offer is repeated even when an address before it has become free meanwhile", () => {
+  const world = new World();
+  offered(world, { mac: MAC_2 });
+  world.pass(30);
+  assert.equal(offered(world), "10.0.0.11");
+  world.pass(40);
+  assert.equal(offered(world), "10.0.0.11");
+});
+
+test("an offer that the authority no longer allows is not repeated", () => {
+  const world = new World();
+  assert.equal(offered(world), "10.0.0.10");
+  world.authority.refuse = (binding) => binding.address === ip("10.0.0.10");
+  assert.equal(offered(world), "10.0.0.11");
+});
+
+test("no offer is made while the authority allows no lease", () => {
+  const world = new World();
+  world.authority.mcltSeconds = 0;
+  assert.equal(asDropped(discover(world)), "no-lease-time");
+  assert.equal(world.offers.size, 0);
+});
+
+test("an address in quarantine is the last resort, never given for the asking", () => {
+  const pools = [{ start: ip("10.0.0.10"), end: ip("10.0.0.11") }];
+  const world = new World(twoScopes({ pools }));
+  world.authority.allocatableStatuses = ["FREE", "ABANDONED"];
+  world.record("10.0.0.11", "ABANDONED", null);
+  assert.equal(offered(world, { requested: "10.0.0.11" }), "10.0.0.10");
+  assert.equal(offered(world, { mac: MAC_2 }), "10.0.0.11");
+});
+
 test("clients that ask at the same time are offered different addresses, until the pool is empty", () => {
   const world = new World();
   const seen = new Set<string>();

@@ -198,6 +198,14 @@ test("RFC 2132 section 9.10: option 57 is the limit, never under 576 and never o
   }
 });
 
+test("a limit under 576 bytes is not believed: the options still go out", () => {
+  for (const datagramBytesMax of [0, 28, 300, 575]) {
+    const { bytes, omitted } = encodeMessage(base(), { datagramBytesMax, maySplit: false });
+    assert.deepEqual(omitted, []);
+    assert.deepEqual([...decode(bytes).options.keys()], [53], "no overload");
+  }
+});
+
 test("RFC 3046 section 2.2: option 82 is the last option, outside of the client's limit and of overload", () => {
   const relayInformation = filled(150);
   const options = [

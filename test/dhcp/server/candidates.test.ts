@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatIpv4 } from "../../../src/base/ipv4.ts";
+import { bootMs } from "../../../src/base/units.ts";
+import { CandidateCursors } from "../../../src/dhcp/server/candidates.ts";
+import { asReply, clientMessage, hardwareClient, ip, local, scope, World } from "./world.ts";
+
+/** Takes the first candidate, as an allocation does. */
+function take(cursors: CandidateCursors, world: World, ms = 0): string | null {
+  for (const candidate of cursors.search(world.view, 0, "FREE", bootMs(world.boot + ms))) {
+    return formatIpv4(candidate.address);
+  }
+  return null;
+}
+
+test("a search goes on where the one before stopped, comes around, and starts over after a second", () => {
+  const cursors = new CandidateCursors();
+  const world = new World([scope("small", "10.0.0.0/24", ["10.0.0.10", "10.0.0.12"])]);
+  assert.deepEqual(
+    [take(cursors, world), take(cursors, world), take(cursors, world)],
+    ["10.0.0.10", "10.0.0.11", "10.0.0.12"],
+  );
+  assert.equal(take(cursors, world), "10.0.0.10");
+  assert.equal(take(cursors, world, 999), "10.0.0.11");
+  assert.equal(take(cursors, world, 1000), "10.0.0.10");
+});
+
+test("one search misses no candidate, wherever it began", () => {
+  const cursors = new CandidateCursors();
+  const world = new World([scope("small", "10.0.0.0/24", ["10.0.0.10", "10.0.0.12"])]);
+  take(cursors, world);
+  const shown = [...cursors.search(world.view, 0, "FREE", world.now.boot)].map(({ address }) =>
+    formatIpv4(address),
+  );
+  assert.deepEqual(new Set(shown), new Set(["10.0.0.10", "10.0.0.11", "10.0.0.12"]));
+  assert.ok(shown.length <= 5);
+});
+
+test("what is taken meanwhile is not shown, what becomes free is found at once in a small pool", () => {
+  const cursors = new CandidateCursors();
+  const world = new World([scope("small", "10.0.0.0/24", ["10.0.0.10", "10.0.0.11"])]);
+  take(cursors, world);
+  world.record("10.0.0.11", "ACTIVE", hardwareClient());
+  assert.equal(take(cursors, world), "10.0.0.10");
+  world.record("10.0.0.10", "ACTIVE", hardwareClient());
+  assert.equal(take(cursors, world), null);
+  world.record("10.0.0.11", "FREE", hardwareClient());
+  assert.equal(take(cursors, world), "10.0.0.11");
+});
+
+test("another configuration starts every search over", () => {
+  const cursors = new CandidateCursors();
+  const before = new World([scope("small", "10.0.0.0/24", ["10.0.0.10", "10.0.0.12"])]);
+  const after = new World([scope("small", "10.0.0.0/24", ["10.0.0.20", "10.0.0.22"])]);
+  take(cursors, before);
+  assert.equal(take(cursors, after), "10.0.0.20");
+});
+
+test("a flood of new clients passes over each held address about once a second, not once a DISCOVER", () => {
+  const world = new World([scope("big", "10.0.0.0/16", ["10.0.0.10", "10.0.255.250"])]);
+  let asked = 0;
+  world.authority.refuse = () => {
+    asked++;
+    return false;
+  };
+  const discover = (i: number) =>
+    clientMessage({ type: "DISCOVER", mac: `06${i.toString(16).padStart(10, "0")}` });
+  const seen = new Set<number>();
+  for (let i = 0; i < 2000; i++) seen.add(asReply(world.send(discover(i), local())).address);
+  assert.equal(seen.size, 2000);
+  assert.ok(asked <= 2100, `${asked} addresses were considered for 2000 clients`);
+  assert.ok(seen.has(ip("10.0.0.10")));
+});
