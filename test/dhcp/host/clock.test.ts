@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { SystemClock, SystemRandom } from "../../../src/dhcp/host/clock.ts";
+
+test("boot time is the kernel's time since boot, sleep included", () => {
+  const before = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000;
+  const { boot } = new SystemClock().now();
+  const after = Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1000;
+  // /proc/uptime is CLOCK_BOOTTIME in hundredths of a second.
+  assert.ok(boot >= before - 10 && boot <= after + 10, `${before} ${boot} ${after}`);
+});
+
+test("wall time is whole seconds and the boot id is the kernel's", () => {
+  const clock = new SystemClock();
+  const { wall } = clock.now();
+  assert.ok(Number.isInteger(wall) && Math.abs(wall - Date.now() / 1000) < 2);
+  assert.match(clock.bootId, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+});
+
+test("random numbers are 32-bit and do not repeat when the pool is refilled", () => {
+  const random = new SystemRandom();
+  const numbers = Array.from({ length: 2000 }, () => random.uint32());
+  assert.ok(numbers.every((n) => Number.isInteger(n) && n >= 0 && n <= 0xffff_ffff));
+  assert.ok(new Set(numbers).size > 1990);
+});

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import type { FaultError } from "../../../src/base/fault.ts";
+import { FileDisk } from "../../../src/dhcp/host/files.ts";
+import type { DiskDone } from "../../../src/dhcp/ports.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "leasepair-files-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+/** The outcome of one operation. */
+function outcome(start: (done: DiskDone) => void): Promise<FaultError | null> {
+  return new Promise((resolve) => start(resolve));
+}
+
+const text = (value: string) => new TextEncoder().encode(value);
+
+describe("a disk over files", () => {
+  test("operations take effect in the order of the calls and report in that order", async () => {
+    const disk = new FileDisk(directory);
+    const order: string[] = [];
+    const note = (name: string): DiskDone => {
+      return (fault) => order.push(fault === null ? name : fault.code);
+    };
+    disk.append("log", text("one "), note("append 1"));
+    disk.append("log", text("two three"), note("append 2"));
+    disk.sync("log", note("sync"));
+    disk.truncate("log", 7, note("truncate"));
+    disk.append("log", text("!"), note("append 3"));
+    disk.rename("log", "old", note("rename"));
+    disk.append("log", text("new"), note("append 4"));
+    disk.append("gone", text("x"), note("append 5"));
+    disk.remove("gone", note("remove"));
+    assert.equal(await outcome((done) => disk.syncDirectory(done)), null);
+    assert.deepEqual(order, [
+      "append 1",
+      "append 2",
+      "sync",
+      "truncate",
+      "append 3",
+      "rename",
+      "append 4",
+      "append 5",
+      "remove",
+    ]);
+    assert.deepEqual(disk.list(), ["log", "old"]);
+    assert.equal(Buffer.from(disk.read("old")).toString(), "one two!");
+    assert.equal(Buffer.from(disk.read("log")).toString(), "new");
+    await new Promise<void>((resolve) => disk.close(resolve));
+  });
+
+  test("files are readable by their owner alone", async () => {
+    const disk = new FileDisk(directory);
+    assert.equal(await outcome((done) => disk.append("log", text("x"), done)), null);
+    assert.equal(statSync(join(directory, "log")).mode & 0o777, 0o600);
+  });
+
+  test("a full disk is a fault with its own code, and everything after it fails untried", async () => {
+    symlinkSync("/dev/full", join(directory, "log"));
+    const disk = new FileDisk(directory);
+    const first = outcome((done) => disk.append("log", text("x"), done));
+    const second = outcome((done) => disk.append("other", text("x"), done));
+    assert.equal((await first)?.code, "DISK_FULL");
+    assert.match((await first)?.message ?? "", /ENOSPC.*Free space/);
+    assert.equal((await second)?.code, "DISK_FULL");
+    const later = await outcome((done) => disk.append("third", text("x"), done));
+    assert.equal(later?.code, "DISK_FULL");
+    assert.deepEqual(readdirSync(directory), ["log"]);
+  });
+
+  test("a sync that fails is a fault", async () => {
+    // A character device takes bytes but cannot be synced.
+    symlinkSync("/dev/null", join(directory, "log"));
+    const disk = new FileDisk(directory);
+    assert.equal(await outcome((done) => disk.append("log", text("x"), done)), null);
+    const fault = await outcome((done) => disk.sync("log", done));
+    assert.equal(fault?.code, "DISK_FAILED");
+    assert.match(fault?.message ?? "", /cannot sync .*log: EINVAL/);
+  });
+
+  test("reading what is not there is a fault that names the file", () => {
+    assert.throws(() => new FileDisk(directory).read("nope"), {
+      name: "FaultError",
+      message: new RegExp(`cannot read ${directory}/nope: ENOENT`),
+    });
+  });
+
+  test("a file system that runs full in the middle of a write fails it", async (t) => {
+    if (process.getuid?.() !== 0) return t.skip("needs root: mounts a file system");
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", directory]);
+    try {
+      const disk = new FileDisk(directory);
+      const fault = await outcome((done) => disk.append("log", new Uint8Array(1_000_000), done));
+      assert.equal(fault?.code, "DISK_FULL");
+      await new Promise<void>((resolve) => disk.close(resolve));
+    } finally {
+      execFileSync("umount", [directory]);
+    }
+  });
+});
