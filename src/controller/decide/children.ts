@@ -12,8 +12,6 @@ import { childKey, type Observed, type Rejected } from "../observed.ts";
 export interface ChildrenPlan {
   /** In the order in which they must be made. */
   readonly effects: readonly Effect[];
-  /** Missing ones, for the condition. */
-  readonly missing: readonly DesiredObject[];
   /** An object stands in the way, or null. */
   readonly conflict: Rejected | null;
   /** Template digests by member, of those whose StatefulSet is written and has been taken in by its controller. */
@@ -31,14 +29,12 @@ export function planChildren(
     ...config.members.flatMap((member) => renderMember(config, member, owner, options)),
   ];
   const conflict = foreignObject(observed, desired);
-  if (conflict !== null) return { effects: [], missing: [], conflict, hashes: new Map() };
+  if (conflict !== null) return { effects: [], conflict, hashes: new Map() };
   const effects: Effect[] = [];
-  const missing: DesiredObject[] = [];
   const hashes = new Map<string, string>();
   for (const object of desired) {
     const child = observed.children.get(childKey(object.kind, object.name));
     if (child === undefined) {
-      missing.push(object);
       effects.push({ kind: "apply", object, resourceVersion: null });
     } else if (!child.deleting && !isInForce(object.body, child.object)) {
       effects.push({ kind: "apply", object, resourceVersion: child.resourceVersion });
@@ -47,7 +43,7 @@ export function planChildren(
       if (hash !== undefined) hashes.set(object.member, hash);
     }
   }
-  return { effects, missing, conflict: null, hashes };
+  return { effects, conflict: null, hashes };
 }
 
 /** The StatefulSet's controller has seen the present template: a pod deleted before would come back as it was. */

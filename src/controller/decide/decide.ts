@@ -47,7 +47,7 @@ export interface Decision {
 /** How long to wait before looking again at an object that stands in the way. */
 const CONFLICT_RETRY_SECONDS = 10;
 
-const NO_CHILDREN: ChildrenPlan = { effects: [], missing: [], conflict: null, hashes: new Map() };
+const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, hashes: new Map() };
 
 export function decide(observed: Observed, options: RenderOptions): Decision {
   if (observed.relationship.deleting) {
@@ -172,9 +172,9 @@ function statusEffects(
   return [{ kind: "write-status", target, resourceVersion, patch, verify }, ...statusEvents(pair, after)];
 }
 
-function verdictsOf(pair: Pair, { problem, children, rollout }: Plan): readonly Verdict[] {
+function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] {
   const optional = [
-    reconcilingVerdict(problem === null ? workOf(pair, children, rollout) : null),
+    reconcilingVerdict(problem === null ? workOf(pair, rollout) : null),
     stalledVerdict(problem),
   ];
   return [
@@ -190,23 +190,15 @@ function verdictsOf(pair: Pair, { problem, children, rollout }: Plan): readonly 
 }
 
 /** What is under way, for Reconciling; null when all is quiet. */
-function workOf(
-  pair: Pair,
-  children: ChildrenPlan,
-  rollout: RolloutStep,
-): { reason: string; message: string } | null {
+function workOf(pair: Pair, rollout: RolloutStep): { reason: string; message: string } | null {
   const { lastFailure } = pair.observed;
   if (lastFailure !== null) return { reason: "ApplyFailed", message: lastFailure };
   if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
   if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };
   const waiting = pair.members.filter(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
-  if (children.missing.length > 0 || waiting.length > 0) {
-    const names = waiting.map(({ name }) => name).join(" and ");
-    const message =
-      names === "" ? "Missing objects are made anew." : `Waiting for the first report of ${names}.`;
-    return { reason: "StartingMembers", message };
-  }
-  return null;
+  if (waiting.length === 0) return null;
+  const names = waiting.map(({ name }) => name).join(" and ");
+  return { reason: "StartingMembers", message: `Waiting for the first report of ${names}.` };
 }
 
 function operationEffects(pair: Pair, steps: readonly OperationStep[]): readonly Effect[] {

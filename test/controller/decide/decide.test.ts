@@ -6,7 +6,6 @@ import type { Observed } from "../../../src/controller/observed.ts";
 import {
   children,
   conditionOf,
-  config,
   kindsOf,
   member,
   NOW,

@@ -1,0 +1,384 @@
+// A world for the controller: the objects of the embedded API, a stand-in for the StatefulSet controller and the kubelets, and
+// two engines that follow the witness as theirs do. Everything in it happens when a test says so; the watcher looks at
+// every write and remembers what must never happen.
+
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseAllDocuments } from "yaml";
+import { ApiObjects } from "../../dev/embedded-api/api-objects.ts";
+import { loadKinds } from "../../dev/embedded-api/kinds.ts";
+import { ObjectStore, type StoreEvent } from "../../dev/embedded-api/object-store.ts";
+import { StatusError } from "../../dev/embedded-api/status-error.ts";
+import { Validator } from "../../dev/embedded-api/validation.ts";
+import type { ApplyContext } from "../../src/controller/apply.ts";
+import { reconcileKey } from "../../src/controller/apply-reconcile.ts";
+import type { Cache } from "../../src/controller/caches.ts";
+import { newMemory } from "../../src/controller/observe.ts";
+import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
+import { KubeError } from "../../src/kube/kube-error.ts";
+import { formatTime, type KubeObject, type ResourceType } from "../../src/kube/resource.ts";
+import { OPTIONS } from "./observed-fixture.ts";
+
+type Json = Record<string, unknown>;
+type Client = ApplyContext["client"];
+
+export const KEY = "default/campus";
+const NAMESPACE = { plural: "namespaces", group: "" };
+const START_MS = Date.parse("2026-03-01T03:00:00Z");
+
+/** What one write of the controller meets. */
+export type Fault = "crash-before" | "crash-after" | "lost-answer" | "conflict" | "refused";
+export const FAULTS: readonly Fault[] = ["crash-before", "crash-after", "lost-answer", "conflict", "refused"];
+
+class Crash extends Error {}
+
+const KINDS = loadKinds(fileURLToPath(new URL("../../crds/", import.meta.url)));
+const VALIDATOR = new Validator();
+
+export class PairWorld {
+  /** The embedded API without its network. */
+  readonly objects = new ApiObjects(new ObjectStore(), VALIDATOR);
+  /** What must never happen, and did. */
+  readonly violations: string[] = [];
+  readonly engines: Record<string, Json> = {};
+  /** Members whose engine and pod are off. */
+  readonly off = new Set<string>();
+  grants = 0;
+  nowMs = START_MS;
+
+  constructor() {
+    this.objects.store.subscribe((event) => this.#watch(event));
+    this.objects.create(this.#kind(NAMESPACE), null, { metadata: { name: "default" } });
+    for (const name of ["node-1", "node-2"]) this.create("Node", null, { metadata: { name } });
+    const file = fileURLToPath(new URL("../../examples/load-balance.yaml", import.meta.url));
+    for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
+      const object = document.toJS() as KubeObject;
+      this.create(object.kind as WatchedKind, "default", object);
+    }
+  }
+
+  create(kind: WatchedKind, namespace: string | null, object: KubeObject): KubeObject {
+    return this.objects.create(this.#kind(TYPES[kind]), namespace, object);
+  }
+
+  get(kind: WatchedKind, name: string): KubeObject {
+    return this.objects.get(this.#target(TYPES[kind], "default", name));
+  }
+
+  /** Merge patch, past all faults. */
+  patch(kind: WatchedKind, name: string, patch: Json, subresource: "" | "status" = ""): void {
+    this.objects.mergePatch({ ...this.#target(TYPES[kind], "default", name), subresource }, patch);
+  }
+
+  status(kind: WatchedKind, name: string): Json {
+    return (this.get(kind, name)["status"] ?? {}) as Json;
+  }
+
+  delete(kind: WatchedKind, name: string): void {
+    this.objects.delete(this.#target(TYPES[kind], "default", name), { gracePeriodSeconds: 0 });
+  }
+
+  condition(type: string, kind: WatchedKind = "FailoverRelationship", name = "campus"): Json {
+    const conditions = (this.status(kind, name)["conditions"] ?? []) as Json[];
+    return conditions.find((condition) => condition["type"] === type) ?? {};
+  }
+
+  witness(): Json {
+    return (this.status("FailoverRelationship", "campus")["witness"] ?? {}) as Json;
+  }
+
+  declare(name: string, expectedEpoch: number): void {
+    const spec = {
+      relationshipRef: { name: "campus" },
+      type: "DeclarePartnerDown",
+      declarePartnerDown: { survivor: "a" },
+      reason: "b is off",
+      expectedEpoch,
+    };
+    const metadata = { name, namespace: "default" };
+    const object = { apiVersion: "leasepair.io/v1alpha1", kind: "FailoverOperation", metadata, spec };
+    this.create("FailoverOperation", "default", object);
+  }
+
+  /** One turn of pods and engines. */
+  turn(): void {
+    this.nowMs += 5_000;
+    for (const set of this.#list("StatefulSet")) this.#runSet(set);
+    for (const member of this.#list("FailoverMember")) this.#runEngine(member);
+  }
+
+  #runSet(set: KubeObject): void {
+    const name = `${set.metadata.name}-0`;
+    const member = set.metadata.labels?.["leasepair.io/member"] ?? "";
+    const pod = this.#list("Pod").find((each) => each.metadata.name === name);
+    if (this.off.has(member)) {
+      if (pod !== undefined) this.delete("Pod", name);
+      return;
+    }
+    if (pod !== undefined) return;
+    const template = (set["spec"] as { template: KubeObject }).template;
+    const { labels = {}, annotations = {} } = template.metadata;
+    const metadata = { name, namespace: "default", labels, annotations };
+    this.create("Pod", "default", { metadata, spec: template["spec"] });
+    const conditions = [{ type: "Ready", status: "True", lastTransitionTime: formatTime(this.nowMs) }];
+    const containerStatuses = [{ name: "engine", state: { running: { startedAt: formatTime(this.nowMs) } } }];
+    this.patch("Pod", name, { status: { phase: "Running", conditions, containerStatuses } }, "status");
+  }
+
+  /** The states' succession, as far as the witness has a part in it. */
+  #runEngine(object: KubeObject): void {
+    const name = (object["spec"] as { member: string }).member;
+    const partner = name === "a" ? "b" : "a";
+    if (this.off.has(name)) return;
+    const fresh = {
+      state: "Startup",
+      store: `store-${name}`,
+      entered: 0,
+      returned: 0,
+      seen: 0,
+      serving: "None",
+    };
+    const engine = this.engines[name] ?? { ...fresh };
+    this.engines[name] = engine;
+    const witness = this.witness();
+    const epoch = (witness["epoch"] ?? 0) as number;
+    engine["seen"] = Math.max(engine["seen"] as number, epoch);
+    const partnerState = this.off.has(partner) ? null : (this.engines[partner]?.["state"] ?? null);
+    const before = engine["state"];
+    engine["state"] = this.#nextState(name, engine, partnerState as string | null, witness);
+    const status: Json = { ...engine, reportedAt: formatTime(this.nowMs) };
+    if (before !== engine["state"]) engine["since"] = status["since"] = formatTime(this.nowMs);
+    engine["serving"] = status["serving"] =
+      engine["state"] === "Startup" || engine["state"] === "Recover" ? "None" : "All";
+    const { revision } = (this.status("FailoverRelationship", "campus")["effective"] ?? {}) as {
+      revision?: string;
+    };
+    if (revision !== undefined) status["revisions"] = { active: revision };
+    const same = JSON.stringify({
+      ...this.status("FailoverMember", object.metadata.name ?? ""),
+      reportedAt: "",
+    });
+    // In NORMAL an unchanged report is not written.
+    if (engine["state"] === "Normal" && same === JSON.stringify({ ...status, reportedAt: "" })) return;
+    this.patch("FailoverMember", object.metadata.name ?? "", { status }, "status");
+  }
+
+  #nextState(name: string, engine: Json, partner: string | null, witness: Json): string {
+    const state = engine["state"] as string;
+    const epoch = (witness["epoch"] ?? 0) as number;
+    const mine = witness["holder"] === name && witness["holderStore"] === engine["store"];
+    switch (state) {
+      case "Startup":
+        return partner === "PartnerDown" ? "Recover" : partner === null ? "Startup" : "Normal";
+      case "Recover":
+        return "RecoverDone";
+      case "RecoverDone":
+        return "Normal";
+      case "Normal":
+        if (partner === null) return "CommunicationsInterrupted";
+        if (mine && epoch > (engine["returned"] as number)) engine["returned"] = epoch;
+        return "Normal";
+      case "CommunicationsInterrupted":
+        if (partner !== null) return "Normal";
+        if (!mine || epoch <= (engine["returned"] as number)) return state;
+        engine["entered"] = epoch;
+        engine["entry"] = formatTime(this.nowMs);
+        return "PartnerDown";
+      case "PartnerDown":
+        if (partner !== "RecoverDone" && partner !== "Normal") return state;
+        engine["returned"] = engine["entered"];
+        return "Normal";
+      default:
+        return state;
+    }
+  }
+
+  /** Every write passes here, whoever makes it. */
+  #watch({ kind, object, previous, type }: StoreEvent): void {
+    if (kind.kind === "FailoverOperation" && previous !== null && type === "MODIFIED") {
+      const finished = JSON.stringify(previous["status"] ?? {}).includes('"completionTime"');
+      if (finished) this.violations.push(`finished operation ${object.metadata.name} was written again`);
+    }
+    if (
+      kind.kind === "Pod" &&
+      type === "DELETED" &&
+      !this.off.has(object.metadata.labels?.["leasepair.io/member"] ?? "")
+    ) {
+      const others = this.#list("Pod").filter((pod) => pod.metadata.name !== object.metadata.name);
+      if (others.length === 0) this.violations.push("both pods were gone at once");
+    }
+    if (kind.kind !== "FailoverRelationship" || type !== "MODIFIED") return;
+    const was = (((previous?.["status"] ?? {}) as Json)["witness"] ?? null) as Json | null;
+    const is = (((object["status"] ?? {}) as Json)["witness"] ?? null) as Json | null;
+    if (was === null || is === null) {
+      if (was !== null) this.violations.push("the witness was removed");
+      return;
+    }
+    this.#watchWitness(was, is);
+  }
+
+  #watchWitness(was: Json, is: Json): void {
+    const holder = is["holder"];
+    if ((is["epoch"] as number) < (was["epoch"] as number)) this.violations.push("the epoch fell");
+    if (holder === undefined && was["holder"] !== undefined) {
+      const returned = this.engines[was["holder"] as string]?.["returned"] as number;
+      if (returned < (was["epoch"] as number)) this.violations.push("cleared without the holder's word");
+    }
+    if (holder === undefined || (holder === was["holder"] && is["epoch"] === was["epoch"])) return;
+    this.grants += 1;
+    if (was["holder"] !== undefined) this.violations.push("granted over a holder");
+    if (is["epoch"] !== (was["epoch"] as number) + 1) this.violations.push("a grant with a wrong epoch");
+  }
+
+  #list(kind: WatchedKind): readonly KubeObject[] {
+    return this.objects.store.list(this.#kind(TYPES[kind]));
+  }
+
+  #kind({ plural, group }: Pick<ResourceType, "plural" | "group">) {
+    return KINDS.find((kind) => kind.plural === plural && kind.group === group)!;
+  }
+
+  #target(type: ResourceType, namespace: string | null, name: string) {
+    return {
+      kind: this.#kind(type),
+      namespace: type.namespaced ? namespace : null,
+      name,
+      subresource: "" as const,
+    };
+  }
+
+  /** The store as it is, or as it was at a revision. */
+  cache(revision: () => number = () => this.objects.store.revision): Cache {
+    const list = (kind: WatchedKind, namespace: string | null) =>
+      this.objects.store.list(this.#kind(TYPES[kind]), revision()).filter(({ metadata }) => {
+        if (LABELLED_KINDS.has(kind) && metadata.labels?.["app.kubernetes.io/name"] !== "leasepair")
+          return false;
+        return namespace === null || metadata.namespace === namespace;
+      });
+    const get = (kind: WatchedKind, namespace: string, name: string) =>
+      list(kind, TYPES[kind].namespaced ? namespace : null).find(({ metadata }) => metadata.name === name);
+    return { list, get };
+  }
+
+  /** The API without a network: the same checks, the same conflicts. */
+  client(): Client {
+    const { objects } = this;
+    const call = <T>(work: () => T): Promise<T> => {
+      try {
+        return Promise.resolve(structuredClone(work()));
+      } catch (error) {
+        if (!(error instanceof StatusError)) throw error;
+        const { code, reason, message } = error as StatusError & { code: number; reason: string };
+        return Promise.reject(new KubeError({ status: code, reason, message }));
+      }
+    };
+    const find: Client["find"] = (type, namespace, name) =>
+      call(() => objects.get(this.#target(type, namespace, name))).catch((error: KubeError) => {
+        if (error.status === 404) return null;
+        throw error;
+      });
+    return {
+      find,
+      getQuorum: (type, namespace, name) => call(() => objects.get(this.#target(type, namespace, name))),
+      apply: (type, object, { fieldManager }) => {
+        const { namespace = null, name = "" } = object.metadata;
+        return call(
+          () =>
+            objects.apply(this.#target(type, namespace, name), object, { fieldManager, force: true }).object,
+        );
+      },
+      patchStatus: (type, { namespace, name }, patch) =>
+        call(() =>
+          objects.mergePatch({ ...this.#target(type, namespace, name), subresource: "status" }, patch),
+        ),
+      delete: (type, namespace, name, { uid, resourceVersion } = {}) => {
+        const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
+        return call(() =>
+          objects.delete(this.#target(type, namespace, name), { preconditions, gracePeriodSeconds: 0 }),
+        ).then(
+          () => true,
+          (error: KubeError) => {
+            if (error.status === 404) return false;
+            throw error;
+          },
+        );
+      },
+    };
+  }
+}
+
+export interface TestControllerOptions {
+  /** The store's revision that its caches show. */
+  readonly revision?: () => number;
+  /** The fault that strikes the nth write (from 1) counted over the controller's lives. */
+  readonly fault?: { readonly nth: number; readonly kind: Fault };
+}
+
+/** One controller process: it may die at a write, and comes back without its memory. */
+export class TestController {
+  readonly #world: PairWorld;
+  readonly #options: TestControllerOptions;
+  #memory = newMemory();
+  writes = 0;
+  struck = false;
+
+  constructor(world: PairWorld, options: TestControllerOptions = {}) {
+    this.#world = world;
+    this.#options = options;
+  }
+
+  /** One look at one key; gives how many writes were tried. */
+  async look(key = KEY): Promise<number> {
+    const before = this.writes;
+    const timing = {
+      nowMs: () => this.#world.nowMs,
+      wallMs: () => this.#world.nowMs,
+      after: () => () => {},
+      random: () => 0.5,
+    };
+    try {
+      await reconcileKey(key, new AbortController().signal, {
+        cache: this.#world.cache(this.#options.revision),
+        memory: this.#memory,
+        render: OPTIONS,
+        apply: { client: this.#client(), recorder: { record: () => {} }, mayWrite: () => true },
+        timing,
+        log: () => {},
+      });
+    } catch (error) {
+      if (error instanceof Crash) this.#memory = newMemory();
+      else if (!(error instanceof KubeError)) throw error;
+    }
+    return this.writes - before;
+  }
+
+  #client(): Client {
+    const real = this.#world.client();
+    return {
+      find: real.find,
+      getQuorum: real.getQuorum,
+      apply: (type, object, options) => this.#write(() => real.apply(type, object, options)),
+      patchStatus: (type, key, patch, options) =>
+        this.#write(() => real.patchStatus(type, key, patch, options)),
+      delete: (type, namespace, name, options) =>
+        this.#write(() => real.delete(type, namespace, name, options)),
+    };
+  }
+
+  async #write<T>(work: () => Promise<T>): Promise<T> {
+    this.writes += 1;
+    const { fault } = this.#options;
+    if (fault?.nth !== this.writes) return work();
+    this.struck = true;
+    if (fault.kind === "crash-before") throw new Crash();
+    if (fault.kind === "conflict")
+      throw new KubeError({ status: 409, reason: "Conflict", message: "changed" });
+    if (fault.kind === "refused")
+      throw new KubeError({ status: 500, reason: "InternalError", message: "no" });
+    const answer = await work();
+    if (fault.kind === "crash-after") throw new Crash();
+    if (fault.kind === "lost-answer")
+      throw new KubeError({ status: 0, reason: "Unreachable", message: "lost" });
+    return answer;
+  }
+}

@@ -1,0 +1,211 @@
+// The whole loop against the embedded API's objects, from the examples to the fixpoint and through a partner-down; then
+// the same again with a fault at every single write, with caches that lag, and with two controllers.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FAULTS, KEY, PairWorld, TestController } from "./pair-world.ts";
+
+const TURNS_MAX = 60;
+
+/** Turns the world until `done`; fails when that takes too long. */
+async function until(
+  world: PairWorld,
+  controllers: readonly TestController[],
+  what: string,
+  done: () => boolean,
+) {
+  for (let turn = 0; turn < TURNS_MAX; turn++) {
+    for (const controller of controllers) await controller.look();
+    if (done()) return;
+    world.turn();
+  }
+  assert.fail(
+    `not reached: ${what}; ${JSON.stringify(world.status("FailoverRelationship", "campus"), null, 1)}`,
+  );
+}
+
+const isReady = (world: PairWorld) => world.condition("Ready")["status"] === "True";
+const isComplete = (world: PairWorld) =>
+  world.condition("Complete", "FailoverOperation", "b-is-off")["status"] === "True";
+
+/** Start, loss of b, partner-down by operation, return of b, grant given back. */
+async function life(world: PairWorld, controllers: readonly TestController[]) {
+  await until(
+    world,
+    controllers,
+    "both NORMAL",
+    () => isReady(world) && world.witness()["stores"] !== undefined,
+  );
+  world.off.add("b");
+  await until(
+    world,
+    controllers,
+    "interrupted",
+    () => world.engines["a"]?.["state"] === "CommunicationsInterrupted",
+  );
+  world.declare("b-is-off", (world.witness()["epoch"] ?? 0) as number);
+  await until(world, controllers, "operation complete", () => isComplete(world));
+  world.off.delete("b");
+  world.engines["b"] = { ...world.engines["b"], state: "Startup" };
+  await until(
+    world,
+    controllers,
+    "grant returned",
+    () => isReady(world) && world.witness()["holder"] === undefined,
+  );
+}
+
+async function inWorld(work: (world: PairWorld) => Promise<void>) {
+  await work(new PairWorld());
+}
+
+const shared = new PairWorld();
+
+test("the example comes up, and at the fixpoint nothing is written", async () => {
+  const controller = new TestController(shared);
+  await until(shared, [controller], "both NORMAL", () => isReady(shared));
+  for (let look = 0; look < 5; look++) {
+    shared.turn();
+    await controller.look();
+  }
+  const { revision } = shared.objects.store;
+  for (let hour = 0; hour < 48; hour++) {
+    shared.nowMs += 3_600_000;
+    assert.equal(await controller.look(), 0);
+    assert.equal(await new TestController(shared).look(), 0);
+  }
+  assert.equal(shared.objects.store.revision, revision);
+  assert.equal(shared.condition("Accepted", "DHCPScope", "campus-users")["status"], "True");
+  assert.equal(shared.condition("Programmed", "DHCPScope", "campus-users")["status"], "True");
+});
+
+test("what somebody changes or removes is put back, what others added stays", async () => {
+  const controller = new TestController(shared);
+  await until(shared, [controller], "both NORMAL", () => isReady(shared));
+  shared.patch("StatefulSet", "campus-a", { spec: { replicas: 0 } });
+  shared.patch("Role", "campus-b", {
+    rules: [],
+    metadata: { labels: { "app.kubernetes.io/name": "mine", team: "net" } },
+  });
+  shared.delete("PodDisruptionBudget", "campus");
+  await controller.look();
+  assert.equal((shared.get("StatefulSet", "campus-a")["spec"] as { replicas: number }).replicas, 1);
+  assert.equal((shared.get("Role", "campus-b")["rules"] as unknown[]).length, 4);
+  assert.equal(shared.get("Role", "campus-b").metadata.labels?.["team"], "net");
+  assert.equal(shared.get("PodDisruptionBudget", "campus").metadata.name, "campus");
+  assert.equal(await controller.look(), 0);
+});
+
+test("a scope that names no relationship says so, and recovers when it comes", async () => {
+  const scope = shared.get("DHCPScope", "campus-users");
+  const spec = { ...(scope["spec"] as object), relationshipRef: { name: "nobody" } };
+  const metadata = { name: "lost", namespace: "default" };
+  shared.create("DHCPScope", "default", { apiVersion: scope.apiVersion!, kind: "DHCPScope", metadata, spec });
+  const controller = new TestController(shared);
+  await controller.look("default/nobody");
+  const accepted = shared.condition("Accepted", "DHCPScope", "lost");
+  assert.equal(accepted["reason"], "RelationshipNotFound");
+  assert.match(
+    accepted["message"] as string,
+    /spec\.relationshipRef\.name: there is no FailoverRelationship nobody/,
+  );
+  assert.equal(await controller.look("default/nobody"), 0);
+  shared.delete("DHCPScope", "lost");
+});
+
+test("partner-down by operation: one grant, entered, given back, cleared", () =>
+  inWorld(async (world) => {
+    await life(world, [new TestController(world)]);
+    assert.deepEqual(world.violations, []);
+    assert.equal(world.grants, 1);
+    assert.equal(world.witness()["epoch"], 1);
+    // The same word again, as GitOps would repeat it: refused, with the reason.
+    world.delete("FailoverOperation", "b-is-off");
+    world.declare("b-is-off", 0);
+    const controller = new TestController(world);
+    for (let look = 0; look < 3; look++) await controller.look();
+    assert.equal(world.condition("Failed", "FailoverOperation", "b-is-off")["reason"], "EpochMismatch");
+    assert.equal(world.grants, 1);
+  }));
+
+test("a fault at any write of the whole life ends in the same place, with nothing forbidden on the way", async () => {
+  let writes = 0;
+  await inWorld(async (world) => {
+    const controller = new TestController(world);
+    await life(world, [controller]);
+    writes = controller.writes;
+  });
+  assert.ok(writes > 20, `${writes} writes`);
+  for (const kind of FAULTS) {
+    for (let nth = 1; nth <= writes; nth++) {
+      await inWorld(async (world) => {
+        const controller = new TestController(world, { fault: { nth, kind } });
+        await life(world, [controller]);
+        assert.deepEqual(world.violations, [], `${kind} at write ${nth}`);
+        assert.equal(world.grants, 1, `${kind} at write ${nth}`);
+        assert.ok(controller.struck, `${kind} at write ${nth}`);
+      });
+    }
+  }
+});
+
+test("caches that lag cost time, never a forbidden write", async () => {
+  for (const lag of [1, 2, 3, 5, 8, 13, 21, 34]) {
+    await inWorld(async (world) => {
+      const { store } = world.objects;
+      // Two looks at the past, then one at the present: a new leader from an old API server, then caught up.
+      const past = new TestController(world, { revision: () => Math.max(1, store.revision - lag) });
+      await life(world, [past, past, new TestController(world)]);
+      assert.deepEqual(world.violations, [], `lag ${lag}`);
+      assert.equal(world.grants, 1, `lag ${lag}`);
+    });
+  }
+});
+
+test("two controllers at once, each seeing another past, make one grant", async () => {
+  for (const [one, other] of [
+    [0, 0],
+    [0, 4],
+    [3, 9],
+    [17, 2],
+  ] as const) {
+    await inWorld(async (world) => {
+      const { store } = world.objects;
+      const lagging = (lag: number) =>
+        new TestController(world, { revision: () => Math.max(1, store.revision - lag) });
+      await life(world, [lagging(one), lagging(other), lagging(0)]);
+      assert.deepEqual(world.violations, [], `${one} and ${other}`);
+      assert.equal(world.grants, 1, `${one} and ${other}`);
+    });
+  }
+});
+
+test("a template that changed is rolled out one member at a time, secondary first", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    world.nowMs += 61_000;
+    world.patch("FailoverRelationship", "campus", { spec: { link: { port: 1647 } } });
+    const deleted: string[] = [];
+    world.objects.store.subscribe(({ kind, type, object }) => {
+      if (kind.kind === "Pod" && type === "DELETED") deleted.push(object.metadata.name ?? "");
+    });
+    for (let turn = 0; turn < 60 && deleted.length < 2; turn++) {
+      await controller.look();
+      world.turn();
+    }
+    assert.deepEqual(deleted, ["campus-b-0", "campus-a-0"]);
+    assert.deepEqual(world.violations, []);
+  }));
+
+test("deleting the relationship takes everything along but writes nothing", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    world.delete("FailoverRelationship", "campus");
+    const writes = await controller.look(KEY);
+    // The scope is told that its relationship is gone; nothing else is left to write to.
+    assert.equal(writes, 1);
+    assert.equal(world.condition("Accepted", "DHCPScope", "campus-users")["reason"], "RelationshipNotFound");
+    assert.throws(() => world.get("StatefulSet", "campus-a"));
+  }));
