@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type DesiredObject, renderMember, renderPair } from "../../../src/controller/desired/desired.ts";
+import { ANNOTATION_TEMPLATE_HASH } from "../../../src/controller/desired/names.ts";
+import { dhcpPort, type RenderOptions } from "../../../src/controller/desired/render-options.ts";
+import { config, OPTIONS, OWNER_UID, relationship } from "../observed-fixture.ts";
+
+type Json = Record<string, unknown>;
+
+const OWNER = { ...relationship(), kind: "FailoverRelationship" };
+
+function rendered(
+  changes: Parameters<typeof config>[0] = {},
+  options: RenderOptions = OPTIONS,
+): DesiredObject[] {
+  const of = config(changes);
+  return [
+    ...renderPair(of, OWNER),
+    ...of.members.flatMap((member) => renderMember(of, member, OWNER, options)),
+  ];
+}
+
+function find(objects: readonly DesiredObject[], kind: string, name: string): Json {
+  const found = objects.find((object) => object.kind === kind && object.name === name);
+  assert.ok(found, `${kind} ${name}`);
+  return found.body;
+}
+
+/** What stands at a path such as `spec.template.spec.hostNetwork`. */
+function at(object: unknown, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, name) => (value as Json | undefined)?.[name], object);
+}
+
+const set = (objects = rendered()) => find(objects, "StatefulSet", "campus-a");
+const pod = (objects = rendered()) => at(set(objects), "spec.template.spec");
+const engine = (objects = rendered()) => at(pod(objects), "containers.0");
+const withInterface = () => {
+  const [a, b] = config().members;
+  return rendered({ members: [{ ...a, interfaces: ["eth1"] }, b] });
+};
+
+test("everything carries the pair's labels and one controlling owner that blocks nothing", () => {
+  for (const { body, kind, name } of rendered()) {
+    const { labels, ownerReferences } = body.metadata;
+    assert.equal(labels?.["app.kubernetes.io/name"], "leasepair", `${kind} ${name}`);
+    assert.equal(labels?.["app.kubernetes.io/instance"], "campus");
+    assert.equal(labels?.["app.kubernetes.io/managed-by"], "leasepair-controller");
+    assert.deepEqual(ownerReferences, [
+      {
+        apiVersion: "leasepair.io/v1alpha1",
+        kind: "FailoverRelationship",
+        name: "campus",
+        uid: OWNER_UID,
+        controller: true,
+      },
+    ]);
+  }
+});
+
+test("the same configuration renders the same bytes", () => {
+  assert.equal(JSON.stringify(rendered()), JSON.stringify(rendered()));
+});
+
+test("a member is one replica that only the controller replaces", () => {
+  assert.equal(at(set(), "spec.replicas"), 1);
+  assert.equal(at(set(), "spec.updateStrategy.type"), "OnDelete");
+});
+
+test("the selector selects the template's pods and no others", () => {
+  const selector = at(set(), "spec.selector.matchLabels") as Json;
+  const labels = at(set(), "spec.template.metadata.labels") as Json;
+  for (const [name, value] of Object.entries(selector)) assert.equal(labels[name], value);
+  const other = at(find(rendered(), "StatefulSet", "campus-b"), "spec.template.metadata.labels") as Json;
+  assert.ok(Object.entries(selector).some(([name, value]) => other[name] !== value));
+});
+
+test("the pod is on the host network of its node, apart from its partner, and stays through trouble", () => {
+  assert.equal(at(pod(), "hostNetwork"), true);
+  assert.equal(at(pod(), "dnsPolicy"), "ClusterFirstWithHostNet");
+  assert.equal(at(pod(), "priorityClassName"), "system-node-critical");
+  assert.equal(at(pod(), "terminationGracePeriodSeconds"), 30);
+  const required = "requiredDuringSchedulingIgnoredDuringExecution";
+  assert.deepEqual(at(pod(), `affinity.nodeAffinity.${required}.nodeSelectorTerms.0.matchFields.0`), {
+    key: "metadata.name",
+    operator: "In",
+    values: ["node-1"],
+  });
+  const apart = at(pod(), `affinity.podAntiAffinity.${required}.0`);
+  assert.equal(at(apart, "topologyKey"), "kubernetes.io/hostname");
+  const partner = at(find(rendered(), "StatefulSet", "campus-b"), "spec.template.metadata.labels") as Json;
+  for (const [name, value] of Object.entries(at(apart, "labelSelector.matchLabels") as Json)) {
+    assert.equal(partner[name], value);
+  }
+  for (const toleration of at(pod(), "tolerations") as Json[]) {
+    assert.equal(toleration["effect"], "NoExecute");
+    assert.equal(toleration["tolerationSeconds"], undefined);
+  }
+});
+
+test("the engine is told its relationship, its name and where its store is; extra arguments come last", () => {
+  const objects = rendered({}, { ...OPTIONS, engineArgs: ["--dhcp-port", "1067"] });
+  assert.deepEqual(at(engine(objects), "args"), [
+    ...["engine", "--relationship", "dhcp/campus", "--member", "a", "--data-dir", "/var/lib/leasepair"],
+    ...["--dhcp-port", "1067"],
+  ]);
+  assert.equal(at(engine(objects), "ports.0.containerPort"), 1067);
+});
+
+test("every port is claimed on the member's own address", () => {
+  const [a, b] = config().members;
+  const link = { ...a, linkAddress: b.address, metricsPort: 9999 };
+  const ports = at(engine(rendered({ members: [link, b], linkPort: 1647 })), "ports");
+  assert.deepEqual(ports, [
+    { name: "dhcp", containerPort: 67, hostPort: 67, hostIP: "192.0.2.1", protocol: "UDP" },
+    { name: "link", containerPort: 1647, hostPort: 1647, hostIP: "192.0.2.2", protocol: "TCP" },
+    { name: "metrics", containerPort: 9999, hostPort: 9999, hostIP: "192.0.2.1", protocol: "TCP" },
+  ]);
+});
+
+test("probes ask the member's address and its metrics port", () => {
+  const paths = { startupProbe: "/healthz", livenessProbe: "/healthz", readinessProbe: "/readyz" };
+  for (const [probe, path] of Object.entries(paths)) {
+    assert.deepEqual(at(engine(), `${probe}.httpGet`), {
+      path,
+      port: 9647,
+      host: "192.0.2.1",
+      scheme: "HTTP",
+    });
+  }
+});
+
+test("the engine has the fewest rights that let it answer", () => {
+  const security = at(engine(), "securityContext") as Json;
+  assert.equal(security["runAsUser"], 10001);
+  assert.equal(security["runAsNonRoot"], true);
+  assert.equal(security["allowPrivilegeEscalation"], false);
+  assert.equal(security["readOnlyRootFilesystem"], true);
+  assert.deepEqual(security["capabilities"], { drop: ["ALL"], add: ["NET_BIND_SERVICE"] });
+  assert.equal(at(pod(), "securityContext.seccompProfile.type"), "RuntimeDefault");
+  const local = at(engine(withInterface()), "securityContext.capabilities.add");
+  assert.deepEqual(local, ["NET_BIND_SERVICE", "NET_RAW"]);
+});
+
+test("the store lies under relationship and member, and is given to the engine's user by CHOWN alone", () => {
+  const volume = at(pod(), "volumes.0.hostPath") as Json;
+  assert.deepEqual(volume, { path: `/var/lib/leasepair/${OWNER_UID}/a`, type: "DirectoryOrCreate" });
+  const init = at(pod(), "initContainers.0") as Json;
+  assert.deepEqual(at(init, "securityContext.capabilities"), { drop: ["ALL"], add: ["CHOWN"] });
+  assert.equal(at(init, "securityContext.runAsUser"), 0);
+  assert.deepEqual(init["volumeMounts"], at(engine(), "volumeMounts"));
+});
+
+test("a role reaches its own relationship and report only, and never a status but its report's", () => {
+  const role = find(rendered(), "Role", "campus-a");
+  const rules = role["rules"] as { resources: string[]; resourceNames?: string[]; verbs: string[] }[];
+  for (const { resources, resourceNames, verbs } of rules) {
+    if (resources.some((resource) => resource.startsWith("failover"))) {
+      assert.deepEqual(resourceNames, [resources[0]?.startsWith("failovermembers") ? "campus-a" : "campus"]);
+    }
+    const writes = verbs.filter((verb) => !["get", "list", "watch"].includes(verb));
+    assert.deepEqual(writes, resources.includes("failovermembers/status") ? ["patch", "update"] : []);
+  }
+  const binding = find(rendered(), "RoleBinding", "campus-a");
+  assert.equal(at(binding, "roleRef.name"), "campus-a");
+  assert.deepEqual(at(binding, "subjects.0"), {
+    kind: "ServiceAccount",
+    name: "campus-a",
+    namespace: "dhcp",
+  });
+});
+
+test("one disruption budget keeps one of the two", () => {
+  const budget = find(rendered(), "PodDisruptionBudget", "campus");
+  assert.equal(at(budget, "spec.minAvailable"), 1);
+  for (const name of ["campus-a", "campus-b"]) {
+    const labels = at(find(rendered(), "StatefulSet", name), "spec.template.metadata.labels") as Json;
+    for (const [label, value] of Object.entries(at(budget, "spec.selector.matchLabels") as Json)) {
+      assert.equal(labels[label], value);
+    }
+  }
+});
+
+test("what changes a pod changes its template's hash, and nothing else does", () => {
+  const hash = (objects: DesiredObject[]) =>
+    at(set(objects), "spec.template.metadata.annotations") as Record<string, string>;
+  const now = hash(rendered())[ANNOTATION_TEMPLATE_HASH];
+  assert.equal(
+    hash(rendered({ mcltSeconds: 60 as never, revision: "c".repeat(64), scopes: [] }))[
+      ANNOTATION_TEMPLATE_HASH
+    ],
+    now,
+  );
+  assert.notEqual(hash(rendered({}, { ...OPTIONS, image: "other" }))[ANNOTATION_TEMPLATE_HASH], now);
+  assert.notEqual(hash(rendered({ linkPort: 648 }))[ANNOTATION_TEMPLATE_HASH], now);
+  assert.notEqual(hash(withInterface())[ANNOTATION_TEMPLATE_HASH], now);
+});
+
+test("the DHCP port is read from either form of the flag, and is 67 otherwise", () => {
+  assert.equal(dhcpPort([]), 67);
+  assert.equal(dhcpPort(["--dhcp-port", "1067"]), 1067);
+  assert.equal(dhcpPort(["--x", "--dhcp-port=2067"]), 2067);
+  assert.equal(dhcpPort(["--dhcp-port", "many"]), 67);
+});
