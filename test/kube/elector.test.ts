@@ -177,6 +177,18 @@ describe("one candidate", () => {
     assert.equal(api.spec()["holderIdentity"], "a", "what is lost is not released");
   });
 
+  it("counts its time from when a renewal was sent, not from when its answer came", async () => {
+    const a = makeCandidate("a");
+    a.trouble = "slow";
+    a.elector.start();
+    // Four seconds to learn that there is no Lease, four to make it.
+    await pass(8_500, a);
+    assert.equal(a.elector.isLeader(), true);
+    a.trouble = "unreachable";
+    await pass(1_500, a);
+    assert.equal(a.elector.isLeader(), false, "ten seconds after the first request it must be over");
+  });
+
   it("rides out an outage shorter than the deadline, and answers that got lost", async () => {
     const a = makeCandidate("a");
     a.elector.start();

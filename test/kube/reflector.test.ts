@@ -189,6 +189,18 @@ describe("supervision", () => {
     assert.ok(kept.lines.some((line) => line.event === "kube-watch-silent"));
   });
 
+  it("leaves a watch alone that says something now and then", async () => {
+    reflector.start();
+    const stream = await watching(1);
+    for (const version of ["11", "12"]) {
+      await timing.advance(80_000);
+      stream.event("BOOKMARK", { metadata: { resourceVersion: version } });
+      await until("the bookmark", () => reflector.stats().lastEventAgeSeconds === 0);
+    }
+    assert.equal(stream.closed, false);
+    assert.equal(streams.length, 1);
+  });
+
   it("measures how long ago it heard anything", async () => {
     assert.equal(reflector.stats().lastEventAgeSeconds, null);
     reflector.start();
