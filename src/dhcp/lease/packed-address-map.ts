@@ -58,11 +58,9 @@ export class AddressMap {
     this.#values[hole] = ABSENT;
   }
 
-  /** The smallest of all values and `limit`. Walks the whole map. */
-  smallestValue(limit: number): number {
-    let smallest = limit;
-    for (const value of this.#values) if (value !== ABSENT && value < smallest) smallest = value;
-    return smallest;
+  /** Every value, in no particular order. */
+  forEachValue(visit: (value: number) => void): void {
+    for (const value of this.#values) if (value !== ABSENT) visit(value);
   }
 
   /** The addresses in ascending order, as they are now. */

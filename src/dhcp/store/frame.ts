@@ -31,6 +31,11 @@ export function frameEnd(bytes: Buffer, at: number, limit: number): number {
   return crc32(bytes.subarray(at + 4, end)) === bytes.readUInt32BE(at) ? end : -1;
 }
 
+/** The size of a frame that is known to be sound. */
+export function frameBytes(bytes: Buffer, at: number): number {
+  return FRAME_HEADER_BYTES + bytes.readUInt32BE(at + 4);
+}
+
 /** The kind byte of a sound frame. */
 export function frameKind(bytes: Buffer, at: number): number {
   return bytes[at + FRAME_HEADER_BYTES]!;

@@ -48,9 +48,24 @@ export class LogIndex {
     return this.#others.get(recordKey(record)) === ordinal;
   }
 
+  /** One bit per record from `first` up to `end`, set when it is the last word: bit 0 of byte 0 is `first`. */
+  liveBits(first: number, end: number): Uint8Array {
+    const bits = new Uint8Array((end - first + 7) >> 3);
+    const mark = (ordinal: number) => {
+      // Bit operations work on 32 bits: the difference is below that, the ordinal need not be.
+      if (ordinal >= first) bits[(ordinal - first) >> 3]! |= 1 << ((ordinal - first) & 7);
+    };
+    this.#leases.forEachValue(mark);
+    for (const ordinal of this.#others.values()) mark(ordinal);
+    return bits;
+  }
+
   /** The number of the oldest record that is still the last word; `none` when there is no such record. */
   oldestLive(none: number): number {
-    let oldest = this.#leases.smallestValue(none);
+    let oldest = none;
+    this.#leases.forEachValue((ordinal) => {
+      if (ordinal < oldest) oldest = ordinal;
+    });
     for (const ordinal of this.#others.values()) oldest = Math.min(oldest, ordinal);
     return oldest;
   }

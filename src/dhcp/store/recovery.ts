@@ -5,7 +5,7 @@
 import { assert } from "../../base/assert.ts";
 import type { DurableRecord } from "../lease/durable-record.ts";
 import type { Disk } from "../ports.ts";
-import { FRAME_KIND, frameEnd, frameKind } from "./frame.ts";
+import { FRAME_KIND, frameBytes, frameKind } from "./frame.ts";
 import { LogIndex } from "./log-index.ts";
 import { decodeRecord } from "./record-codec.ts";
 import { FORMAT_VERSION, readHeader, type SegmentHeader, segmentName, sequenceOf } from "./segment-header.ts";
@@ -70,15 +70,29 @@ export function recover(disk: ReadDisk, isWanted: (header: SegmentHeader) => boo
 }
 
 /** The last word on every subject, in the order in which it was written. Reads the segments again. */
-export function* liveRecords(disk: ReadDisk, recovered: Recovered): Generator<DurableRecord> {
-  for (const segment of recovered.segments) {
+export function liveRecords(disk: ReadDisk, recovered: Recovered): Iterable<DurableRecord> {
+  const first = recovered.segments[0]!.firstOrdinal;
+  // Taken down now: the index moves on with the store.
+  const live = recovered.index.liveBits(first, recovered.nextOrdinal);
+  return readLive(
+    disk,
+    recovered.segments,
+    (ordinal) => (live[(ordinal - first) >> 3]! >> ((ordinal - first) & 7)) & 1,
+  );
+}
+
+function* readLive(
+  disk: ReadDisk,
+  segments: readonly Segment[],
+  isLive: (ordinal: number) => number,
+): Generator<DurableRecord> {
+  for (const segment of segments) {
     const bytes = readSegment(disk, segment.sequence);
     let ordinal = segment.firstOrdinal;
     for (let at = segment.from; at < segment.length; ) {
-      const end = frameEnd(bytes, at, segment.length);
-      assert(end >= 0, "a segment that was read once reads the same again");
+      const end = at + frameBytes(bytes, at);
       if (frameKind(bytes, at) !== FRAME_KIND.flush) {
-        if (recovered.index.isLive(bytes, at, end, ordinal)) {
+        if (isLive(ordinal) === 1) {
           const record = decodeRecord(bytes, at, end);
           assert(record !== null, "a record that was indexed can be read");
           yield record;
