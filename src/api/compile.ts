@@ -17,6 +17,7 @@ import type { ObjectMeta } from "./kind.ts";
 import type { KindName } from "./kinds.ts";
 import { byPrecedence, objectKey } from "./object-order.ts";
 import type { CompileResult, ObjectSet, Rejection } from "./object-set.ts";
+import { encodeOptions } from "./option-values.ts";
 
 /** Limits of one relationship: what fits an engine's memory with room to spare. */
 export const SCOPES_MAX = 4096;
@@ -45,6 +46,14 @@ export function compile(objects: ObjectSet, namespace: string, name: string): Co
     kind: "rejected",
     rejections: faults.map((fault) => rejectionOf("FailoverRelationship", relationship, fault)),
   });
+  const defaults = encodeOptions(relationship.spec.scopeDefaults?.options ?? {});
+  if (defaults.kind === "invalid") {
+    return refuse(
+      defaults.errors.map(({ field, message }) => {
+        return { reason: "InvalidOption", field: `spec.scopeDefaults.options.${field}`, message };
+      }),
+    );
+  }
   const conflicts = portConflicts(relationship, objects.relationships);
   if (conflicts.length > 0) return refuse(conflicts);
   const members = compileMembers(relationship);

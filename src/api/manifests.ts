@@ -1,7 +1,19 @@
 // Objects from YAML text, as `--manifests` and the tests read them: every document of every file, each error with file,
 // line, field and remedy. Scalars mean what they mean to kubectl. Reads no files itself.
 
-import { type Document, isMap, isNode, isScalar, LineCounter, parseAllDocuments, type ScalarTag } from "yaml";
+import {
+  type Document,
+  type DocumentOptions,
+  isMap,
+  isNode,
+  isScalar,
+  LineCounter,
+  type ParseOptions,
+  parseAllDocuments,
+  type ScalarTag,
+  type SchemaOptions,
+  YAMLParseError,
+} from "yaml";
 import type { FieldError } from "./field-error.ts";
 import { showValue, valueAt } from "./field-error.ts";
 import { API_GROUP } from "./kind.ts";
@@ -45,6 +57,13 @@ const YAML_1_1_BOOLEAN: ScalarTag = {
   resolve: (source) => /^(?:y|on)/i.test(source),
 };
 
+/** How manifests are read. Repeated keys are errors, as in kubectl. */
+export const YAML_OPTIONS: ParseOptions & DocumentOptions & SchemaOptions = {
+  customTags: (tags) => [YAML_1_1_BOOLEAN, ...tags],
+  prettyErrors: false,
+  logLevel: "silent",
+};
+
 /** One line of a log or of a terminal. */
 export function formatManifestError({ file, line, object, field, message }: ManifestError): string {
   return [`${file}:${line}`, object, field, message].filter((part) => part !== "").join(": ");
@@ -76,22 +95,27 @@ interface Collector {
 
 function readFile(file: string, text: string, collector: Collector): void {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, {
-    lineCounter: lines,
-    customTags: (tags) => [YAML_1_1_BOOLEAN, ...tags],
-    prettyErrors: false,
-    logLevel: "silent",
-  });
-  // An empty text is no list of documents but a marker without content.
-  for (const document of Array.isArray(documents) ? documents : []) {
-    const at = (offset: number) => Math.max(1, lines.linePos(offset).line);
-    const problem = document.errors[0];
-    if (problem !== undefined) {
-      const message = `not valid YAML: ${problem.message}`;
-      collector.errors.push({ file, line: at(problem.pos[0]), object: "", field: "", message });
+  const at = (offset: number) => Math.max(1, lines.linePos(offset).line);
+  for (const document of documentsOf(text, lines)) {
+    const problem = document instanceof Error ? document : document.errors[0];
+    if (problem === undefined) {
+      readDocument(file, document as Document.Parsed, at, collector);
       continue;
     }
-    readDocument(file, document, at, collector);
+    const line = problem instanceof YAMLParseError ? at(problem.pos[0]) : 1;
+    const message = `not valid YAML: ${problem.message}`;
+    collector.errors.push({ file, line, object: "", field: "", message });
+  }
+}
+
+/** The text's documents. The library throws where nesting exhausts the stack; that is an error like any other. */
+function documentsOf(text: string, lineCounter: LineCounter): readonly (Document.Parsed | Error)[] {
+  try {
+    const documents = parseAllDocuments(text, { ...YAML_OPTIONS, lineCounter });
+    // An empty text is no list of documents but a marker without content.
+    return Array.isArray(documents) ? documents : [];
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(String(error))];
   }
 }
 

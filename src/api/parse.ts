@@ -77,12 +77,28 @@ export function objectSchema(kind: Kind): z.ZodType {
 
 function parseAs<Name extends KindName>(name: Name, value: unknown, previous: unknown): ParsedObject<Name> {
   const schema = SCHEMAS.get(name) as z.ZodType;
+  if (isDeeperThan(value, DEPTH_MAX)) {
+    return { kind: "invalid", errors: [{ field: "", message: `nests deeper than ${DEPTH_MAX} levels` }] };
+  }
   const input = withoutNulls(value);
   const result = schema.safeParse(input);
   if (!result.success) return { kind: "invalid", errors: fieldErrors(schema, result.error.issues, input) };
   const errors = [...doubledKeys(schema, result.data, []), ...runRules(RULES[name], result.data, previous)];
   if (errors.length > 0) return { kind: "invalid", errors };
   return { kind: "ok", object: result.data as ObjectOf<Name> };
+}
+
+/** Twice what any of our kinds needs; recursion below relies on it. */
+const DEPTH_MAX = 32;
+
+/** Looks level by level, so that no nesting can exhaust the stack. */
+function isDeeperThan(value: unknown, levels: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; depth <= levels; depth++) {
+    level = level.flatMap((item) => (typeof item === "object" && item !== null ? Object.values(item) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
 }
 
 /** Fields set to null count as unset, as the API server drops them from what is not nullable. */
