@@ -2,12 +2,15 @@
 
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { LeaseView } from "../dhcp/host/lease-view.ts";
+import type { bindingRow } from "../dhcp/store/dump.ts";
 import { choiceArgument } from "./arguments.ts";
 import { askEngine } from "./engine-client.ts";
 import { formatTable } from "./table.ts";
 
 const FORMATS = ["table", "json"] as const;
+
+type LeaseRow = ReturnType<typeof bindingRow>;
+type Text = string | null;
 
 interface LeasesFlags {
   dataDir: string;
@@ -42,25 +45,31 @@ Exit codes: 0 listed; 1 no engine answers there; 2 wrong command line.`,
       const leases = text
         .split("\n")
         .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as LeaseView)
+        .map((line) => JSON.parse(line) as LeaseRow)
         .filter((lease) => flags.all || lease.status === "ACTIVE");
       process.stdout.write(format === "json" ? `${JSON.stringify(leases, null, 2)}\n` : leaseTable(leases));
     });
 }
 
 /** The leases for people. What clients sent was cleaned by the engine; here it is only cut. */
-export function leaseTable(leases: readonly LeaseView[]): string {
+export function leaseTable(leases: readonly LeaseRow[]): string {
   if (leases.length === 0) return "No leases.\n";
   const headings = ["ADDRESS", "STATUS", "CLIENT", "HOSTNAME", "EXPIRES", "PARTNER-KNOWS"];
   const rows = leases.map((lease) => [
-    lease.address,
-    lease.status,
-    lease.hardwareAddress === "" ? lease.clientIdentifier : (lease.hardwareAddress ?? lease.clientIdentifier),
-    lease.hostname === null ? null : printable(lease.hostname),
-    lease.expiresAt,
+    lease.address as string,
+    lease.status as string,
+    clientText(lease),
+    lease.hostname === null ? null : printable(String(lease.hostname)),
+    lease.expiresAt as Text,
     lease.acknowledged ? "yes" : "no",
   ]);
   return formatTable(headings, rows);
+}
+
+/** The hardware address as people write it; the client identifier when there is none. */
+function clientText({ hardwareAddress, clientIdentifier }: LeaseRow): Text {
+  const hex = hardwareAddress === null || hardwareAddress === "" ? clientIdentifier : hardwareAddress;
+  return hex === null ? null : String(hex).replace(/..(?=.)/g, "$&:");
 }
 
 /** Control characters never reach a terminal. */

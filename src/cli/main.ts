@@ -54,7 +54,8 @@ async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     const explained = explain(error);
     if (explained === null) throw error;
-    process.stderr.write(`leasepair ${args[0]}: error: ${explained.message}\n`);
+    const command = args.slice(0, args[0] === "store" ? 2 : 1).join(" ");
+    process.stderr.write(`leasepair ${command}: error: ${explained.message}\n`);
     return explained.exitCode;
   }
 }

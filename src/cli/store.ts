@@ -4,21 +4,37 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { choiceArgument } from "./arguments.ts";
-import { usageError } from "./command-error.ts";
+import { CommandError, EXIT, usageError } from "./command-error.ts";
 
 const FORMATS = ["json", "csv"] as const;
 /** Where a data directory has its store. */
 const LEASES = "leases";
+/** Lines handed to standard output at a time. */
+const LINES_PER_WRITE = 1_000;
+
+const EXIT_CODES = `
+Exit codes: 0 done; 1 it cannot be read; 2 wrong command line, or no store there; 3 the store is damaged, or of a newer
+release.`;
 
 export function addStoreCommand(program: Command): void {
   const store = program
     .command("store")
     .summary("read a lease store on disk")
-    .description("Reads the lease store in a data directory. Changes nothing and needs no running engine.");
+    .description(
+      "Reads the lease store in a data directory. Changes nothing, needs no running engine, and does not disturb one.",
+    );
+  addDump(store);
+  addVerify(store);
+}
+
+function addDump(store: Command): void {
   store
     .command("dump")
     .summary("print what a lease store holds")
-    .description("Prints every binding of a lease store, one per line, sorted by address.")
+    .description(
+      "Prints every binding of a lease store, one per line, sorted by address. With json, lines about the store and the " +
+        "failover endpoint come first; each line says its `kind`.",
+    )
     .requiredOption("--data-dir <dir>", "data directory of a member")
     .option("--format <format>", "json (one object a line) or csv", "json")
     .addHelpText(
@@ -27,14 +43,62 @@ export function addStoreCommand(program: Command): void {
 Examples:
   leasepair store dump --data-dir /var/lib/leasepair
   leasepair store dump --data-dir ./data-a --format csv > leases.csv
-
-Exit codes: 0 printed; 1 it cannot be read; 2 wrong command line; 3 the store is damaged.`,
+${EXIT_CODES}`,
     )
     .action(async (flags: { dataDir: string; format: string }) => {
       const format = choiceArgument("--format", flags.format, FORMATS);
-      void format;
-      void leasesDirectory(flags.dataDir);
+      const { FileReader } = await import("../dhcp/host/files.ts");
+      const { csvRows, dumpStore, jsonLines } = await import("../dhcp/store/dump.ts");
+      const dump = dumpStore(new FileReader(leasesDirectory(flags.dataDir)));
+      if (dump.kind !== "dumped") throw refusal(flags.dataDir, dump);
+      await writeLines(format === "csv" ? csvRows(dump) : jsonLines(dump));
     });
+}
+
+function addVerify(store: Command): void {
+  store
+    .command("verify")
+    .summary("check a lease store")
+    .description("Reads a whole lease store, checks every record, and prints whose it is and what is in it.")
+    .requiredOption("--data-dir <dir>", "data directory of a member")
+    .addHelpText(
+      "after",
+      `
+Example:
+  leasepair store verify --data-dir /var/lib/leasepair
+${EXIT_CODES}`,
+    )
+    .action(async (flags: { dataDir: string }) => {
+      const { FileReader } = await import("../dhcp/host/files.ts");
+      const { verifyStore } = await import("../dhcp/store/dump.ts");
+      const verdict = verifyStore(new FileReader(leasesDirectory(flags.dataDir)));
+      if (verdict.kind !== "sound") throw refusal(flags.dataDir, verdict);
+      const {
+        relationship,
+        member,
+        store: id,
+        generation,
+        liveRecords,
+        segments,
+        cutBytes,
+      } = verdict.summary;
+      const tail = cutBytes === 0 ? "" : `; ${cutBytes} bytes of an unfinished write at the end do not count`;
+      process.stdout.write(
+        `sound: store ${id} of member ${member} of ${relationship}, opened ${generation} times, ` +
+          `${liveRecords} records in ${segments} files${tail}\n`,
+      );
+    });
+}
+
+type Refused = { readonly kind: "empty" } | { readonly kind: "damaged" | "newer"; readonly problem: string };
+
+function refusal(dataDir: string, verdict: Refused): CommandError {
+  if (verdict.kind === "empty") return usageError(`--data-dir ${dataDir}: the lease store is empty`);
+  const remedy =
+    verdict.kind === "newer"
+      ? "Use a release that knows it."
+      : "Keep a copy. An engine that starts with it sets it aside, begins anew and fetches all leases from its partner.";
+  return new CommandError(EXIT.refused, `--data-dir ${dataDir}: ${verdict.problem}. ${remedy}`);
 }
 
 function leasesDirectory(dataDir: string): string {
@@ -43,4 +107,18 @@ function leasesDirectory(dataDir: string): string {
     throw usageError(`--data-dir ${dataDir}: there is no lease store here (no directory ${LEASES} in it)`);
   }
   return path;
+}
+
+async function writeLines(lines: Iterable<string>): Promise<void> {
+  let block: string[] = [];
+  const write = async () => {
+    const isTaken = block.length === 0 || process.stdout.write(`${block.join("\n")}\n`);
+    block = [];
+    if (!isTaken) await new Promise((drained) => process.stdout.once("drain", drained));
+  };
+  for (const line of lines) {
+    block.push(line);
+    if (block.length >= LINES_PER_WRITE) await write();
+  }
+  await write();
 }

@@ -6,8 +6,8 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { FaultError } from "../../base/fault.ts";
 import type { MemberReport } from "../engine/event.ts";
 import type { Binding } from "../lease/binding.ts";
+import { bindingRow } from "../store/dump.ts";
 import { DATA_FILES } from "./data-directory.ts";
-import { leaseView } from "./lease-view.ts";
 
 export interface UnixSocketOptions {
   readonly dataDirectory: string;
@@ -83,7 +83,7 @@ async function sendLeases(response: ServerResponse, bindings: Iterable<Binding>)
   response.writeHead(200, { "Content-Type": "application/x-ndjson" });
   let lines: string[] = [];
   for (const binding of bindings) {
-    lines.push(JSON.stringify(leaseView(binding)));
+    lines.push(JSON.stringify(bindingRow(binding)));
     if (lines.length < LEASES_PER_TURN) continue;
     const isTaken = response.write(`${lines.join("\n")}\n`);
     lines = [];

@@ -1,0 +1,205 @@
+// Whole engines as processes on loopback: what a user sees of start, stop, restart and refusal.
+
+import assert from "node:assert/strict";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { campusYaml } from "../dhcp/host/campus.ts";
+import { type RunningCli, runCli, startCli } from "./run-cli.ts";
+
+const ADDRESSES = { a: "127.0.0.41", b: "127.0.0.42" } as const;
+const METRICS_PORT = 29_647;
+const DHCP_PORT = 20_067;
+type Member = keyof typeof ADDRESSES;
+
+let directory = "";
+let engines: RunningCli[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "leasepair-engine-"));
+  mkdirSync(join(directory, "manifests"));
+  writeManifests(600);
+});
+
+afterEach(async () => {
+  for (const engine of engines) engine.child.kill("SIGKILL");
+  await Promise.all(engines.map((engine) => engine.ended()));
+  engines = [];
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function writeManifests(leaseSeconds: number): void {
+  const options = {
+    addresses: [ADDRESSES.a, ADDRESSES.b],
+    metricsPort: METRICS_PORT,
+    linkPort: 26_470,
+  } as const;
+  writeFileSync(join(directory, "manifests", "campus.yaml"), campusYaml({ ...options, leaseSeconds }));
+}
+
+function engineArgs(member: Member, dataDirectory: string = member): readonly string[] {
+  return [
+    "engine",
+    ...["--relationship", "default/campus", "--member", member],
+    ...["--manifests", join(directory, "manifests"), "--data-dir", join(directory, dataDirectory)],
+    ...["--dhcp-port", String(DHCP_PORT)],
+  ];
+}
+
+function startEngine(member: Member): RunningCli {
+  const engine = startCli(engineArgs(member));
+  engines.push(engine);
+  return engine;
+}
+
+async function startPair(): Promise<readonly [RunningCli, RunningCli]> {
+  const a = startEngine("a");
+  const b = startEngine("b");
+  await Promise.all([a.until(/"to":"NORMAL"/), b.until(/"to":"NORMAL"/)]);
+  return [a, b];
+}
+
+/** A minimal request of a relayed client. Source: RFC 2131 2. */
+function request(type: number, options: readonly number[] = []): Buffer {
+  const packet = Buffer.alloc(300);
+  packet.set([1, 1, 6, 1, 0x12, 0x34, 0x56, 0x78]);
+  packet.writeUInt16BE(10, 8); // secs: beyond maxSeconds, so either member answers
+  packet.set([127, 0, 0, 1], 24); // giaddr
+  packet.set([2, 0, 0, 0, 0, 0x41], 28); // chaddr
+  packet.set([0x63, 0x82, 0x53, 0x63, 53, 1, type, ...options, 255], 236);
+  return packet;
+}
+
+async function ask(relay: Socket, member: Member, packet: Buffer): Promise<Buffer> {
+  const answer = once(relay, "message", { signal: AbortSignal.timeout(10_000) });
+  relay.send(packet, DHCP_PORT, ADDRESSES[member]);
+  const [message] = (await answer) as [Buffer];
+  return message;
+}
+
+/** DISCOVER, then REQUEST. Returns the leased address. */
+async function lease(member: Member): Promise<string> {
+  const relay = createSocket("udp4").bind(0, "127.0.0.1");
+  try {
+    await once(relay, "listening");
+    const offer = await ask(relay, member, request(1));
+    const address = offer.subarray(16, 20);
+    const server = ADDRESSES[member].split(".").map(Number);
+    const ack = await ask(relay, member, request(3, [50, 4, ...address, 54, 4, ...server]));
+    assert.equal(ack[242], 5, "the answer is an ACK");
+    return [...ack.subarray(16, 20)].join(".");
+  } finally {
+    relay.close();
+  }
+}
+
+async function httpGet(member: Member, path: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(`http://${ADDRESSES[member]}:${METRICS_PORT}${path}`);
+  return { status: response.status, text: await response.text() };
+}
+
+describe("engines as processes", () => {
+  test("a pair reaches NORMAL, leases, reports, stops in order with exit code 0, and keeps its leases", async () => {
+    const [a, b] = await startPair();
+    assert.equal((await httpGet("a", "/readyz")).status, 200);
+    assert.equal((await httpGet("b", "/healthz")).status, 200);
+    const address = await lease("a");
+    const metrics = (await httpGet("a", "/metrics")).text;
+    assert.match(metrics, /leasepair_failover_state\{[^}]*state="Normal"[^}]*\} 1/);
+    assert.match(metrics, /leasepair_scope_addresses\{[^}]*status="active"[^}]*\} 1/);
+    assert.doesNotMatch(metrics, /02:?00:?00:?00:?00:?41/, "no client data in metrics");
+
+    const table = await runCli(["leases", "--data-dir", join(directory, "a")]);
+    assert.match(table.stdout, new RegExp(`${address.replaceAll(".", "\\.")} +ACTIVE +02:00:00:00:00:41`));
+    const status = await runCli(["status", "--local", "--data-dir", join(directory, "b")]);
+    assert.match(status.stdout, /State: +NORMAL/);
+
+    a.child.kill("SIGTERM");
+    assert.equal(await a.ended(), 0, a.errors());
+    await b.until(/"to":"COMMUNICATIONS-INTERRUPTED"/);
+    b.child.kill("SIGTERM");
+    assert.equal(await b.ended(), 0, b.errors());
+    for (const member of ["a", "b"]) {
+      const dump = await runCli(["store", "dump", "--data-dir", join(directory, member)]);
+      const binding = dump.stdout.split("\n").find((line) => line.includes(`"address":"${address}"`));
+      assert.match(binding ?? "", /"status":"ACTIVE".*"hardwareAddress":"020000000041"/);
+    }
+  });
+
+  test("after kill -9 a lease that was acknowledged is still there, and the partner serves meanwhile", async () => {
+    const [a, b] = await startPair();
+    const address = await lease("a");
+    a.child.kill("SIGKILL");
+    await a.ended();
+    await b.until(/"to":"COMMUNICATIONS-INTERRUPTED"/);
+    assert.equal(await lease("b"), address);
+    const again = startEngine("a");
+    await again.until(/"to":"NORMAL"/);
+    const leases = await runCli(["leases", "--data-dir", join(directory, "a"), "-o", "json"]);
+    assert.deepEqual(
+      JSON.parse(leases.stdout).map((row: { address: string }) => row.address),
+      [address],
+    );
+  });
+
+  test("a changed manifest is followed, a broken one is reported and changes nothing", async () => {
+    const a = startEngine("a");
+    await a.until(/"event":"started"/);
+    writeManifests(1200);
+    await a.until(/"event":"configuration-activated"/);
+    writeFileSync(join(directory, "manifests", "campus.yaml"), "kind: [");
+    await a.until(/"event":"configuration-rejected","where":"[^"]*campus\.yaml:1"/);
+    assert.equal((await httpGet("a", "/healthz")).status, 200);
+    // And from the stored configuration it starts all the same.
+    a.child.kill("SIGTERM");
+    assert.equal(await a.ended(), 0);
+    const again = startEngine("a");
+    await again.until(/"event":"snapshot-used"/);
+    await again.until(/"event":"started"/);
+  });
+
+  test("a data directory in use is refused with exit code 3 and the holder's pid", async () => {
+    const a = startEngine("a");
+    await a.until(/"event":"started"/);
+    const second = await runCli(engineArgs("b", "a"));
+    assert.equal(second.code, 3);
+    assert.match(second.stderr, new RegExp(`in use by .*\\(pid ${a.child.pid}\\)`));
+  });
+
+  test("another member's data directory is refused with exit code 3 and left as it is", async () => {
+    const a = startEngine("a");
+    await a.until(/"event":"started"/);
+    a.child.kill("SIGTERM");
+    await a.ended();
+    const before = await runCli(["store", "dump", "--data-dir", join(directory, "a")]);
+    const other = await runCli(engineArgs("b", "a"));
+    assert.equal(other.code, 3);
+    assert.match(other.stderr, /holds the lease store of member "a".*this engine is member "b"/);
+    assert.deepEqual(await runCli(["store", "dump", "--data-dir", join(directory, "a")]), before);
+  });
+
+  test("a port in use ends the start with exit code 1 and names the process", async () => {
+    const taken = createSocket("udp4").bind(DHCP_PORT, ADDRESSES.a);
+    await once(taken, "listening");
+    try {
+      const run = await runCli(engineArgs("a"));
+      assert.equal(run.code, 1);
+      assert.match(run.stderr, new RegExp(`127\\.0\\.0\\.41:${DHCP_PORT}/udp.*\\(pid ${process.pid}\\)`));
+    } finally {
+      taken.close();
+    }
+  });
+
+  test("without an API and without a stored configuration it waits, and stops when told", async () => {
+    const args = ["--relationship", "default/campus", "--member", "a", "--data-dir", join(directory, "c")];
+    const engine = startCli(["engine", ...args]);
+    engines.push(engine);
+    await engine.until(/"event":"configuration-awaited"/);
+    engine.child.kill("SIGTERM");
+    assert.equal(await engine.ended(), 0, engine.errors());
+    assert.ok(!existsSync(join(directory, "c", "config.json")));
+  });
+});

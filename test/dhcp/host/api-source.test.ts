@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { parseAllDocuments } from "yaml";
+import { type EmbeddedApi, startEmbeddedApi } from "../../../dev/embedded-api/embedded-api.ts";
+import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
+import { ApiSource } from "../../../src/dhcp/host/api-source.ts";
+import type { FromConfigThread } from "../../../src/dhcp/host/config-message.ts";
+import { KubeClient } from "../../../src/kube/client.ts";
+import { ConnectionPool, loadKubeConfig } from "../../../src/kube/connection.ts";
+import type { KubeObject, ResourceType } from "../../../src/kube/resource.ts";
+import { systemTiming } from "../../../src/kube/timing.ts";
+import { campusYaml } from "./campus.ts";
+
+const GROUP = { group: "leasepair.io", version: "v1alpha1", namespaced: true };
+const RELATIONSHIPS: ResourceType = {
+  ...GROUP,
+  plural: "failoverrelationships",
+  kind: "FailoverRelationship",
+};
+const SCOPES: ResourceType = { ...GROUP, plural: "dhcpscopes", kind: "DHCPScope" };
+const MEMBERS: ResourceType = { ...GROUP, plural: "failovermembers", kind: "FailoverMember" };
+
+const REPORT: MemberReport = {
+  state: "NORMAL",
+  stateSince: 1_790_000_000 as never,
+  partnerState: "NORMAL",
+  lastContactAt: 1_790_000_000 as never,
+  connected: true,
+  serving: "All",
+  store: "00112233445566778899aabbccddeeff",
+  generation: 1,
+  complete: true,
+  entered: 0,
+  entry: null,
+  returned: 0,
+  seen: 0,
+  revision: "a".repeat(64),
+  shape: "b".repeat(64),
+  unackedUpdates: 0,
+  clockOffsetSeconds: 0,
+  addresses: {},
+};
+
+let directory = "";
+let api: EmbeddedApi;
+let client: KubeClient;
+let source: ApiSource;
+let messages: FromConfigThread[] = [];
+let wake = () => {};
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), "leasepair-api-"));
+  messages = [];
+  api = await startEmbeddedApi();
+  const kubeconfig = join(directory, "kubeconfig");
+  api.writeKubeConfig(kubeconfig);
+  const pool = new ConnectionPool(() => loadKubeConfig({ kubeconfig, context: null }));
+  client = new KubeClient({ pool, timing: systemTiming, log: () => {} });
+  source = new ApiSource({
+    namespace: "default",
+    relationship: "campus",
+    member: "a",
+    kubeconfig,
+    post: (message) => {
+      messages.push(message);
+      wake();
+    },
+  });
+});
+
+afterEach(async () => {
+  await source.stop();
+  await client.close();
+  await api.stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function ofKind<Kind extends FromConfigThread["kind"]>(kind: Kind) {
+  return messages.filter((m): m is Extract<FromConfigThread, { kind: Kind }> => m.kind === kind);
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  const timeout = AbortSignal.timeout(20_000);
+  while (!isTrue()) {
+    timeout.throwIfAborted();
+    await Promise.race([new Promise<void>((resolve) => (wake = resolve)), once(timeout, "abort")]);
+  }
+}
+
+function campusObjects(): readonly [KubeObject, KubeObject] {
+  const documents = parseAllDocuments(campusYaml());
+  return (documents as { toJS(): unknown }[]).map((document) => document.toJS()) as never;
+}
+
+test("objects are compiled, changes followed, and a deleted relationship leaves the last configuration", async () => {
+  source.start();
+  await until(() => ofKind("rejected").length === 1);
+  assert.equal(ofKind("rejected")[0]?.problems[0]?.reason, "RelationshipNotFound");
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  await client.create(SCOPES, scope);
+  await until(() => ofKind("configured").some(({ config }) => config.scopes.length === 1));
+  assert.notEqual(ofKind("configured").at(-1)?.config.uid, null);
+  const before = ofKind("configured").length;
+  await client.delete(RELATIONSHIPS, "default", "campus");
+  await until(() => ofKind("rejected").length === 2);
+  assert.equal(ofKind("configured").length, before);
+  assert.deepEqual(ofKind("source"), [{ kind: "source", reachable: true }]);
+});
+
+test("the witness in the relationship's status is told, once per change", async () => {
+  const [relationship] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  source.start();
+  await until(() => ofKind("configured").length === 1);
+  assert.deepEqual(ofKind("witness"), []);
+  const witness = { epoch: 3, holder: "a", holderStore: "s", stores: { a: "s", b: "t" } };
+  await client.patchStatus(RELATIONSHIPS, { namespace: "default", name: "campus" }, { status: { witness } });
+  await until(() => ofKind("witness").length === 1);
+  assert.deepEqual(ofKind("witness")[0]?.witness, witness);
+});
+
+test("a scope that is refused is named, the others are served", async () => {
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  await client.create(SCOPES, scope);
+  await client.create(SCOPES, { ...scope, metadata: { ...scope.metadata, name: "users-again" } });
+  source.start();
+  await until(() => ofKind("configured").length > 0);
+  const last = ofKind("configured").at(-1);
+  assert.deepEqual(
+    last?.config.scopes.map(({ name }) => name),
+    ["users"],
+  );
+  assert.match(last?.problems[0]?.where ?? "", /DHCPScope users-again/);
+});
+
+test("the report becomes the member's status; in NORMAL and at rest it is written once", async () => {
+  const metadata = { name: "campus-a", namespace: "default" };
+  const spec = { relationshipRef: { name: "campus" }, member: "a" };
+  await client.create(MEMBERS, { metadata, spec });
+  const written = () => api.writes().filter(({ verb }) => verb === "patch").length;
+  source.start();
+  await until(() => ofKind("source").length > 0);
+  const timeout = AbortSignal.timeout(20_000);
+  const settle = async (count: number) => {
+    while (written() < count) {
+      timeout.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  source.report(REPORT);
+  await settle(1);
+  for (let i = 0; i < 20; i++) {
+    source.report({ ...REPORT, unackedUpdates: i });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  assert.equal(written(), 1);
+  source.report({ ...REPORT, state: "COMMUNICATIONS-INTERRUPTED", connected: false });
+  await settle(2);
+  const { status } = (await client.get(MEMBERS, "default", "campus-a")) as {
+    status?: Record<string, unknown>;
+  };
+  assert.equal(status?.["state"], "CommunicationsInterrupted");
+  assert.equal(status?.["serving"], "All");
+});
