@@ -17,7 +17,7 @@ export interface Random {
   uint32(): number;
 }
 
-/** Called once, when the operation has taken effect, or has failed for good. */
+/** Called once, when the operation has taken effect, or has failed for good; in the order of the operations. */
 export type DiskDone = (fault: FaultError | null) => void;
 
 /** One flat directory with one writer. Operations take effect in the order they were called; a failed one fails all
@@ -26,7 +26,7 @@ export type DiskDone = (fault: FaultError | null) => void;
 export interface Disk {
   /** File names, sorted. For recovery, before the first write. */
   list(): readonly string[];
-  /** A whole file. Throws FaultError. For recovery and for tools. */
+  /** A whole file. Throws FaultError. For recovery, for tools, and for files that are no longer written (compaction). */
   read(name: string): Uint8Array;
   /** Adds bytes at the end; creates the file when absent. The bytes must not change until done. */
   append(name: string, bytes: Uint8Array, done: DiskDone): void;
