@@ -82,7 +82,7 @@ export function checkDisjoint(context: CheckContext, address: number): void {
   }
 }
 
-function neverUsed(address: number): StoredBinding {
+export function neverUsed(address: number): StoredBinding {
   return {
     kind: "binding",
     address,
@@ -217,8 +217,8 @@ function checkGrant(
   );
 }
 
-/** S6 (ii): in PARTNER-DOWN, after every promise and the entry, plus MCLT, plus the margin. */
-function mayTakeOver(context: CheckContext, node: NodeIndex, previous: StoredBinding): boolean {
+/** S6 (ii): whether an address may go to another client: in PARTNER-DOWN, after every promise and the entry, plus MCLT, plus the margin. */
+export function mayTakeOver(context: CheckContext, node: NodeIndex, previous: StoredBinding): boolean {
   const ledger = context.nodes[node];
   if (ledger.state !== PARTNER_DOWN) return false;
   const generation = ledger.generations.get(previous.address);

@@ -1,7 +1,7 @@
 // What the checker demands of everything that leaves an engine: replies to clients (S2, S3, S4, S6, S9) and messages on
 // the link (S5, S7, S8, S10). It looks at the engine's durable bytes at that very moment, never at its memory.
 
-import { type CheckContext, takesIn } from "./check-binding.ts";
+import { type CheckContext, mayTakeOver, neverUsed, takesIn } from "./check-binding.ts";
 import { ACK, OFFER, type ServerPacket } from "./client-packet.ts";
 import {
   ACTIVE,
@@ -117,12 +117,12 @@ function checkLead(
 /** S6: what is offered must be this client's or the engine's to give. */
 function checkOffer(context: CheckContext, node: NodeIndex, packet: ServerPacket, client: string): void {
   const ledger = context.nodes[node];
-  if (ledger.state === PARTNER_DOWN) return;
   const own = node === 0 ? FREE : BACKUP;
   const fits = (binding: StoredBinding): boolean => binding.status === own || binding.client === client;
   const binding = ledger.binding(packet.yiaddr);
   if (binding === null ? own === FREE : fits(binding)) return;
   if (ledger.anyRecent(packet.yiaddr, context.now() - RECENT_MS, (version) => fits(version.binding))) return;
+  if (mayTakeOver(context, node, binding ?? neverUsed(packet.yiaddr))) return;
   const was = `${STATUS_NAME[ledger.status(packet.yiaddr)]} of ${binding?.client || "nobody"}`;
   context.violated("S6", `offered to ${client} while it is ${was}`, packet.yiaddr);
 }

@@ -15,7 +15,12 @@ export function checkRecovery(run: Run, _disturber: Disturber): void {
   const { checker, plan } = run;
   const longest = Math.max(plan.timing.contactLossMs, plan.timing.dialRetryMs) / 1000;
   // RECOVER-WAIT lasts MCLT; a takeover under way is not interrupted.
-  const bound = NORMAL_SECONDS + plan.config.mcltSeconds * 2 + longest * 3 + plan.operator.readMsMax / 1000;
+  const bound =
+    NORMAL_SECONDS +
+    plan.config.mcltSeconds * 2 +
+    longest * 3 +
+    plan.operator.readMsMax / 1000 +
+    plan.operator.keepsDownSecondsMax;
   if (!waitFor(run, bound, () => bothNormal(run))) {
     const [primary, secondary] = checker.nodes;
     const states = `${stateName(primary.state)} / ${stateName(secondary.state)}`;

@@ -128,6 +128,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     operator: {
       declares: has("declarations", 0.4) ? prng.fraction() : 0,
       readMsMax: prng.between(10, 10_000),
+      keepsDownSecondsMax: Math.round(prng.spread(5, mcltSeconds * 3 + 600)),
     },
     batching: prng.chance(0.5) ? prng.fraction() : 0,
     faults,

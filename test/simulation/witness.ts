@@ -13,6 +13,8 @@ export interface OperatorHabits {
   readonly declares: number;
   /** Longest time until an engine has read the record again. */
   readonly readMsMax: number;
+  /** How long a declared engine stays down at most after the grant was entered, in seconds. */
+  readonly keepsDownSecondsMax: number;
 }
 
 const LOOK_EVERY_MS = 2_000;
@@ -29,6 +31,8 @@ export class Operator {
   private readonly habits: OperatorHabits;
   private readonly stores: [string, string] = ["", ""];
   private holderStore = "";
+  /** Epoch for which the way back is planned. */
+  private lettingBack = 0;
 
   constructor(options: {
     world: World;
@@ -67,7 +71,7 @@ export class Operator {
     const { holder } = this;
     if (holder !== null) {
       const report = this.nodes[holder].report();
-      if (report !== null && report.entered >= this.epoch) this.keptDown = null;
+      if (report !== null && report.entered >= this.epoch) this.letBackLater();
       if (report !== null && report.returned >= this.epoch) {
         this.world.trace(() => `operator clears the grant of epoch ${this.epoch}`);
         this.keptDown = null;
@@ -77,6 +81,16 @@ export class Operator {
     }
     this.publish();
     this.world.after(LOOK_EVERY_MS, () => this.look());
+  }
+
+  /** The grant is entered: the other engine may return, sooner or later. */
+  private letBackLater(): void {
+    if (this.keptDown === null || this.lettingBack === this.epoch) return;
+    const { epoch } = this;
+    this.lettingBack = epoch;
+    this.world.after(this.prng.fraction() * this.habits.keepsDownSecondsMax * 1000, () => {
+      if (this.epoch === epoch) this.keptDown = null;
+    });
   }
 
   private publish(): void {

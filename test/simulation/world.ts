@@ -32,6 +32,7 @@ export class World {
 
   /** Runs `action` at virtual time `at` (never in the past). Cancel by setting its `action` to null. */
   schedule(at: number, action: () => void): Scheduled {
+    if (Number.isNaN(at)) throw new Error("an action needs a time");
     const entry: Scheduled = { at: Math.max(Math.ceil(at), this.now), order: this.order++, action };
     this.push(entry);
     return entry;
