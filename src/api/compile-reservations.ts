@@ -70,7 +70,8 @@ export function addReservations(
   return [];
 }
 
-function clientText({ hardwareAddress, clientIdentifier }: CompiledReservation): string {
+/** One text per client of a reservation. */
+export function clientText({ hardwareAddress, clientIdentifier }: CompiledReservation): string {
   return hardwareAddress === null ? `i${clientIdentifier}` : `h${hardwareAddress}`;
 }
 

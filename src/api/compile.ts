@@ -3,15 +3,15 @@
 // rest still compiles. Precedence: object-order.ts.
 
 import { formatIpv4, formatIpv4Prefix, type Ipv4, type Ipv4Prefix, prefixContains } from "../base/ipv4.ts";
-import { seconds } from "../base/units.ts";
-import { countAddresses, cutHoles, singleAddress } from "./address-ranges.ts";
+import { countAddresses } from "./address-ranges.ts";
+import { assemble, type ScopeDraft } from "./compile-assemble.ts";
+import { keepReservations, keptScopes, lastGoodOf } from "./compile-last-good.ts";
 import { compileMembers, portConflicts } from "./compile-relationship.ts";
-import { addReservations, type Fault, newBook, type ReservationBook } from "./compile-reservations.ts";
+import { addReservations, type Fault, newBook } from "./compile-reservations.ts";
 import { compileScopeAlone, type ScopeAlone } from "./compile-scope.ts";
-import type { AddressRange, CompiledMember, CompiledRelationship, CompiledScope } from "./compiled.ts";
+import type { CompiledMember, CompiledRelationship, CompiledScope } from "./compiled.ts";
 import type { DHCPReservationSetObject } from "./dhcp-reservation-set.ts";
 import type { DHCPScopeObject } from "./dhcp-scope.ts";
-import { digestOf } from "./digest.ts";
 import type { FailoverRelationshipObject } from "./failover-relationship.ts";
 import type { ObjectMeta } from "./kind.ts";
 import type { KindName } from "./kinds.ts";
@@ -24,8 +24,14 @@ export const SCOPES_MAX = 4096;
 export const ADDRESSES_MAX = 4_194_304;
 export const RESERVATIONS_MAX = 262_144;
 
-/** Compiles one relationship with its scopes and reservations. */
-export function compile(objects: ObjectSet, namespace: string, name: string): CompileResult {
+/** Compiles one relationship with its scopes and reservations. `lastGood`: the configuration in force, if any; what a
+ *  refused object had in it stays (compile-last-good.ts), so that a mistake in an edit takes nothing from clients. */
+export function compile(
+  objects: ObjectSet,
+  namespace: string,
+  name: string,
+  lastGood: CompiledRelationship | null = null,
+): CompileResult {
   const relationship = objects.relationships.find(
     ({ metadata }) => metadata.namespace === namespace && metadata.name === name,
   );
@@ -61,15 +67,12 @@ export function compile(objects: ObjectSet, namespace: string, name: string): Co
 
   const rejected: Rejection[] = [];
   const drafts = acceptScopes(relationship, members.members, objects.scopes, rejected);
-  reserve(namespace, drafts, objects, rejected);
-  return { kind: "compiled", config: assemble(relationship, members.members, drafts), rejected };
-}
-
-/** A scope on its way: accepted, its reservations still coming in. */
-interface ScopeDraft {
-  readonly object: DHCPScopeObject;
-  readonly alone: ScopeAlone;
-  readonly book: ReservationBook;
+  const refused = new Set(rejected.map((rejection) => rejection.name));
+  const before = lastGoodOf(relationship, lastGood);
+  reserve(namespace, { drafts, refused, before }, objects, rejected);
+  const subnets = drafts.map(({ alone }) => alone.subnet);
+  const kept = keptScopes(before, refused, subnets, members.members);
+  return { kind: "compiled", config: assemble(relationship, members.members, drafts, kept), rejected };
 }
 
 function rejectionOf(
@@ -186,25 +189,37 @@ class Neighbours {
   }
 }
 
+interface Reserving {
+  readonly drafts: readonly ScopeDraft[];
+  /** Names of the refused scopes. */
+  readonly refused: ReadonlySet<string>;
+  /** The scopes of the last good configuration. */
+  readonly before: readonly CompiledScope[];
+}
+
 /** Enters the sets' reservations, sets with precedence first. */
 function reserve(
   namespace: string,
-  drafts: readonly ScopeDraft[],
+  { drafts, refused, before }: Reserving,
   objects: ObjectSet,
   rejected: Rejection[],
 ): void {
   const byName = new Map(drafts.map((draft) => [draft.object.metadata.name, draft]));
-  const refused = new Set(rejected.map(({ name }) => name));
   let total = drafts.reduce((sum, { book }) => sum + book.reservations.length, 0);
-  const sets = objects.reservationSets
-    .filter(({ metadata }) => metadata.namespace === namespace)
-    .sort(byPrecedence);
-  for (const set of sets) {
+  const sets = objects.reservationSets.filter(({ metadata }) => metadata.namespace === namespace);
+  const losers: DHCPReservationSetObject[] = [];
+  for (const set of sets.sort(byPrecedence)) {
     const scope = set.spec.scopeRef.name;
     const draft = byName.get(scope);
     const faults = draft === undefined ? scopeRefused(scope, refused) : reserveSet(draft, set, total);
-    if (draft !== undefined && faults.length === 0) total += set.spec.entries.length;
+    if (faults.length > 0) losers.push(set);
+    else if (draft !== undefined) total += set.spec.entries.length;
     for (const fault of faults) rejected.push(rejectionOf("DHCPReservationSet", set, fault));
+  }
+  // Last, so that nothing kept stands in the way of an accepted set.
+  for (const set of losers) {
+    const book = byName.get(set.spec.scopeRef.name)?.book;
+    if (book !== undefined) keepReservations(before, set, book);
   }
 }
 
@@ -222,65 +237,6 @@ function reserveSet(draft: ScopeDraft, set: DHCPReservationSetObject, total: num
   }
   const owner = `DHCPReservationSet ${objectKey(set)}`;
   return addReservations(draft.book, set.spec.entries, { list: "spec.entries", owner });
-}
-
-function assemble(
-  relationship: FailoverRelationshipObject,
-  members: readonly [CompiledMember, CompiledMember],
-  drafts: readonly ScopeDraft[],
-): CompiledRelationship {
-  const { metadata, spec } = relationship;
-  const sorted = [...drafts].sort((a, b) => a.alone.subnet.address - b.alone.subnet.address);
-  const body = {
-    namespace: metadata.namespace,
-    name: metadata.name,
-    uid: metadata.uid ?? null,
-    mode: spec.mode,
-    primary: spec.primary,
-    members,
-    mcltSeconds: seconds(spec.maxClientLeadTimeSeconds),
-    maxSeconds: seconds(spec.maxSeconds),
-    primaryPercent: spec.loadBalance.primaryPercent,
-    reservePercent: spec.hotStandby.reservePercent,
-    linkPort: spec.link.port,
-    fencing: "None",
-    automatic: "Disabled",
-    afterSeconds: seconds(300),
-    scopes: sorted.map(assembleScope),
-  } as const;
-  return { ...body, revision: digestOf(body), shape: shapeDigest(body, sorted) };
-}
-
-function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
-  const { spec, metadata } = object;
-  const reservations = [...book.reservations].sort((a, b) => a.address - b.address);
-  const holes: AddressRange[] = [...reservations.map(({ address }) => address), ...alone.routers].map(
-    singleAddress,
-  );
-  return {
-    name: metadata.name,
-    subnet: alone.subnet,
-    sharedNetwork: spec.sharedNetwork ?? null,
-    enabled: spec.state === "Enabled",
-    pools: cutHoles(alone.shapePools, holes),
-    lease: alone.lease,
-    relayAddresses: alone.relayAddresses,
-    options: alone.options,
-    boot: alone.boot,
-    reservations,
-  };
-}
-
-/** What both engines must agree on. Reservations and routers are left out: they activate at once on each side, and an
- *  address that only one side still takes for leasable is settled by the binding updates, as every address is. */
-function shapeDigest(
-  body: Omit<CompiledRelationship, "revision" | "shape">,
-  drafts: readonly ScopeDraft[],
-): string {
-  const { mode, primary, primaryPercent, reservePercent, mcltSeconds } = body;
-  const share = mode === "LoadBalance" ? primaryPercent : reservePercent;
-  const scopes = drafts.map(({ alone }) => ({ subnet: alone.subnet, pools: alone.shapePools }));
-  return digestOf({ mode, primary, share, mcltSeconds, scopes });
 }
 
 /** Scopes without a relationship and sets without a scope, in the whole set of objects: no compile() speaks of them. */

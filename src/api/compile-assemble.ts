@@ -1,0 +1,86 @@
+// The last step of compile(): accepted scopes to the engine's configuration with its digests.
+
+import { seconds } from "../base/units.ts";
+import { cutHoles, singleAddress } from "./address-ranges.ts";
+import type { ReservationBook } from "./compile-reservations.ts";
+import type { ScopeAlone } from "./compile-scope.ts";
+import type { AddressRange, CompiledMember, CompiledRelationship, CompiledScope } from "./compiled.ts";
+import type { DHCPScopeObject } from "./dhcp-scope.ts";
+import { digestOf } from "./digest.ts";
+import type { FailoverRelationshipObject } from "./failover-relationship.ts";
+
+/** An accepted scope with its reservations. */
+export interface ScopeDraft {
+  readonly object: DHCPScopeObject;
+  readonly alone: ScopeAlone;
+  readonly book: ReservationBook;
+}
+
+/** A scope as the engine gets it, and the part of its pools that counts for the shape. */
+interface ShapedScope {
+  readonly scope: CompiledScope;
+  readonly shapePools: readonly AddressRange[];
+}
+
+/** `kept`: scopes of the last good configuration that stay in force. */
+export function assemble(
+  relationship: FailoverRelationshipObject,
+  members: readonly [CompiledMember, CompiledMember],
+  drafts: readonly ScopeDraft[],
+  kept: readonly CompiledScope[],
+): CompiledRelationship {
+  const { metadata, spec } = relationship;
+  const shaped = [
+    ...drafts.map((draft) => ({ scope: assembleScope(draft), shapePools: draft.alone.shapePools })),
+    // What was cut for reservations is no longer known of these; both engines keep the same, so they still agree.
+    ...kept.map((scope) => ({ scope, shapePools: scope.pools })),
+  ].sort((a, b) => a.scope.subnet.address - b.scope.subnet.address);
+  const body = {
+    namespace: metadata.namespace,
+    name: metadata.name,
+    uid: metadata.uid ?? null,
+    mode: spec.mode,
+    primary: spec.primary,
+    members,
+    mcltSeconds: seconds(spec.maxClientLeadTimeSeconds),
+    maxSeconds: seconds(spec.maxSeconds),
+    primaryPercent: spec.loadBalance.primaryPercent,
+    reservePercent: spec.hotStandby.reservePercent,
+    linkPort: spec.link.port,
+    fencing: "None",
+    automatic: "Disabled",
+    afterSeconds: seconds(300),
+    scopes: shaped.map(({ scope }) => scope),
+  } as const;
+  return { ...body, revision: digestOf(body), shape: shapeDigest(body, shaped) };
+}
+
+function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
+  const { spec, metadata } = object;
+  const reservations = [...book.reservations].sort((a, b) => a.address - b.address);
+  const reserved = reservations.map(({ address }) => address);
+  return {
+    name: metadata.name,
+    subnet: alone.subnet,
+    sharedNetwork: spec.sharedNetwork ?? null,
+    enabled: spec.state === "Enabled",
+    pools: cutHoles(alone.shapePools, [...reserved, ...alone.routers].map(singleAddress)),
+    lease: alone.lease,
+    relayAddresses: alone.relayAddresses,
+    options: alone.options,
+    boot: alone.boot,
+    reservations,
+  };
+}
+
+/** What both engines must agree on. Reservations and routers are left out: they activate at once on each side, and an
+ *  address that only one side still takes for leasable is settled by the binding updates, as every address is. */
+function shapeDigest(
+  body: Omit<CompiledRelationship, "revision" | "shape">,
+  shaped: readonly ShapedScope[],
+): string {
+  const { mode, primary, primaryPercent, reservePercent, mcltSeconds } = body;
+  const share = mode === "LoadBalance" ? primaryPercent : reservePercent;
+  const scopes = shaped.map(({ scope, shapePools }) => ({ subnet: scope.subnet, pools: shapePools }));
+  return digestOf({ mode, primary, share, mcltSeconds, scopes });
+}
