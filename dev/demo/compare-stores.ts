@@ -3,7 +3,7 @@
 
 /** One line of a dump, as far as the comparison reads it. */
 interface DumpLine {
-  readonly record?: string;
+  readonly kind?: string;
   readonly address?: string;
   readonly [field: string]: unknown;
 }
@@ -31,6 +31,8 @@ export function compareStores(a: string, b: string): StoreComparison {
     const one = left.get(address);
     const other = right.get(address);
     if (one === undefined || other === undefined) {
+      // No record means: free, never used, the primary's.
+      if ((one ?? other)?.["status"] === "FREE") continue;
       differences.push(`${address}: only ${one === undefined ? "the second" : "the first"} store has it`);
       continue;
     }
@@ -47,7 +49,7 @@ function bindingsOf(dump: string): Map<string, DumpLine> {
   for (const text of dump.split("\n")) {
     if (text.trim() === "") continue;
     const line = JSON.parse(text) as DumpLine;
-    if (line.record === "binding" && line.address !== undefined) bindings.set(line.address, line);
+    if (line.kind === "binding" && line.address !== undefined) bindings.set(line.address, line);
   }
   return bindings;
 }
