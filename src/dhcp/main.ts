@@ -344,9 +344,10 @@ class EngineProcess {
     if (isInOrder && running !== null) {
       running.loop.post({ kind: "stopping" });
       await quiet(running);
+      this.#worker.report(memberReport(running.engine, this.#clock.now()));
     }
     running?.timers.stop();
-    await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop()]);
+    await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop(isInOrder)]);
     running?.loop.stop();
     if (isInOrder && running !== null) await new Promise<void>((resolve) => running.disk.close(resolve));
     if (!isInOrder) await starting;

@@ -10,7 +10,9 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { campusYaml } from "../dhcp/host/campus.ts";
 import { type RunningCli, runCli, startCli } from "./run-cli.ts";
 
-const ADDRESSES = { a: "127.0.0.41", b: "127.0.0.42" } as const;
+// Loopback addresses of this process alone, so that two runs of the tests never meet.
+const NETWORK = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}`;
+const ADDRESSES = { a: `${NETWORK}.41`, b: `${NETWORK}.42` } as const;
 const METRICS_PORT = 29_647;
 const DHCP_PORT = 20_067;
 type Member = keyof typeof ADDRESSES;
@@ -49,8 +51,8 @@ function engineArgs(member: Member, dataDirectory: string = member): readonly st
   ];
 }
 
-function startEngine(member: Member): RunningCli {
-  const engine = startCli(engineArgs(member));
+function startEngine(member: Member, wrapper: readonly string[] = []): RunningCli {
+  const engine = startCli(engineArgs(member), {}, wrapper);
   engines.push(engine);
   return engine;
 }
@@ -187,10 +189,22 @@ describe("engines as processes", () => {
     try {
       const run = await runCli(engineArgs("a"));
       assert.equal(run.code, 1);
-      assert.match(run.stderr, new RegExp(`127\\.0\\.0\\.41:${DHCP_PORT}/udp.*\\(pid ${process.pid}\\)`));
+      assert.match(run.stderr, new RegExp(`\\.41:${DHCP_PORT}/udp.*\\(pid ${process.pid}\\)`));
     } finally {
       taken.close();
     }
+  });
+
+  test("a disk that takes no more bytes silences the engine, which ends with exit code 1", async () => {
+    // The kernel refuses to let a file grow beyond 2 KiB; the pool's first balance needs more.
+    const a = startEngine("a", ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh"]);
+    const b = startEngine("b");
+    assert.equal(await a.ended(), 1);
+    assert.match(a.errors(), /cannot append to .*segment-.*EFBIG/);
+    await b.until(/"to":"COMMUNICATIONS-INTERRUPTED"/);
+    // What it had made durable is whole.
+    const verdict = await runCli(["store", "verify", "--data-dir", join(directory, "a")]);
+    assert.match(verdict.stdout, /^sound/);
   });
 
   test("without an API and without a stored configuration it waits, and stops when told", async () => {

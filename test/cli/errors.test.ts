@@ -25,13 +25,13 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 
 interface Case {
   readonly name: string;
-  /** DIR stands for a directory of its own. */
+  /** DIR stands for the directory with the manifests, DATA for a data directory of this case. */
   readonly args: string;
   readonly code: number;
   readonly stderr: RegExp;
 }
 
-const ENGINE = "engine --relationship default/campus --member a --data-dir DIR/data";
+const ENGINE = "engine --relationship default/campus --member a --data-dir DATA";
 
 const CASES: readonly Case[] = [
   { name: "an unknown command", args: "serve", code: 2, stderr: /unknown command 'serve'/ },
@@ -83,17 +83,17 @@ const CASES: readonly Case[] = [
     name: "manifests with a mistake",
     args: `${ENGINE} --manifests DIR/bad --dhcp-port 11067`,
     code: 1,
-    stderr: /bad\/campus\.yaml:18: .*subnett/,
+    stderr: /bad\/campus\.yaml:16: DHCPScope default\/users: spec\.subnet: is required.*and 1 more/,
   },
   {
     name: "a member that the relationship does not have",
-    args: "engine --relationship default/campus --member c --data-dir DIR/data --manifests DIR/good --dhcp-port 11067",
+    args: "engine --relationship default/campus --member c --data-dir DATA --manifests DIR/good --dhcp-port 11067",
     code: 1,
     stderr: /members a and b, none is called c/,
   },
   {
     name: "a relationship that is not in the manifests",
-    args: "engine --relationship default/other --member a --data-dir DIR/data --manifests DIR/good --dhcp-port 11067",
+    args: "engine --relationship default/other --member a --data-dir DATA --manifests DIR/good --dhcp-port 11067",
     code: 1,
     stderr: /default\/other: there is no such FailoverRelationship/,
   },
@@ -145,7 +145,9 @@ const CASES: readonly Case[] = [
 describe("a mistake is told in one line with its flag or file, and an exit code", { concurrency: 2 }, () => {
   for (const { name, args, code, stderr } of CASES) {
     test(name, async () => {
-      const run = await runCli(args.split(" ").map((part) => part.replaceAll("DIR", directory)));
+      const data = join(directory, `data-${name.replaceAll(" ", "-")}`);
+      const words = args.replaceAll("DATA", data).replaceAll("DIR", directory).split(" ");
+      const run = await runCli(words);
       assert.match(run.stderr, stderr);
       assert.equal(run.code, code, run.stderr);
       assert.doesNotMatch(run.stderr, /\n\s+at /, "no stack trace");

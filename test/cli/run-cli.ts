@@ -23,8 +23,13 @@ export interface RunningCli {
   ended(): Promise<number | null>;
 }
 
-export function startCli(args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+export function startCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  wrapper: readonly string[] = [],
+): RunningCli {
+  const [command = "", ...rest] = [...wrapper, process.execPath, PROGRAM, ...args];
+  const child = spawn(command, rest, {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, KUBECONFIG: "/nonexistent/kubeconfig", ...env },
   });

@@ -65,14 +65,14 @@ export class ConfigWorker {
     this.#send({ kind: "keep-snapshots" });
   }
 
-  /** Ends the thread; at most STOP_MS. */
-  async stop(): Promise<void> {
+  /** Ends the thread: in order, which may write a last report and takes at most STOP_MS, or at once. */
+  async stop(isInOrder: boolean): Promise<void> {
     this.#stopping = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
     const worker = this.#worker;
     if (worker === null) return;
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    const timeout = setTimeout(() => void worker.terminate(), STOP_MS);
+    const timeout = setTimeout(() => void worker.terminate(), isInOrder ? STOP_MS : 0);
     this.#send({ kind: "stop" });
     await ended;
     clearTimeout(timeout);

@@ -12,7 +12,9 @@ import { ClientSockets, type SocketOptions } from "../../../src/dhcp/host/socket
 import type { Arrival } from "../../../src/dhcp/ports.ts";
 import { createSegment, MAY_CREATE_NAMESPACES } from "./netns.ts";
 
-const LOOPBACK = parseIpv4("127.0.0.9")!;
+// A loopback address of this process alone, so that two runs of the tests never meet.
+const ADDRESS = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}.9`;
+const LOOPBACK = parseIpv4(ADDRESS)!;
 const run = promisify(execFile);
 
 function openSockets(over: Partial<SocketOptions>): ClientSockets {
@@ -58,7 +60,7 @@ describe("sockets on loopback", () => {
       relay.send(Buffer.from("abc"), sockets.port, formatIpv4(LOOPBACK));
       const [message, from] = await answered;
       assert.equal(String(message), "abc");
-      assert.deepEqual([from.address, from.port], ["127.0.0.9", sockets.port]);
+      assert.deepEqual([from.address, from.port], [ADDRESS, sockets.port]);
       assert.deepEqual(arrivals, [
         { kind: "routed", source: parseIpv4("127.0.0.10"), sourcePort: relay.address().port },
       ]);
@@ -98,7 +100,7 @@ describe("sockets on loopback", () => {
     try {
       const fault = faultOf(() => openSockets({ port: first.port }));
       assert.equal(fault.code, "ADDRESS_IN_USE");
-      assert.match(fault.message, new RegExp(`127\\.0\\.0\\.9:${first.port}/udp.*\\(pid ${process.pid}\\)`));
+      assert.match(fault.message, new RegExp(`${ADDRESS}:${first.port}/udp.*\\(pid ${process.pid}\\)`));
     } finally {
       first.stop();
     }
