@@ -86,10 +86,7 @@ async function run(command: readonly string[]): Promise<number> {
     interrupted = true;
     child.kill(signal);
   };
-  // The terminal sends SIGINT to the whole group: the inner process has it already.
-  process.on("SIGINT", () => {
-    interrupted = true;
-  });
+  process.on("SIGINT", passOn("SIGTERM"));
   process.on("SIGTERM", passOn("SIGTERM"));
   process.on("SIGHUP", passOn("SIGTERM"));
   const [code, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
