@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { performEffects } from "../../src/controller/apply.ts";
+import type { Effect } from "../../src/controller/effect.ts";
+import { mergePatchOf } from "../../src/controller/effect.ts";
+import { children } from "./observed-fixture.ts";
+import { KEY, PairWorld, TestController } from "./pair-world.ts";
+
+const never = { mayWrite: () => true, recorder: { record: () => {} } };
+
+async function running() {
+  const world = new PairWorld();
+  const controller = new TestController(world);
+  for (let turn = 0; turn < 8; turn++) {
+    await controller.look(KEY);
+    world.turn();
+  }
+  return world;
+}
+
+function statusWrite(world: PairWorld, reportVersion: string): Effect {
+  const { resourceVersion = "" } = world.get("FailoverRelationship", "campus").metadata;
+  return {
+    kind: "write-status",
+    target: { kind: "FailoverRelationship", namespace: "default", name: "campus" },
+    resourceVersion,
+    patch: { serving: "x" },
+    verify: [{ namespace: "default", name: "campus-a", resourceVersion: reportVersion }],
+  };
+}
+
+test("a write that rests on a report is not made when the report has changed since", async () => {
+  const world = await running();
+  const context = { ...never, client: world.client() };
+  const stale = await performEffects([statusWrite(world, "1")], context);
+  assert.equal(stale.kind, "outdated");
+  assert.notEqual(world.status("FailoverRelationship", "campus")["serving"], "x");
+  const { resourceVersion = "" } = world.get("FailoverMember", "campus-a").metadata;
+  assert.equal((await performEffects([statusWrite(world, resourceVersion)], context)).kind, "done");
+  assert.equal(world.status("FailoverRelationship", "campus")["serving"], "x");
+});
+
+test("an object of somebody else that no cache shows is not taken over", async () => {
+  const world = new PairWorld();
+  world.create("ServiceAccount", "default", { metadata: { name: "campus-a", namespace: "default" } });
+  const object = children().get("ServiceAccount/campus-a")!.object;
+  const metadata = { ...object.metadata, namespace: "default" };
+  const effect: Effect = {
+    kind: "apply",
+    resourceVersion: null,
+    object: {
+      apiVersion: "v1",
+      kind: "ServiceAccount",
+      namespace: "default",
+      name: "campus-a",
+      member: "a",
+      body: { ...object, metadata },
+    },
+  };
+  const result = await performEffects([effect], { ...never, client: world.client() });
+  assert.equal(result.kind, "failed");
+  assert.deepEqual(world.get("ServiceAccount", "campus-a").metadata.ownerReferences ?? [], []);
+});
+
+test("the first failure ends it, and who no longer leads writes nothing", async () => {
+  const world = await running();
+  const { resourceVersion = "" } = world.get("FailoverMember", "campus-a").metadata;
+  const good = statusWrite(world, resourceVersion);
+  const outdated = { ...good, resourceVersion: "1" } as Effect;
+  const result = await performEffects([outdated, good], { ...never, client: world.client() });
+  assert.deepEqual([result.kind, result.writes], ["outdated", 0]);
+  const mayWrite = () => false;
+  assert.equal(
+    (await performEffects([good], { ...never, mayWrite, client: world.client() })).kind,
+    "not-leader",
+  );
+  assert.notEqual(world.status("FailoverRelationship", "campus")["serving"], "x");
+});
+
+test("a merge patch names what is new, what is gone, and nothing else", () => {
+  const before = { a: 1, b: { c: 1, d: [1] }, e: "x" };
+  assert.equal(mergePatchOf(before, { e: "x", b: { d: [1], c: 1 }, a: 1 }), null);
+  assert.deepEqual(mergePatchOf(before, { a: 2, b: { c: 1, d: [1, 2] } }), {
+    a: 2,
+    b: { d: [1, 2] },
+    e: null,
+  });
+  assert.deepEqual(mergePatchOf(before, { ...before, b: { d: [1] } }), { b: { c: null } });
+});

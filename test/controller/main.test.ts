@@ -1,0 +1,180 @@
+// The controller as it runs: its own client, watches and election, over HTTPS against the embedded API.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { KubeConfig } from "@kubernetes/client-node";
+import { parseAllDocuments } from "yaml";
+import { type EmbeddedApi, startEmbeddedApi } from "../../dev/embedded-api/embedded-api.ts";
+import {
+  type RunControllerOptions,
+  type RunningController,
+  runController,
+} from "../../src/controller/main.ts";
+import { TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
+import type { KubeObject } from "../../src/kube/resource.ts";
+import { OPTIONS } from "./observed-fixture.ts";
+
+const WAIT_MS = 20_000;
+const api = await startEmbeddedApi({ namespaces: ["leasepair-system"] });
+const running: RunningController[] = [];
+
+after(async () => {
+  for (const controller of running) await controller.stop();
+  await api.stop();
+});
+
+function create(of: EmbeddedApi, plural: string, namespace: string | null, object: KubeObject): void {
+  of.objects.create(of.kind(plural), namespace, object);
+}
+
+for (const name of ["node-1", "node-2"]) create(api, "nodes", null, { metadata: { name } });
+for (const example of ["load-balance", "hot-standby"]) {
+  const file = fileURLToPath(new URL(`../../examples/${example}.yaml`, import.meta.url));
+  for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
+    const object = document.toJS() as KubeObject;
+    create(api, TYPES[object.kind as WatchedKind].plural, "default", object);
+  }
+}
+
+async function start(user: string, changes: Partial<RunControllerOptions> = {}): Promise<RunningController> {
+  const controller = await runController({
+    loadKubeConfig: () => {
+      const config = new KubeConfig();
+      config.loadFromString(JSON.stringify(api.kubeConfigFor(user)));
+      return config;
+    },
+    namespaces: null,
+    engine: OPTIONS,
+    leaderElection: {
+      namespace: "leasepair-system",
+      leaseDurationSeconds: 3,
+      renewDeadlineSeconds: 2,
+      retryPeriodSeconds: 0.2,
+    },
+    metrics: { host: "127.0.0.1", port: 0 },
+    log: () => {},
+    onLeadershipLost: () => {},
+    identity: user,
+    retryMs: { base: 20, max: 200 },
+    ...changes,
+  });
+  running.push(controller);
+  return controller;
+}
+
+/** Resolves when `done` holds after some write to the store; rejects when that takes too long. */
+function until(what: string, done: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (error?: Error) => {
+      clearTimeout(timer);
+      clearInterval(poll);
+      unsubscribe();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const check = () => done() && finish();
+    const timer = setTimeout(() => finish(new Error(`not reached: ${what}`)), WAIT_MS);
+    const poll = setInterval(check, 50);
+    const unsubscribe = api.objects.store.subscribe(() => setImmediate(check));
+    check();
+  });
+}
+
+const sets = () => api.objects.store.list(api.kind("statefulsets"));
+const condition = (relationship: string, type: string) => {
+  const object = api.objects.store.get(api.kind("failoverrelationships"), `default/${relationship}`);
+  const { conditions = [] } = (object?.["status"] ?? {}) as {
+    conditions?: { type: string; status: string }[];
+  };
+  return conditions.find((each) => each.type === type)?.status;
+};
+/** Writes that are neither events nor the election's. */
+const writes = (since: number) =>
+  api.writes(since).filter(({ resource }) => resource !== "events" && resource !== "leases");
+
+test("from the examples to the objects of both pairs, then no write at rest", async () => {
+  const controller = await start("one");
+  await until("objects and conditions", () => sets().length === 4 && condition("lab", "Accepted") === "True");
+  await until("both accepted", () => condition("campus", "Accepted") === "True");
+  await until("queue empty", () => controller.isLeader());
+  await metric(controller, /workqueue_depth 0/);
+  const since = api.requests.length;
+  // Everything is looked at again by a second leader's worth of events: touching a node concerns every relationship.
+  api.objects.mergePatch(
+    { kind: api.kind("nodes"), namespace: null, name: "node-1", subresource: "" },
+    { metadata: { labels: { touched: "1" } } },
+  );
+  await metric(
+    controller,
+    /leasepair_relationship_condition\{[^}]*relationship="lab"[^}]*condition="Accepted"[^}]*status="True"\} 1/,
+  );
+  assert.deepEqual(
+    writes(since).map(({ verb, resource, name }) => `${verb} ${resource} ${name}`),
+    [],
+  );
+});
+
+/** Waits until the metrics page matches. */
+async function metric(controller: RunningController, pattern: RegExp): Promise<void> {
+  const deadline = performance.now() + WAIT_MS;
+  for (let last = ""; performance.now() < deadline; ) {
+    last = await (await fetch(`http://${controller.metricsAddress}/metrics`)).text();
+    if (pattern.test(last)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  assert.fail(`${pattern} never appeared in the metrics`);
+}
+
+test("health and readiness are served", async () => {
+  const [controller] = running;
+  for (const path of ["/healthz", "/readyz"]) {
+    assert.equal((await fetch(`http://${controller?.metricsAddress}${path}`)).status, 200);
+  }
+  assert.equal((await fetch(`http://${controller?.metricsAddress}/else`)).status, 404);
+});
+
+test("a deleted StatefulSet comes back, though watches are cut and answers are lost on the way", async () => {
+  for (const kind of ["lose-answer", "lose-request"] as const) {
+    api.faults.inject({ verb: "patch", resource: "statefulsets", action: { kind } });
+    api.faults.cutWatches();
+    api.objects.delete({
+      kind: api.kind("statefulsets"),
+      namespace: "default",
+      name: "campus-a",
+      subresource: "",
+    });
+    await until(`${kind}: StatefulSet is back`, () =>
+      sets().some(({ metadata }) => metadata.name === "campus-a"),
+    );
+    api.faults.clear();
+  }
+});
+
+test("a second controller waits, writes nothing, and takes over when the first stops", async () => {
+  const second = await start("two");
+  assert.equal(await second.whenSynced(), true);
+  assert.equal(second.isLeader(), false);
+  await running[0]?.stop();
+  await until("the second leads", () => second.isLeader());
+  assert.deepEqual(
+    writes(0).filter(({ user }) => user === "two"),
+    [],
+  );
+  api.objects.delete({
+    kind: api.kind("statefulsets"),
+    namespace: "default",
+    name: "lab-active",
+    subresource: "",
+  });
+  await until("the second works", () => sets().some(({ metadata }) => metadata.name === "lab-active"));
+});
+
+test("a metrics address that cannot be had is refused with what to do", async () => {
+  const taken = running.at(-1)?.metricsAddress?.split(":")[1];
+  await assert.rejects(start("three", { metrics: { host: "127.0.0.1", port: Number(taken) } }), {
+    code: "METRICS_BIND_FAILED",
+    message: /choose another address/,
+  });
+});

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../src/base/units.ts";
+import { newMemory, observe } from "../../src/controller/observe.ts";
+import { formatTime } from "../../src/controller/time.ts";
+import { KEY, PairWorld, TestController } from "./pair-world.ts";
+
+const at = (nowMs: number) => ({
+  namespace: "default",
+  name: "campus",
+  now: unixSeconds(Math.floor(nowMs / 1000)),
+});
+
+async function running() {
+  const world = new PairWorld();
+  const controller = new TestController(world);
+  for (let turn = 0; turn < 8; turn++) {
+    await controller.look(KEY);
+    world.turn();
+  }
+  return world;
+}
+
+test("a relationship that does not exist is observed as null", () => {
+  const world = new PairWorld();
+  assert.equal(observe(world.cache(), newMemory(), { ...at(world.nowMs), name: "nobody" }), null);
+});
+
+test("a report that belongs to an earlier relationship of the same name is not read", async () => {
+  const world = await running();
+  const seen = () => observe(world.cache(), newMemory(), at(world.nowMs))?.members[0]?.report ?? null;
+  assert.equal(seen()?.store, "store-a");
+  const [owner] = world.get("FailoverMember", "campus-a").metadata.ownerReferences ?? [];
+  world.patch("FailoverMember", "campus-a", {
+    metadata: { ownerReferences: [{ ...owner, uid: "earlier" }] },
+  });
+  assert.equal(seen(), null);
+});
+
+test("a member was heard when its report changed before our eyes, whatever its clock says", async () => {
+  const world = await running();
+  const memory = newMemory();
+  const heard = (nowMs: number) => observe(world.cache(), memory, at(nowMs))?.members[0]?.heardAt;
+  const said = unixSeconds(Math.floor(world.nowMs / 1000) - 500);
+  world.patch("FailoverMember", "campus-a", { status: { reportedAt: formatTime(said) } }, "status");
+  assert.equal(heard(world.nowMs), said, "first sight: the report's own word");
+  assert.equal(heard(world.nowMs + 60_000), said, "unchanged");
+  const slow = formatTime(unixSeconds(said + 10));
+  world.patch("FailoverMember", "campus-a", { status: { reportedAt: slow } }, "status");
+  assert.equal(heard(world.nowMs + 70_000), Math.floor(world.nowMs / 1000) + 70, "changed: now");
+  const future = newMemory();
+  world.patch("FailoverMember", "campus-a", { status: { reportedAt: "2099-01-01T00:00:00Z" } }, "status");
+  const first = observe(world.cache(), future, at(world.nowMs))?.members[0]?.heardAt;
+  assert.equal(first, Math.floor(world.nowMs / 1000), "never later than now");
+});
+
+test("relationships of other namespaces are judged along, because they may meet on a node", async () => {
+  const world = new PairWorld();
+  const campus = world.get("FailoverRelationship", "campus");
+  const metadata = { name: "rival", namespace: "default" };
+  world.create("FailoverRelationship", "default", { ...campus, metadata, status: {} });
+  const seen = observe(world.cache(), newMemory(), { ...at(world.nowMs), name: "rival" });
+  assert.equal(seen?.compiled.rejected[0]?.reason, "PortConflictOnNode");
+  assert.equal(observe(world.cache(), newMemory(), at(world.nowMs))?.compiled.kind, "compiled");
+});
