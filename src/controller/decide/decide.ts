@@ -142,12 +142,9 @@ function statusEffects(
   change: WitnessChange | null,
 ): readonly Effect[] {
   const { relationship, members } = pair.observed;
-  const conditions = conditionsOf(
-    verdictsOf(pair, plan),
-    relationship.status["conditions"],
-    relationship.generation,
-    pair.now,
-  );
+  const verdicts = verdictsOf(pair, plan);
+  const { generation, status } = relationship;
+  const conditions = conditionsOf(verdicts, status["conditions"], generation, pair.now);
   const storagePath = `${options.dataRoot}/${relationship.uid}`;
   const after = relationshipStatus(pair, { witness: pair.witness, conditions, storagePath });
   const patch = mergePatchOf(relationship.status, after);

@@ -65,9 +65,8 @@ function step(observed: Observed, witness: Witness, operation: ObservedOperation
   const survivor = observed.members.find((member) => member.name === operation.survivor);
   if (survivor === undefined) {
     const names = observed.members.map((member) => member.name).join(" and ");
-    return report(
-      failed("NotAMember", `There is no member ${operation.survivor}; the members are ${names}.`),
-    );
+    const message = `There is no member ${operation.survivor}; the members are ${names}.`;
+    return report(failed("NotAMember", message));
   }
   if (isStarted(operation)) {
     const after = afterGrant(witness, operation, survivor);
