@@ -128,7 +128,10 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     operator: {
       declares: has("declarations", 0.4) ? prng.fraction() : 0,
       readMsMax: prng.between(10, 10_000),
-      keepsDownSecondsMax: Math.round(prng.spread(5, mcltSeconds * 3 + 600)),
+      // Half of the time long enough for takeovers: entry + MCLT + margin, and more.
+      keepsDownSecondsMax: Math.round(
+        prng.chance(0.5) ? prng.spread(5, mcltSeconds) : mcltSeconds * 3 + 1200,
+      ),
     },
     batching: prng.chance(0.5) ? prng.fraction() : 0,
     faults,

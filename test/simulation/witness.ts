@@ -88,7 +88,7 @@ export class Operator {
     if (this.keptDown === null || this.lettingBack === this.epoch) return;
     const { epoch } = this;
     this.lettingBack = epoch;
-    this.world.after(this.prng.fraction() * this.habits.keepsDownSecondsMax * 1000, () => {
+    this.world.after((0.3 + 0.7 * this.prng.fraction()) * this.habits.keepsDownSecondsMax * 1000, () => {
       if (this.epoch === epoch) this.keptDown = null;
     });
   }
