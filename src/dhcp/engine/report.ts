@@ -1,17 +1,17 @@
 // What an engine says of itself, on demand: for its FailoverMember, /status and metrics. Changes nothing.
 
-import type { Instant } from "../../base/units.ts";
+import { type Instant, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { presentService, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { AddressCounts, MemberReport } from "./event.ts";
 
-export function memberReport(engine: Engine, _now: Instant): MemberReport {
+export function memberReport(engine: Engine, now: Instant): MemberReport {
   const { endpoint, session, config, identity } = engine;
   return {
     state: presentState(engine),
     stateSince: endpoint.stateSince,
     partnerState: endpoint.partnerState,
-    lastContactAt: endpoint.lastContactAt,
+    lastContactAt: lastContactAt(engine, now),
     connected: session !== null,
     serving: servingWord(engine),
     store: identity.store,
@@ -29,6 +29,14 @@ export function memberReport(engine: Engine, _now: Instant): MemberReport {
       config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),
     ),
   };
+}
+
+/** While the link stands, the partner was heard as long ago as its last bytes; else as the store remembers. */
+function lastContactAt(engine: Engine, now: Instant): UnixSeconds {
+  const { session, endpoint } = engine;
+  if (session === null) return endpoint.lastContactAt;
+  const silenceSeconds = Math.floor((now.boot - session.connection.lastReceivedAt) / 1000);
+  return unixSeconds(now.wall - Math.max(0, silenceSeconds));
 }
 
 function servingWord(engine: Engine): MemberReport["serving"] {

@@ -2,6 +2,7 @@
 // report written back as the status of its FailoverMember. Reads the witness, never writes it (design rule W1).
 
 import { compile } from "../../api/compile.ts";
+import type { CompiledRelationship } from "../../api/compiled.ts";
 import { API_GROUP, API_VERSION } from "../../api/kind.ts";
 import type { ObjectSet } from "../../api/object-set.ts";
 import { parseDHCPReservationSet, parseDHCPScope, parseFailoverRelationship } from "../../api/parse.ts";
@@ -19,6 +20,8 @@ export interface ApiSourceOptions {
   readonly relationship: string;
   readonly member: string;
   readonly kubeconfig: string | null;
+  /** The configuration in force: what a refused object had in it stays. */
+  readonly lastGood: () => CompiledRelationship | null;
   readonly post: (message: FromConfigThread) => void;
 }
 
@@ -109,7 +112,8 @@ export class ApiSource {
     this.#checkHealth();
     this.#readWitness();
     const { objects, problems } = this.#readObjects();
-    const result = compile(objects, this.#options.namespace, this.#options.relationship);
+    const { namespace, relationship, lastGood } = this.#options;
+    const result = compile(objects, namespace, relationship, lastGood());
     const rejections = result.kind === "compiled" ? result.rejected : result.rejections;
     const all = [
       ...problems,

@@ -8,12 +8,13 @@ import { FaultError } from "../../base/fault.ts";
 import { ApiSource } from "./api-source.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
 import { ManifestSource } from "./manifest-source.ts";
-import { writeSnapshot } from "./snapshot.ts";
+import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 
 const port = parentPort;
 assert(port !== null, "api-thread.ts runs as a worker thread");
 const data = workerData as ConfigThreadData;
-let newest: CompiledRelationship | null = null;
+const stored = readSnapshot(data.dataDirectory);
+let newest: CompiledRelationship | null = stored.kind === "read" ? stored.config : null;
 let keepsSnapshots = false;
 
 /** A configuration is on disk before the engine runs on it, so that a restart finds it. */
@@ -42,10 +43,11 @@ function keepSnapshot(): void {
 }
 
 const { source } = data;
+const lastGood = () => newest;
 const reader =
   source.kind === "api"
-    ? new ApiSource({ ...data, kubeconfig: source.kubeconfig, post })
-    : new ManifestSource({ ...data, directory: source.directory, post });
+    ? new ApiSource({ ...data, kubeconfig: source.kubeconfig, lastGood, post })
+    : new ManifestSource({ ...data, directory: source.directory, lastGood, post });
 
 port.on("message", (message: ToConfigThread) => {
   switch (message.kind) {

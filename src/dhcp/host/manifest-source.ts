@@ -4,6 +4,7 @@
 
 import * as fs from "node:fs";
 import { compile } from "../../api/compile.ts";
+import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { FailoverOperationObject } from "../../api/failover-operation.ts";
 import type { ManifestError, Manifests } from "../../api/manifests.ts";
 import type { Rejection } from "../../api/object-set.ts";
@@ -16,6 +17,8 @@ export interface ManifestSourceOptions {
   readonly relationship: string;
   readonly member: string;
   readonly directory: string;
+  /** The configuration in force: what a refused object had in it stays. */
+  readonly lastGood: () => CompiledRelationship | null;
   readonly post: (message: FromConfigThread) => void;
 }
 
@@ -79,10 +82,11 @@ export class ManifestSource {
 
   #read(): void {
     this.#fingerprint = manifestsFingerprint(this.#options.directory);
-    const { namespace, relationship, directory } = this.#options;
+    const { namespace, relationship, directory, lastGood } = this.#options;
     const manifests = readManifestDirectory(directory);
     // Nothing is taken from files of which one is broken: half a configuration may say the opposite of the whole.
-    const result = manifests.errors.length > 0 ? null : compile(manifests.objects, namespace, relationship);
+    const isBroken = manifests.errors.length > 0;
+    const result = isBroken ? null : compile(manifests.objects, namespace, relationship, lastGood());
     const rejections =
       result === null ? [] : result.kind === "compiled" ? result.rejected : result.rejections;
     const problems = [

@@ -65,6 +65,7 @@ beforeEach(async () => {
     relationship: "campus",
     member: "a",
     kubeconfig,
+    lastGood: () => messages.findLast((one) => one.kind === "configured")?.config ?? null,
     post: (message) => {
       messages.push(message);
       wake();

@@ -29,6 +29,7 @@ function start(path = directory): void {
     relationship: "campus",
     member: "a",
     directory: path,
+    lastGood: () => ofKind("configured").at(-1)?.config ?? null,
     post: (message) => {
       messages.push(message);
       wake();
@@ -111,6 +112,19 @@ describe("configuration from manifests", () => {
     rmSync(directory, { recursive: true });
     start();
     assert.match(ofKind("rejected")[1]?.problems[0]?.message ?? "", /cannot be read: ENOENT/);
+  });
+
+  test("a scope whose edit does not fit its neighbours keeps what it had", async () => {
+    const file = join(directory, "campus.yaml");
+    writeFileSync(file, campusYaml());
+    start();
+    const before = ofKind("configured")[0]?.config.scopes;
+    const overlapping = `${campusYaml()}    - { start: 10.20.0.150, end: 10.20.0.210 }\n`;
+    writeFileSync(file, overlapping);
+    await until(() => ofKind("configured").length + ofKind("rejected").length > 1);
+    const after = ofKind("configured").at(-1);
+    assert.match(after?.problems[0]?.message ?? "", /10\.20\.0\.150/);
+    assert.deepEqual(after?.config.scopes, before);
   });
 
   test("a change is followed, and a mistake after it does not undo it", async () => {
