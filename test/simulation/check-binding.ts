@@ -256,7 +256,8 @@ function checkEnd(
   const ledger = context.nodes[node];
   if (previous.expiresAt <= context.wall(node)) return;
   const givenBackAt = ledger.givenBack.get(`${previous.address} ${previous.client}`);
-  if (givenBackAt !== undefined && context.now() - givenBackAt <= GIVEN_BACK_MS) return;
+  const decidedAt = ledger.startedAt < 0 ? ledger.stoppedAt : context.now();
+  if (givenBackAt !== undefined && decidedAt - givenBackAt <= GIVEN_BACK_MS) return;
   const until = previous.expiresAt - context.wall(node);
   context.violated(
     "S2",

@@ -96,6 +96,13 @@ export class Checker implements LinkTap, CheckContext {
     ledger.requests.clear();
   }
 
+  /** The process is gone. What it wrote last may show up on the disk when the next one starts. */
+  nodeStopped(node: NodeIndex): void {
+    const ledger = this.nodes[node];
+    ledger.startedAt = -1;
+    ledger.stoppedAt = this.world.now;
+  }
+
   /** A client's packet reaches an engine. */
   datagramArrived(node: NodeIndex, bytes: Uint8Array): void {
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

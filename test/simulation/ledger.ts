@@ -153,6 +153,8 @@ export class NodeLedger {
   returned = 0;
   /** Virtual time of the present process's start; -1 while none runs. */
   startedAt = -1;
+  /** Virtual time at which the last process ended. */
+  stoppedAt = 0;
   heardPartner = false;
   /** Current and recent durable versions per address. */
   readonly versions = new Map<number, Version>();

@@ -153,6 +153,7 @@ export class SimNode implements LinkHost {
     this.options.world.observe(9, this.index, machine ? 1 : 0);
     this.crashes++;
     this.end();
+    this.options.checker.nodeStopped(this.index);
     this.options.disk.crash(machine);
     this.machineUp = !machine;
     if (machine) this.options.clock.reboot();
