@@ -94,11 +94,14 @@ function installedMatchesLock(root) {
   }
 }
 
-/** @param {{ optional?: boolean, os?: string | string[], cpu?: string | string[] }} entry */
+/** Whether npm leaves this package out here. One for another C library names the same system and processor as ours.
+ *  @param {{ optional?: boolean, os?: string | string[], cpu?: string | string[], libc?: string[] }} entry */
 function isForAnotherPlatform(entry) {
   const names = (/** @type {string | string[] | undefined} */ value, /** @type {string} */ own) =>
     value === undefined || [value].flat().includes(own);
-  return entry.optional === true && !(names(entry.os, process.platform) && names(entry.cpu, process.arch));
+  const fits =
+    names(entry.os, process.platform) && names(entry.cpu, process.arch) && entry.libc === undefined;
+  return entry.optional === true && !fits;
 }
 
 /** Holds off a second install in the same checkout; a lock whose process is gone is taken over.

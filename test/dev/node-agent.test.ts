@@ -249,6 +249,14 @@ test("a node without power runs nothing and its pod is not ready; with power it 
   await until("ready", ready);
 });
 
+test("no pod is placed on a node without power until it has power", async () => {
+  await agent.powerOff("n1");
+  makeSet("n1");
+  await until("unschedulable", () => status().conditions?.[0]?.reason === "Unschedulable");
+  agent.powerOn("n1");
+  await until("ready", ready);
+});
+
 test("a pod that cannot run says why", async () => {
   makeSet("nowhere");
   await until("unschedulable", () => status().conditions?.[0]?.reason === "Unschedulable");

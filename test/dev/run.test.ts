@@ -30,13 +30,21 @@ function checkout(): string {
   return root;
 }
 
-function writeLock(root: string, version: string, path = "package-lock.json"): void {
+function writeLock(root: string, version: string): void {
   const packages = {
     "": { name: "root" },
     "node_modules/a": { version, integrity: `sha512-${version}` },
+    "node_modules/musl": { version, integrity: "sha512-m", optional: true, libc: ["musl"] },
     "node_modules/elsewhere": { version, integrity: "sha512-e", optional: true, os: ["aix"], cpu: ["ppc64"] },
   };
-  writeFileSync(join(root, path), JSON.stringify({ packages }));
+  writeFileSync(join(root, "package-lock.json"), JSON.stringify({ packages }));
+}
+
+/** What npm leaves behind on this machine: without what is for others. */
+function writeInstalled(root: string, version: string): void {
+  mkdirSync(join(root, "node_modules"));
+  const packages = { "node_modules/a": { version, integrity: `sha512-${version}` } };
+  writeFileSync(join(root, "node_modules", ".package-lock.json"), JSON.stringify({ packages }));
 }
 
 /** Stands in for npm: leaves what npm would leave, and counts. */
@@ -78,8 +86,7 @@ test("an install by hand that matches the lock is not repeated, one that does no
     ["0.9.0", 1],
   ] as const) {
     const root = checkout();
-    mkdirSync(join(root, "node_modules"));
-    writeLock(root, version, "node_modules/.package-lock.json");
+    writeInstalled(root, version);
     const { calls, npm } = fakeNpm(root);
     await installPackages(root, npm);
     assert.equal(calls.length, installs, version);
