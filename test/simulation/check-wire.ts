@@ -105,13 +105,17 @@ function checkLead(
   const bound = Math.max(handledAt, acked, received) + context.mcltSeconds;
   const end = handledAt + (packet.leaseSeconds ?? 0);
   if (end > bound + 1) {
-    const base = `acked ${acked - handledAt}, received ${received - handledAt}`;
+    const base = `acked ${relative(acked, handledAt)}, received ${relative(received, handledAt)}`;
     context.violated(
       "S3",
       `a lease of ${packet.leaseSeconds} s is ${end - bound} s over the lead (${base})`,
       packet.yiaddr,
     );
   }
+}
+
+function relative(instant: number, now: number): string {
+  return instant === 0 ? "never" : `now ${instant < now ? "-" : "+"} ${Math.abs(instant - now)} s`;
 }
 
 /** S6: what is offered must be this client's or the engine's to give. */

@@ -130,7 +130,7 @@ export interface IncomingUpdate {
   answered: boolean;
 }
 
-export interface Promise_ {
+export interface ClientPromise {
   readonly client: string;
   readonly until: number;
 }
@@ -161,7 +161,7 @@ export class NodeLedger {
   readonly generations = new Map<number, Generation>();
   readonly incoming = new Map<number, IncomingUpdate[]>();
   /** Longest end acknowledged to a client per address. */
-  readonly promises = new Map<number, Promise_>();
+  readonly promises = new Map<number, ClientPromise>();
   /** When a RELEASE or DECLINE last arrived, in virtual time, by "address client". */
   readonly givenBack = new Map<string, number>();
   /** When the request with this xid first arrived in this process's life, as wall seconds of this engine. */
