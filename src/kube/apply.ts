@@ -5,8 +5,9 @@
 
 import { createHash } from "node:crypto";
 import { assert } from "../base/assert.ts";
-import type { CallOptions, KubeClient } from "./client.ts";
+import type { KubeClient } from "./client.ts";
 import type { KubeObject, ResourceType } from "./resource.ts";
+import type { CallOptions } from "./transport.ts";
 
 export interface ApplyRequest {
   readonly type: ResourceType;

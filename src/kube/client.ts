@@ -23,8 +23,6 @@ import {
   Transport,
 } from "./transport.ts";
 
-export type { CallOptions } from "./transport.ts";
-
 export interface ListOptions extends CallOptions {
   readonly labelSelector?: string;
   readonly fieldSelector?: string;

@@ -13,7 +13,7 @@ import { operationEvent, restartEvent, statusEvents, witnessEvent } from "./even
 import { nextLivenessChange } from "./liveness.ts";
 import { type OperationStep, operationSteps } from "./operation.ts";
 import { operationStatus } from "./operation-status.ts";
-import { bothNormal, type Pair, pairOf } from "./pair.ts";
+import { bothNormal, otherMember, type Pair, pairOf } from "./pair.ts";
 import { missingNode } from "./placement.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { reservationSetStatus, scopeStatus } from "./scope-status.ts";
@@ -250,7 +250,9 @@ interface WrittenObject {
 function nextLook(pair: Pair, plan: Plan, operations: readonly OperationStep[]): number | null {
   const { observed, now } = pair;
   const revision = observed.compiled.kind === "compiled" ? observed.compiled.config.revision : null;
-  const moments: (UnixSeconds | null)[] = observed.members.map((member) => nextLivenessChange(member, now));
+  const moments: (UnixSeconds | null)[] = observed.members.map((member) =>
+    nextLivenessChange(member, otherMember(observed, member), now),
+  );
   for (const member of pair.members) {
     if (member.life.kind === "unknown" && member.life.why !== "NeverReported") {
       moments.push(nextAgeChange(member.life.since, now));

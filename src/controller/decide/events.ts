@@ -59,6 +59,7 @@ function cause(pair: Pair, member: PairMember): string {
       NotRunning: "its engine is not running.",
       NotAnswering: "its pod no longer answers.",
       Silent: "it no longer reports.",
+      Unheard: "its partner no longer hears it.",
     }[member.life.why];
   }
   const { report } = member.life;

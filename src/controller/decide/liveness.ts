@@ -6,6 +6,8 @@ import type { MemberReportView, ObservedMember } from "../observed.ts";
 
 /** A member that is not in NORMAL reports every ten seconds; three silences in a row make it unknown. */
 export const SILENCE_SECONDS = 30;
+/** A partner that hears nothing contradicts "NORMAL"; a member that lives says so itself within this time. */
+export const CONTRADICTION_SECONDS = 3;
 
 /** What is known of a member at `now`. */
 export type Liveness =
@@ -18,12 +20,14 @@ export type Liveness =
       readonly last: MemberReportView | null;
     };
 
-export type UnknownCause = "NeverReported" | "PodGone" | "NotRunning" | "NotAnswering" | "Silent";
+export type UnknownCause = "NeverReported" | "PodGone" | "NotRunning" | "NotAnswering" | "Silent" | "Unheard";
 
-/** Judges one member. In NORMAL silence is golden: there the pod's own signs decide, and the partner's report.
+/** Judges one member beside its partner. In NORMAL silence is golden: there the pod's own signs decide, and the partner's
+ *  report: a partner that has lost contact means that this member's "NORMAL" is history.
  *  `unknownSince` is when an earlier look already found it unknown, null when that did not happen: the moment stays. */
 export function liveness(
   member: ObservedMember,
+  partner: ObservedMember | null,
   now: UnixSeconds,
   unknownSince: UnixSeconds | null = null,
 ): Liveness {
@@ -43,13 +47,33 @@ export function liveness(
   if (report.state === "Normal" && lostAt !== null && now - lostAt > SILENCE_SECONDS) {
     return unknown("NotAnswering", lostAt);
   }
+  const unheardSince = contradictedSince(member, partner);
+  if (unheardSince !== null && now - unheardSince > CONTRADICTION_SECONDS)
+    return unknown("Unheard", unheardSince);
   return { kind: "known", report };
 }
 
+/** Since when the partner, in its later report, does not hear a member whose last word was NORMAL; null when it does. */
+function contradictedSince(member: ObservedMember, partner: ObservedMember | null): UnixSeconds | null {
+  if (member.report?.state !== "Normal" || partner?.report == null || partner.heardAt < member.heardAt)
+    return null;
+  const { state, since } = partner.report;
+  return state === "CommunicationsInterrupted" || state === "PartnerDown" ? since : null;
+}
+
 /** When the verdict can change by time alone; null when only an event can change it. */
-export function nextLivenessChange(member: ObservedMember, now: UnixSeconds): UnixSeconds | null {
+export function nextLivenessChange(
+  member: ObservedMember,
+  partner: ObservedMember | null,
+  now: UnixSeconds,
+): UnixSeconds | null {
   const { report, pod, heardAt } = member;
   if (report === null || pod === null) return null;
+  const unheardSince = contradictedSince(member, partner);
+  if (unheardSince !== null) {
+    const at = unixSeconds(unheardSince + CONTRADICTION_SECONDS + 1);
+    return at > now ? at : null;
+  }
   const from =
     report.state !== "Normal" ? heardAt : !pod.ready && pod.readySince > heardAt ? pod.readySince : null;
   if (from === null) return null;

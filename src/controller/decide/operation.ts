@@ -6,6 +6,7 @@
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
 import { liveness } from "./liveness.ts";
+import { otherMember } from "./pair.ts";
 import { grant, type Witness, type WitnessChange } from "./witness.ts";
 
 /** What to do about the operation whose turn it is. */
@@ -149,7 +150,7 @@ function survivorRefusal(
   operation: ObservedOperation,
   survivor: ObservedMember,
 ): OperationOutcome | null {
-  const state = liveness(survivor, observed.now);
+  const state = liveness(survivor, otherMember(observed, survivor), observed.now);
   const wait = (reason: string, message: string): OperationOutcome =>
     pending(reason, message, operation.notAfter);
   if (state.kind === "unknown") {
@@ -163,7 +164,7 @@ function survivorRefusal(
     case "Normal": {
       const partner = observed.members.find((member) => member.name !== survivor.name);
       // Contact is lost only after a while: a partner that nobody hears from may be gone already.
-      if (partner !== undefined && liveness(partner, observed.now).kind === "unknown") {
+      if (partner !== undefined && liveness(partner, survivor, observed.now).kind === "unknown") {
         return wait("ContactNotLostYet", `${survivor.name} has not yet noticed the loss of ${partner.name}.`);
       }
       const message = `${survivor.name} is in contact with its partner. Stop the partner first if it shall be replaced.`;

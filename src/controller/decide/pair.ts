@@ -27,7 +27,12 @@ export interface Pair {
 export function pairOf(observed: Observed, witness: Witness | null): Pair {
   const { primary } = observed.relationship;
   const members = observed.members.map((member): PairMember => {
-    const life = liveness(member, observed.now, unknownSince(observed, member.name));
+    const life = liveness(
+      member,
+      otherMember(observed, member),
+      observed.now,
+      unknownSince(observed, member.name),
+    );
     return {
       name: member.name,
       role: member.name === primary ? "Primary" : "Secondary",
@@ -38,6 +43,11 @@ export function pairOf(observed: Observed, witness: Witness | null): Pair {
   });
   members.sort((a, b) => (a.role === b.role ? 0 : a.role === "Primary" ? -1 : 1));
   return { observed, now: observed.now, members, witness };
+}
+
+/** The relationship's other member; null when there is none. */
+export function otherMember(observed: Observed, member: ObservedMember): ObservedMember | null {
+  return observed.members.find(({ name }) => name !== member.name) ?? null;
 }
 
 /** How the member stood in the status as found; null when it does not stand there. */

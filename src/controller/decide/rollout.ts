@@ -4,6 +4,7 @@
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedMember, ObservedPod } from "../observed.ts";
 import { liveness } from "./liveness.ts";
+import { otherMember } from "./pair.ts";
 
 /** Both must have been in NORMAL for this long before the next restart. */
 export const SETTLE_SECONDS = 60;
@@ -41,7 +42,9 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
   const broken = due.find((member) => member.pod !== null && !member.pod.running);
   if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
-  const states = observed.members.map((member) => liveness(member, observed.now));
+  const states = observed.members.map((member) =>
+    liveness(member, otherMember(observed, member), observed.now),
+  );
   if (!states.every((state) => state.kind === "known" && state.report.state === "Normal")) {
     return wait("WaitingForNormal", `${names} must be restarted; that waits until both members are NORMAL.`);
   }

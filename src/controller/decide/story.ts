@@ -36,6 +36,7 @@ function unknownSentence(pair: Pair, { life, name, member }: PairMember): string
     NotRunning: "its engine is not running",
     NotAnswering: "its pod no longer answers",
     Silent: "it no longer reports",
+    Unheard: "its partner no longer hears it",
   }[life.why];
   return `${name} is unreachable since ${clockTime(life.since, pair.now)}: ${why}.`;
 }

@@ -1,18 +1,17 @@
 // Connections to the partner: dialing, the CONNECT handshake, contact and its loss. What is said once the link stands
 // is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
 
-import { bootAfter, type Instant } from "../../base/units.ts";
 import { hashBucketAssignment } from "../failover/load-balance.ts";
-import { onLinkLost } from "../failover/transition.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
 import { type FailoverFrame, FRAME_BYTES_MAX, readFrame } from "../wire-failover/frame.ts";
 import { type Connect, type ConnectAck, REJECT_REASON } from "../wire-failover/message.ts";
 import { readMessage } from "../wire-failover/read-message.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
+import { dialLater, drop, forget } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { receiveFromPartner } from "./partner.ts";
-import { enterState, sendState, settled } from "./state-change.ts";
+import { sendState } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 import { refillUpdates } from "./updates.ts";
 
@@ -31,11 +30,6 @@ export function dialWhenDue(engine: Engine, turn: Turn): void {
   engine.nextDialId += 1;
   engine.dialAt = null;
   turn.do({ kind: "link-dial", connection });
-}
-
-function dialLater(engine: Engine, now: Instant): void {
-  const jitter = engine.random.uint32() % Math.ceil(engine.timing.dialRetryMs / 4 + 1);
-  engine.dialAt = bootAfter(now.boot, engine.timing.dialRetryMs + jitter);
 }
 
 export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void {
@@ -216,35 +210,12 @@ function establish(engine: Engine, turn: Turn, connection: Connection, partnerWi
   refillUpdates(engine);
 }
 
-/** Closes a connection for a reason of ours. What it carried is void at once (S10). */
-export function drop(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
-  turn.do({ kind: "link-close", connection: connection.id, reason });
-  forget(engine, turn, connection, reason);
-}
-
 export function onLinkClosed(engine: Engine, turn: Turn, id: ConnectionId, reason: string): void {
   const connection = engine.connections.get(id);
   if (connection !== undefined) return forget(engine, turn, connection, reason);
   if (id >= DIALED_CONNECTION_MIN && engine.dialAt === null && engine.connections.size === 0) {
     dialLater(engine, turn.now);
   }
-}
-
-function forget(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
-  engine.connections.delete(connection.id);
-  if (engine.role === "primary" && engine.connections.size === 0) dialLater(engine, turn.now);
-  if (engine.session?.connection !== connection) {
-    turn.log("debug", "link-closed", `a connection that never stood was closed: ${reason}`, { reason });
-    return;
-  }
-  engine.session = null;
-  engine.updates.restart(0);
-  engine.counters.linkLosses += 1;
-  turn.log("warn", "link-down", `the link to the partner is lost: ${reason}`, { reason });
-  turn.putEndpoint({ lastContactAt: turn.now.wall });
-  if (engine.startupEndsAt !== null) return;
-  const next = onLinkLost(settled(engine));
-  if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);
 }
 
 /** Sends CONTACT when due and drops connections that are silent or never finished their handshake.

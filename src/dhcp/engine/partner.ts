@@ -13,7 +13,7 @@ import { readExtras } from "../wire-failover/extras.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
 import { givePartnerAddresses } from "./balance.ts";
 import type { Engine, Session } from "./engine-state.ts";
-import { drop } from "./link.ts";
+import { drop } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { enterState, sendState, settled } from "./state-change.ts";
 import type { Turn } from "./turn.ts";

@@ -1,0 +1,38 @@
+// The end of a connection: what it carried is void at once, the state follows, the primary dials again later.
+// Source: failover draft 8.6, 9.2.
+
+import { bootAfter, type Instant } from "../../base/units.ts";
+import { onLinkLost } from "../failover/transition.ts";
+import type { Connection, Engine } from "./engine-state.ts";
+import { enterState, settled } from "./state-change.ts";
+import type { Turn } from "./turn.ts";
+
+/** Closes a connection for a reason of ours. What it carried is void at once (S10). */
+export function drop(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
+  turn.do({ kind: "link-close", connection: connection.id, reason });
+  forget(engine, turn, connection, reason);
+}
+
+/** Takes note that a connection is gone. */
+export function forget(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
+  engine.connections.delete(connection.id);
+  if (engine.role === "primary" && engine.connections.size === 0) dialLater(engine, turn.now);
+  if (engine.session?.connection !== connection) {
+    turn.log("debug", "link-closed", `a connection that never stood was closed: ${reason}`, { reason });
+    return;
+  }
+  engine.session = null;
+  engine.updates.restart(0);
+  engine.counters.linkLosses += 1;
+  turn.log("warn", "link-down", `the link to the partner is lost: ${reason}`, { reason });
+  turn.putEndpoint({ lastContactAt: turn.now.wall });
+  if (engine.startupEndsAt !== null) return;
+  const next = onLinkLost(settled(engine));
+  if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);
+}
+
+/** The next dial, a little later and never in step with others. */
+export function dialLater(engine: Engine, now: Instant): void {
+  const jitter = engine.random.uint32() % Math.ceil(engine.timing.dialRetryMs / 4 + 1);
+  engine.dialAt = bootAfter(now.boot, engine.timing.dialRetryMs + jitter);
+}
