@@ -1,5 +1,6 @@
 // The last step of compile(): accepted scopes to the engine's configuration with its digests.
 
+import { parseIpv4Prefix } from "../base/ipv4.ts";
 import { seconds } from "../base/units.ts";
 import { cutHoles, singleAddress } from "./address-ranges.ts";
 import type { ReservationBook } from "./compile-reservations.ts";
@@ -50,6 +51,7 @@ export function assemble(
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    leasequeryFrom: (spec.leasequery?.allowFrom ?? []).flatMap((text) => parseIpv4Prefix(text) ?? []),
     scopes: shaped.map(({ scope }) => scope),
   } as const;
   return { ...body, revision: digestOf(body), shape: shapeDigest(body, shaped) };
@@ -70,6 +72,7 @@ function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
     options: alone.options,
     boot: alone.boot,
     reservations,
+    policy: alone.policy,
   };
 }
 

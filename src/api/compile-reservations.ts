@@ -10,7 +10,7 @@ import {
   parseIpv4,
   prefixContains,
 } from "../base/ipv4.ts";
-import type { CompiledReservation } from "./compiled.ts";
+import type { CompiledRelayAgent, CompiledReservation } from "./compiled.ts";
 import { showValue } from "./field-error.ts";
 import { encodeOptions } from "./option-values.ts";
 import type { Reservation } from "./reservation.ts";
@@ -49,8 +49,8 @@ export function addReservations(
     const compiled = compileReservation(book, entry, path, faults);
     if (compiled === null) continue;
     const client = clientText(compiled);
-    const clientField = `${path}.${entry.hardwareAddress === undefined ? "clientIdentifier" : "hardwareAddress"}`;
-    const shown = showValue(entry.hardwareAddress ?? entry.clientIdentifier);
+    const clientField = `${path}.${wayToTell(entry)}`;
+    const shown = showValue(entry.hardwareAddress ?? entry.clientIdentifier ?? relayText(compiled));
     const other = book.byClient.get(client);
     const earlier = ownClients.get(client);
     if (other !== undefined || earlier !== undefined) {
@@ -71,8 +71,20 @@ export function addReservations(
 }
 
 /** One text per client of a reservation. */
-export function clientText({ hardwareAddress, clientIdentifier }: CompiledReservation): string {
-  return hardwareAddress === null ? `i${clientIdentifier}` : `h${hardwareAddress}`;
+export function clientText(reservation: CompiledReservation): string {
+  const { hardwareAddress, clientIdentifier } = reservation;
+  if (hardwareAddress !== null) return `h${hardwareAddress}`;
+  return clientIdentifier === null ? `r${relayText(reservation)}` : `i${clientIdentifier}`;
+}
+
+function relayText({ relayAgent }: CompiledReservation): string {
+  const { circuitId, remoteId, subscriberId } = relayAgent ?? {};
+  return `${circuitId ?? ""}/${remoteId ?? ""}/${subscriberId ?? ""}`;
+}
+
+function wayToTell(entry: Reservation): string {
+  if (entry.hardwareAddress !== undefined) return "hardwareAddress";
+  return entry.clientIdentifier === undefined ? "relayAgent" : "clientIdentifier";
 }
 
 function compileReservation(
@@ -107,8 +119,18 @@ function compileReservation(
     hardwareAddress:
       entry.hardwareAddress === undefined ? null : `01${entry.hardwareAddress.replaceAll(":", "")}`,
     clientIdentifier: entry.clientIdentifier ?? null,
+    relayAgent: entry.relayAgent === undefined ? null : compileRelayAgent(entry.relayAgent),
     hostname: entry.hostname ?? null,
     options: options.options,
+  };
+}
+
+function compileRelayAgent(relayAgent: NonNullable<Reservation["relayAgent"]>): CompiledRelayAgent {
+  const { circuitId, remoteId, subscriberId } = relayAgent;
+  return {
+    circuitId: circuitId ?? null,
+    remoteId: remoteId ?? null,
+    subscriberId: subscriberId ?? null,
   };
 }
 

@@ -1,15 +1,23 @@
 // One scope by itself: pools, lease times, options, boot fields. Its neighbours are compile.ts's business.
 
 import { broadcastAddress, type Ipv4, type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
+import { seconds } from "../base/units.ts";
 import { cutHoles, rangesOverlap, singleAddress } from "./address-ranges.ts";
 import { compileLeaseTime } from "./compile-lease-time.ts";
 import type { Fault } from "./compile-reservations.ts";
-import type { AddressRange, CompiledBoot, CompiledLeaseTime, CompiledOption } from "./compiled.ts";
+import type {
+  AddressRange,
+  CompiledBoot,
+  CompiledLeaseTime,
+  CompiledOption,
+  CompiledScopePolicy,
+} from "./compiled.ts";
 import type { ExtraOption, Options } from "./dhcp-options.ts";
 import type { DHCPScopeSpec, ScopeBoot } from "./dhcp-scope.ts";
 import type { FailoverRelationshipSpec } from "./failover-relationship.ts";
 import { showValue } from "./field-error.ts";
-import { encodeOptions } from "./option-values.ts";
+import { LEASE_SECONDS_MAX, type LeaseTime } from "./lease-time.ts";
+import { encodeOptions, VENDOR_SPECIFIC } from "./option-values.ts";
 
 type ScopeDefaults = FailoverRelationshipSpec["scopeDefaults"];
 
@@ -24,6 +32,7 @@ export interface ScopeAlone {
   readonly options: readonly CompiledOption[];
   readonly boot: CompiledBoot;
   readonly relayAddresses: readonly Ipv4[];
+  readonly policy: CompiledScopePolicy;
 }
 
 export type ScopeAloneCompiled =
@@ -70,6 +79,7 @@ export function compileScopeAlone(
     options: options.options,
     boot: compileBoot(spec.boot),
     relayAddresses: addresses(spec.relayAddresses).sort((a, b) => a - b),
+    policy: compilePolicy(spec, spec.leaseTime?.infinite ?? defaults?.leaseTime?.infinite),
   };
   return { kind: "ok", scope };
 }
@@ -94,8 +104,16 @@ function rangeFaults(spec: DHCPScopeSpec, ranges: readonly AddressRange[]): Faul
 function mergeOptions(own: Options | undefined, inherited: Options | undefined): Options {
   const byCode = new Map<number, ExtraOption>();
   for (const extra of [...(inherited?.extra ?? []), ...(own?.extra ?? [])]) byCode.set(extra.code, extra);
+  // Option 43 has two ways to be given; the scope's one replaces the inherited one, whichever that is.
+  if (own?.vendorOptions !== undefined && !own.extra?.some(isVendorSpecific)) byCode.delete(VENDOR_SPECIFIC);
+  const isReplaced = own?.vendorOptions === undefined && own?.extra?.some(isVendorSpecific) === true;
   const set = Object.entries(own ?? {}).filter(([, value]) => value !== undefined);
-  return { ...inherited, ...Object.fromEntries(set), extra: orderLikeOwn([...byCode.values()], own?.extra) };
+  const extra = orderLikeOwn([...byCode.values()], own?.extra);
+  return { ...inherited, ...(isReplaced && { vendorOptions: undefined }), ...Object.fromEntries(set), extra };
+}
+
+function isVendorSpecific({ code }: ExtraOption): boolean {
+  return code === VENDOR_SPECIFIC;
 }
 
 /** The scope's own extra options first and in its order, so that an error's index points into its list. */
@@ -109,6 +127,17 @@ function compileBoot(boot: ScopeBoot | undefined): CompiledBoot {
     nextServer: boot?.nextServer === undefined ? null : parseIpv4(boot.nextServer),
     serverName: boot?.serverName ?? null,
     fileName: boot?.fileName ?? null,
+  };
+}
+
+function compilePolicy(spec: DHCPScopeSpec, infinite: LeaseTime["infinite"]): CompiledScopePolicy {
+  return {
+    authoritative: spec.authoritative,
+    rapidCommit: spec.rapidCommit === "Enabled",
+    subnetSelection: spec.subnetSelection === "Enabled",
+    autoConfiguration: spec.autoConfiguration === "Allowed",
+    declinedHoldSeconds: seconds(spec.declinedHoldSeconds),
+    infiniteSeconds: infinite === "Allowed" ? seconds(LEASE_SECONDS_MAX) : null,
   };
 }
 

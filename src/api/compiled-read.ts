@@ -17,6 +17,8 @@ const port = z.int().min(1).max(65535);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const hex = z.string().regex(/^([0-9a-f]{2})*$/);
 
+const prefix = z.strictObject({ address, prefixLength: z.int().min(0).max(32) });
+
 const member = z.strictObject({
   name: z.string().min(1),
   nodeName: z.string(),
@@ -32,13 +34,16 @@ const reservation = z.strictObject({
   address,
   hardwareAddress: hex.nullable(),
   clientIdentifier: hex.nullable(),
+  relayAgent: z
+    .strictObject({ circuitId: hex.nullable(), remoteId: hex.nullable(), subscriberId: hex.nullable() })
+    .nullable(),
   hostname: z.string().nullable(),
   options,
 });
 
 const scope = z.strictObject({
   name: z.string().min(1),
-  subnet: z.strictObject({ address, prefixLength: z.int().min(0).max(32) }),
+  subnet: prefix,
   sharedNetwork: z.string().nullable(),
   enabled: z.boolean(),
   pools: z.array(
@@ -61,6 +66,14 @@ const scope = z.strictObject({
     fileName: z.string().nullable(),
   }),
   reservations: z.array(reservation),
+  policy: z.strictObject({
+    authoritative: z.boolean(),
+    rapidCommit: z.boolean(),
+    subnetSelection: z.boolean(),
+    autoConfiguration: z.boolean(),
+    declinedHoldSeconds: duration,
+    infiniteSeconds: duration.nullable(),
+  }),
 });
 
 const compiledSchema = z.strictObject({
@@ -78,6 +91,7 @@ const compiledSchema = z.strictObject({
   fencing: z.enum(["None", "Witness"]),
   automatic: z.enum(["Enabled", "Disabled"]),
   afterSeconds: duration,
+  leasequeryFrom: z.array(prefix),
   scopes: z.array(scope),
   revision: sha256,
   shape: sha256,

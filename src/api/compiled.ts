@@ -3,7 +3,7 @@
 // field: hex text for bytes, null for "none", addresses as uint32 numbers.
 
 import type { Ipv4, Ipv4Prefix } from "../base/ipv4.ts";
-import type { Seconds } from "../base/units.ts";
+import { type Seconds, seconds } from "../base/units.ts";
 
 export type FailoverMode = "LoadBalance" | "HotStandby";
 
@@ -27,6 +27,8 @@ export interface CompiledRelationship {
   readonly fencing: "None" | "Witness";
   readonly automatic: "Enabled" | "Disabled";
   readonly afterSeconds: Seconds;
+  /** Who may ask for other clients' leases (RFC 4388): the networks that a LEASEQUERY's giaddr may lie in. */
+  readonly leasequeryFrom: readonly Ipv4Prefix[];
   /** Sorted by subnet address. */
   readonly scopes: readonly CompiledScope[];
   /** Lower-case hex SHA-256 over everything above. */
@@ -64,7 +66,34 @@ export interface CompiledScope {
   readonly boot: CompiledBoot;
   /** Sorted by address. */
   readonly reservations: readonly CompiledReservation[];
+  readonly policy: CompiledScopePolicy;
 }
+
+/** How a scope answers, apart from addresses, times and options. */
+export interface CompiledScopePolicy {
+  /** Whether a client that claims a wrong address is told so by a NAK. RFC 2131 4.3.2 */
+  readonly authoritative: boolean;
+  /** Whether a DISCOVER that asks for it is answered by an ACK at once. RFC 4039 */
+  readonly rapidCommit: boolean;
+  /** Whether clients may choose this scope by option 118. RFC 3011 */
+  readonly subnetSelection: boolean;
+  /** False: a client that gets no address here is told not to make itself a link-local one. RFC 2563 */
+  readonly autoConfiguration: boolean;
+  /** How long an address rests that a client found in use. */
+  readonly declinedHoldSeconds: Seconds;
+  /** The lease for a client that asks for an infinite one; null = as for any other wish. Capped like every lease. */
+  readonly infiniteSeconds: Seconds | null;
+}
+
+/** The policy of a scope whose object sets none of it. */
+export const DEFAULT_SCOPE_POLICY: CompiledScopePolicy = {
+  authoritative: true,
+  rapidCommit: false,
+  subnetSelection: false,
+  autoConfiguration: true,
+  declinedHoldSeconds: seconds(86_400),
+  infiniteSeconds: null,
+};
 
 /** Both ends included. */
 export interface AddressRange {
@@ -96,12 +125,21 @@ export interface CompiledBoot {
   readonly fileName: string | null;
 }
 
+/** Sub-options of option 82 that all must match, as hex; null = any. At least one is not null. */
+export interface CompiledRelayAgent {
+  readonly circuitId: string | null;
+  readonly remoteId: string | null;
+  readonly subscriberId: string | null;
+}
+
 export interface CompiledReservation {
   readonly address: Ipv4;
-  /** `htype` and address as hex, e.g. `01001122334455`; null when clientIdentifier is given. */
+  /** `htype` and address as hex, e.g. `01001122334455`; null when the client is told otherwise. */
   readonly hardwareAddress: string | null;
-  /** Value of option 61 as hex, type byte first; null when hardwareAddress is given. */
+  /** Value of option 61 as hex, type byte first; null when the client is told otherwise. */
   readonly clientIdentifier: string | null;
+  /** What the relay says in option 82 about where the client is attached; null when the client is told otherwise. */
+  readonly relayAgent: CompiledRelayAgent | null;
   readonly hostname: string | null;
   readonly options: readonly CompiledOption[];
 }

@@ -1,5 +1,5 @@
 // DHCP options as fields: the well-known ones typed, all others by code. option-values.ts turns them into bytes.
-// Source: RFC 2132; RFC 3397 (119); RFC 3442 (121).
+// Source: RFC 2132; RFC 3361 (120); 3397 (119); 3442 (121); 3925 (125); 4833 (100, 101); 5417 (138); 5859 (150); 8910 (114); 8925 (108).
 
 import { z } from "zod";
 import { choice, domainName, integer, ipv4Text, list, networkText, text } from "./fields.ts";
@@ -21,7 +21,7 @@ function extraOptionSchema(valueMax: number) {
     code: integer(
       1,
       254,
-      "Option code. Codes that the protocol itself fills in (1, 50-59, 61, 80-82, 90, 118) and those with a field of their own (3, 6, 15, 26, 28, 42, 66, 67, 119, 121) are refused here.",
+      "Option code. Codes that the protocol itself fills in (1, 50-59, 61, 80-82, 90, 118) and those with a field of their own (3, 6, 7, 15, 17, 26, 28, 42, 44, 66, 67, 100, 101, 108, 114, 119, 120, 121, 125, 138, 150, 252) are refused here. 43 may stand here as hex, or in vendorOptions.",
     ),
     type: choice(
       EXTRA_TYPES,
@@ -35,11 +35,87 @@ function extraOptionSchema(valueMax: number) {
   });
 }
 
+/** A sub-option of 43 or 125: written like an extra option, its code being the vendor's. */
+const subOptionSchema = z.strictObject({
+  code: integer(1, 254, "Sub-option code, as the vendor defines it."),
+  type: choice(EXTRA_TYPES, "How value is written, as in extra."),
+  value: text({
+    description: "The value as text, in quotes. At most 255 characters.",
+    form: "a string of 1 to 255 characters",
+    lengthMax: 255,
+  }),
+});
+
+const vendorIdentifyingSchema = z.strictObject({
+  enterprise: integer(0, 0xffff_ffff, "The vendor's IANA enterprise number, such as 3561."),
+  options: list(subOptionSchema, {
+    min: 1,
+    max: 16,
+    type: ["code"],
+    description: "The vendor's sub-options, at most 16.",
+  }),
+});
+
+export type SubOption = z.output<typeof subOptionSchema>;
+export type VendorIdentifying = z.output<typeof vendorIdentifyingSchema>;
 export type ExtraOption = z.output<ReturnType<typeof extraOptionSchema>>;
 export type ClasslessRoute = z.output<typeof classlessRouteSchema>;
 
 function addresses(max: number, description: string) {
   return list(ipv4Text("An IPv4 address."), { min: 1, max, type: "atomic", description }).optional();
+}
+
+function printable(description: string, lengthMax = 255) {
+  return text({
+    description: `${description}, at most ${lengthMax} characters.`,
+    form: `1 to ${lengthMax} printable characters without blanks`,
+    pattern: /^[\x21-\x7e]+$/,
+    lengthMax,
+  }).optional();
+}
+
+/** Options for boot loaders, phones, access points and operating systems. */
+function furtherShape() {
+  return {
+    logServers: addresses(8, "Log servers, most preferred first (option 7). At most 8."),
+    rootPath: printable("Path of the client's root disk (option 17), such as an NFS or iSCSI path"),
+    netbiosNameServers: addresses(
+      8,
+      "NetBIOS (WINS) name servers, most preferred first (option 44). At most 8.",
+    ),
+    posixTimeZone: printable("Time zone as POSIX TZ text (option 100), such as CET-1CEST,M3.5.0,M10.5.0/3"),
+    tzdbTimeZone: printable("Time zone by its name in the tz database (option 101), such as Europe/Berlin"),
+    ipv6OnlyWaitSeconds: integer(
+      0,
+      0xffff_ffff,
+      "Marks the network as IPv6-mostly (option 108): a client that can do without IPv4 and asks for the option gets no address, and tries no earlier again than after so many seconds (0: 300 seconds, the least).",
+      "seconds",
+    ).optional(),
+    captivePortalUrl: printable("URL of the captive portal's API (option 114), https only by the standard"),
+    sipServers: addresses(8, "SIP servers, most preferred first (option 120). At most 8."),
+    capwapControllers: addresses(
+      8,
+      "Controllers for access points, CAPWAP (option 138), most preferred first. At most 8.",
+    ),
+    tftpServerAddresses: addresses(
+      8,
+      "TFTP servers by address (option 150), as phones want them. At most 8.",
+    ),
+    webProxyAutoDiscoveryUrl: printable("URL of the proxy configuration file, WPAD (option 252)"),
+    vendorOptions: list(subOptionSchema, {
+      min: 1,
+      max: 16,
+      type: ["code"],
+      description:
+        "Sub-options of the vendor specific option (43), at most 16, together at most 255 bytes for clients that cannot join longer options.",
+    }).optional(),
+    vendorIdentifyingOptions: list(vendorIdentifyingSchema, {
+      min: 1,
+      max: 4,
+      type: ["enterprise"],
+      description: "Vendor-identifying vendor-specific information (option 125), at most 4 vendors.",
+    }).optional(),
+  };
 }
 
 /** Limits of the options by code; lower where options stand on every reservation: the object must stay small, and the
@@ -86,6 +162,7 @@ function optionsShape({ extraMax, valueMax }: { readonly extraMax: number; reado
       description:
         "Routes with any prefix length (option 121). At most 32. Clients that understand it ignore routers, so list the default route here as well.",
     }).optional(),
+    ...furtherShape(),
     extra: list(extraOptionSchema(valueMax), {
       max: extraMax,
       type: ["code"],

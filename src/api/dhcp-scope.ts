@@ -11,6 +11,7 @@ import {
   list,
   networkText,
   reference,
+  secondsField,
   text,
   timeText,
 } from "./fields.ts";
@@ -87,6 +88,27 @@ const scopeSpecSchema = z
       type: ["address"],
       description: "Addresses kept for one client each, at most 256; use DHCPReservationSets for more.",
     }).optional(),
+    authoritative: z.boolean().default(true).meta({
+      description:
+        "true: a client on this network that claims an address it cannot have is told so (NAK), so that it starts anew at once. false: such a client gets no answer; for networks that another DHCP server serves as well.",
+    }),
+    rapidCommit: choice(
+      ["Enabled", "Disabled"],
+      "Enabled: a client that asks for rapid commit (option 80) gets its lease with the first answer. Only for networks where no other DHCP server answers the same clients.",
+    ).default("Disabled"),
+    subnetSelection: choice(
+      ["Enabled", "Disabled"],
+      "Enabled: a client may choose this scope by the subnet selection option (118), wherever it is. Only for networks whose clients are trusted to.",
+    ).default("Disabled"),
+    autoConfiguration: choice(
+      ["Allowed", "Prohibited"],
+      "Prohibited: a client that asks (option 116) and gets no address is told not to give itself a link-local one (169.254.0.0/16).",
+    ).default("Allowed"),
+    declinedHoldSeconds: secondsField(
+      60,
+      604800,
+      "How long an address is not leased after a client found it in use (DHCPDECLINE), in seconds, 60 to 604800.",
+    ).default(86400),
     state: choice(
       ["Enabled", "Disabled"],
       "Disabled: no new leases; clients that hold one may renew it.",

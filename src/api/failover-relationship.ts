@@ -12,6 +12,7 @@ import {
   integer,
   ipv4Text,
   list,
+  networkText,
   secondsField,
   text,
 } from "./fields.ts";
@@ -113,6 +114,20 @@ const relationshipSpecSchema = z
       .strictObject({ leaseTime: leaseTimeSchema.optional(), options: optionsSchema.optional() })
       .optional()
       .meta({ description: "Values for every scope of this relationship; a scope's own value wins." }),
+    leasequery: z
+      .strictObject({
+        allowFrom: list(networkText("A network such as 192.0.2.0/24, or one address as 192.0.2.1/32."), {
+          max: 32,
+          type: "set",
+          description:
+            "Networks of the relays and access concentrators that may ask (their address is the giaddr of the query). At most 32.",
+        }),
+      })
+      .optional()
+      .meta({
+        description:
+          "Answers to DHCPLEASEQUERY (RFC 4388), which tell who holds an address. Unset: nobody may ask.",
+      }),
     storage: z
       .strictObject({
         type: choice(

@@ -2,7 +2,7 @@
 // relationship's scopeDefaults, and only then from the built-in values: compile-lease-time.ts decides.
 
 import { z } from "zod";
-import { secondsField } from "./fields.ts";
+import { choice, secondsField } from "./fields.ts";
 
 export const LEASE_SECONDS_MIN = 60;
 /** One year. Longer leases only delay every change; 0xffffffff (for ever) is not offered. */
@@ -36,6 +36,10 @@ export const leaseTimeSchema = z
       1,
       LEASE_SECONDS_MAX,
       "T2 (DHCP option 59): when a client turns to any server, in seconds after the lease began. Must be less than the lease. Unset: seven eighths of each lease.",
+    ).optional(),
+    infinite: choice(
+      ["Refused", "Allowed"],
+      "What a client gets that asks for an infinite lease. Refused: maxSeconds, as for any wish too long. Allowed: one year, the longest lease there is, whatever maxSeconds says. Either way every lease ends, and the failover protocol may force a shorter one. Unset: as in scopeDefaults, else Refused.",
     ).optional(),
   })
   .meta({ description: "How long leases last." });

@@ -5,7 +5,7 @@
 import { toHex } from "../base/bytes.ts";
 import { type Ipv4, parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
 import type { CompiledOption } from "./compiled.ts";
-import type { ClasslessRoute, ExtraOption, Options } from "./dhcp-options.ts";
+import type { ClasslessRoute, ExtraOption, Options, SubOption, VendorIdentifying } from "./dhcp-options.ts";
 import { type FieldError, showValue } from "./field-error.ts";
 import { PROTOCOL_CODES, TYPED_CODES, VALUE_FORMS } from "./rules-common.ts";
 
@@ -13,9 +13,13 @@ export type OptionsEncoded =
   | { readonly kind: "ok"; readonly options: readonly CompiledOption[] }
   | { readonly kind: "invalid"; readonly errors: readonly FieldError[] };
 
+/** The one option that may be given whole, in extra, as well as by its sub-options: not every vendor uses them. */
+export const VENDOR_SPECIFIC = 43;
 /** RFC 1035 2.3.4. */
 const LABEL_BYTES_MAX = 63;
 const NAME_BYTES_MAX = 255;
+/** One byte tells the length. */
+const SUB_OPTION_BYTES_MAX = 255;
 
 /** A value's bytes, or what is wrong with it. */
 type Encoded = Uint8Array | { readonly below: string; readonly message: string };
@@ -33,7 +37,7 @@ export function encodeOptions(options: Options): OptionsEncoded {
     if (value !== null) put(code, field, value);
   }
   for (const [i, extra] of (options.extra ?? []).entries())
-    put(extra.code, `extra[${i}]`, encodeExtra(extra));
+    put(extra.code, `extra[${i}]`, encodeExtra(extra, options));
   if (errors.length > 0) return { kind: "invalid", errors };
   return { kind: "ok", options: encoded.sort((a, b) => a.code - b.code) };
 }
@@ -60,18 +64,31 @@ function typed<Field extends Exclude<keyof Options, "extra">>(
 const TYPED_OPTIONS: readonly TypedOption[] = [
   typed(3, "routers", addressList),
   typed(6, "domainNameServers", addressList),
+  typed(7, "logServers", addressList),
   typed(15, "domainName", utf8),
+  typed(17, "rootPath", utf8),
   typed(26, "interfaceMtu", (mtu) => unsigned(mtu, 2)),
   typed(28, "broadcastAddress", (address) => addressList([address])),
   typed(42, "ntpServers", addressList),
+  typed(43, "vendorOptions", subOptions),
+  typed(44, "netbiosNameServers", addressList),
   typed(66, "tftpServerName", utf8),
   typed(67, "bootFileName", utf8),
+  typed(100, "posixTimeZone", utf8),
+  typed(101, "tzdbTimeZone", utf8),
+  typed(108, "ipv6OnlyWaitSeconds", (wait) => unsigned(wait, 4)),
+  typed(114, "captivePortalUrl", utf8),
   typed(119, "domainSearch", searchList),
+  typed(120, "sipServers", sipServers),
   typed(121, "classlessStaticRoutes", classlessRoutes),
+  typed(125, "vendorIdentifyingOptions", vendorIdentifying),
+  typed(138, "capwapControllers", addressList),
+  typed(150, "tftpServerAddresses", addressList),
+  typed(252, "webProxyAutoDiscoveryUrl", utf8),
 ];
 
-function encodeExtra(extra: ExtraOption): Encoded {
-  const { code, type, value } = extra;
+function encodeExtra(extra: ExtraOption, { vendorOptions }: Options): Encoded {
+  const { code } = extra;
   if (PROTOCOL_CODES.some((owned) => owned === code)) {
     return { below: ".code", message: `${code}: the protocol itself fills in this option, remove it` };
   }
@@ -81,6 +98,16 @@ function encodeExtra(extra: ExtraOption): Encoded {
       message: `${code}: this option has a field of its own in options, set it there`,
     };
   }
+  if (code === VENDOR_SPECIFIC && vendorOptions !== undefined) {
+    return {
+      below: ".code",
+      message: `${code}: vendorOptions sets this option already, remove one of the two`,
+    };
+  }
+  return encodeValue(extra);
+}
+
+function encodeValue({ type, value }: Pick<ExtraOption, "type" | "value">): Encoded {
   const form = VALUE_FORMS.find((candidate) => candidate.type === type);
   if (form !== undefined && !form.holds(value)) {
     return { below: ".value", message: `${showValue(value)}: must be ${form.form} for type ${type}` };
@@ -128,6 +155,46 @@ function addressList(addresses: readonly string[]): Encoded {
     parts.push(addressBytes(parsed));
   }
   return Buffer.concat(parts);
+}
+
+/** Code, length, value, one after the other. RFC 2132 8.4. */
+function subOptions(options: readonly SubOption[]): Encoded {
+  const parts: Uint8Array[] = [];
+  for (const [i, option] of options.entries()) {
+    const value = encodeValue(option);
+    if (!(value instanceof Uint8Array)) return { below: `[${i}]${value.below}`, message: value.message };
+    if (value.length > SUB_OPTION_BYTES_MAX) {
+      return {
+        below: `[${i}].value`,
+        message: `must be at most ${SUB_OPTION_BYTES_MAX} bytes, is ${value.length}`,
+      };
+    }
+    parts.push(Uint8Array.of(option.code, value.length), value);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Enterprise number, length, sub-options, vendor after vendor. RFC 3925 4. */
+function vendorIdentifying(vendors: readonly VendorIdentifying[]): Encoded {
+  const parts: Uint8Array[] = [];
+  for (const [i, { enterprise, options }] of vendors.entries()) {
+    const data = subOptions(options);
+    if (!(data instanceof Uint8Array)) return { below: `[${i}].options${data.below}`, message: data.message };
+    if (data.length > SUB_OPTION_BYTES_MAX) {
+      return {
+        below: `[${i}].options`,
+        message: `must be at most ${SUB_OPTION_BYTES_MAX} bytes together, are ${data.length}`,
+      };
+    }
+    parts.push(unsigned(enterprise, 4), Uint8Array.of(data.length), data);
+  }
+  return Buffer.concat(parts);
+}
+
+/** Encoding byte 1: addresses follow. RFC 3361 3.2. */
+function sipServers(addresses: readonly string[]): Encoded {
+  const list = addressList(addresses);
+  return list instanceof Uint8Array ? Buffer.concat([Uint8Array.of(1), list]) : list;
 }
 
 /** RFC 3397: names as in DNS, one after the other, here without compression. */

@@ -75,7 +75,9 @@ export function networkRule(at: string, min: number, max: number): Rule {
 /** Codes that the server fills in itself, so that no object may set them. Source: RFC 2132, 3011, 3046, 3118, 4039, 4702. */
 export const PROTOCOL_CODES = [1, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 61, 80, 81, 82, 90, 118] as const;
 /** Codes that have a field of their own in `options`. */
-export const TYPED_CODES = [3, 6, 15, 26, 28, 42, 66, 67, 119, 121] as const;
+export const TYPED_CODES = [
+  3, 6, 7, 15, 17, 26, 28, 42, 44, 66, 67, 100, 101, 108, 114, 119, 120, 121, 125, 138, 150, 252,
+] as const;
 
 function codeRule(at: string, codes: readonly number[], message: string): Rule {
   return rule<ExtraOption>({

@@ -98,6 +98,7 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
     message: "false is not available yet, use true and remove the directories on the nodes by hand",
     check: (self) => unless(self),
   }),
+  networkRule("spec.leasequery.allowFrom[]", 0, 32),
   ...leaseTimeRules("spec.scopeDefaults.leaseTime"),
   ...optionsRules("spec.scopeDefaults.options"),
 ];
@@ -117,13 +118,25 @@ const OPERATION_RULES: readonly Rule[] = [
   immutable("spec", "an operation cannot be changed, create another one"),
 ];
 
+/** An empty relayAgent would be everybody. */
+function relayAgentRule(at: string): Rule {
+  return rule<NonNullable<Reservation["relayAgent"]>>({
+    at: `${at}.relayAgent`,
+    cel: "has(self.circuitId) || has(self.remoteId) || has(self.subscriberId)",
+    message: "give at least one of circuitId, remoteId and subscriberId",
+    check: ({ circuitId, remoteId, subscriberId }) =>
+      unless(circuitId !== undefined || remoteId !== undefined || subscriberId !== undefined),
+  });
+}
+
 /** Exactly one way to tell the client. */
 function clientRule(at: string): Rule {
   return rule<Reservation>({
     at,
-    cel: "has(self.hardwareAddress) != has(self.clientIdentifier)",
-    message: "give exactly one of hardwareAddress and clientIdentifier",
-    check: (self) => unless((self.hardwareAddress !== undefined) !== (self.clientIdentifier !== undefined)),
+    cel: "(has(self.hardwareAddress) ? 1 : 0) + (has(self.clientIdentifier) ? 1 : 0) + (has(self.relayAgent) ? 1 : 0) == 1",
+    message: "give exactly one of hardwareAddress, clientIdentifier and relayAgent",
+    check: ({ hardwareAddress, clientIdentifier, relayAgent }) =>
+      unless([hardwareAddress, clientIdentifier, relayAgent].filter((way) => way !== undefined).length === 1),
   });
 }
 
@@ -185,6 +198,7 @@ const SCOPE_RULES: readonly Rule[] = [
       ),
   }),
   clientRule("spec.reservations[]"),
+  relayAgentRule("spec.reservations[]"),
   ...leaseTimeRules("spec.leaseTime"),
   ...optionsRules("spec.options"),
   ...reservationOptionsRules("spec.reservations[].options"),
@@ -193,6 +207,7 @@ const SCOPE_RULES: readonly Rule[] = [
 const RESERVATION_SET_RULES: readonly Rule[] = [
   immutable("spec.scopeRef", "cannot be changed, create another DHCPReservationSet for the other scope"),
   clientRule("spec.entries[]"),
+  relayAgentRule("spec.entries[]"),
   ...reservationOptionsRules("spec.entries[].options"),
 ];
 

@@ -2,7 +2,12 @@
 // Swarm testing: a run with few kinds of fault reaches depths that a run with all of them never sees.
 // Source: reliability practice F2; the ranges are those of the first 1,000 pair-hours.
 
-import type { CompiledRelationship, CompiledScope, FailoverMode } from "../../src/api/compiled.ts";
+import {
+  type CompiledRelationship,
+  type CompiledScope,
+  DEFAULT_SCOPE_POLICY,
+  type FailoverMode,
+} from "../../src/api/compiled.ts";
 import { ipv4 } from "../../src/base/ipv4.ts";
 import { seconds } from "../../src/base/units.ts";
 import type { LinkTiming } from "../../src/dhcp/engine/engine-state.ts";
@@ -159,6 +164,7 @@ function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): Compiled
     options: [],
     boot: { nextServer: null, serverName: null, fileName: null },
     reservations: [],
+    policy: DEFAULT_SCOPE_POLICY,
   };
   return {
     namespace: "default",
@@ -175,6 +181,7 @@ function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): Compiled
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    leasequeryFrom: [],
     scopes: [scope],
     revision: "a".repeat(64),
     shape: "b".repeat(64),

@@ -2,11 +2,12 @@
 // The helper carries a binding change out the way the engine must, failover times apart.
 
 import assert from "node:assert/strict";
-import type {
-  CompiledMember,
-  CompiledRelationship,
-  CompiledReservation,
-  CompiledScope,
+import {
+  type CompiledMember,
+  type CompiledRelationship,
+  type CompiledReservation,
+  type CompiledScope,
+  DEFAULT_SCOPE_POLICY,
 } from "../../../src/api/compiled.ts";
 import { fromHex, toHex } from "../../../src/base/bytes.ts";
 import { type Ipv4, ipv4, parseIpv4, parseIpv4Prefix } from "../../../src/base/ipv4.ts";
@@ -91,6 +92,7 @@ export function scope(
     options: [],
     boot: { nextServer: null, serverName: null, fileName: null },
     reservations: [],
+    policy: DEFAULT_SCOPE_POLICY,
     ...rest,
   };
 }
@@ -104,6 +106,7 @@ export function reservation(
     address: ip(address),
     hardwareAddress: `01${mac}`,
     clientIdentifier: null,
+    relayAgent: null,
     hostname: null,
     options: [],
     ...rest,
@@ -191,6 +194,7 @@ export class World {
       fencing: "None",
       automatic: "Disabled",
       afterSeconds: seconds(300),
+      leasequeryFrom: [],
       scopes,
       revision: "0",
       shape: "0",
