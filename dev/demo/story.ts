@@ -172,7 +172,12 @@ async function death(env: Environment, teller: Teller, cast: Cast, bob: DemoClie
     return [leaseText(renewed)];
   });
   await teller.step("conditions and metrics show it", async () => {
-    const ready = await conditionIs(env, "failoverrelationships", PAIR, "Ready", "False");
+    const ready = await eventually(
+      `Ready=False, saying that ${cast.dead} is unreachable`,
+      15_000,
+      () => conditionOf(env, "failoverrelationships", PAIR, "Ready"),
+      (seen) => seen?.status === "False" && seen.message.includes(`${cast.dead} is unreachable`),
+    );
     await conditionIs(env, "failoverrelationships", PAIR, "Available", "True");
     const label = `state="CommunicationsInterrupted"`;
     const sample = await eventually(
@@ -183,7 +188,7 @@ async function death(env: Environment, teller: Teller, cast: Cast, bob: DemoClie
         "none",
       (line) => line.endsWith(" 1"),
     );
-    return [`Ready=False ${ready.reason}: ${ready.message}`, sample];
+    return [`Ready=False ${ready?.reason}: ${ready?.message}`, sample];
   });
 }
 
@@ -247,25 +252,25 @@ interface Condition {
   readonly message: string;
 }
 
+function conditionOf(env: Environment, plural: string, name: string, type: string): Condition | null {
+  const object = env.read(plural, name);
+  const conditions = (object?.["status"] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
+  return conditions.find((one) => one.type === type) ?? null;
+}
+
 async function conditionIs(
   env: Environment,
   plural: string,
   name: string,
   type: string,
   status: string,
-): Promise<Condition> {
-  const find = (): Condition | string => {
-    const object = env.read(plural, name);
-    const conditions = (object?.["status"] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
-    return conditions.find((one) => one.type === type) ?? "no such condition";
-  };
-  const seen = await eventually(
+): Promise<void> {
+  await eventually(
     `${plural}/${name} ${type}=${status}`,
     15_000,
-    find,
-    (condition) => typeof condition !== "string" && condition.status === status,
+    () => conditionOf(env, plural, name, type) ?? "no such condition",
+    (seen) => typeof seen !== "string" && seen.status === status,
   );
-  return seen as Condition;
 }
 
 async function memberState(
