@@ -56,9 +56,10 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
   const ledger = context.nodes[node];
   const before = ledger.versions.get(next.address) ?? null;
   const previous = before?.binding ?? neverUsed(next.address);
-  const origin = findOrigin(ledger, next);
+  const changed = !sameContent(previous, next);
+  const origin = changed ? findOrigin(ledger, next) : null;
   if (origin !== null) checkStaleness(context, node, previous, next, origin);
-  else if (!sameContent(previous, next)) checkLocalChange(context, node, previous, next);
+  else if (changed) checkLocalChange(context, node, previous, next);
   if (origin !== null) origin.stored = true;
   keepGeneration(ledger, node, previous, next, origin);
   const version: Version = {

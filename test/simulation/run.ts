@@ -205,11 +205,17 @@ export class Run implements ClientWorld {
       lost: (claim, address) => checker.violated("S2", claim, address),
     });
     const prng = this.prng.fork();
-    const disk = new SimDisk(world, prng.fork(), plan.disk, {
-      durable: (name, bytes) => reader.durable(name, bytes),
-      renamed: (from, to) => reader.renamed(from, to),
-      syncing: (milliseconds) => this.onSync(index, milliseconds),
-    });
+    const disk = new SimDisk(
+      world,
+      prng.fork(),
+      plan.disk,
+      {
+        durable: (name, bytes) => reader.durable(name, bytes),
+        renamed: (from, to) => reader.renamed(from, to),
+        syncing: (milliseconds) => this.onSync(index, milliseconds),
+      },
+      this.health,
+    );
     return new SimNode({
       index,
       world,

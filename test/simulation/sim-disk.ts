@@ -3,6 +3,7 @@
 
 import type { Disk, DiskDone } from "../../src/dhcp/ports.ts";
 import { type CrashMode, type DiskOperation, SimulatedDisk } from "../durability/simulated-disk.ts";
+import type { NetworkHealth } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { Scheduled, World } from "./world.ts";
 
@@ -26,17 +27,19 @@ export class SimDisk implements Disk {
   private readonly prng: Prng;
   private readonly faults: DiskFaults;
   private readonly tap: DiskTap;
+  private readonly health: NetworkHealth;
   private inner: SimulatedDisk;
   /** Written and not yet synced, per file, in order. */
   private readonly loose = new Map<string, Uint8Array[]>();
   private underway: Scheduled[] = [];
   private lastAt = 0;
 
-  constructor(world: World, prng: Prng, faults: DiskFaults, tap: DiskTap) {
+  constructor(world: World, prng: Prng, faults: DiskFaults, tap: DiskTap, health: NetworkHealth) {
     this.world = world;
     this.prng = prng;
     this.faults = faults;
     this.tap = tap;
+    this.health = health;
     this.inner = new SimulatedDisk(this.innerOptions());
   }
 
@@ -133,6 +136,7 @@ export class SimDisk implements Disk {
   }
 
   private syncCost(): number {
+    if (this.health.healed) return 0;
     if (this.prng.chance(this.faults.stall)) return this.prng.between(1, this.faults.stallMsMax);
     return this.prng.between(0, this.faults.syncMsMax);
   }
