@@ -41,6 +41,10 @@ export const ENDPOINT: EndpointRecord = {
   clean: 5,
   partnerReturned: 6,
   partnerStore: "00112233445566778899aabbccddeeff",
+  partnerGeneration: 7,
+  partnerOpenedAt: 1_700_000_004 as UnixSeconds,
+  partnerHeardAt: 1_700_000_005 as UnixSeconds,
+  generationBase: 8,
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */

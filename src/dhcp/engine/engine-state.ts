@@ -67,6 +67,15 @@ export interface Session {
   partnerUpdated: boolean;
   /** Partner's clock minus ours as its last message showed it, whole seconds, delay included. */
   clockOffsetSeconds: number;
+  /** The most updates that the partner takes unanswered. */
+  readonly window: number;
+  /** The partner's clock in its latest frame. */
+  heardAt: UnixSeconds;
+  /** When the two last were in contact before this connection, by this side's clock; and the partner's clock then. */
+  contactBefore: UnixSeconds;
+  partnerHeardBefore: UnixSeconds;
+  /** The partner's store is an old copy, and the partner has not given up its memory yet. */
+  partnerOutdated: boolean;
   /** The partner was last asked for addresses at this boot time. */
   poolRequestedAt: BootMs | null;
 }
@@ -88,6 +97,8 @@ export interface Engine {
   readonly timing: LinkTiming;
   readonly settings: Partial<ServerSettings>;
   readonly process: ProcessStart;
+  /** When this process opened the store, by the wall clock. */
+  readonly openedAt: UnixSeconds;
   config: CompiledRelationship;
   serverConfig: ServerConfig;
   role: Role;

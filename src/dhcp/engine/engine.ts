@@ -60,6 +60,7 @@ export function createEngine(boot: EngineBoot): Engine {
     timing: { ...LINK_TIMING, ...boot.timing },
     settings: boot.settings ?? {},
     process: { bootId: boot.bootId, startedAt: boot.now.boot },
+    openedAt: boot.now.wall,
     config: boot.config,
     serverConfig,
     role: roleOf(boot.config, boot.member),
@@ -116,6 +117,10 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     clean: 0,
     partnerReturned: 0,
     partnerStore: "",
+    partnerGeneration: 0,
+    partnerOpenedAt: NEVER,
+    partnerHeardAt: NEVER,
+    generationBase: 0,
   };
 }
 

@@ -4,6 +4,7 @@
 import { bootAfter, type Instant } from "../../base/units.ts";
 import { onLinkLost } from "../failover/transition.ts";
 import type { Connection, Engine } from "./engine-state.ts";
+import { contactNow } from "./partner-store.ts";
 import { enterState, settled } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 
@@ -21,11 +22,11 @@ export function forget(engine: Engine, turn: Turn, connection: Connection, reaso
     turn.log("debug", "link-closed", `a connection that never stood was closed: ${reason}`, { reason });
     return;
   }
+  turn.putEndpoint(contactNow(engine, turn, engine.session));
   engine.session = null;
   engine.updates.restart(0);
   engine.counters.linkLosses += 1;
   turn.log("warn", "link-down", `the link to the partner is lost: ${reason}`, { reason });
-  turn.putEndpoint({ lastContactAt: turn.now.wall });
   if (engine.startupEndsAt !== null) return;
   const next = onLinkLost(settled(engine));
   if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);

@@ -101,6 +101,7 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   const { message } = read;
   if (engine.session?.connection === connection) {
     engine.session.clockOffsetSeconds = frame.sentAt - turn.now.wall;
+    engine.session.heardAt = frame.sentAt;
     return receiveFromPartner(engine, turn, engine.session, message, frame.xid);
   }
   if (message.type === "CONNECT" && engine.role === "secondary") {
@@ -201,10 +202,15 @@ function establish(engine: Engine, turn: Turn, connection: Connection, partnerWi
     updatesReceived: false,
     partnerUpdated: false,
     clockOffsetSeconds: 0,
+    window: Math.min(partnerWindow, MAX_UNACKED_UPDATES),
+    heardAt: engine.endpoint.partnerHeardAt,
+    contactBefore: engine.endpoint.lastContactAt,
+    partnerHeardBefore: engine.endpoint.partnerHeardAt,
+    partnerOutdated: false,
     poolRequestedAt: null,
   };
   engine.session = session;
-  engine.updates.restart(Math.min(partnerWindow, MAX_UNACKED_UPDATES));
+  engine.updates.restart(session.window);
   turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
   sendState(engine, turn);
   refillUpdates(engine);

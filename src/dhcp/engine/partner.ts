@@ -1,7 +1,7 @@
 // What the partner says on the established link, and what this server makes of it.
 // Source: failover draft 7.3-7.12, 9.2-9.12; rule W7.
 
-import { latest, seconds, type UnixSeconds } from "../../base/units.ts";
+import { seconds, type UnixSeconds } from "../../base/units.ts";
 import {
   onPartnerState,
   type SettledState,
@@ -9,12 +9,19 @@ import {
   updatesWanted,
 } from "../failover/transition.ts";
 import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
-import { readExtras } from "../wire-failover/extras.ts";
+import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
 import { givePartnerAddresses } from "./balance.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
+import { giveUpOutdatedStore } from "./outdated-store.ts";
+import {
+  contactNow,
+  isOwnStoreOutdated,
+  isPartnerStoreOutdated,
+  rememberedPartnerStore,
+} from "./partner-store.ts";
 import { enterState, sendState, settled } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
@@ -74,31 +81,23 @@ function onState(engine: Engine, turn: Turn, session: Session, report: StateRepo
   session.partnerShape = extras.shape ?? null;
   session.partnerStore = extras.store ?? null;
   session.partnerNeverNormal = extras.neverNormal === true;
-  rememberPartner(engine, turn, state, extras.store ?? "", extras.returned ?? 0);
+  session.partnerOutdated = isPartnerStoreOutdated(engine, session, extras);
+  const isOutdated = isOwnStoreOutdated(engine, session, extras);
+  rememberPartner(engine, turn, session, extras);
+  if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);
   if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
   else reactToPartner(engine, turn);
 }
 
-function rememberPartner(
-  engine: Engine,
-  turn: Turn,
-  state: SettledState,
-  store: string,
-  returned: number,
-): void {
+function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: Extras): void {
   const { endpoint } = engine;
-  const partnerReturned = Math.max(endpoint.partnerReturned, returned);
-  const isKnown =
-    endpoint.partnerState === state &&
-    endpoint.partnerStore === store &&
-    endpoint.partnerReturned === partnerReturned;
-  if (isKnown) return;
-  turn.putEndpoint({
-    partnerState: state,
-    partnerStore: store,
-    partnerReturned,
-    lastContactAt: latest(endpoint.lastContactAt, turn.now.wall),
-  });
+  const news = {
+    partnerState: session.partnerState,
+    partnerReturned: Math.max(endpoint.partnerReturned, extras.returned ?? 0),
+    ...rememberedPartnerStore(engine, session, extras),
+  };
+  const isKnown = (Object.keys(news) as (keyof typeof news)[]).every((key) => news[key] === endpoint[key]);
+  if (!isKnown) turn.putEndpoint({ ...news, ...contactNow(engine, turn, session) });
 }
 
 /** STARTUP ends with the partner's first STATE. Source: failover draft 9.3.2 step 5. */
@@ -110,7 +109,7 @@ function leaveStartupHearing(engine: Engine, turn: Turn, session: Session): void
 
 function stateHearing(engine: Engine, saved: SettledState, session: Session): SettledState {
   const wasServing = saved === "COMMUNICATIONS-INTERRUPTED";
-  if (session.partnerState !== "PARTNER-DOWN" || !wasServing) return saved;
+  if (session.partnerState !== "PARTNER-DOWN" || !wasServing || session.partnerOutdated) return saved;
   const wasDownBefore = session.partnerStateSince >= engine.endpoint.lastAliveAt;
   return wasDownBefore ? "RECOVER" : "POTENTIAL-CONFLICT";
 }
@@ -127,7 +126,7 @@ export function reactToPartner(engine: Engine, turn: Turn): void {
   if (session === null || session.partnerState === null || engine.startupEndsAt !== null || engine.isStopping)
     return;
   // A partner in STARTUP speaks of its past; it says more as soon as it has heard us.
-  if (session.partnerInStartup) return;
+  if (session.partnerInStartup || session.partnerOutdated) return;
   const state = settled(engine);
   const agree = shapesAgree(engine, session);
   if (state === "NORMAL" && !agree) {

@@ -9,6 +9,7 @@ import { SERVER_FLAG_STARTUP } from "../wire-failover/message.ts";
 import { presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { send } from "./link-send.ts";
+import { storeMemory } from "./partner-store.ts";
 import type { Turn } from "./turn.ts";
 
 /** The present moment on both clocks, for waits that outlive this process. */
@@ -28,7 +29,7 @@ export function enterState(
   engine.startupEndsAt = null;
   const isNew = next !== engine.endpoint.state;
   const stateSince = isNew ? turn.now.wall : engine.endpoint.stateSince;
-  turn.putEndpoint({ ...changes, ...onEntry(engine, turn, next, isNew), state: next, stateSince });
+  turn.putEndpoint({ ...onEntry(engine, turn, next, isNew), ...changes, state: next, stateSince });
   turn.log("info", "state-changed", `${from} -> ${next}: ${cause}`, { from, to: next, cause });
   sendState(engine, turn);
 }
@@ -66,7 +67,7 @@ export function sendState(engine: Engine, turn: Turn): void {
     startTimeOfState: engine.endpoint.stateSince,
     extras: writeExtras({
       shape: engine.config.shape,
-      store: engine.identity.store,
+      ...storeMemory({ engine, session: engine.session }),
       returned: engine.endpoint.returned,
       neverNormal: engine.endpoint.agreedMcltSeconds === 0,
     }),

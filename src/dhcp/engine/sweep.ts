@@ -5,6 +5,7 @@ import { bootAfter } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { abandonmentIsOver, isTakeoverDue, leaseHasEnded, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
+import { contactNow } from "./partner-store.ts";
 import type { Turn } from "./turn.ts";
 import { freed, owe } from "./updates.ts";
 
@@ -18,6 +19,8 @@ export function markClock(engine: Engine, turn: Turn): void {
   if (turn.now.boot < bootAfter(engine.clockMarkedAt, CLOCK_MARK_INTERVAL_MS)) return;
   engine.clockMarkedAt = turn.now.boot;
   turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
+  const { session } = engine;
+  if (session !== null && session.partnerState !== null) turn.putEndpoint(contactNow(engine, turn, session));
 }
 
 /** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once.

@@ -63,6 +63,13 @@ export interface EndpointRecord {
   /** The partner's `returned` and store id as it told them; "" when unknown. */
   readonly partnerReturned: number;
   readonly partnerStore: string;
+  /** That store's generation and opening as last told, and the partner's clock when it was last heard: a partner whose
+   *  store knows less than that was put back to an old copy (engine/partner-store.ts). 0 when unknown. */
+  readonly partnerGeneration: number;
+  readonly partnerOpenedAt: UnixSeconds;
+  readonly partnerHeardAt: UnixSeconds;
+  /** Added to this store's generation, so that it goes on above the one that the partner saw of a later state. */
+  readonly generationBase: number;
 }
 
 export type DurableRecord =

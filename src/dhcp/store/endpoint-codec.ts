@@ -33,6 +33,10 @@ const FIELDS = {
   agreedMcltSeconds: [15, "number"],
   outageSince: [16, "number"],
   hold: [17, "stamp"],
+  partnerGeneration: [18, "number"],
+  partnerOpenedAt: [19, "number"],
+  partnerHeardAt: [20, "number"],
+  generationBase: [21, "number"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

@@ -9,6 +9,17 @@ export interface Extras {
   readonly shape?: string;
   /** Store id (incarnation), hex. */
   readonly store?: string;
+  /** How often the sender's store was opened, and when by this process (see engine/partner-store.ts). */
+  readonly generation?: number;
+  readonly openedAt?: number;
+  /** When the sender was last in contact before this connection, by its clock and as its store remembers. */
+  readonly contactAt?: number;
+  /** Which store of the receiver the sender remembers: id, generation, opening, and the receiver's clock when last heard
+   *  before this connection. */
+  readonly partnerStore?: string;
+  readonly partnerGeneration?: number;
+  readonly partnerOpenedAt?: number;
+  readonly partnerHeardAt?: number;
   /** Highest own epoch given back. */
   readonly returned?: number;
   /** True while this store has never been in NORMAL: it knows no lease but what its partner told it. */
@@ -20,7 +31,32 @@ export interface Extras {
 }
 
 const MAGIC = [0x4c, 0x53, 0x50, 0x52] as const;
-const CODE = { shape: 1, store: 2, returned: 3, neverNormal: 4, hostname: 5, relayInformation: 6 } as const;
+const CODE = {
+  shape: 1,
+  store: 2,
+  returned: 3,
+  neverNormal: 4,
+  hostname: 5,
+  relayInformation: 6,
+  generation: 7,
+  openedAt: 8,
+  contactAt: 9,
+  partnerStore: 10,
+  partnerGeneration: 11,
+  partnerOpenedAt: 12,
+  partnerHeardAt: 13,
+} as const;
+
+/** Items that are numbers of 32 bits. */
+const NUMBERS = [
+  "returned",
+  "generation",
+  "openedAt",
+  "contactAt",
+  "partnerGeneration",
+  "partnerOpenedAt",
+  "partnerHeardAt",
+] as const;
 
 /** Encodes the extras; null when there are none. Values over 255 bytes are left out.
  *  Source: failover draft 12.29. */
@@ -31,10 +67,12 @@ export function writeExtras(extras: Extras): Uint8Array | null {
   };
   if (extras.shape !== undefined) put(CODE.shape, fromHex(extras.shape));
   if (extras.store !== undefined) put(CODE.store, fromHex(extras.store));
-  if (extras.returned !== undefined) {
-    const n = extras.returned;
-    put(CODE.returned, Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
+  for (const name of NUMBERS) {
+    const n = extras[name];
+    if (n !== undefined)
+      put(CODE[name], Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
   }
+  if (extras.partnerStore !== undefined) put(CODE.partnerStore, fromHex(extras.partnerStore));
   if (extras.neverNormal === true) put(CODE.neverNormal, new Uint8Array(0));
   if (extras.hostname !== undefined) put(CODE.hostname, new TextEncoder().encode(extras.hostname));
   if (extras.relayInformation !== undefined) put(CODE.relayInformation, fromHex(extras.relayInformation));
@@ -55,15 +93,20 @@ export function readExtras(bytes: Uint8Array | null): Extras {
   }
   const shape = items.get(CODE.shape);
   const store = items.get(CODE.store);
-  const returned = items.get(CODE.returned);
+  const partnerStore = items.get(CODE.partnerStore);
+  const numbers = NUMBERS.flatMap((name) => {
+    const item = items.get(CODE[name]);
+    return item?.length === 4
+      ? [[name, new DataView(item.buffer, item.byteOffset, 4).getUint32(0)] as const]
+      : [];
+  });
   const hostname = items.get(CODE.hostname);
   const relayInformation = items.get(CODE.relayInformation);
   return {
     ...(shape && { shape: toHex(shape) }),
     ...(store && { store: toHex(store) }),
-    ...(returned?.length === 4 && {
-      returned: new DataView(returned.buffer, returned.byteOffset, 4).getUint32(0),
-    }),
+    ...(partnerStore && { partnerStore: toHex(partnerStore) }),
+    ...Object.fromEntries(numbers),
     ...(items.has(CODE.neverNormal) && { neverNormal: true }),
     ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
     ...(relayInformation && { relayInformation: toHex(relayInformation) }),

@@ -1,0 +1,142 @@
+// A member whose disk was put back to an old copy: it must not believe it, and its partner must not either (S13).
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Pair } from "./pair.ts";
+
+const MACS = ["020000000001", "020000000003", "020000000005", "020000000007", "020000000009"];
+const OLD_MS = 120_000;
+
+type Node = Pair["a"];
+
+/** Waits until both have said everything. */
+function settle(pair: Pair): void {
+  pair.until("settled", () => pair.a.report.unackedUpdates + pair.b.report.unackedUpdates === 0);
+}
+
+/** A pair with leases from before and after the copy of b's disk that it returns. */
+function withOldCopy(between: (pair: Pair) => void): { pair: Pair; copy: Node["disk"]; leased: string[] } {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.lease(MACS[0]!);
+  settle(pair);
+  const copy = [...pair.b.disk];
+  between(pair);
+  const leased = MACS.slice(1).map((mac) => pair.lease(mac)!.address);
+  settle(pair);
+  pair.run(1_000);
+  return { pair, copy, leased };
+}
+
+function putBack(pair: Pair, copy: Node["disk"]): void {
+  pair.kill(pair.b);
+  pair.b.disk.splice(0, pair.b.disk.length, ...copy);
+}
+
+function assertTreatedAsLost(pair: Pair, leased: readonly string[]): void {
+  pair.until("b in RECOVER", () => pair.b.state === "RECOVER" || pair.b.state === "RECOVER-WAIT");
+  const startedAt = pair.boot;
+  const entry = pair.b.log.find((line) => line.event === "store-outdated");
+  assert.equal(entry?.level, "error");
+  pair.until("b has everything", () => pair.b.report.complete);
+  for (const address of leased) assert.equal(pair.b.binding(address)?.status, "ACTIVE", address);
+  assert.equal(pair.renew(MACS[0]!, leased[0]!, [pair.b]), null, "nobody is answered before MCLT is over");
+  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+  assert.ok(pair.boot - startedAt > 590_000, `back after ${pair.boot - startedAt} ms`);
+}
+
+const CASES: readonly [string, (pair: Pair) => void, (pair: Pair) => void][] = [
+  [
+    "of an older generation",
+    (pair) => {
+      pair.kill(pair.b);
+      pair.start(pair.b);
+      pair.untilNormal();
+    },
+    (pair) => {
+      // The copy is opened in the generation after its own: the one that a has seen already is higher by one.
+      pair.b.starts -= 2;
+    },
+  ],
+  [
+    "of the generation before",
+    (pair) => {
+      pair.kill(pair.b);
+      pair.start(pair.b);
+      pair.untilNormal();
+    },
+    (pair) => {
+      pair.b.starts -= 1;
+    },
+  ],
+  ["of the very generation, made while it ran", (pair) => pair.run(OLD_MS), () => {}],
+];
+
+for (const [name, between, count] of CASES) {
+  test(`a store put back to a copy ${name} is treated like a lost one, and works afterwards`, () => {
+    const { pair, copy, leased } = withOldCopy(between);
+    putBack(pair, copy);
+    count(pair);
+    pair.start(pair.b);
+    assertTreatedAsLost(pair, leased);
+    // The generation now told is above the one that was seen: an ordinary restart is ordinary again.
+    pair.b.log.length = 0;
+    pair.kill(pair.b);
+    pair.start(pair.b);
+    pair.untilNormal();
+    assert.equal(
+      pair.b.log.some((line) => line.event === "store-outdated"),
+      false,
+    );
+  });
+}
+
+test("an old copy that has served alone for long is still recognised when the partner is back", () => {
+  const { pair, copy, leased } = withOldCopy((p) => p.run(OLD_MS));
+  putBack(pair, copy);
+  pair.cut();
+  pair.start(pair.b);
+  pair.until("b serves alone", () => pair.b.state === "COMMUNICATIONS-INTERRUPTED");
+  pair.run(200_000);
+  pair.kill(pair.b);
+  pair.start(pair.b);
+  pair.run(100_000);
+  pair.heal();
+  assertTreatedAsLost(pair, leased);
+});
+
+test("the partner does not run NORMAL with an old copy, not even for a moment", () => {
+  const { pair, copy } = withOldCopy((p) => p.run(OLD_MS));
+  putBack(pair, copy);
+  pair.cut();
+  pair.start(pair.b);
+  pair.until("b serves alone", () => pair.b.state === "COMMUNICATIONS-INTERRUPTED");
+  pair.a.log.length = 0;
+  pair.heal();
+  pair.until("b in RECOVER", () => pair.b.state.startsWith("RECOVER"));
+  pair.run(5_000);
+  const states = pair.a.log.filter((line) => line.event === "state-changed").map((line) => line.fields["to"]);
+  assert.equal(states.includes("NORMAL"), false, states.join(" "));
+});
+
+test("kills, cuts and long separations of sound stores are never taken for old copies", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  for (let round = 0; round < 6; round++) {
+    const node = round % 2 === 0 ? pair.a : pair.b;
+    pair.run(7_000 + 31_000 * round);
+    pair.kill(node);
+    pair.run(40_000 * round);
+    pair.start(node);
+    pair.untilNormal();
+    pair.cut();
+    pair.run(3_000 + 50_000 * round);
+    pair.heal();
+    pair.untilNormal();
+  }
+  for (const node of [pair.a, pair.b]) {
+    assert.equal(
+      node.log.some((line) => line.event === "store-outdated"),
+      false,
+      node.name,
+    );
+  }
+});
