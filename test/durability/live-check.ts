@@ -1,0 +1,115 @@
+// What an engine's store must say after a kill, held against the outside ledger and against what the partner knows.
+// Pure: takes rows as `leasepair store dump` gives them and answers in words.
+
+import type { Ledger } from "./live-ledger.ts";
+import type { LeaseRow } from "./live-pair.ts";
+
+export interface StoreVerdict {
+  /** How many leases were compared: a check of nothing proves nothing. */
+  readonly checked: number;
+  readonly problems: readonly string[];
+}
+
+/** Every standing ACK of this server is in its store: ACTIVE, the same client, no shorter than the client was told. */
+export function checkAcknowledged(
+  ledger: Ledger,
+  server: string,
+  rows: readonly LeaseRow[],
+  now: number,
+): StoreVerdict {
+  const byAddress = indexByAddress(rows);
+  const standing = ledger.standingAcks(server, now);
+  const problems = standing.flatMap((ack) => {
+    const row = byAddress.get(ack.address);
+    const isThere =
+      row?.status === "ACTIVE" && row.hardwareAddress === ack.client && number(row.expiresAtUnix) >= ack.end;
+    return isThere ? [] : [`lost: ${JSON.stringify(ack)}, the store has ${JSON.stringify(row ?? null)}`];
+  });
+  return { checked: standing.length, problems };
+}
+
+/** What the survivor says that its partner acknowledged is durable at that partner: within one generation of a lease
+ *  the dead one's `received` is at least the survivor's `acked`. Invariant S5. */
+export function checkPartnerAcks(survivor: readonly LeaseRow[], dead: readonly LeaseRow[]): StoreVerdict {
+  const byAddress = indexByAddress(dead);
+  const problems: string[] = [];
+  let checked = 0;
+  for (const row of survivor) {
+    const acked = number(row.potentialAckedUnix);
+    if (row.status !== "ACTIVE" || acked === 0) continue;
+    const other = byAddress.get(String(row.address));
+    if (other === undefined) {
+      problems.push(`${row.address}: acknowledged to the partner until ${acked}, but there is no record`);
+      continue;
+    }
+    // A newer word of the dead one, which the survivor did not hear, begins a generation of its own.
+    const isSameLease =
+      other.hardwareAddress === row.hardwareAddress &&
+      number(other.statusSinceUnix) === number(row.statusSinceUnix);
+    if (!isSameLease) continue;
+    checked += 1;
+    if (number(other.potentialReceivedUnix) < acked) {
+      problems.push(
+        `acknowledged to the partner, not on disk: ${JSON.stringify(row)}, on disk ${JSON.stringify(other)}`,
+      );
+    }
+  }
+  return { checked, problems };
+}
+
+const TIMES_THAT_NEVER_FALL = [
+  "expiresAtUnix",
+  "potentialSentUnix",
+  "potentialAckedUnix",
+  "potentialReceivedUnix",
+  "lastTransactionAtUnix",
+] as const;
+
+/** Between two looks at one store no time of a lease that goes on has fallen. */
+export function checkTimes(before: readonly LeaseRow[], after: readonly LeaseRow[]): StoreVerdict {
+  const byAddress = indexByAddress(before);
+  const problems: string[] = [];
+  let checked = 0;
+  for (const row of after) {
+    const old = byAddress.get(String(row.address));
+    if (old === undefined) continue;
+    if (number(row.statusSinceUnix) < number(old.statusSinceUnix) && row.status === old.status) {
+      problems.push(`${row.address}: statusSince fell from ${old.statusSinceUnix} to ${row.statusSinceUnix}`);
+    }
+    const goesOn =
+      row.status === "ACTIVE" &&
+      old.status === "ACTIVE" &&
+      row.hardwareAddress === old.hardwareAddress &&
+      row.statusSinceUnix === old.statusSinceUnix;
+    if (!goesOn) continue;
+    checked += 1;
+    for (const time of TIMES_THAT_NEVER_FALL) {
+      if (number(row[time]) < number(old[time]))
+        problems.push(`${row.address}: ${time} fell from ${old[time]} to ${row[time]}`);
+    }
+  }
+  return { checked, problems };
+}
+
+/** The store of a running or a dead engine against every client's hold, whoever gave it: true once both have settled. */
+export function checkHolds(ledger: Ledger, rows: readonly LeaseRow[], now: number): StoreVerdict {
+  const byAddress = indexByAddress(rows);
+  const holds = ledger.holds(now);
+  const problems = holds.flatMap((hold) => {
+    const row = byAddress.get(hold.address);
+    const isThere =
+      row?.status === "ACTIVE" &&
+      row.hardwareAddress === hold.client &&
+      number(row.expiresAtUnix) >= hold.end;
+    return isThere ? [] : [`held: ${JSON.stringify(hold)}, the store has ${JSON.stringify(row ?? null)}`];
+  });
+  return { checked: holds.length, problems };
+}
+
+function indexByAddress(rows: readonly LeaseRow[]): ReadonlyMap<string, LeaseRow> {
+  return new Map(rows.map((row) => [String(row.address), row]));
+}
+
+function number(cell: unknown): number {
+  return typeof cell === "number" ? cell : 0;
+}
