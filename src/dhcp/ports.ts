@@ -37,13 +37,18 @@ export interface Disk {
   rename(from: string, to: string, done: DiskDone): void;
   remove(name: string, done: DiskDone): void;
   syncDirectory(done: DiskDone): void;
+  /** Holds so much free space under this name; what a process before held is taken over. When an append finds the disk
+   *  full, the space is given up for it, once, and `onUsed` hears why: it is for coming to an end in order, not for
+   *  going on. Space that cannot be held is reported and is no failure of what follows. */
+  reserve(name: string, bytes: number, onUsed: (fault: FaultError) => void, done: DiskDone): void;
 }
 
 /** How a datagram reached us, and so how an answer can go back. */
 export type Arrival =
   /** On the member's own address: a relay, or a client renewing by unicast. */
   | { readonly kind: "routed"; readonly source: Ipv4; readonly sourcePort: number }
-  /** On a served interface: broadcast from a local client (or unicast to us through that interface). */
+  /** On a served interface: always a broadcast from a local client. What is unicast to the member's address is routed,
+   *  through whatever interface it came. */
   | {
       readonly kind: "local";
       readonly interface: string;

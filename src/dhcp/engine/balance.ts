@@ -79,8 +79,9 @@ function giveReserved(engine: Engine, turn: Turn, pool: number): number {
   let given = 0;
   for (const { address, client } of engine.serverConfig.scopes[pool]!.reservationsByAddress.values()) {
     const binding = engine.leases.get(address) ?? freshBinding(address);
-    if (binding.status !== ownFreeStatus(engine) || responsibleMember(engine, client) === engine.role)
-      continue;
+    // Who will come from a reserved place is not known beforehand: such an address stays where it is.
+    if (client === null || binding.status !== ownFreeStatus(engine)) continue;
+    if (responsibleMember(engine, client) === engine.role) continue;
     if (isOffered(engine, turn, address)) continue;
     give(engine, turn, binding);
     given += 1;

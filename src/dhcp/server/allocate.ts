@@ -3,11 +3,12 @@
 // asked for each one (invariant S6), and an address held under an offer to somebody else is passed over.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Binding, freshBinding, isSameClient } from "../lease/binding.ts";
+import { type Binding, type ClientIdentity, freshBinding, isSameClient } from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
-import { reservationFor, type ServerScope } from "./prepare-config.ts";
+import type { ServerScope } from "./prepare-config.ts";
+import { identityAt, isReservedForAnother, reservationOn } from "./reservations.ts";
 import { scopeIn } from "./subnet-select.ts";
 
 /** Candidates passed over per status before the search gives up: bounds the work of one datagram. */
@@ -18,6 +19,8 @@ export interface ChosenAddress {
   readonly address: Ipv4;
   /** The lease table's record; null when there is none. */
   readonly record: Binding | null;
+  /** Under which identity the client holds or gets it. */
+  readonly client: ClientIdentity;
 }
 
 /** The best address for the client on this network; null when there is none to give. */
@@ -32,21 +35,6 @@ export function chooseAddress(
     requestedAddress(view, request, network) ??
     freeAddress(view, request, network)
   );
-}
-
-/** The client's own reservation on this network, whoever may give it; null when it has none. */
-export function reservationOn(network: readonly ServerScope[], request: ClientRequest): Ipv4 | null {
-  for (const scope of network) {
-    const reservation = reservationFor(scope, request.client);
-    if (reservation !== null) return reservation.address;
-  }
-  return null;
-}
-
-/** Whether the configuration gives this address to a client other than the one that asks. */
-export function isReservedForAnother(scope: ServerScope, address: Ipv4, request: ClientRequest): boolean {
-  if (!scope.reservationsByAddress.has(address)) return false;
-  return reservationFor(scope, request.client)?.address !== address;
 }
 
 /** Whether the configuration lets the client have the address: in a pool of its scope, or reserved for it. */
@@ -66,12 +54,22 @@ export function isEligible(
 export function mayGive(
   view: ServerView,
   request: ClientRequest,
-  address: Ipv4,
-  record: Binding | null,
+  { address, record, client }: Omit<ChosenAddress, "scope">,
 ): boolean {
-  if (record !== null && record.status === "ACTIVE" && !isSameClient(record, request.client)) return false;
+  if (record !== null && record.status === "ACTIVE" && !isSameClient(record, client)) return false;
   if (view.offers.isHeldForAnother(address, request.clientKey, request.now.boot)) return false;
-  return view.authority.mayAllocate(record ?? freshBinding(address), request.client, request.now);
+  return view.authority.mayAllocate(record ?? freshBinding(address), client, request.now);
+}
+
+/** The address with all that decisions about it need. */
+export function choice(
+  view: ServerView,
+  request: ClientRequest,
+  scope: ServerScope,
+  address: Ipv4,
+): ChosenAddress {
+  const record = view.leases.get(address);
+  return { scope, address, record, client: identityAt(scope, record, address, request) };
 }
 
 /** An address that is wanted for a reason of its own; null when it cannot be given. Quarantined addresses are given to
@@ -87,7 +85,8 @@ function wanted(
   const record = view.leases.get(address);
   if (record?.status === "ABANDONED") return null;
   if (!scope.config.enabled && record?.status !== "ACTIVE") return null;
-  return mayGive(view, request, address, record) ? { scope, address, record } : null;
+  const chosen = choice(view, request, scope, address);
+  return mayGive(view, request, chosen) ? chosen : null;
 }
 
 function reservedAddress(view: ServerView, request: ClientRequest, network: readonly ServerScope[]) {
@@ -129,8 +128,9 @@ function freeAddress(
       for (const candidate of view.offers.cursors.search(view, scope.pool, status, request.now.boot)) {
         const { address } = candidate;
         const excluded = view.config.settings.excludedAddresses.has(address);
-        if (!excluded && mayGive(view, request, address, candidate)) {
-          return { scope, address, record: view.leases.get(address) };
+        const { client } = request;
+        if (!excluded && mayGive(view, request, { address, record: candidate, client })) {
+          return { scope, address, record: view.leases.get(address), client };
         }
         refused++;
         if (refused >= CANDIDATES_REFUSED_MAX) break;

@@ -31,6 +31,8 @@ export interface ClientRequest {
   readonly clientKey: string;
   /** Null when the message carries no option 82. */
   readonly relay: RelayInformation | null;
+  /** `relay`, or what was said when the client's lease was given, where it now bypasses its relay. */
+  readonly place: RelayInformation | null;
   /** Value of option 82 to echo. */
   readonly relayInformation: Uint8Array | null;
   readonly arrival: Arrival;

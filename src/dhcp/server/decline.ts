@@ -2,12 +2,13 @@
 // Only from the holder, or from the client it is offered to; and only so many per pool, or one client could empty it.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Binding, freshBinding, isSameClient } from "../lease/binding.ts";
+import { type Binding, freshBinding } from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import { type ClientRequest, isPairIdentifier, type ServerView } from "./client-request.ts";
 import { abandoned } from "./grant.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
+import { isHeldBy } from "./reservations.ts";
 
 /** At most this share of a pool may be in quarantine, but always this many addresses. */
 export const DECLINED_SHARE_MAX = 0.1;
@@ -32,7 +33,7 @@ export function handleDecline(view: ServerView, request: ClientRequest): ServerO
 /** The record of an address that the client holds or was offered; null when it has nothing to say about it. */
 function heldRecord(view: ServerView, request: ClientRequest, address: Ipv4): Binding | null {
   const record = view.leases.get(address);
-  if (record?.status === "ACTIVE") return isSameClient(record, request.client) ? record : null;
+  if (record?.status === "ACTIVE") return isHeldBy(view, record, request) ? record : null;
   const offered = view.offers.offeredTo(request.clientKey, request.now.boot);
   return offered === address ? (record ?? freshBinding(address)) : null;
 }

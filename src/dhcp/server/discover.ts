@@ -1,11 +1,12 @@
 // DISCOVER: whether this server answers, with which address and for how long.
 // Source: RFC 2131 4.3.1, RFC 3074 (load balance, behind the authority). Writes nothing durable: an offer is only held.
 
-import { type ChosenAddress, chooseAddress, isEligible, mayGive, reservationOn } from "./allocate.ts";
+import { type ChosenAddress, choice, chooseAddress, isEligible, mayGive } from "./allocate.ts";
 import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-request.ts";
 import { leaseTerm } from "./grant.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
 import { offer } from "./reply.ts";
+import { reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
 
 /** Answers a DISCOVER. A client that repeats it within the hold is offered the same address again. */
@@ -31,7 +32,9 @@ export function handleDiscover(
   const term = leaseTerm(view, request, chosen);
   if (term.leaseSeconds <= 0) return dropped("no-lease-time");
   if (!offers.hold(chosen.address, clientKey, now.boot)) return dropped("offer-table-full");
-  return offer(view, request, { scope: chosen.scope, address: chosen.address, term });
+  const { scope, address } = chosen;
+  const reservationWaits = reserved === address ? null : reserved;
+  return offer(view, request, { scope, address, term, reservationWaits });
 }
 
 /** The address still held for the client, if it may be offered again; its reservation goes before it. */
@@ -48,5 +51,6 @@ function offeredBefore(
   if (!scope.config.enabled && record?.status !== "ACTIVE") return null;
   const reserved = reservationOn(selection.network, request);
   if (reserved !== null && reserved !== address) return null;
-  return mayGive(view, request, address, record) ? { scope, address, record } : null;
+  const chosen = choice(view, request, scope, address);
+  return mayGive(view, request, chosen) ? chosen : null;
 }

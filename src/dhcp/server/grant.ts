@@ -31,15 +31,15 @@ export interface LeaseTerm {
 const OF_ITS_CLIENT: ReadonlySet<BindingStatus> = new Set<BindingStatus>(["ACTIVE", "EXPIRED", "RELEASED"]);
 
 /** Whether a lease to this client continues what the record says, so that what was promised about it still counts. */
-export function isSameGeneration(record: Binding | null, request: ClientRequest): boolean {
-  return record !== null && OF_ITS_CLIENT.has(record.status) && isSameClient(record, request.client);
+export function isSameGeneration({ record, client }: Pick<ChosenAddress, "record" | "client">): boolean {
+  return record !== null && OF_ITS_CLIENT.has(record.status) && isSameClient(record, client);
 }
 
 /** The lease for an address; `leaseSeconds` is 0 when none may be given now. An address that left its pool is renewed
  *  to its end and no further. */
 export function leaseTerm(view: ServerView, request: ClientRequest, chosen: ChosenAddress): LeaseTerm {
   const { scope, address, record } = chosen;
-  const continued = isSameGeneration(record, request) ? record : null;
+  const continued = isSameGeneration(chosen) ? record : null;
   const isDraining = view.leases.poolOf(address) === null && !scope.reservationsByAddress.has(address);
   const wished = desiredLease(scope, request);
   // The recorded end carries the second that grant() adds; without taking it off a drain would creep on.
@@ -48,10 +48,16 @@ export function leaseTerm(view: ServerView, request: ClientRequest, chosen: Chos
   return { desiredSeconds, leaseSeconds: view.authority.cappedLease(continued, desiredSeconds, request.now) };
 }
 
-/** The client's wish within the scope's limits, else the scope's default. "Infinite" is a wish like any other. */
+/** "Infinite" as a lease time. Source: RFC 2131 3.3. */
+const INFINITE = 0xffff_ffff;
+
+/** The client's wish within the scope's limits, else the scope's default. "Infinite" is a wish like any other, unless
+ *  the scope says otherwise; no lease really is, because its end is what the partners promise each other. */
 function desiredLease(scope: ServerScope, request: ClientRequest): Seconds {
   const { defaultSeconds, minSeconds, maxSeconds } = scope.config.lease;
+  const { infiniteSeconds } = scope.config.policy;
   const wished = uint32Option(request.message.options, OPTION.LEASE_TIME);
+  if (wished === INFINITE && infiniteSeconds !== null) return infiniteSeconds;
   if (wished === null || wished === 0) return defaultSeconds;
   return seconds(Math.min(Math.max(wished, minSeconds), maxSeconds));
 }
@@ -59,14 +65,14 @@ function desiredLease(scope: ServerScope, request: ClientRequest): Seconds {
 /** The binding that an ACK of `term` makes. The recorded end is one second late, because `now` was rounded down. */
 export function grant(request: ClientRequest, chosen: ChosenAddress, term: LeaseTerm): BindingChange {
   const { address, record } = chosen;
-  const sameGeneration = isSameGeneration(record, request);
+  const sameGeneration = isSameGeneration(chosen);
   const base = record ?? freshBinding(address);
   const now = request.now.wall;
   const told = after(now, seconds(term.leaseSeconds + 1));
   const next: Binding = {
     ...base,
     status: "ACTIVE",
-    client: request.client,
+    client: chosen.client,
     expiresAt: sameGeneration ? latest(base.expiresAt, told) : told,
     lastTransactionAt: now,
     statusSince: sameGeneration && base.status === "ACTIVE" ? base.statusSince : now,

@@ -15,6 +15,7 @@ import { handleInform } from "./inform.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
 import { handleRelease } from "./release.ts";
 import { handleRequest } from "./request.ts";
+import { recordedPlace } from "./reservations.ts";
 import { selectSubnet } from "./subnet-select.ts";
 
 /** A message that crossed more relays than this goes in circles. Source: RFC 1542 4.1.1. */
@@ -67,6 +68,7 @@ function handleMessage(
     client,
     clientKey: clientKey(client),
     relay: information,
+    place: information ?? recordedPlace(view, client, message.clientAddress),
     relayInformation,
     arrival,
     serverIdentifier: information?.serverIdentifierOverride ?? view.config.member.address,

@@ -35,6 +35,8 @@ export type DropReason =
   | "request-without-address"
   /** No knowledge of the client or the address: somebody else may know. RFC 2131 4.3.2 */
   | "unknown-lease"
+  /** The scope leaves it to other servers to refuse addresses. */
+  | "not-authoritative"
   /** The address is free, but not this server's to give now. */
   | "not-ours-to-give"
   | "no-server-identifier"
@@ -67,7 +69,13 @@ export interface BindingChange {
 }
 
 /** Why a NAK was sent. Stable words: they are metric labels. */
-export type NakReason = "wrong-network" | "held-by-another" | "reserved-for-another" | "cannot-satisfy";
+export type NakReason =
+  | "wrong-network"
+  | "held-by-another"
+  | "reserved-for-another"
+  /** Another address is reserved for the client and waits for it. */
+  | "reserved-elsewhere"
+  | "cannot-satisfy";
 
 export interface ReplyOutcome {
   readonly kind: "reply";
@@ -80,6 +88,8 @@ export interface ReplyOutcome {
   readonly nakReason: NakReason | null;
   /** The address offered, acknowledged or refused. */
   readonly address: Ipv4;
+  /** The address that is reserved for the client, where it was offered another one because that cannot be given now. */
+  readonly reservationWaits: Ipv4 | null;
   /** Options that were wanted but found no room in the reply. */
   readonly omittedOptions: readonly number[];
 }

@@ -4,23 +4,23 @@
 import type {
   CompiledMember,
   CompiledRelationship,
+  CompiledRelayAgent,
   CompiledReservation,
   CompiledScope,
 } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
-import { fromHex } from "../../base/bytes.ts";
-import { type Ipv4, prefixContains } from "../../base/ipv4.ts";
+import { fromHex, toHex } from "../../base/bytes.ts";
+import { type Ipv4, type Ipv4Prefix, prefixContains } from "../../base/ipv4.ts";
 import { type ClientIdentity, clientKey } from "../lease/binding.ts";
 import type { Pool } from "../lease/lease-table.ts";
 import { OPTION } from "../wire/option-table.ts";
+import type { RelayInformation } from "../wire/relay-agent.ts";
 
 /** What differs between runs of one configuration. */
 export interface ServerSettings {
   /** Unprivileged runs: answer to the UDP port a datagram came from instead of 67 and 68. With it off, only relays
    *  that send sub-option 19 get this (RFC 8357). */
   readonly replyToSourcePort: boolean;
-  /** Whether clients may choose their subnet by option 118. Off unless configured. Source: RFC 3011 4. */
-  readonly acceptSubnetSelection: boolean;
   /** Addresses that are honoured as our server identifier besides the member's, such as former ones. */
   readonly formerAddresses: readonly Ipv4[];
   /** Addresses of nodes: never allocated, though not part of the shape. */
@@ -29,15 +29,14 @@ export interface ServerSettings {
 
 export const DEFAULT_SETTINGS: ServerSettings = {
   replyToSourcePort: false,
-  acceptSubnetSelection: false,
   formerAddresses: [],
   excludedAddresses: new Set(),
 };
 
 export interface Reservation {
   readonly address: Ipv4;
-  /** Whom it is for: by client identifier, or by hardware address alone. */
-  readonly client: ClientIdentity;
+  /** Whom it is for: by client identifier, or by hardware address alone; null when it is for a place. */
+  readonly client: ClientIdentity | null;
   readonly hostname: string | null;
   readonly options: ReadonlyMap<number, Uint8Array>;
 }
@@ -52,6 +51,25 @@ export interface ServerScope {
   readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
   /** By clientKey of the identity that the reservation names. */
   readonly reservationsByClient: ReadonlyMap<string, Reservation>;
+  /** By placeKey of the sub-options of option 82 that the reservation names. */
+  readonly reservationsByPlace: ReadonlyMap<string, Reservation>;
+  /** Which sets of sub-options those keys are made of, the largest first. */
+  readonly placeMasks: readonly number[];
+}
+
+/** Bits of a place mask. */
+const CIRCUIT = 1;
+const REMOTE = 2;
+const SUBSCRIBER = 4;
+
+/** One text per place, as far as the sub-options in `mask` tell it. */
+export function placeKey(
+  place: Pick<RelayInformation, "circuitId" | "remoteId" | "subscriberId">,
+  mask: number,
+): string {
+  const part = (bit: number, value: Uint8Array | null) =>
+    (mask & bit) === 0 ? "*" : value === null ? "-" : toHex(value);
+  return `${part(CIRCUIT, place.circuitId)}/${part(REMOTE, place.remoteId)}/${part(SUBSCRIBER, place.subscriberId)}`;
 }
 
 export interface ServerConfig {
@@ -67,6 +85,9 @@ export interface ServerConfig {
   readonly scopeByRelay: ReadonlyMap<Ipv4, ServerScope>;
   /** What LeaseTable.configure must be called with, so that pool numbers agree. */
   readonly pools: readonly Pool[];
+  /** Whether option 118 means anything here: some scope may be chosen by it. Else it is ignored and not echoed. */
+  readonly supportsSubnetSelection: boolean;
+  readonly leasequeryFrom: readonly Ipv4Prefix[];
   readonly settings: ServerSettings;
 }
 
@@ -115,6 +136,8 @@ export function prepareConfig(
     networks: groupNetworks(scopes),
     scopeByRelay,
     pools: scopes.map(poolOf),
+    supportsSubnetSelection: scopes.some((scope) => scope.config.policy.subnetSelection),
+    leasequeryFrom: config.leasequeryFrom,
     settings: merged,
   };
 }
@@ -137,23 +160,21 @@ export function networkOf(config: ServerConfig, scope: ServerScope): readonly Se
   return config.networks[scope.pool] ?? [scope];
 }
 
-/** The client's reservation in a scope: by client identifier when it sent one, else, and also then, by hardware address. */
-export function reservationFor(scope: ServerScope, client: ClientIdentity): Reservation | null {
-  if (scope.reservationsByClient.size === 0) return null;
-  const byKey = scope.reservationsByClient.get(clientKey(client));
-  if (byKey !== undefined || client.clientIdentifier === null) return byKey ?? null;
-  return scope.reservationsByClient.get(clientKey({ ...client, clientIdentifier: null })) ?? null;
-}
-
 function prepareScope(config: CompiledScope, pool: number): ServerScope {
   const reservationsByAddress = new Map<Ipv4, Reservation>();
   const reservationsByClient = new Map<string, Reservation>();
+  const reservationsByPlace = new Map<string, Reservation>();
+  const masks = new Set<number>();
   for (const compiled of config.reservations) {
-    const { address, hostname } = compiled;
-    const client = identityOf(compiled);
+    const { address, hostname, relayAgent } = compiled;
+    const client = relayAgent === null ? identityOf(compiled) : null;
     const reservation = { address, client, hostname, options: decodeOptions(compiled.options) };
     reservationsByAddress.set(address, reservation);
-    reservationsByClient.set(clientKey(client), reservation);
+    if (client !== null) reservationsByClient.set(clientKey(client), reservation);
+    if (relayAgent === null) continue;
+    const place = placeOf(relayAgent);
+    masks.add(place.mask);
+    reservationsByPlace.set(placeKey(place, place.mask), reservation);
   }
   return {
     pool,
@@ -163,7 +184,25 @@ function prepareScope(config: CompiledScope, pool: number): ServerScope {
     fileName: textField(config.boot.fileName, 127),
     reservationsByAddress,
     reservationsByClient,
+    reservationsByPlace,
+    placeMasks: [...masks].sort((a, b) => bitCount(b) - bitCount(a) || a - b),
   };
+}
+
+function placeOf({ circuitId, remoteId, subscriberId }: CompiledRelayAgent) {
+  return {
+    circuitId: circuitId === null ? null : hexBytes(circuitId),
+    remoteId: remoteId === null ? null : hexBytes(remoteId),
+    subscriberId: subscriberId === null ? null : hexBytes(subscriberId),
+    mask:
+      (circuitId === null ? 0 : CIRCUIT) |
+      (remoteId === null ? 0 : REMOTE) |
+      (subscriberId === null ? 0 : SUBSCRIBER),
+  };
+}
+
+function bitCount(mask: number): number {
+  return (mask & 1) + ((mask >>> 1) & 1) + ((mask >>> 2) & 1);
 }
 
 function identityOf(reservation: CompiledReservation): ClientIdentity {

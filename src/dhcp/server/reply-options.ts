@@ -78,7 +78,7 @@ export function echoedOptions(view: ServerView, request: ClientRequest): OptionV
   if (clientIdentifier !== undefined)
     echoed.push({ code: OPTION.CLIENT_IDENTIFIER, value: clientIdentifier });
   const subnet = options.get(OPTION.SUBNET_SELECTION);
-  if (subnet !== undefined && view.config.settings.acceptSubnetSelection) {
+  if (subnet !== undefined && view.config.supportsSubnetSelection) {
     echoed.push({ code: OPTION.SUBNET_SELECTION, value: subnet });
   }
   return echoed;

@@ -17,21 +17,25 @@ import { type OptionValue, uint8Value, uint16Option, uint32Value } from "../wire
 import type { ClientRequest, ServerView } from "./client-request.ts";
 import type { LeaseTerm } from "./grant.ts";
 import { type BindingChange, dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
-import { reservationFor, type ServerScope } from "./prepare-config.ts";
+import type { ServerScope } from "./prepare-config.ts";
 import { configuredOptions, echoedOptions, joinsSplitOptions, leaseOptions } from "./reply-options.ts";
 import { routeInformAck, routeNak, routeReply } from "./reply-route.ts";
+import { reservationFor } from "./reservations.ts";
 
 /** The address and lease a reply is about. */
 export interface LeaseReply {
   readonly scope: ServerScope;
   readonly address: Ipv4;
   readonly term: LeaseTerm;
+  /** The address reserved for the client that it cannot have now; absent when there is none. */
+  readonly reservationWaits?: Ipv4 | null;
 }
 
 const NAK_TEXT: Record<NakReason, string> = {
   "wrong-network": "address is not on this network",
   "held-by-another": "address is leased to another client",
   "reserved-for-another": "address is reserved for another client",
+  "reserved-elsewhere": "another address is reserved for this client",
   "cannot-satisfy": "address is not available",
 };
 
@@ -40,7 +44,8 @@ export function offer(view: ServerView, request: ClientRequest, lease: LeaseRepl
   const route = routeReply(view, request, lease.address);
   if (route === null) return dropped("no-route");
   const encoded = leaseMessage(view, request, "OFFER", lease);
-  return reply("OFFER", { route, encoded, address: lease.address });
+  const { address, reservationWaits = null } = lease;
+  return reply("OFFER", { route, encoded, address, reservationWaits });
 }
 
 /** An ACK of a lease; `binding` must be durable before it leaves. */
@@ -114,7 +119,7 @@ interface ParameterMessage {
 
 function parameterMessage(view: ServerView, request: ClientRequest, parts: ParameterMessage): EncodedMessage {
   const { header, scope } = parts;
-  const reservation = reservationFor(scope, request.client);
+  const reservation = reservationFor(scope, request);
   const options = [
     ...parts.options,
     ...echoedOptions(view, request),
@@ -168,6 +173,7 @@ interface ReplyParts {
   readonly address: Ipv4;
   readonly binding?: BindingChange;
   readonly nakReason?: NakReason;
+  readonly reservationWaits?: Ipv4 | null;
 }
 
 function reply(messageType: "OFFER" | "ACK" | "NAK", parts: ReplyParts): ServerOutcome {
@@ -179,6 +185,7 @@ function reply(messageType: "OFFER" | "ACK" | "NAK", parts: ReplyParts): ServerO
     binding: parts.binding ?? null,
     nakReason: parts.nakReason ?? null,
     address: parts.address,
+    reservationWaits: parts.reservationWaits ?? null,
     omittedOptions: parts.encoded.omitted,
   };
 }

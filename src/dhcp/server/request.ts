@@ -3,18 +3,18 @@
 // A NAK is sent only for what is surely wrong; what somebody else may know better is met with silence.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Binding, isSameClient } from "../lease/binding.ts";
+import { isSameClient } from "../lease/binding.ts";
 import type { Arrival } from "../ports.ts";
 import type { DhcpMessage } from "../wire/message.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import type { RelayInformation } from "../wire/relay-agent.ts";
-import { type ChosenAddress, isEligible, isReservedForAnother, mayGive } from "./allocate.ts";
+import { type ChosenAddress, choice, isEligible, mayGive } from "./allocate.ts";
 import { type ClientRequest, isOwnIdentifier, type ServerView } from "./client-request.ts";
 import { grant, leaseTerm } from "./grant.ts";
 import { dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
-import { reservationFor } from "./prepare-config.ts";
 import { acknowledge, nak } from "./reply.ts";
+import { isHeldBy, isReservedForAnother, reservationFor, reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
 
 /** The four forms. Source: RFC 2131 table 4. */
@@ -69,14 +69,14 @@ function onSelecting(
   if (view.authority.service !== "All") return dropped("not-serving");
   if (selection === null) return dropped("no-subnet");
   const record = view.leases.get(address);
-  const isHolder = record?.status === "ACTIVE" && isSameClient(record, request.client);
+  const isHolder = record?.status === "ACTIVE" && isHeldBy(view, record, request);
   if (!isHolder && offered !== address && !view.config.ownAddresses.has(form.server)) {
     // The relay wrote its own address as server identifier: the offer may have been the partner's.
     return dropped("other-server-selected");
   }
   const scope = scopeIn(selection.network, address);
   if (scope === null) return nak(view, request, address, "wrong-network");
-  const chosen = { scope, address, record };
+  const chosen = choice(view, request, scope, address);
   const refusal = surelyWrong(request, chosen);
   if (refusal !== null) return nak(view, request, address, refusal);
   if (isHolder) return give(view, request, chosen);
@@ -103,10 +103,13 @@ function onKnownAddress(
   if (selection === null) return dropped("no-subnet");
   const isFull = view.authority.service === "All";
   const scope = scopeIn(selection.network, address);
-  if (scope === null) return isFull ? nak(view, request, address, "wrong-network") : dropped("not-serving");
-  const chosen = { scope, address, record: view.leases.get(address) };
+  if (scope === null) return refuse(view, request, { scope: selection.scope, address }, "wrong-network");
+  const chosen = choice(view, request, scope, address);
   const refusal = surelyWrong(request, chosen);
-  if (refusal !== null) return isFull ? nak(view, request, address, refusal) : dropped("not-serving");
+  if (refusal !== null) return refuse(view, request, chosen, refusal);
+  if (isFull && hasBetterAddress(view, request, selection, address)) {
+    return refuse(view, request, chosen, "reserved-elsewhere");
+  }
   if (chosen.record?.status === "ACTIVE") return give(view, request, chosen);
   if (!isFull) return dropped("not-serving");
   if (!isKnown(request, chosen)) return dropped("unknown-lease");
@@ -114,27 +117,62 @@ function onKnownAddress(
   return give(view, request, chosen);
 }
 
+/** A NAK, where this server may say so: it serves everybody, and the scope is its alone or the lease is of its making.
+ *  Source: RFC 2131 4.3.2 (a server that may not be the only one stays silent). */
+function refuse(
+  view: ServerView,
+  request: ClientRequest,
+  { scope, address }: Pick<ChosenAddress, "scope" | "address">,
+  reason: NakReason,
+): ServerOutcome {
+  if (view.authority.service !== "All") return dropped("not-serving");
+  const record = view.leases.get(address);
+  const isOurLease = record?.status === "ACTIVE" && isHeldBy(view, record, request);
+  if (!scope.config.policy.authoritative && !isOurLease) return dropped("not-authoritative");
+  return nak(view, request, address, reason);
+}
+
+/** Whether another address is reserved for the client and can be had now: then it must ask anew. While nobody can give
+ *  it the reserved one, it keeps what it has. */
+function hasBetterAddress(
+  view: ServerView,
+  request: ClientRequest,
+  { network }: SubnetSelection,
+  address: Ipv4,
+): boolean {
+  const reserved = reservationOn(network, request);
+  const scope = reserved === null || reserved === address ? null : scopeIn(network, reserved);
+  if (reserved === null || scope === null || !scope.config.enabled) return false;
+  if (!isEligible(view, request, scope, reserved)) return false;
+  const chosen = choice(view, request, scope, reserved);
+  const { record } = chosen;
+  if (record?.status === "ABANDONED") return false;
+  if (mayGive(view, request, chosen)) return true;
+  // Free, but the partner's to give: it will, as long as it is the one that answers for it.
+  const isFree = record === null || record.status === "FREE" || record.status === "BACKUP";
+  return isFree && !view.authority.isResponsible(request.client, 0, reserved);
+}
+
 /** Whether this server has a record of this client at this address, running or not. */
-function isKnown(request: ClientRequest, { scope, address, record }: ChosenAddress): boolean {
+function isKnown(request: ClientRequest, { scope, address, record, client }: ChosenAddress): boolean {
   if (record?.status === "ABANDONED" || record?.status === "RESET") return false;
-  if (record !== null && isSameClient(record, request.client)) return true;
-  return reservationFor(scope, request.client)?.address === address;
+  if (record !== null && isSameClient(record, client)) return true;
+  return reservationFor(scope, request)?.address === address;
 }
 
 /** The reasons for a NAK that no other server's knowledge can overrule. */
-function surelyWrong(request: ClientRequest, { scope, address, record }: ChosenAddress): NakReason | null {
-  if (isHeldByAnother(record, request)) return "held-by-another";
+function surelyWrong(
+  request: ClientRequest,
+  { scope, address, record, client }: ChosenAddress,
+): NakReason | null {
+  if (record?.status === "ACTIVE" && !isSameClient(record, client)) return "held-by-another";
   return isReservedForAnother(scope, address, request) ? "reserved-for-another" : null;
-}
-
-function isHeldByAnother(record: Binding | null, request: ClientRequest): boolean {
-  return record !== null && record.status === "ACTIVE" && !isSameClient(record, request.client);
 }
 
 /** The ACK with its binding, as far as the authority lets it. */
 function give(view: ServerView, request: ClientRequest, chosen: ChosenAddress): ServerOutcome {
-  const { scope, address, record } = chosen;
-  if (!mayGive(view, request, address, record)) return dropped("not-ours-to-give");
+  const { scope, address } = chosen;
+  if (!mayGive(view, request, chosen)) return dropped("not-ours-to-give");
   const term = leaseTerm(view, request, chosen);
   if (term.leaseSeconds <= 0) return dropped("no-lease-time");
   const outcome = acknowledge(view, request, { scope, address, term }, grant(request, chosen, term));

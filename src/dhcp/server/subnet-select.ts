@@ -28,23 +28,24 @@ export function selectSubnet(
   arrival: Arrival,
 ): SubnetSelection | null {
   if (relay?.linkSelection != null) return selected(config, scopeOfAddress(config, relay.linkSelection));
-  if (config.settings.acceptSubnetSelection && message.options.has(OPTION.SUBNET_SELECTION)) {
+  if (config.supportsSubnetSelection && message.options.has(OPTION.SUBNET_SELECTION)) {
     const subnet = addressOption(message.options, OPTION.SUBNET_SELECTION);
-    return subnet === null ? null : selected(config, scopeOfAddress(config, subnet));
+    const scope = subnet === null ? null : scopeOfAddress(config, subnet);
+    return selected(config, scope?.config.policy.subnetSelection === true ? scope : null);
   }
   if (message.relayAddress !== 0) return selected(config, scopeOfRelay(config, message.relayAddress));
   if (arrival.kind === "routed") return selectedByClientAddress(config, message.clientAddress);
-  return selectLocal(config, message, arrival);
+  return selectLocal(config, arrival);
 }
 
 function scopeOfRelay(config: ServerConfig, relayAddress: Ipv4): ServerScope | null {
   return config.scopeByRelay.get(relayAddress) ?? scopeOfAddress(config, relayAddress);
 }
 
-/** All scopes that the receiving interface has an address in are on its wire. */
+/** All scopes that the receiving interface has an address in are on its wire. The message was broadcast there, so ciaddr
+ *  says nothing about where the client is: one that moved and rebinds still names its old network. */
 function selectLocal(
   config: ServerConfig,
-  message: DhcpMessage,
   arrival: Arrival & { readonly kind: "local" },
 ): SubnetSelection | null {
   const network: ServerScope[] = [];
@@ -52,12 +53,6 @@ function selectLocal(
     const scope = scopeOfAddress(config, address);
     if (scope === null) continue;
     for (const member of networkOf(config, scope)) if (!network.includes(member)) network.push(member);
-  }
-  const foreign = message.clientAddress !== 0 && scopeIn(network, message.clientAddress) === null;
-  if (foreign && arrival.source === message.clientAddress) {
-    // Unicast from a client behind routers can arrive on a served interface, too.
-    const selection = selectedByClientAddress(config, message.clientAddress);
-    if (selection !== null) return selection;
   }
   const scope = network[0];
   return scope === undefined ? null : { scope, network, byClientAddress: false };
