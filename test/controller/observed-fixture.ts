@@ -54,6 +54,7 @@ export function config(changes: Partial<CompiledRelationship> = {}): CompiledRel
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    clientClasses: [],
     leasequeryFrom: [],
     scopes: [
       {
@@ -74,6 +75,8 @@ export function config(changes: Partial<CompiledRelationship> = {}): CompiledRel
         boot: { nextServer: null, serverName: null, fileName: null },
         reservations: [],
         policy: DEFAULT_SCOPE_POLICY,
+        allowedClasses: [],
+        classPools: [],
       },
     ],
     revision: REVISION,
