@@ -36,7 +36,7 @@ export function enterState(
 
 /** What entering a state writes down besides itself. */
 function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean): Partial<EndpointRecord> {
-  if (next === "RECOVER" && isNew) return { outageSince: lastAlive(engine, turn) };
+  if (next === "RECOVER" && isNew && !isRecovering(engine)) return { outageSince: lastAlive(engine, turn) };
   if (next === "NORMAL") {
     engine.balanceDueAt = turn.now.boot;
     const configured = engine.config.mcltSeconds;
@@ -48,6 +48,12 @@ function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean)
     };
   }
   return {};
+}
+
+/** A recovery that asks again on a new connection goes on counting from the same outage. */
+function isRecovering(engine: Engine): boolean {
+  const { state } = engine.endpoint;
+  return state === "RECOVER-WAIT" || state === "RECOVER-DONE";
 }
 
 /** Until when this server may have acted on records that are outdated now: a running one until this moment. */

@@ -196,3 +196,20 @@ test("both in PARTNER-DOWN by mistake: the conflict is found, resolved and repor
   pair.untilNormal();
   assert.equal(pair.b.binding(lease.address)?.status, "ACTIVE");
 });
+
+test("a recovery that is interrupted after its wait does not wait the MCLT again", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.kill(pair.b);
+  pair.until("interrupted", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  const stores = { a: pair.a.report.store };
+  pair.deliver(pair.a, {
+    kind: "witness-read",
+    witness: { epoch: 1, holder: "a", holderStore: stores.a, stores },
+  });
+  pair.start(pair.b);
+  pair.until("RECOVER-WAIT", () => pair.b.state === "RECOVER-WAIT");
+  pair.cut();
+  pair.run(5_000);
+  pair.heal();
+  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 620_000);
+});
