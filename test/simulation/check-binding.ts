@@ -38,8 +38,8 @@ export interface CheckContext {
   violated(invariant: string, claim: string, address: number): void;
 }
 
-/** A RELEASE or DECLINE is acted on at once; its record may wait this long for a slow disk. */
-const GIVEN_BACK_MS = 30_000;
+/** A message is acted on at once; the record that follows from it may wait this long for a slow disk. */
+const ACTED_ON_MS = 30_000;
 
 const MAY_GIVE = new Set([
   NORMAL,
@@ -57,7 +57,7 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
   const before = ledger.versions.get(next.address) ?? null;
   const previous = before?.binding ?? neverUsed(next.address);
   const changed = !sameContent(previous, next);
-  const origin = changed ? findOrigin(ledger, next) : null;
+  const origin = changed ? findOrigin(context, ledger, next) : null;
   if (origin !== null) checkStaleness(context, node, previous, next, origin);
   else if (changed) checkLocalChange(context, node, previous, next);
   if (origin !== null) origin.stored = true;
@@ -102,12 +102,14 @@ function sameContent(a: StoredBinding, b: StoredBinding): boolean {
 }
 
 /** The partner's update that this record takes in, or null when the change is the engine's own. */
-function findOrigin(ledger: NodeLedger, next: StoredBinding): IncomingUpdate | null {
+function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBinding): IncomingUpdate | null {
+  const oldest = ledger.decidedBy(context.now()) - ACTED_ON_MS;
   const list = ledger.incoming.get(next.address);
   if (list === undefined) return null;
   for (let i = list.length - 1; i >= 0; i--) {
     const update = list[i] as IncomingUpdate;
-    if (!update.stored && !update.answered && takesIn(next, update)) return update;
+    if (update.stored || update.answered || update.deliveredAt < oldest) continue;
+    if (takesIn(next, update)) return update;
   }
   return null;
 }
@@ -257,8 +259,7 @@ function checkEnd(
   const ledger = context.nodes[node];
   if (previous.expiresAt <= context.wall(node)) return;
   const givenBackAt = ledger.givenBack.get(`${previous.address} ${previous.client}`);
-  const decidedAt = ledger.startedAt < 0 ? ledger.stoppedAt : context.now();
-  if (givenBackAt !== undefined && decidedAt - givenBackAt <= GIVEN_BACK_MS) return;
+  if (givenBackAt !== undefined && ledger.decidedBy(context.now()) - givenBackAt <= ACTED_ON_MS) return;
   const until = previous.expiresAt - context.wall(node);
   context.violated(
     "S2",

@@ -94,6 +94,8 @@ export class Checker implements LinkTap, CheckContext {
     ledger.startedAt = this.world.now;
     ledger.heardPartner = false;
     ledger.requests.clear();
+    // What the last process heard and did not finish, this one knows nothing of.
+    ledger.incoming.clear();
   }
 
   /** The process is gone. What it wrote last may show up on the disk when the next one starts. */

@@ -209,6 +209,11 @@ export class NodeLedger {
     return false;
   }
 
+  /** The latest moment at which the engine can have decided what becomes durable now. */
+  decidedBy(now: number): number {
+    return this.startedAt < 0 ? this.stoppedAt : now;
+  }
+
   arrived(update: IncomingUpdate): void {
     const address = update.message.address;
     let list = this.incoming.get(address);
