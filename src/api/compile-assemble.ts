@@ -3,9 +3,10 @@
 import { parseIpv4Prefix } from "../base/ipv4.ts";
 import { seconds } from "../base/units.ts";
 import { cutHoles, singleAddress } from "./address-ranges.ts";
+import { classPoolsOf } from "./client-class-compile.ts";
 import type { ReservationBook } from "./compile-reservations.ts";
 import type { ScopeAlone } from "./compile-scope.ts";
-import type { AddressRange, CompiledMember, CompiledRelationship, CompiledScope } from "./compiled.ts";
+import type { AddressRange, CompiledClassPool, CompiledRelationship, CompiledScope } from "./compiled.ts";
 import type { DHCPScopeObject } from "./dhcp-scope.ts";
 import { digestOf } from "./digest.ts";
 import type { FailoverRelationshipObject } from "./failover-relationship.ts";
@@ -21,20 +22,26 @@ export interface ScopeDraft {
 interface ShapedScope {
   readonly scope: CompiledScope;
   readonly shapePools: readonly AddressRange[];
+  /** Which addresses are limited to classes. */
+  readonly shapeClassPools: readonly CompiledClassPool[];
 }
 
 /** `kept`: scopes of the last good configuration that stay in force. */
 export function assemble(
   relationship: FailoverRelationshipObject,
-  members: readonly [CompiledMember, CompiledMember],
+  { members, clientClasses }: Pick<CompiledRelationship, "members" | "clientClasses">,
   drafts: readonly ScopeDraft[],
   kept: readonly CompiledScope[],
 ): CompiledRelationship {
   const { metadata, spec } = relationship;
   const shaped = [
-    ...drafts.map((draft) => ({ scope: assembleScope(draft), shapePools: draft.alone.shapePools })),
+    ...drafts.map((draft) => ({
+      scope: assembleScope(draft),
+      shapePools: draft.alone.shapePools,
+      shapeClassPools: classPoolsOf(draft.alone.shapeByClasses),
+    })),
     // What was cut for reservations is no longer known of these; both engines keep the same, so they still agree.
-    ...kept.map((scope) => ({ scope, shapePools: scope.pools })),
+    ...kept.map((scope) => ({ scope, shapePools: scope.pools, shapeClassPools: scope.classPools })),
   ].sort((a, b) => a.scope.subnet.address - b.scope.subnet.address);
   const body = {
     namespace: metadata.namespace,
@@ -52,6 +59,7 @@ export function assemble(
     automatic: "Disabled",
     afterSeconds: seconds(300),
     leasequeryFrom: (spec.leasequery?.allowFrom ?? []).flatMap((text) => parseIpv4Prefix(text) ?? []),
+    clientClasses,
     scopes: shaped.map(({ scope }) => scope),
   } as const;
   return { ...body, revision: digestOf(body), shape: shapeDigest(body, shaped) };
@@ -61,12 +69,18 @@ function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
   const { spec, metadata } = object;
   const reservations = [...book.reservations].sort((a, b) => a.address - b.address);
   const reserved = reservations.map(({ address }) => address);
+  const taken = [...reserved, ...alone.routers].map(singleAddress);
+  const byClasses = new Map(
+    [...alone.shapeByClasses].map(([key, ranges]) => [key, cutHoles(ranges, taken)] as const),
+  );
   return {
     name: metadata.name,
     subnet: alone.subnet,
     sharedNetwork: spec.sharedNetwork ?? null,
     enabled: spec.state === "Enabled",
-    pools: cutHoles(alone.shapePools, [...reserved, ...alone.routers].map(singleAddress)),
+    pools: byClasses.get("") ?? [],
+    allowedClasses: [...(spec.allowedClasses ?? [])].sort(),
+    classPools: classPoolsOf(byClasses),
     lease: alone.lease,
     relayAddresses: alone.relayAddresses,
     options: alone.options,
@@ -84,6 +98,10 @@ function shapeDigest(
 ): string {
   const { mode, primary, primaryPercent, reservePercent, mcltSeconds } = body;
   const share = mode === "LoadBalance" ? primaryPercent : reservePercent;
-  const scopes = shaped.map(({ scope, shapePools }) => ({ subnet: scope.subnet, pools: shapePools }));
+  const scopes = shaped.map(({ scope, shapePools, shapeClassPools }) => ({
+    subnet: scope.subnet,
+    pools: shapePools,
+    ...(shapeClassPools.length > 0 && { classPools: shapeClassPools }),
+  }));
   return digestOf({ mode, primary, share, mcltSeconds, scopes });
 }

@@ -32,7 +32,14 @@ export function keptScopes(
   return before
     .filter(({ name }) => refused.has(name))
     .filter(({ subnet }) => !accepted.some((other) => overlap(subnet, other)))
-    .map((scope) => ({ ...scope, pools: cutHoles(scope.pools, holes) }));
+    .map((scope) => ({
+      ...scope,
+      pools: cutHoles(scope.pools, holes),
+      classPools: scope.classPools.map(({ classes, ranges }) => ({
+        classes,
+        ranges: cutHoles(ranges, holes),
+      })),
+    }));
 }
 
 function overlap(a: Ipv4Prefix, b: Ipv4Prefix): boolean {

@@ -3,6 +3,7 @@
 import { broadcastAddress, type Ipv4, type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
 import { seconds } from "../base/units.ts";
 import { cutHoles, rangesOverlap, singleAddress } from "./address-ranges.ts";
+import { classSetKey, compileBoot } from "./client-class-compile.ts";
 import { compileLeaseTime } from "./compile-lease-time.ts";
 import type { Fault } from "./compile-reservations.ts";
 import type {
@@ -13,7 +14,7 @@ import type {
   CompiledScopePolicy,
 } from "./compiled.ts";
 import type { ExtraOption, Options } from "./dhcp-options.ts";
-import type { DHCPScopeSpec, ScopeBoot } from "./dhcp-scope.ts";
+import type { DHCPScopeSpec } from "./dhcp-scope.ts";
 import type { FailoverRelationshipSpec } from "./failover-relationship.ts";
 import { showValue } from "./field-error.ts";
 import { LEASE_SECONDS_MAX, type LeaseTime } from "./lease-time.ts";
@@ -26,6 +27,8 @@ export interface ScopeAlone {
   readonly subnet: Ipv4Prefix;
   /** Ranges less exclusions, members' addresses, network and broadcast address: part of the shape. */
   readonly shapePools: readonly AddressRange[];
+  /** The same by the classes that ranges are limited to (classSetKey); "" for all clients. */
+  readonly shapeByClasses: ReadonlyMap<string, readonly AddressRange[]>;
   /** Routers that the scope announces: never leased. */
   readonly routers: readonly Ipv4[];
   readonly lease: CompiledLeaseTime;
@@ -74,6 +77,7 @@ export function compileScopeAlone(
   const scope = {
     subnet,
     shapePools: cutHoles(ranges, holes),
+    shapeByClasses: rangesByClasses(spec, holes),
     routers: addresses(effective.routers),
     lease: lease.lease,
     options: options.options,
@@ -122,14 +126,6 @@ function orderLikeOwn(all: readonly ExtraOption[], own: readonly ExtraOption[] |
   return [...ownFirst, ...all.filter((extra) => !ownFirst.includes(extra))];
 }
 
-function compileBoot(boot: ScopeBoot | undefined): CompiledBoot {
-  return {
-    nextServer: boot?.nextServer === undefined ? null : parseIpv4(boot.nextServer),
-    serverName: boot?.serverName ?? null,
-    fileName: boot?.fileName ?? null,
-  };
-}
-
 function compilePolicy(spec: DHCPScopeSpec, infinite: LeaseTime["infinite"]): CompiledScopePolicy {
   return {
     authoritative: spec.authoritative,
@@ -139,6 +135,14 @@ function compilePolicy(spec: DHCPScopeSpec, infinite: LeaseTime["infinite"]): Co
     declinedHoldSeconds: seconds(spec.declinedHoldSeconds),
     infiniteSeconds: infinite === "Allowed" ? seconds(LEASE_SECONDS_MAX) : null,
   };
+}
+
+function rangesByClasses(
+  spec: DHCPScopeSpec,
+  holes: readonly AddressRange[],
+): ReadonlyMap<string, readonly AddressRange[]> {
+  const grouped = Map.groupBy(spec.ranges, ({ allowedClasses }) => classSetKey(allowedClasses));
+  return new Map([...grouped].map(([key, entries]) => [key, cutHoles(entries.flatMap(toRange), holes)]));
 }
 
 function addresses(texts: readonly string[] | undefined): Ipv4[] {

@@ -4,6 +4,7 @@
 
 import { formatIpv4, formatIpv4Prefix, type Ipv4, type Ipv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { countAddresses } from "./address-ranges.ts";
+import { classReferenceFaults, compileClientClasses } from "./client-class-compile.ts";
 import { assemble, type ScopeDraft } from "./compile-assemble.ts";
 import { keepReservations, keptScopes, lastGoodOf } from "./compile-last-good.ts";
 import { compileMembers, portConflicts } from "./compile-relationship.ts";
@@ -64,6 +65,8 @@ export function compile(
   if (conflicts.length > 0) return refuse(conflicts);
   const members = compileMembers(relationship);
   if (members.kind === "refused") return refuse(members.faults);
+  const classes = compileClientClasses(relationship.spec.clientClasses ?? []);
+  if (classes.kind === "refused") return refuse(classes.faults);
 
   const rejected: Rejection[] = [];
   const drafts = acceptScopes(relationship, members.members, objects.scopes, rejected);
@@ -72,7 +75,8 @@ export function compile(
   reserve(namespace, { drafts, refused, before }, objects, rejected);
   const subnets = drafts.map(({ alone }) => alone.subnet);
   const kept = keptScopes(before, refused, subnets, members.members);
-  return { kind: "compiled", config: assemble(relationship, members.members, drafts, kept), rejected };
+  const parts = { members: members.members, clientClasses: classes.classes };
+  return { kind: "compiled", config: assemble(relationship, parts, drafts, kept), rejected };
 }
 
 function rejectionOf(
@@ -95,9 +99,13 @@ function acceptScopes(
   const taken = new Map(memberAddresses.map((address) => [address, "the address of a member"]));
   const accepted: ScopeDraft[] = [];
   const neighbours = new Neighbours();
+  const classes = new Set((relationship.spec.clientClasses ?? []).map(({ name }) => name));
   for (const object of scopesOf(relationship, scopes)) {
     const alone = compileScopeAlone(object.spec, relationship.spec.scopeDefaults, memberAddresses);
-    const faults = alone.kind === "refused" ? alone.faults : neighbours.faultsOf(object, alone.scope);
+    const faults =
+      alone.kind === "refused"
+        ? alone.faults
+        : [...classReferenceFaults(object.spec, classes), ...neighbours.faultsOf(object, alone.scope)];
     if (alone.kind === "ok" && faults.length === 0) {
       const book = newBook(alone.scope.subnet, taken);
       const owner = `DHCPScope ${objectKey(object)}`;

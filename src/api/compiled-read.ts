@@ -2,6 +2,7 @@
 // version, cut off or edited by hand, so everything is checked and the revision is computed anew.
 
 import { z } from "zod";
+import { compileClassExpression } from "../base/class-expression.ts";
 import type { CompiledRelationship } from "./compiled.ts";
 import { digestOf } from "./digest.ts";
 import { type FieldError, fieldErrors } from "./field-error.ts";
@@ -41,16 +42,44 @@ const reservation = z.strictObject({
   options,
 });
 
+const ranges = z.array(
+  z
+    .strictObject({ start: address, end: address })
+    .refine(({ start, end }) => start <= end, { error: "must not end before it starts" }),
+);
+
+const boot = z.strictObject({
+  nextServer: address.nullable(),
+  serverName: z.string().nullable(),
+  fileName: z.string().nullable(),
+});
+
+const names = z.array(z.string().min(1));
+
+const clientClass = z.strictObject({
+  name: z.string().min(1),
+  match: z
+    .string()
+    .refine((text) => compileClassExpression(text).kind === "ok", { error: "must be a class expression" }),
+  options,
+  boot,
+  lease: z.strictObject({
+    defaultSeconds: duration.nullable(),
+    minSeconds: duration.nullable(),
+    maxSeconds: duration.nullable(),
+    renewSeconds: duration.nullable(),
+    rebindSeconds: duration.nullable(),
+  }),
+});
+
 const scope = z.strictObject({
   name: z.string().min(1),
   subnet: prefix,
   sharedNetwork: z.string().nullable(),
   enabled: z.boolean(),
-  pools: z.array(
-    z
-      .strictObject({ start: address, end: address })
-      .refine(({ start, end }) => start <= end, { error: "must not end before it starts" }),
-  ),
+  pools: ranges,
+  allowedClasses: names,
+  classPools: z.array(z.strictObject({ classes: names, ranges })),
   lease: z.strictObject({
     defaultSeconds: duration,
     minSeconds: duration,
@@ -60,11 +89,7 @@ const scope = z.strictObject({
   }),
   relayAddresses: z.array(address),
   options,
-  boot: z.strictObject({
-    nextServer: address.nullable(),
-    serverName: z.string().nullable(),
-    fileName: z.string().nullable(),
-  }),
+  boot,
   reservations: z.array(reservation),
   policy: z.strictObject({
     authoritative: z.boolean(),
@@ -92,6 +117,7 @@ const compiledSchema = z.strictObject({
   automatic: z.enum(["Enabled", "Disabled"]),
   afterSeconds: duration,
   leasequeryFrom: z.array(prefix),
+  clientClasses: z.array(clientClass),
   scopes: z.array(scope),
   revision: sha256,
   shape: sha256,

@@ -29,6 +29,8 @@ export interface CompiledRelationship {
   readonly afterSeconds: Seconds;
   /** Who may ask for other clients' leases (RFC 4388): the networks that a LEASEQUERY's giaddr may lie in. */
   readonly leasequeryFrom: readonly Ipv4Prefix[];
+  /** In the order of the spec: where several match, the first that sets a value wins. */
+  readonly clientClasses: readonly CompiledClientClass[];
   /** Sorted by subnet address. */
   readonly scopes: readonly CompiledScope[];
   /** Lower-case hex SHA-256 over everything above. */
@@ -59,6 +61,10 @@ export interface CompiledScope {
   readonly enabled: boolean;
   /** The dynamic addresses: ranges less exclusions, reservations and members' and routers' addresses. Sorted. */
   readonly pools: readonly AddressRange[];
+  /** Only clients of these classes are given addresses; empty = all clients. */
+  readonly allowedClasses: readonly string[];
+  /** Dynamic addresses for clients of certain classes alone; none of them is in `pools`. */
+  readonly classPools: readonly CompiledClassPool[];
   readonly lease: CompiledLeaseTime;
   /** Relay addresses (giaddr) that stand for this scope besides those inside its subnet. */
   readonly relayAddresses: readonly Ipv4[];
@@ -94,6 +100,23 @@ export const DEFAULT_SCOPE_POLICY: CompiledScopePolicy = {
   declinedHoldSeconds: seconds(86_400),
   infiniteSeconds: null,
 };
+
+export interface CompiledClassPool {
+  /** Sorted names, at least one. */
+  readonly classes: readonly string[];
+  /** Sorted. */
+  readonly ranges: readonly AddressRange[];
+}
+
+export interface CompiledClientClass {
+  readonly name: string;
+  /** The CEL expression as written: base/class-expression.ts compiles it. */
+  readonly match: string;
+  readonly options: readonly CompiledOption[];
+  readonly boot: CompiledBoot;
+  /** Null fields leave the scope's lease time in force. */
+  readonly lease: { readonly [Field in keyof CompiledLeaseTime]: Seconds | null };
+}
 
 /** Both ends included. */
 export interface AddressRange {

@@ -1,6 +1,8 @@
 // DHCPScope: one subnet that a relationship serves. Rules over several fields: rules-scope.ts; over objects: compile.ts.
 
 import { z } from "zod";
+import { bootSchema } from "./boot.ts";
+import { allowedClassesField } from "./client-class.ts";
 import { conditionsField, observedGenerationField } from "./conditions.ts";
 import { optionsSchema } from "./dhcp-options.ts";
 import {
@@ -12,7 +14,6 @@ import {
   networkText,
   reference,
   secondsField,
-  text,
   timeText,
 } from "./fields.ts";
 import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
@@ -22,33 +23,15 @@ import { reservationSchema } from "./reservation.ts";
 const rangeSchema = z.strictObject({
   start: ipv4Text("First address of the range."),
   end: ipv4Text("Last address of the range; the same as start for a single address."),
+  allowedClasses: allowedClassesField(
+    "Only clients in one of these classes get an address of this range, and they get one of it first; at most 16. Unset: all clients that the scope serves.",
+  ).optional(),
 });
 
 const exclusionSchema = z.strictObject({
   start: ipv4Text("First address that is never leased."),
   end: ipv4Text("Last address that is never leased. Unset: start alone.").optional(),
 });
-
-const bootSchema = z
-  .strictObject({
-    nextServer: ipv4Text("Boot server's address (the siaddr field).").optional(),
-    serverName: text({
-      description: "Boot server's name (the sname field), at most 63 characters.",
-      form: "1 to 63 printable characters",
-      pattern: /^[\x21-\x7e]+$/,
-      lengthMax: 63,
-    }).optional(),
-    fileName: text({
-      description: "Boot file's name (the file field), at most 127 characters.",
-      form: "1 to 127 printable characters",
-      pattern: /^[\x21-\x7e]+$/,
-      lengthMax: 127,
-    }).optional(),
-  })
-  .meta({
-    description:
-      "The boot fields of the DHCP header, for clients that boot from the network (BOOTP, PXE, U-Boot).",
-  });
 
 const scopeSpecSchema = z
   .strictObject({
@@ -74,6 +57,9 @@ const scopeSpecSchema = z
       type: ["start"],
       description: "Addresses inside the ranges that are never leased, at most 256 entries.",
     }).optional(),
+    allowedClasses: allowedClassesField(
+      "Only clients in one of these classes get addresses of this scope, apart from reserved ones; at most 16. A client that no longer is in any of them keeps its lease to its end. Unset: all clients.",
+    ).optional(),
     relayAddresses: list(ipv4Text("A relay's address (giaddr)."), {
       max: 16,
       type: "set",
@@ -183,5 +169,4 @@ export type DHCPScopeSpec = z.output<typeof scopeSpecSchema>;
 export type DHCPScopeStatus = z.output<typeof scopeStatusSchema>;
 export type ScopeRange = z.output<typeof rangeSchema>;
 export type ScopeExclusion = z.output<typeof exclusionSchema>;
-export type ScopeBoot = z.output<typeof bootSchema>;
 export type DHCPScopeObject = KindObject<"DHCPScope", DHCPScopeSpec, DHCPScopeStatus>;

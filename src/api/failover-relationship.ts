@@ -2,6 +2,7 @@
 // Status fields: failover-relationship-status.ts. Rules over several fields: rules-relationship.ts.
 
 import { z } from "zod";
+import { CLIENT_CLASSES_MAX, clientClassSchema } from "./client-class.ts";
 import { optionsSchema } from "./dhcp-options.ts";
 import { relationshipStatusSchema } from "./failover-relationship-status.ts";
 import {
@@ -114,6 +115,11 @@ const relationshipSpecSchema = z
       .strictObject({ leaseTime: leaseTimeSchema.optional(), options: optionsSchema.optional() })
       .optional()
       .meta({ description: "Values for every scope of this relationship; a scope's own value wins." }),
+    clientClasses: list(clientClassSchema, {
+      max: CLIENT_CLASSES_MAX,
+      type: ["name"],
+      description: `Classes of clients, at most ${CLIENT_CLASSES_MAX}. A client may be in several; where they set the same thing, the one listed first wins. What a class sets goes before the scope's and behind a reservation's.`,
+    }).optional(),
     leasequery: z
       .strictObject({
         allowFrom: list(networkText("A network such as 192.0.2.0/24, or one address as 192.0.2.1/32."), {

@@ -100,6 +100,8 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
   }),
   networkRule("spec.leasequery.allowFrom[]", 0, 32),
   ...leaseTimeRules("spec.scopeDefaults.leaseTime"),
+  ...leaseTimeRules("spec.clientClasses[].leaseTime"),
+  ...reservationOptionsRules("spec.clientClasses[].options"),
   ...optionsRules("spec.scopeDefaults.options"),
 ];
 

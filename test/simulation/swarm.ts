@@ -165,6 +165,8 @@ function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): Compiled
     boot: { nextServer: null, serverName: null, fileName: null },
     reservations: [],
     policy: DEFAULT_SCOPE_POLICY,
+    allowedClasses: [],
+    classPools: [],
   };
   return {
     namespace: "default",
@@ -181,6 +183,7 @@ function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): Compiled
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    clientClasses: [],
     leasequeryFrom: [],
     scopes: [scope],
     revision: "a".repeat(64),

@@ -68,7 +68,14 @@ export function waitLeadSeconds(engine: Engine): Seconds {
 }
 
 function longestLeaseSeconds(engine: Engine): Seconds {
-  return seconds(Math.max(0, ...engine.config.scopes.map((scope) => scope.lease.maxSeconds)));
+  let longest = 0;
+  for (const { lease, policy } of engine.config.scopes) {
+    longest = Math.max(longest, lease.maxSeconds, policy.infiniteSeconds ?? 0);
+  }
+  for (const { lease } of engine.config.clientClasses) {
+    longest = Math.max(longest, lease.maxSeconds ?? 0, lease.defaultSeconds ?? 0);
+  }
+  return seconds(longest);
 }
 
 /** eps: how far past every promise a takeover waits. */
@@ -153,12 +160,11 @@ export function responsibleMember(engine: Engine, client: ClientIdentity): "prim
 /** No pool has an address left that the partner could give. */
 function isPartnerExhausted(engine: Engine): boolean {
   const partnerStatus = ownFreeStatus(engine) === "FREE" ? "BACKUP" : "FREE";
-  let index = 0;
-  for (const scope of engine.config.scopes) {
-    if (scope.enabled && engine.leases.counts(index)[partnerStatus] > 0) return false;
-    index += 1;
-  }
-  return true;
+  const { scopes, scopeOfPool } = engine.serverConfig;
+  return scopeOfPool.every(
+    (place, pool) =>
+      scopes[place]?.config.enabled !== true || engine.leases.counts(pool)[partnerStatus] === 0,
+  );
 }
 
 /** The statuses that new addresses are taken from, best first. Source: failover draft 5.4, 9.4.2. */
@@ -172,6 +178,8 @@ function allocatableStatuses(engine: Engine): readonly BindingStatus[] {
 export function leaseAuthority(engine: Engine): LeaseAuthority {
   return {
     service: presentService(engine),
+    isOwnClient: (client) =>
+      presentState(engine) === "PARTNER-DOWN" || responsibleMember(engine, client) === engine.role,
     isResponsible: (client, secs, reservedAddress) => isResponsible(engine, client, secs, reservedAddress),
     allocatableStatuses: allocatableStatuses(engine),
     mayAllocate: (binding, client, now) => mayAllocate(engine, binding, client, now),
@@ -184,9 +192,7 @@ export function leaseHasEnded(binding: Binding, now: Instant): boolean {
   return binding.status === "ACTIVE" && hasEnded(binding, now.wall);
 }
 
-/** How long a declined address rests. Source: RFC 2131 4.3.3 leaves it to the server. */
-export const ABANDONED_HOLD_SECONDS = seconds(86_400);
-
-export function abandonmentIsOver(binding: Binding, now: Instant): boolean {
-  return binding.status === "ABANDONED" && now.wall >= after(binding.statusSince, ABANDONED_HOLD_SECONDS);
+/** Whether a declined address has rested for as long as its scope wants. RFC 2131 4.3.3 leaves the length to the server. */
+export function abandonmentIsOver(binding: Binding, holdSeconds: Seconds, now: Instant): boolean {
+  return binding.status === "ABANDONED" && now.wall >= after(binding.statusSince, holdSeconds);
 }

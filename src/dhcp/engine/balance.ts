@@ -39,7 +39,7 @@ export function balanceWhenDue(engine: Engine, turn: Turn): void {
 }
 
 function wantsAddresses(engine: Engine): boolean {
-  return engine.config.scopes.some((_, pool) => {
+  return engine.serverConfig.pools.some((_, pool) => {
     const { FREE, BACKUP } = engine.leases.counts(pool);
     return shouldAskForAddresses({ free: FREE, backup: BACKUP }, secondaryPercent(engine));
   });
@@ -50,7 +50,7 @@ function wantsAddresses(engine: Engine): boolean {
 export function givePartnerAddresses(engine: Engine, turn: Turn): number {
   if (engine.endpoint.state !== "NORMAL" || engine.session === null) return 0;
   let given = 0;
-  engine.config.scopes.forEach((_, pool) => {
+  engine.serverConfig.pools.forEach((_, pool) => {
     given += giveReserved(engine, turn, pool) + giveFromPool(engine, turn, pool);
   });
   return given;
@@ -77,7 +77,8 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
 /** A reserved address belongs to the member that serves its client. */
 function giveReserved(engine: Engine, turn: Turn, pool: number): number {
   let given = 0;
-  for (const { address, client } of engine.serverConfig.scopes[pool]!.reservationsByAddress.values()) {
+  const reservations = engine.serverConfig.scopes[pool]?.reservationsByAddress.values() ?? [];
+  for (const { address, client } of reservations) {
     const binding = engine.leases.get(address) ?? freshBinding(address);
     // Who will come from a reserved place is not known beforehand: such an address stays where it is.
     if (client === null || binding.status !== ownFreeStatus(engine)) continue;

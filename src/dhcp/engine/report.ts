@@ -1,6 +1,7 @@
 // What an engine says of itself, on demand: for its FailoverMember, /status and metrics. Changes nothing.
 
 import { type Instant, type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { BindingStatus } from "../lease/binding.ts";
 import { presentService, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { AddressCounts, MemberReport } from "./event.ts";
@@ -46,7 +47,12 @@ function servingWord(engine: Engine): MemberReport["serving"] {
 }
 
 function addressCounts(engine: Engine, pool: number): AddressCounts {
-  const counts = engine.leases.counts(pool);
+  const counts = { ...engine.leases.counts(pool) };
+  for (const { pool: own } of engine.serverConfig.scopes[pool]?.classPools ?? []) {
+    for (const [status, count] of Object.entries(engine.leases.counts(own))) {
+      counts[status as BindingStatus] += count;
+    }
+  }
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return {
     total,

@@ -1,7 +1,7 @@
 // What time alone brings about: leases end, abandoned addresses rest long enough, the clock mark is written.
 // Source: failover draft 5.11, 9.4.2; rules W6, W15; S11.
 
-import { bootAfter } from "../../base/units.ts";
+import { bootAfter, type Instant } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { abandonmentIsOver, isTakeoverDue, leaseHasEnded, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
@@ -53,20 +53,35 @@ export function endLeases(engine: Engine, turn: Turn): void {
 export function freeAddresses(engine: Engine, turn: Turn): void {
   const state = presentState(engine);
   const changed: Binding[] = [];
-  for (const [pool] of engine.config.scopes.entries()) {
+  for (const [pool, place] of engine.serverConfig.scopeOfPool.entries()) {
+    const { policy, reservations } = engine.config.scopes[place]!;
     if (state === "PARTNER-DOWN") {
       for (const status of ["EXPIRED", "RELEASED", "RESET"] as const) {
         collect(changed, engine.leases.candidates(pool, status), (b) => isTakeoverDue(engine, b, turn.now));
       }
     }
     if (state === "PARTNER-DOWN" || (state === "NORMAL" && engine.role === "primary")) {
-      collect(changed, engine.leases.candidates(pool, "ABANDONED"), (b) => abandonmentIsOver(b, turn.now));
+      const isOver = (b: Binding) => abandonmentIsOver(b, policy.declinedHoldSeconds, turn.now);
+      collect(changed, engine.leases.candidates(pool, "ABANDONED"), isOver);
+      // Reserved addresses count once, with the scope's own pool.
+      for (const { address } of pool === place ? slice(reservations, turn.now) : []) {
+        const binding = engine.leases.get(address);
+        if (binding !== null && isOver(binding)) changed.push(binding);
+      }
     }
   }
   for (const binding of changed) {
     turn.putBinding({ ...freed(binding, turn.now.wall), acknowledged: false, taken: true });
     owe(engine, binding.address);
   }
+}
+
+/** A part of the reservations, another one each second: reserved addresses stand in no list by status, and looking at
+ *  all of many thousands in every tick would keep packets waiting. */
+function slice<Reservation>(reservations: readonly Reservation[], { boot }: Instant): readonly Reservation[] {
+  const slices = Math.max(1, Math.ceil(reservations.length / SWEEP_MAX));
+  const start = (Math.floor(boot / 1000) % slices) * SWEEP_MAX;
+  return reservations.slice(start, start + SWEEP_MAX);
 }
 
 /** Takes from the head of a list that is ordered by age: the first that is not due ends the search. */

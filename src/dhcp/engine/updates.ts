@@ -83,7 +83,7 @@ function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeco
   const known = latestPossibleEnd(binding);
   if (binding.status !== "ACTIVE") return known;
   const pool = engine.leases.poolOf(binding.address);
-  const scope = pool === null ? undefined : engine.config.scopes[pool];
+  const scope = pool === null ? undefined : engine.config.scopes[engine.serverConfig.scopeOfPool[pool] ?? -1];
   const remaining = secondsUntil(turn.now.wall, binding.expiresAt);
   if (scope === undefined || remaining === 0) return known;
   const renewal = Math.ceil(remaining / 2);

@@ -3,7 +3,13 @@
 // asked for each one (invariant S6), and an address held under an offer to somebody else is passed over.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Binding, type ClientIdentity, freshBinding, isSameClient } from "../lease/binding.ts";
+import {
+  type Binding,
+  type BindingStatus,
+  type ClientIdentity,
+  freshBinding,
+  isSameClient,
+} from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
@@ -46,7 +52,8 @@ export function isEligible(
 ): boolean {
   if (view.config.settings.excludedAddresses.has(address)) return false;
   if (scope.reservationsByAddress.has(address)) return !isReservedForAnother(scope, address, request);
-  return view.leases.poolOf(address) === scope.pool;
+  const pool = view.leases.poolOf(address);
+  return pool !== null && scope.poolsToSearch.includes(pool);
 }
 
 /** Whether the client may get the address now, for a new or renewed lease: nobody else holds it, it is not held under
@@ -122,20 +129,39 @@ function freeAddress(
   network: readonly ServerScope[],
 ): ChosenAddress | null {
   for (const status of view.authority.allocatableStatuses) {
-    let refused = 0;
+    const search: Search = { status, refused: 0 };
     for (const scope of network) {
       if (!scope.config.enabled) continue;
-      for (const candidate of view.offers.cursors.search(view, scope.pool, status, request.now.boot)) {
-        const { address } = candidate;
-        const excluded = view.config.settings.excludedAddresses.has(address);
-        const { client } = request;
-        if (!excluded && mayGive(view, request, { address, record: candidate, client })) {
-          return { scope, address, record: view.leases.get(address), client };
-        }
-        refused++;
-        if (refused >= CANDIDATES_REFUSED_MAX) break;
+      for (const pool of scope.poolsToSearch) {
+        const chosen = freeAddressOf(view, request, { scope, pool }, search);
+        if (chosen !== null) return chosen;
       }
     }
+  }
+  return null;
+}
+
+interface Search {
+  readonly status: BindingStatus;
+  /** Candidates passed over so far. */
+  refused: number;
+}
+
+function freeAddressOf(
+  view: ServerView,
+  request: ClientRequest,
+  { scope, pool }: { readonly scope: ServerScope; readonly pool: number },
+  search: Search,
+): ChosenAddress | null {
+  const { client } = request;
+  for (const candidate of view.offers.cursors.search(view, pool, search.status, request.now.boot)) {
+    const { address } = candidate;
+    const excluded = view.config.settings.excludedAddresses.has(address);
+    if (!excluded && mayGive(view, request, { address, record: candidate, client })) {
+      return { scope, address, record: view.leases.get(address), client };
+    }
+    search.refused++;
+    if (search.refused >= CANDIDATES_REFUSED_MAX) break;
   }
   return null;
 }

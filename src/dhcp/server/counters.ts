@@ -4,14 +4,29 @@
 import type { MessageType } from "../wire/message-type.ts";
 import { outcomeLabel, type ServerOutcome } from "./outcome.ts";
 
+/** Names of classes that change with each revision must not grow without bound. */
+const CLASS_NAMES_MAX = 256;
+
 export class DatagramCounters {
   readonly #received = new Map<string, number>();
   readonly #outcomes = new Map<string, number>();
+  readonly #classErrors = new Map<string, number>();
 
   /** Counts one datagram. `messageType` is null when it could not be told. */
   count(messageType: MessageType | null, outcome: ServerOutcome): void {
     increment(this.#received, messageType?.toLowerCase() ?? "unknown");
     increment(this.#outcomes, outcomeLabel(outcome));
+  }
+
+  /** Counts an expression of a client class that had no value for a client. Only CLASS_NAMES_MAX names are told apart. */
+  countClassError(name: string): void {
+    const isKnown = this.#classErrors.has(name) || this.#classErrors.size < CLASS_NAMES_MAX;
+    increment(this.#classErrors, isKnown ? name : "other");
+  }
+
+  /** Evaluations without a value per client class. */
+  get classErrors(): ReadonlyMap<string, number> {
+    return this.#classErrors;
   }
 
   /** Datagrams received per message type. */

@@ -26,8 +26,8 @@ export function handleDiscover(
   }
   const chosen = offeredBefore(view, request, selection) ?? chooseAddress(view, request, network);
   if (chosen === null) {
-    const isEnabled = network.some((scope) => scope.config.enabled);
-    return dropped(isEnabled ? "no-free-address" : "scope-disabled");
+    if (network.some((scope) => scope.config.enabled)) return dropped("no-free-address");
+    return dropped(network.some((scope) => !scope.admitsClient) ? "class-not-allowed" : "scope-disabled");
   }
   const term = leaseTerm(view, request, chosen);
   if (term.leaseSeconds <= 0) return dropped("no-lease-time");

@@ -8,6 +8,7 @@ import { BOOTREQUEST, type DhcpMessage, decodeMessage } from "../wire/message.ts
 import type { MessageType } from "../wire/message-type.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { type RelayInformation, readRelayInformation } from "../wire/relay-agent.ts";
+import { applyClasses } from "./classes.ts";
 import { type ClientRequest, identityOf, type ServerView } from "./client-request.ts";
 import { handleDecline } from "./decline.ts";
 import { handleDiscover } from "./discover.ts";
@@ -94,5 +95,6 @@ function dispatch(view: ServerView, request: ClientRequest): ServerOutcome {
   const { messageType } = request.message;
   const handler = messageType === null ? undefined : HANDLERS[messageType];
   if (handler === undefined) return dropped("unsupported-message-type");
-  return handler(view, request, selectSubnet(view.config, request.message, request.relay, request.arrival));
+  const selection = selectSubnet(view.config, request.message, request.relay, request.arrival);
+  return handler(view, request, applyClasses(view, request, selection));
 }

@@ -17,7 +17,12 @@ export type DropReason =
   | "not-serving"
   | "not-a-request"
   | "too-many-hops"
+  /** Plain BOOTP from a client that no address is reserved for. */
   | "bootp"
+  /** A LEASEQUERY from an address that may not ask. */
+  | "leasequery-refused"
+  /** A LEASEQUERY by hardware address over more records than one datagram may cost. */
+  | "leasequery-too-wide"
   | "unsupported-message-type"
   /** Neither option 61 nor a hardware address. */
   | "no-client-identity"
@@ -25,6 +30,8 @@ export type DropReason =
   | "no-subnet"
   /** The scope takes no new clients. */
   | "scope-disabled"
+  /** The scope is for clients of other classes. */
+  | "class-not-allowed"
   /** The partner answers this client. */
   | "not-responsible"
   | "no-free-address"
@@ -77,12 +84,16 @@ export type NakReason =
   | "reserved-elsewhere"
   | "cannot-satisfy";
 
+/** Source: RFC 4388 6.4. */
+export type LeasequeryReply = "LEASEACTIVE" | "LEASEUNASSIGNED" | "LEASEUNKNOWN";
+
 export interface ReplyOutcome {
   readonly kind: "reply";
-  readonly messageType: "OFFER" | "ACK" | "NAK";
+  /** BOOTREPLY: a reply without a message type, to a client that speaks BOOTP only. */
+  readonly messageType: "OFFER" | "ACK" | "NAK" | "BOOTREPLY" | LeasequeryReply;
   readonly route: ReplyRoute;
   readonly bytes: Uint8Array;
-  /** The change to make durable before the reply leaves; null for OFFER, NAK and the ACK to an INFORM. */
+  /** The change to make durable before the reply leaves; null for all but the ACK of a lease. */
   readonly binding: BindingChange | null;
   /** Set for NAK only. */
   readonly nakReason: NakReason | null;

@@ -2,6 +2,7 @@
 // Built once per revision, read for every datagram. Never changes after it was built.
 
 import type {
+  CompiledClientClass,
   CompiledMember,
   CompiledRelationship,
   CompiledRelayAgent,
@@ -44,6 +45,12 @@ export interface Reservation {
 export interface ServerScope {
   /** The scope's place in `ServerConfig.scopes` and the number of its pool in the lease table. */
   readonly pool: number;
+  /** Its pools for clients of certain classes alone. */
+  readonly classPools: readonly { readonly pool: number; readonly classes: readonly string[] }[];
+  /** False when the scope's allowedClasses leave this client out. */
+  readonly admitsClient: boolean;
+  /** Where this client's addresses come from, best first. */
+  readonly poolsToSearch: readonly number[];
   readonly config: CompiledScope;
   readonly options: ReadonlyMap<number, Uint8Array>;
   readonly serverName: Uint8Array | null;
@@ -85,6 +92,9 @@ export interface ServerConfig {
   readonly scopeByRelay: ReadonlyMap<Ipv4, ServerScope>;
   /** What LeaseTable.configure must be called with, so that pool numbers agree. */
   readonly pools: readonly Pool[];
+  /** Per pool number: the place of its scope in `scopes`. The scopes' own pools come first, in their order. */
+  readonly scopeOfPool: readonly number[];
+  readonly clientClasses: readonly CompiledClientClass[];
   /** Whether option 118 means anything here: some scope may be chosen by it. Else it is ignored and not echoed. */
   readonly supportsSubnetSelection: boolean;
   readonly leasequeryFrom: readonly Ipv4Prefix[];
@@ -110,6 +120,10 @@ const SERVER_OPTIONS: ReadonlySet<number> = new Set<number>([
   OPTION.END,
 ]);
 
+/** Header fields with their closing NUL. Source: RFC 2131 2. */
+export const SERVER_NAME_BYTES_MAX = 63;
+export const FILE_NAME_BYTES_MAX = 127;
+
 /** Prepares a compiled relationship for `member`. The input has passed compile(): a name or hex text that does not fit
  *  is our bug, and asserted. Call LeaseTable.configure with the result's `pools`. */
 export function prepareConfig(
@@ -125,7 +139,11 @@ export function prepareConfig(
   );
   const merged = { ...DEFAULT_SETTINGS, ...settings };
   const ordered = [...config.scopes].sort((a, b) => a.subnet.address - b.subnet.address);
-  const scopes = ordered.map(prepareScope);
+  let poolCount = ordered.length;
+  const scopes = ordered.map((scope, pool) => {
+    const classPools = scope.classPools.map(({ classes }) => ({ pool: poolCount++, classes }));
+    return prepareScope(scope, pool, classPools);
+  });
   const scopeByRelay = new Map<Ipv4, ServerScope>();
   for (const scope of scopes) for (const relay of scope.config.relayAddresses) scopeByRelay.set(relay, scope);
   return {
@@ -135,7 +153,9 @@ export function prepareConfig(
     scopes,
     networks: groupNetworks(scopes),
     scopeByRelay,
-    pools: scopes.map(poolOf),
+    pools: [...scopes.map(poolOf), ...scopes.flatMap(classPoolsOf)],
+    scopeOfPool: [...scopes.keys(), ...scopes.flatMap(({ pool, classPools }) => classPools.map(() => pool))],
+    clientClasses: config.clientClasses,
     supportsSubnetSelection: scopes.some((scope) => scope.config.policy.subnetSelection),
     leasequeryFrom: config.leasequeryFrom,
     settings: merged,
@@ -160,7 +180,11 @@ export function networkOf(config: ServerConfig, scope: ServerScope): readonly Se
   return config.networks[scope.pool] ?? [scope];
 }
 
-function prepareScope(config: CompiledScope, pool: number): ServerScope {
+function prepareScope(
+  config: CompiledScope,
+  pool: number,
+  classPools: ServerScope["classPools"],
+): ServerScope {
   const reservationsByAddress = new Map<Ipv4, Reservation>();
   const reservationsByClient = new Map<string, Reservation>();
   const reservationsByPlace = new Map<string, Reservation>();
@@ -178,10 +202,13 @@ function prepareScope(config: CompiledScope, pool: number): ServerScope {
   }
   return {
     pool,
+    classPools,
+    admitsClient: true,
+    poolsToSearch: [pool],
     config,
     options: decodeOptions(config.options),
-    serverName: textField(config.boot.serverName, 63),
-    fileName: textField(config.boot.fileName, 127),
+    serverName: textField(config.boot.serverName, SERVER_NAME_BYTES_MAX),
+    fileName: textField(config.boot.fileName, FILE_NAME_BYTES_MAX),
     reservationsByAddress,
     reservationsByClient,
     reservationsByPlace,
@@ -218,7 +245,8 @@ function identityOf(reservation: CompiledReservation): ClientIdentity {
   return { clientIdentifier: null, hardwareType: bytes[0] ?? 0, hardwareAddress: bytes.subarray(1) };
 }
 
-function decodeOptions(options: CompiledScope["options"]): ReadonlyMap<number, Uint8Array> {
+/** Configured options by code, without those that the server decides on. */
+export function decodeOptions(options: CompiledScope["options"]): ReadonlyMap<number, Uint8Array> {
   const decoded = new Map<number, Uint8Array>();
   for (const { code, hex } of options) if (!SERVER_OPTIONS.has(code)) decoded.set(code, hexBytes(hex));
   return decoded;
@@ -231,7 +259,7 @@ function hexBytes(hex: string): Uint8Array {
 }
 
 /** A header field's text as bytes; null when absent or too long for the field (then only its option can carry it). */
-function textField(text: string | null, bytesMax: number): Uint8Array | null {
+export function textField(text: string | null, bytesMax: number): Uint8Array | null {
   if (text === null || text === "") return null;
   const bytes = new Uint8Array(Buffer.from(text, "utf8"));
   return bytes.length <= bytesMax ? bytes : null;
@@ -256,4 +284,9 @@ function poolOf(scope: ServerScope): Pool {
     ranges: scope.config.pools,
     reserved: scope.config.reservations.map((reservation) => reservation.address),
   };
+}
+
+/** Reserved addresses belong to the scope's own pool. */
+function classPoolsOf({ config }: ServerScope): Pool[] {
+  return config.classPools.map(({ ranges }) => ({ scope: config.name, ranges, reserved: [] }));
 }

@@ -4,7 +4,7 @@
 
 import type { CompiledLeaseTime } from "../../api/compiled.ts";
 import { broadcastAddress, netmask } from "../../base/ipv4.ts";
-import { CONCATENATION_REQUIRING, OPTION } from "../wire/option-table.ts";
+import { CONCATENATION_REQUIRING, hasValidLength, OPTION } from "../wire/option-table.ts";
 import { type OptionValue, uint32Value } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 import type { LeaseTerm } from "./grant.ts";
@@ -70,6 +70,10 @@ export function configuredOptions(
   return options;
 }
 
+/** What PXE clients say about themselves stands in every packet of the exchange, the server's ones too.
+ *  Source: RFC 4578 2.1 to 2.3. */
+const PXE_ECHOED = [OPTION.CLIENT_SYSTEM, OPTION.CLIENT_NDI, OPTION.CLIENT_MACHINE_ID] as const;
+
 /** Options that must be sent back as they came. */
 export function echoedOptions(view: ServerView, request: ClientRequest): OptionValue[] {
   const { options } = request.message;
@@ -80,6 +84,10 @@ export function echoedOptions(view: ServerView, request: ClientRequest): OptionV
   const subnet = options.get(OPTION.SUBNET_SELECTION);
   if (subnet !== undefined && view.config.supportsSubnetSelection) {
     echoed.push({ code: OPTION.SUBNET_SELECTION, value: subnet });
+  }
+  for (const code of PXE_ECHOED) {
+    const value = options.get(code);
+    if (value !== undefined && hasValidLength(code, value.length)) echoed.push({ code, value });
   }
   return echoed;
 }

@@ -14,6 +14,7 @@ import {
 import { MESSAGE_TYPE_CODE } from "../wire/message-type.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { type OptionValue, uint8Value, uint16Option, uint32Value } from "../wire/options.ts";
+import { clientFqdn } from "./client-fqdn.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 import type { LeaseTerm } from "./grant.ts";
 import { type BindingChange, dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
@@ -29,6 +30,8 @@ export interface LeaseReply {
   readonly term: LeaseTerm;
   /** The address reserved for the client that it cannot have now; absent when there is none. */
   readonly reservationWaits?: Ipv4 | null;
+  /** The ACK answers a DISCOVER (RFC 4039). */
+  readonly isRapid?: boolean;
 }
 
 const NAK_TEXT: Record<NakReason, string> = {
@@ -59,6 +62,59 @@ export function acknowledge(
   if (route === null) return dropped("no-route");
   const encoded = leaseMessage(view, request, "ACK", lease);
   return reply("ACK", { route, encoded, address: lease.address, binding });
+}
+
+/** An OFFER of no address, with the parameters the client asked for. Source: RFC 2563 2.3, RFC 8925 3.3. */
+export function offerNothing(
+  view: ServerView,
+  request: ClientRequest,
+  scope: ServerScope,
+  options: readonly OptionValue[],
+): ServerOutcome {
+  const route = routeReply(view, request, IPV4_ANY);
+  if (route === null) return dropped("no-route");
+  const parts = {
+    header: replyHeader(request),
+    scope,
+    options: [...identifying(request, "OFFER"), ...options],
+  };
+  const encoded = parameterMessage(view, request, parts);
+  return reply("OFFER", { route, encoded, address: IPV4_ANY });
+}
+
+/** A BOOTREPLY: the address, the boot fields and as many options as the 64 bytes of a BOOTP packet hold.
+ *  Source: RFC 951 7.2, RFC 1542 2.1, RFC 1534 2. */
+export function bootpReply(
+  view: ServerView,
+  request: ClientRequest,
+  scope: ServerScope,
+  address: Ipv4,
+): ServerOutcome {
+  const route = routeReply(view, request, address);
+  if (route === null) return dropped("no-route");
+  const { boot } = scope.config;
+  const reservation = reservationFor(scope, request);
+  const options = configuredOptions(request, scope, reservation).filter(({ code }) => !isHeaderField(code));
+  // Both header fields are written even when empty: a BOOTP client knows of no options in them.
+  const unused = new Uint8Array(0);
+  const encoded = encodeMessage(
+    {
+      ...replyHeader(request),
+      clientAddress: request.message.clientAddress,
+      yourAddress: address,
+      nextServer: boot.nextServer ?? IPV4_ANY,
+      sname: scope.serverName ?? unused,
+      file: scope.fileName ?? unused,
+      options,
+      relayInformation: request.relayInformation,
+    },
+    { datagramBytesMax: null, maySplit: false, isBootp: true },
+  );
+  return reply("BOOTREPLY", { route, encoded, address });
+}
+
+function isHeaderField(code: number): boolean {
+  return code === OPTION.TFTP_SERVER_NAME || code === OPTION.BOOT_FILE_NAME;
 }
 
 /** The ACK to an INFORM: parameters only. Source: RFC 2131 4.3.5. */
@@ -107,6 +163,7 @@ function leaseMessage(
   const clientAddress = type === "ACK" ? request.message.clientAddress : IPV4_ANY;
   const header = { ...replyHeader(request), clientAddress, yourAddress: address };
   const options = [...identifying(request, type), ...leaseOptions(scope, term)];
+  if (lease.isRapid === true) options.push({ code: OPTION.RAPID_COMMIT, value: new Uint8Array(0) });
   return parameterMessage(view, request, { header, scope, options });
 }
 
@@ -120,9 +177,11 @@ interface ParameterMessage {
 function parameterMessage(view: ServerView, request: ClientRequest, parts: ParameterMessage): EncodedMessage {
   const { header, scope } = parts;
   const reservation = reservationFor(scope, request);
+  const fqdn = clientFqdn(request, scope, reservation);
   const options = [
     ...parts.options,
     ...echoedOptions(view, request),
+    ...(fqdn === null ? [] : [fqdn]),
     ...configuredOptions(request, scope, reservation),
   ];
   return encodeMessage(
@@ -176,7 +235,7 @@ interface ReplyParts {
   readonly reservationWaits?: Ipv4 | null;
 }
 
-function reply(messageType: "OFFER" | "ACK" | "NAK", parts: ReplyParts): ServerOutcome {
+function reply(messageType: "OFFER" | "ACK" | "NAK" | "BOOTREPLY", parts: ReplyParts): ServerOutcome {
   return {
     kind: "reply",
     messageType,

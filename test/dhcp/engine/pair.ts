@@ -49,6 +49,7 @@ export function relationship(
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    clientClasses: [],
     leasequeryFrom: [],
     scopes: scopes ?? [scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"])],
     revision: "revision-1",

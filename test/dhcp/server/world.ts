@@ -93,6 +93,8 @@ export function scope(
     boot: { nextServer: null, serverName: null, fileName: null },
     reservations: [],
     policy: DEFAULT_SCOPE_POLICY,
+    allowedClasses: [],
+    classPools: [],
     ...rest,
   };
 }
@@ -134,6 +136,7 @@ export interface FakeAuthority extends LeaseAuthority {
   service: LeaseAuthority["service"];
   allocatableStatuses: readonly BindingStatus[];
   responsible: boolean;
+  own: boolean;
   mcltSeconds: number;
   questions: string[];
   refuse: (binding: Binding, client: ClientIdentity) => boolean;
@@ -145,9 +148,13 @@ export function fakeAuthority(): FakeAuthority {
     service: "All",
     allocatableStatuses: ["FREE"],
     responsible: true,
+    own: true,
     mcltSeconds: 86_400,
     questions: [],
     refuse: () => false,
+    isOwnClient() {
+      return this.own;
+    },
     isResponsible(_client, secs, reserved) {
       this.questions.push(`responsible secs=${secs} reserved=${reserved}`);
       return this.responsible;
@@ -178,7 +185,11 @@ export class World {
   wall = START;
   boot = 1_000_000;
 
-  constructor(scopes: readonly CompiledScope[] = twoScopes(), settings: Partial<ServerSettings> = {}) {
+  constructor(
+    scopes: readonly CompiledScope[] = twoScopes(),
+    settings: Partial<ServerSettings> = {},
+    rest: Partial<CompiledRelationship> = {},
+  ) {
     const relationship: CompiledRelationship = {
       namespace: "net",
       name: "campus",
@@ -194,10 +205,12 @@ export class World {
       fencing: "None",
       automatic: "Disabled",
       afterSeconds: seconds(300),
+      clientClasses: [],
       leasequeryFrom: [],
       scopes,
       revision: "0",
       shape: "0",
+      ...rest,
     };
     const config = prepareConfig(relationship, "a", settings);
     this.leases.configure(config.pools);
