@@ -5,6 +5,7 @@
 // order of sync and send in sync-order.e2e.test.ts.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { compareStores } from "../../dev/demo/compare-stores.ts";
@@ -15,6 +16,7 @@ import {
   checkTimes,
   type StoreVerdict,
 } from "./live-check.ts";
+import { addressHistory } from "./live-history.ts";
 import { LiveLoad } from "./live-load.ts";
 import { type LeaseRow, LivePair, MEMBERS, type Member } from "./live-pair.ts";
 
@@ -56,7 +58,7 @@ class Killing {
     const survivor = await pair.engine(other(victim)).leases();
     this.checked.partner += this.#expect(where, checkPartnerAcks(survivor, rows));
     this.checked.times += this.#expect(where, checkTimes(this.#lastSeen.get(victim) ?? [], rows));
-    assert.deepEqual(load.ledger.violations, [], where);
+    if (load.ledger.violations.length > 0) fail(pair, where, load.ledger.violations);
     this.#lastSeen.set(victim, rows);
     await pause(Math.random() * 150);
     const engine = pair.start(victim);
@@ -79,9 +81,24 @@ class Killing {
   }
 
   #expect(where: string, verdict: StoreVerdict): number {
-    assert.deepEqual(verdict.problems, [], where);
+    if (verdict.problems.length > 0) fail(this.pair, where, verdict.problems);
     return verdict.checked;
   }
+}
+
+/** Fails with the problems and the history of the first address that they name, in both stores. */
+function fail(pair: LivePair, where: string, problems: readonly string[]): never {
+  const address = /\d+\.\d+\.\d+\.\d+/g;
+  const named = problems
+    .flatMap((problem) => problem.match(address) ?? [])
+    .find((text) => text.startsWith("10."));
+  const histories = MEMBERS.flatMap((member) => [
+    `${named ?? ""} in the store of ${member}:`,
+    ...addressHistory(join(pair.dataDirectory(member), "leases"), named ?? "").slice(-20),
+  ]);
+  assert.fail(
+    `${where}: ${problems.length} problems\n${problems.slice(0, 5).join("\n")}\n${histories.join("\n")}`,
+  );
 }
 
 /** Both running engines say the same of every lease, and nothing is about to end. */
@@ -96,9 +113,8 @@ async function settle(pair: LivePair): Promise<void> {
     const open = [...a!, ...b!].filter((row) => isEnding(row) || isOwed(row));
     if (differences.length === 0 && open.length === 0) return;
     if (performance.now() > deadline) {
-      const addresses = new Set(differences.map((text) => text.split(":")[0]));
-      const rows = [...a!, ...b!].filter((row) => addresses.has(String(row.address)));
-      assert.fail(`the pair does not settle: ${differences.join("\n")}\n${text([...rows, ...open.slice(0, 4)])}`);
+      const problems = [...differences, ...open.map((row) => `open: ${JSON.stringify(row)}`)];
+      fail(pair, "the pair does not settle", problems);
     }
   }
 }
@@ -123,7 +139,8 @@ describe("kill -9 of engines under load", () => {
       const now = Date.now() / 1000;
       for (const member of MEMBERS) {
         const verdict = checkHolds(load.ledger, pair.storedLeases(member), now);
-        assert.deepEqual(verdict.problems, [], `at the end, in the store of ${member}`);
+        if (verdict.problems.length > 0)
+          fail(pair, `at the end, in the store of ${member}`, verdict.problems);
       }
       const { differences, leases } = compareStores(pair.dumpText("a"), pair.dumpText("b"));
       assert.deepEqual(differences, []);
