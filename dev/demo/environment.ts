@@ -1,10 +1,11 @@
 // What the story happens in: the embedded API, the node agent and the real controller as a child process, all below one
 // directory, and the few questions that the story asks of them.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { FailoverMemberStatus } from "../../src/api/failover-member.ts";
 import type { FailoverRelationshipObject } from "../../src/api/failover-relationship.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
@@ -22,6 +23,7 @@ const NODES = [
 /** An engine whose pod fails is started again after this long; kubelets begin with ten seconds. */
 const BACKOFF_MS = 500;
 const CONTROLLER_GRACE_MS = 10_000;
+const OUTPUT_BYTES_MAX = 64 << 20;
 
 export class Environment {
   readonly api: EmbeddedApi;
@@ -118,12 +120,11 @@ export class Environment {
     return join(this.directory, "n", this.nodeOf(relationship, member), "var/lib/leasepair", uid, member);
   }
 
-  /** Runs a command of `leasepair`; gives its standard output, throws with its standard error. */
-  leasepair(...args: readonly string[]): string {
-    const run = spawnSync(process.execPath, [CLI, ...args], { encoding: "utf8", maxBuffer: 64 << 20 });
-    if (run.status !== 0)
-      throw new Error(`leasepair ${args.join(" ")} ended with ${run.status}: ${run.stderr}`);
-    return run.stdout;
+  /** Runs a command of `leasepair`; gives its standard output, rejects with its standard error. */
+  async leasepair(...args: readonly string[]): Promise<string> {
+    const options = { encoding: "utf8", maxBuffer: OUTPUT_BYTES_MAX } as const;
+    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...args], options);
+    return stdout;
   }
 
   /** One metric's samples, as lines of the exposition format. */

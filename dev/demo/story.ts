@@ -118,7 +118,8 @@ async function firstLease(env: Environment, teller: Teller, cast: Cast): Promise
     await eventually(
       `member ${other} to list ${cast.lease.address} as ACTIVE`,
       5_000,
-      () => leasesOf(env, PAIR, other).find(({ address }) => address === cast.lease.address) ?? "nothing",
+      async () =>
+        (await leasesOf(env, PAIR, other)).find(({ address }) => address === cast.lease.address) ?? "nothing",
       (lease) => lease !== "nothing" && lease.status === "ACTIVE",
     );
     return [`leasepair leases of member ${other}: ${cast.lease.address} ACTIVE`];
@@ -205,7 +206,7 @@ async function rebirth(env: Environment, teller: Teller, cast: Cast): Promise<vo
         await eventually(
           `${pair} ${member} to owe no update`,
           10_000,
-          () => leasesOf(env, pair, member).filter((lease) => !lease.acknowledged).length,
+          async () => (await leasesOf(env, pair, member)).filter((lease) => !lease.acknowledged).length,
           (owed) => owed === 0,
         );
       }
@@ -223,9 +224,10 @@ async function comparison(env: Environment, teller: Teller, options: StoryOption
     if (options.alterOneRecord) await alterOneRecord(directories[0]?.[0] ?? "");
     const details = [];
     for (const [index, pair] of RELATIONSHIPS.entries()) {
-      const [a = "", b = ""] = (directories[index] ?? []).map((directory) =>
-        env.leasepair("store", "dump", "--data-dir", directory),
+      const dumps = (directories[index] ?? []).map((path) =>
+        env.leasepair("store", "dump", "--data-dir", path),
       );
+      const [a = "", b = ""] = await Promise.all(dumps);
       const { leases, differences } = compareStores(a, b);
       claim(differences.length === 0, `the same bindings in both stores of ${pair}`, differences.join("; "));
       claim(leases > 0, `bindings in the stores of ${pair}`, "none");
@@ -300,8 +302,15 @@ interface Lease {
   readonly acknowledged: boolean;
 }
 
-function leasesOf(env: Environment, pair: string, member: string): Lease[] {
-  const text = env.leasepair("leases", "--all", "-o", "json", "--data-dir", env.dataDirectory(pair, member));
+async function leasesOf(env: Environment, pair: string, member: string): Promise<Lease[]> {
+  const text = await env.leasepair(
+    "leases",
+    "--all",
+    "-o",
+    "json",
+    "--data-dir",
+    env.dataDirectory(pair, member),
+  );
   return JSON.parse(text) as Lease[];
 }
 
