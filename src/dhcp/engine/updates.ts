@@ -168,6 +168,7 @@ function takeUpdate(engine: Engine, turn: Turn, update: BindingUpdate): Refusal 
   }
   reportDuplicate(engine, turn, before, theirs);
   if (decision.next.acknowledged) engine.updates.withdraw(update.address);
+  else if (before.status !== "ACTIVE") owe(engine, update.address);
   turn.putBinding(decision.next);
   return null;
 }

@@ -48,7 +48,7 @@ export function acceptUpdate(situation: Situation): Acceptance {
     case "EXPIRED":
       return acceptEnd(situation, mine.status !== "ACTIVE" || hasEnded(mine, situation.now));
     case "RELEASED":
-      return acceptEnd(situation, mayRelease(mine, theirs));
+      return acceptEnd(situation, mayRelease(situation));
     case "FREE":
     case "BACKUP":
       return acceptFree(situation, theirs.status);
@@ -80,8 +80,14 @@ function acceptActive(situation: Situation): Acceptance {
       // when both are news, both sides keep the one whose client spoke last (W14).
       if (!hasEnded(mine, now) && !crossing) return outdated(mine);
       return isLater ? accepted(asActive(situation)) : outdated(mine);
-    case "EXPIRED":
     case "RELEASED":
+      if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
+      // Released here and leased again there within one second, or the other way round: nobody can tell, so the lease
+      // stands on both sides (W14), and the partner hears so even if it has taken the release meanwhile.
+      return sameClient && theirs.lastTransaction === mine.lastTransactionAt
+        ? accepted({ ...asActive(situation), acknowledged: false })
+        : outdated(mine);
+    case "EXPIRED":
     case "RESET":
       if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
       if (sameClient && theirs.leaseExpiration > mine.expiresAt) return accepted(asActive(situation));
@@ -93,13 +99,13 @@ function acceptActive(situation: Situation): Acceptance {
   }
 }
 
-function mayRelease(mine: Binding, theirs: PartnerBinding): boolean {
+/** A release ends the lease that the partner knows of, not one that it has not heard of yet: cltt counts whole seconds,
+ *  so at a tie the release may be the older of the two (W14). */
+function mayRelease({ mine, theirs, crossing }: Situation): boolean {
   if (mine.status !== "ACTIVE") return true;
-  return (
-    theirs.client !== null &&
-    isSameClient(mine, theirs.client) &&
-    theirs.lastTransaction >= mine.lastTransactionAt
-  );
+  if (theirs.client === null || !isSameClient(mine, theirs.client)) return false;
+  if (theirs.lastTransaction === mine.lastTransactionAt) return !crossing;
+  return theirs.lastTransaction > mine.lastTransactionAt;
 }
 
 /** EXPIRED and RELEASED are stored as FREE: with the acknowledgement both sides have settled it (draft 5.11). */

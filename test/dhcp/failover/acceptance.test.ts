@@ -61,6 +61,11 @@ test("draft 7.1.3: what each status takes from an update of the same client", ()
     [mine("EXPIRED"), theirs("ACTIVE"), "ACTIVE"],
     [mine("EXPIRED"), theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 100) }), "refused"],
     [mine("RELEASED"), theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 200) }), "refused"],
+    [
+      mine("RELEASED"),
+      theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 200), leaseExpiration: unixSeconds(NOW + 9000) }),
+      "refused",
+    ],
     [mine("ABANDONED"), theirs("ACTIVE"), "refused"],
     [mine("ACTIVE"), theirs("EXPIRED"), "refused"],
     [mine("ACTIVE", LONG_AGO), theirs("EXPIRED"), "FREE"],
@@ -106,6 +111,22 @@ test("W14: of two crossing leases of different clients, both sides keep the late
     const gets = theirs("ACTIVE", { client: C2, lastTransaction: unixSeconds(NOW + theirTime) });
     assert.equal(decide(mine("ACTIVE"), gets, { role, crossing: true }).kind, want, `${theirTime} ${role}`);
   }
+});
+
+test("W14: a lease and a release of the same client in the same second: the lease stands on both sides", () => {
+  const tie = { lastTransaction: unixSeconds(NOW - 100) };
+  for (const role of ["primary", "secondary"] as const) {
+    assert.equal(decide(mine("ACTIVE"), theirs("RELEASED", tie), { role, crossing: true }).kind, "refused");
+    const other = decide(mine("RELEASED"), theirs("ACTIVE", tie), { role, crossing: true });
+    assert.ok(other.kind === "accepted");
+    assert.equal(other.next.status, "ACTIVE");
+    assert.equal(other.next.acknowledged, false, "the partner may have taken the release meanwhile");
+  }
+  assert.equal(
+    decide(mine("ACTIVE"), theirs("RELEASED", tie)).kind,
+    "accepted",
+    "the partner knew the lease",
+  );
 });
 
 test("W14: of two crossing transfers of a free address the primary's stands", () => {
