@@ -155,6 +155,8 @@ function asActive(situation: Situation): Binding {
     status: "ACTIVE",
     client: theirs.client,
     expiresAt,
+    // A partner that took the end announced to it has forgotten what it acknowledged before; its answer may be lost.
+    potentialAcked: mine.endAnnounced ? NEVER : old.potentialAcked,
     potentialReceived: latest(old.potentialReceived, theirs.potentialExpiration),
     lastTransactionAt,
     statusSince: mine.status === "ACTIVE" && sameGeneration ? mine.statusSince : theirs.startTimeOfState,

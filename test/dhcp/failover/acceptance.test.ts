@@ -151,6 +151,13 @@ test("a lease that ended here but was not settled goes on under the same promise
   assert.equal(result.next.potentialSent, NOW + 900);
 });
 
+test("an end that was announced voids what the partner acknowledged before, even when its answer is lost", () => {
+  const result = decide(mine("RELEASED", { endAnnounced: true }), theirs("ACTIVE"));
+  assert.ok(result.kind === "accepted");
+  const { potentialSent, potentialAcked, potentialReceived } = result.next;
+  assert.deepEqual([potentialSent, potentialAcked, potentialReceived], [NOW + 900, 0, NOW + 700]);
+});
+
 test("another client begins a new generation: no promise of the old one counts", () => {
   const result = decide(mine("ACTIVE", LONG_AGO), theirs("ACTIVE", { client: C2 }));
   assert.ok(result.kind === "accepted");
