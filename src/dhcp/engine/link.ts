@@ -1,6 +1,7 @@
 // Connections to the partner: dialing, the CONNECT handshake, contact and its loss. What is said once the link stands
 // is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
 
+import { latest } from "../../base/units.ts";
 import { hashBucketAssignment } from "../failover/load-balance.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
@@ -212,6 +213,9 @@ function establish(engine: Engine, turn: Turn, connection: Connection, partnerWi
   engine.session = session;
   engine.updates.restart(session.window);
   turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
+  // What the partner hears from here on is never much later than what this store remembers of the contact: otherwise a
+  // crash right after the handshake would make this store look like an old copy (partner-store.ts).
+  turn.putEndpoint({ lastContactAt: latest(engine.endpoint.lastContactAt, turn.now.wall) });
   sendState(engine, turn);
   refillUpdates(engine);
 }

@@ -140,3 +140,19 @@ test("kills, cuts and long separations of sound stores are never taken for old c
     );
   }
 });
+
+test("a crash right after the handshake, long after the last contact, does not make a store look like an old copy", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.cut();
+  pair.run(300_000);
+  const lease = pair.lease("020000000001", [pair.b]);
+  pair.heal();
+  // Killed as soon as a has heard its STATE: what a answered is not on b's disk.
+  for (let i = 0; i < 10_000 && (pair.a.engine.session?.partnerState ?? null) === null; i++) pair.run(1);
+  pair.kill(pair.b);
+  pair.run(3_000);
+  pair.start(pair.b);
+  pair.untilNormal();
+  assert.equal(pair.b.log.filter(({ event }) => event === "store-outdated").length, 0);
+  assert.equal(pair.b.binding(lease?.address ?? "")?.status, "ACTIVE");
+});
