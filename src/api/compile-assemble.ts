@@ -4,6 +4,7 @@ import { parseIpv4Prefix } from "../base/ipv4.ts";
 import { seconds } from "../base/units.ts";
 import { cutHoles, singleAddress } from "./address-ranges.ts";
 import { classPoolsOf } from "./client-class-compile.ts";
+import { compileLimits } from "./client-limits.ts";
 import type { ReservationBook } from "./compile-reservations.ts";
 import type { ScopeAlone } from "./compile-scope.ts";
 import type { AddressRange, CompiledClassPool, CompiledRelationship, CompiledScope } from "./compiled.ts";
@@ -59,6 +60,7 @@ export function assemble(
     automatic: "Disabled",
     afterSeconds: seconds(300),
     leasequeryFrom: (spec.leasequery?.allowFrom ?? []).flatMap((text) => parseIpv4Prefix(text) ?? []),
+    limits: compileLimits(spec.limits),
     clientClasses,
     scopes: shaped.map(({ scope }) => scope),
   } as const;

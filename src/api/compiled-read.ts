@@ -56,6 +56,8 @@ const boot = z.strictObject({
 
 const names = z.array(z.string().min(1));
 
+const rate = z.strictObject({ perSecond: z.int().min(1), burst: z.int().min(1) }).nullable();
+
 const clientClass = z.strictObject({
   name: z.string().min(1),
   match: z
@@ -117,6 +119,7 @@ const compiledSchema = z.strictObject({
   automatic: z.enum(["Enabled", "Disabled"]),
   afterSeconds: duration,
   leasequeryFrom: z.array(prefix),
+  limits: z.strictObject({ perClient: rate, perCircuit: rate, leasesPerCircuit: z.int().min(1).nullable() }),
   clientClasses: z.array(clientClass),
   scopes: z.array(scope),
   revision: sha256,

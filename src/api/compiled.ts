@@ -29,6 +29,7 @@ export interface CompiledRelationship {
   readonly afterSeconds: Seconds;
   /** Who may ask for other clients' leases (RFC 4388): the networks that a LEASEQUERY's giaddr may lie in. */
   readonly leasequeryFrom: readonly Ipv4Prefix[];
+  readonly limits: CompiledLimits;
   /** In the order of the spec: where several match, the first that sets a value wins. */
   readonly clientClasses: readonly CompiledClientClass[];
   /** Sorted by subnet address. */
@@ -107,6 +108,22 @@ export interface CompiledClassPool {
   /** Sorted. */
   readonly ranges: readonly AddressRange[];
 }
+
+/** Null: no limit. */
+export interface CompiledLimits {
+  readonly perClient: CompiledRate | null;
+  readonly perCircuit: CompiledRate | null;
+  /** Leases and offers of one circuit at most. */
+  readonly leasesPerCircuit: number | null;
+}
+
+export interface CompiledRate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/** What a relationship without limits has. */
+export const NO_LIMITS: CompiledLimits = { perClient: null, perCircuit: null, leasesPerCircuit: null };
 
 export interface CompiledClientClass {
   readonly name: string;

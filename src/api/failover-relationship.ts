@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { CLIENT_CLASSES_MAX, clientClassSchema } from "./client-class.ts";
+import { limitsSchema } from "./client-limits.ts";
 import { optionsSchema } from "./dhcp-options.ts";
 import { relationshipStatusSchema } from "./failover-relationship-status.ts";
 import {
@@ -115,6 +116,7 @@ const relationshipSpecSchema = z
       .strictObject({ leaseTime: leaseTimeSchema.optional(), options: optionsSchema.optional() })
       .optional()
       .meta({ description: "Values for every scope of this relationship; a scope's own value wins." }),
+    limits: limitsSchema.optional(),
     clientClasses: list(clientClassSchema, {
       max: CLIENT_CLASSES_MAX,
       type: ["name"],

@@ -1,6 +1,6 @@
 // A complete, healthy Observed, and short ways to change what one test is about.
 
-import { type CompiledRelationship, DEFAULT_SCOPE_POLICY } from "../../src/api/compiled.ts";
+import { type CompiledRelationship, DEFAULT_SCOPE_POLICY, NO_LIMITS } from "../../src/api/compiled.ts";
 import { parseIpv4, parseIpv4Prefix } from "../../src/base/ipv4.ts";
 import { seconds, unixSeconds } from "../../src/base/units.ts";
 import { decide } from "../../src/controller/decide/decide.ts";
@@ -54,6 +54,7 @@ export function config(changes: Partial<CompiledRelationship> = {}): CompiledRel
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    limits: NO_LIMITS,
     clientClasses: [],
     leasequeryFrom: [],
     scopes: [

@@ -7,6 +7,7 @@ import {
   type CompiledScope,
   DEFAULT_SCOPE_POLICY,
   type FailoverMode,
+  NO_LIMITS,
 } from "../../src/api/compiled.ts";
 import { ipv4 } from "../../src/base/ipv4.ts";
 import { seconds } from "../../src/base/units.ts";
@@ -183,6 +184,7 @@ function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): Compiled
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    limits: NO_LIMITS,
     clientClasses: [],
     leasequeryFrom: [],
     scopes: [scope],

@@ -1,12 +1,13 @@
 // A client's datagram: the server decides, this file makes it safe: failover times filled in, the record on its way to
 // the disk before the reply, the partner owed an update. Source: RFC 2131 3.1.3; failover draft 5.2.1, 7.1.1; S2, S3, S5.
 
+import { formatIpv4 } from "../../base/ipv4.ts";
 import { bootAfter, NEVER } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { potentialExpiration } from "../lease/lead-time.ts";
 import type { Arrival } from "../ports.ts";
 import { handleDatagram } from "../server/handle-datagram.ts";
-import type { BindingChange, ReplyOutcome } from "../server/outcome.ts";
+import type { BindingChange, DropReason, ReplyOutcome } from "../server/outcome.ts";
 import { leaseAuthority, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Turn } from "./turn.ts";
@@ -23,14 +24,14 @@ export function onClientDatagram(engine: Engine, turn: Turn, bytes: Uint8Array, 
     offers: engine.offers,
     authority: leaseAuthority(engine),
     counters: engine.datagrams,
+    limits: engine.limits,
   };
   const outcome = handleDatagram(view, bytes, arrival, turn.now);
   switch (outcome.kind) {
     case "dropped":
-      return turn.log("debug", "datagram-dropped", `no answer: ${outcome.reason}`, {
-        reason: outcome.reason,
-      });
+      return tellDrop(engine, turn, outcome.reason);
     case "reply":
+      tellReservations(turn, outcome);
       if (outcome.binding !== null) recordChange(engine, turn, outcome.binding);
       return reply(turn, outcome);
     case "released":
@@ -39,6 +40,34 @@ export function onClientDatagram(engine: Engine, turn: Turn, bytes: Uint8Array, 
     default:
       outcome satisfies never;
   }
+}
+
+function tellDrop(engine: Engine, turn: Turn, reason: DropReason): void {
+  const line = engine.drops.note(reason, turn.now.boot);
+  if (line === null) return;
+  const { level, count } = line;
+  turn.log(level, "datagram-dropped", `no answer: ${reason}`, { reason, count });
+}
+
+/** A reservation that costs another client its address, or that cannot be honoured yet, is worth a line. */
+function tellReservations(turn: Turn, { nakReason, reservationWaits, address }: ReplyOutcome): void {
+  const fields = { address: formatIpv4(address) };
+  if (nakReason === "reserved-for-another") {
+    turn.log("info", "reservation-honoured", "a client must give up an address reserved for another", fields);
+  }
+  if (nakReason === "reserved-elsewhere") {
+    turn.log("info", "reservation-honoured", "a client must change to the address reserved for it", fields);
+  }
+  if (reservationWaits === null) return;
+  turn.log(
+    "info",
+    "reservation-waits",
+    "a client's reserved address cannot be given now, it is offered another",
+    {
+      ...fields,
+      reserved: formatIpv4(reservationWaits),
+    },
+  );
 }
 
 function reply(turn: Turn, outcome: ReplyOutcome): void {

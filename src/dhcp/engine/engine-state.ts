@@ -11,8 +11,10 @@ import type { LeaseTable } from "../lease/lease-table.ts";
 import type { StoreIdentity } from "../lease/store-identity.ts";
 import type { ConnectionId, Random } from "../ports.ts";
 import type { DatagramCounters } from "../server/counters.ts";
+import type { ClientLimits } from "../server/limits.ts";
 import type { OfferTable } from "../server/offers.ts";
 import type { ServerConfig, ServerSettings } from "../server/prepare-config.ts";
+import type { DropLog } from "./drop-log.ts";
 import type { WitnessReading } from "./event.ts";
 
 /** Intervals of the link, milliseconds. */
@@ -125,4 +127,6 @@ export interface Engine {
   balanceDueAt: BootMs;
   readonly counters: Counters;
   readonly datagrams: DatagramCounters;
+  readonly limits: ClientLimits;
+  readonly drops: DropLog;
 }

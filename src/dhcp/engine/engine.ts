@@ -12,10 +12,12 @@ import { PackedLeaseTable } from "../lease/packed-lease-table.ts";
 import type { StoreIdentity } from "../lease/store-identity.ts";
 import { DIALED_CONNECTION_MIN, type Random } from "../ports.ts";
 import { DatagramCounters } from "../server/counters.ts";
+import { ClientLimits } from "../server/limits.ts";
 import { OfferTable } from "../server/offers.ts";
 import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
 import { balanceWhenDue } from "./balance.ts";
 import { onClientDatagram } from "./clients.ts";
+import { DropLog } from "./drop-log.ts";
 import { type Engine, LINK_TIMING, type LinkTiming } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
@@ -88,8 +90,11 @@ export function createEngine(boot: EngineBoot): Engine {
       duplicatesFound: 0,
     },
     datagrams: new DatagramCounters(),
+    limits: new ClientLimits(),
+    drops: new DropLog(),
   };
   for (const record of boot.records) replay(engine, record);
+  engine.limits.configure(serverConfig, leases);
   return engine;
 }
 
@@ -207,6 +212,7 @@ function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship):
   engine.config = config;
   engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
   engine.leases.configure(engine.serverConfig.pools);
+  engine.limits.configure(engine.serverConfig, engine.leases);
   engine.role = roleOf(config, engine.member);
   turn.log("info", "configuration-activated", "a new configuration is in force", {
     revision: config.revision,

@@ -23,7 +23,9 @@ export class Turn {
 
   /** Changes a binding in memory and orders it onto the disk. */
   putBinding(binding: Binding): void {
-    this.#engine.leases.put(binding);
+    const { leases, limits } = this.#engine;
+    limits.leases?.change(leases.get(binding.address), binding);
+    leases.put(binding);
     this.effects.push({ kind: "append", record: { kind: "binding", binding } });
   }
 

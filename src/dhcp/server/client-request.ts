@@ -12,6 +12,7 @@ import type { DhcpMessage } from "../wire/message.ts";
 import { OPTION } from "../wire/option-table.ts";
 import type { RelayInformation } from "../wire/relay-agent.ts";
 import type { DatagramCounters } from "./counters.ts";
+import type { ClientLimits } from "./limits.ts";
 import type { OfferTable } from "./offers.ts";
 import type { ServerConfig } from "./prepare-config.ts";
 
@@ -22,6 +23,8 @@ export interface ServerView {
   readonly offers: OfferTable;
   readonly authority: LeaseAuthority;
   readonly counters?: DatagramCounters;
+  /** Absent where nothing is limited. */
+  readonly limits?: ClientLimits;
 }
 
 export interface ClientRequest {

@@ -8,11 +8,14 @@ import { BOOTREQUEST, type DhcpMessage, decodeMessage } from "../wire/message.ts
 import type { MessageType } from "../wire/message-type.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { type RelayInformation, readRelayInformation } from "../wire/relay-agent.ts";
+import { handleBootp } from "./bootp.ts";
 import { applyClasses } from "./classes.ts";
 import { type ClientRequest, identityOf, type ServerView } from "./client-request.ts";
 import { handleDecline } from "./decline.ts";
 import { handleDiscover } from "./discover.ts";
 import { handleInform } from "./inform.ts";
+import { handleLeasequery } from "./leasequery.ts";
+import { capRefusal, rateRefusal } from "./limits.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
 import { handleRelease } from "./release.ts";
 import { handleRequest } from "./request.ts";
@@ -21,6 +24,8 @@ import { selectSubnet } from "./subnet-select.ts";
 
 /** A message that crossed more relays than this goes in circles. Source: RFC 1542 4.1.1. */
 const HOPS_MAX = 16;
+/** The socket reads this much of a datagram: one that fills it may be cut, and what is cut must not be half believed. */
+const RECEIVED_BYTES_MAX = 4_096;
 /** Options that decisions hang on: a wrong length makes the message unusable. */
 const FOUR_BYTE_OPTIONS = [OPTION.REQUESTED_ADDRESS, OPTION.SERVER_IDENTIFIER] as const;
 
@@ -32,6 +37,11 @@ export function handleDatagram(
   arrival: Arrival,
   now: Instant,
 ): ServerOutcome {
+  if (bytes.length >= RECEIVED_BYTES_MAX) {
+    const outcome = dropped("oversize");
+    view.counters?.count(null, outcome);
+    return outcome;
+  }
   const read = decodeMessage(bytes);
   if (read.kind === "malformed") {
     const outcome = dropped(view.authority.service === "None" ? "not-serving" : `malformed-${read.field}`);
@@ -52,11 +62,11 @@ function handleMessage(
   if (view.authority.service === "None") return dropped("not-serving");
   if (message.op !== BOOTREQUEST) return dropped("not-a-request");
   if (message.hops > HOPS_MAX) return dropped("too-many-hops");
-  if (!message.options.has(OPTION.MESSAGE_TYPE)) return dropped("bootp");
   for (const code of FOUR_BYTE_OPTIONS) {
     const value = message.options.get(code);
     if (value !== undefined && value.length !== 4) return dropped("malformed-option");
   }
+  if (message.messageType === "LEASEQUERY") return handleLeasequery(view, message, arrival, now);
   const client = identityOf(message);
   if (client === "malformed") return dropped("malformed-client-identifier");
   if (client === null) return dropped("no-client-identity");
@@ -92,9 +102,14 @@ const HANDLERS: Partial<Record<MessageType, Handler>> = {
 };
 
 function dispatch(view: ServerView, request: ClientRequest): ServerOutcome {
-  const { messageType } = request.message;
-  const handler = messageType === null ? undefined : HANDLERS[messageType];
+  const { messageType, options } = request.message;
+  const known = messageType === null ? undefined : HANDLERS[messageType];
+  const handler = options.has(OPTION.MESSAGE_TYPE) ? known : handleBootp;
   if (handler === undefined) return dropped("unsupported-message-type");
+  const excess = rateRefusal(view, request);
+  if (excess !== null) return dropped(excess);
   const selection = selectSubnet(view.config, request.message, request.relay, request.arrival);
+  const full = capRefusal(view, request, selection);
+  if (full !== null) return dropped(full);
   return handler(view, request, applyClasses(view, request, selection));
 }

@@ -15,6 +15,8 @@ interface Offer {
   readonly address: Ipv4;
   readonly client: string;
   readonly heldSince: BootMs;
+  /** Key of the circuit that the client is on; null when no relay named one. */
+  readonly circuit: string | null;
 }
 
 /** One offer per client and per address. Clients are named by clientKey. */
@@ -22,12 +24,14 @@ export class OfferTable {
   /** In order of age, oldest first. */
   readonly #byClient = new Map<string, Offer>();
   readonly #byAddress = new Map<Ipv4, Offer>();
-  readonly #offersMax: number;
+  /** Offers per circuit. */
+  readonly #byCircuit = new Map<string, number>();
+  readonly offersMax: number;
   /** Where the search for addresses to offer stands. */
   readonly cursors = new CandidateCursors();
 
   constructor(offersMax: number = OFFERS_MAX) {
-    this.#offersMax = offersMax;
+    this.offersMax = offersMax;
   }
 
   get size(): number {
@@ -49,14 +53,22 @@ export class OfferTable {
 
   /** Holds the address for the client, instead of what was held for it before. False when the table is full of young
    *  offers, or the address is held for another client: then nothing changes. */
-  hold(address: Ipv4, client: string, now: BootMs): boolean {
+  hold(address: Ipv4, client: string, now: BootMs, circuit: string | null = null): boolean {
     if (this.isHeldForAnother(address, client, now)) return false;
     if (!this.#byClient.has(client) && !this.#makeRoom(now)) return false;
     this.release(client);
-    const offer = { address, client, heldSince: now };
+    const offer = { address, client, heldSince: now, circuit };
     this.#byClient.set(client, offer);
     this.#byAddress.set(address, offer);
+    if (circuit !== null) this.#byCircuit.set(circuit, (this.#byCircuit.get(circuit) ?? 0) + 1);
     return true;
+  }
+
+  /** Offers held for clients of a circuit, the client's own left out. */
+  countOfCircuit(circuit: string, client: string, now: BootMs): number {
+    this.#prune(now);
+    const own = this.#byClient.get(client)?.circuit === circuit ? 1 : 0;
+    return (this.#byCircuit.get(circuit) ?? 0) - own;
   }
 
   /** Forgets the client's offer, if any. */
@@ -66,7 +78,7 @@ export class OfferTable {
   }
 
   #makeRoom(now: BootMs): boolean {
-    if (this.#byClient.size < this.#offersMax) return true;
+    if (this.#byClient.size < this.offersMax) return true;
     const oldest = this.#oldest();
     if (oldest === null || now - oldest.heldSince < OFFER_HOLD_MS_MIN) return false;
     this.#remove(oldest);
@@ -88,5 +100,9 @@ export class OfferTable {
   #remove(offer: Offer): void {
     this.#byClient.delete(offer.client);
     this.#byAddress.delete(offer.address);
+    if (offer.circuit === null) return;
+    const left = (this.#byCircuit.get(offer.circuit) ?? 0) - 1;
+    if (left > 0) this.#byCircuit.set(offer.circuit, left);
+    else this.#byCircuit.delete(offer.circuit);
   }
 }

@@ -36,6 +36,13 @@ export type DropReason =
   | "not-responsible"
   | "no-free-address"
   | "offer-table-full"
+  /** The client, or its circuit, asks more often than it may. */
+  | "client-rate"
+  | "circuit-rate"
+  /** The circuit has as many leases and offers as it may. */
+  | "circuit-leases"
+  /** Longer than any client's message, and cut by the socket. */
+  | "oversize"
   /** The authority allows no lease at all now. */
   | "no-lease-time"
   | "other-server-selected"

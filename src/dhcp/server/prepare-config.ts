@@ -3,6 +3,7 @@
 
 import type {
   CompiledClientClass,
+  CompiledLimits,
   CompiledMember,
   CompiledRelationship,
   CompiledRelayAgent,
@@ -95,6 +96,7 @@ export interface ServerConfig {
   /** Per pool number: the place of its scope in `scopes`. The scopes' own pools come first, in their order. */
   readonly scopeOfPool: readonly number[];
   readonly clientClasses: readonly CompiledClientClass[];
+  readonly limits: CompiledLimits;
   /** Whether option 118 means anything here: some scope may be chosen by it. Else it is ignored and not echoed. */
   readonly supportsSubnetSelection: boolean;
   readonly leasequeryFrom: readonly Ipv4Prefix[];
@@ -156,6 +158,7 @@ export function prepareConfig(
     pools: [...scopes.map(poolOf), ...scopes.flatMap(classPoolsOf)],
     scopeOfPool: [...scopes.keys(), ...scopes.flatMap(({ pool, classPools }) => classPools.map(() => pool))],
     clientClasses: config.clientClasses,
+    limits: config.limits,
     supportsSubnetSelection: scopes.some((scope) => scope.config.policy.subnetSelection),
     leasequeryFrom: config.leasequeryFrom,
     settings: merged,

@@ -2,7 +2,12 @@
 // Faults beyond a cut and a crash belong to the simulator (test/simulation).
 
 import assert from "node:assert/strict";
-import type { CompiledMember, CompiledRelationship, CompiledScope } from "../../../src/api/compiled.ts";
+import {
+  type CompiledMember,
+  type CompiledRelationship,
+  type CompiledScope,
+  NO_LIMITS,
+} from "../../../src/api/compiled.ts";
 import { formatIpv4, ipv4 } from "../../../src/base/ipv4.ts";
 import { bootMs, type Instant, seconds, unixSeconds } from "../../../src/base/units.ts";
 import { createEngine } from "../../../src/dhcp/engine/engine.ts";
@@ -49,6 +54,7 @@ export function relationship(
     fencing: "None",
     automatic: "Disabled",
     afterSeconds: seconds(300),
+    limits: NO_LIMITS,
     clientClasses: [],
     leasequeryFrom: [],
     scopes: scopes ?? [scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"])],

@@ -8,6 +8,7 @@ import {
   type CompiledReservation,
   type CompiledScope,
   DEFAULT_SCOPE_POLICY,
+  NO_LIMITS,
 } from "../../../src/api/compiled.ts";
 import { fromHex, toHex } from "../../../src/base/bytes.ts";
 import { type Ipv4, ipv4, parseIpv4, parseIpv4Prefix } from "../../../src/base/ipv4.ts";
@@ -25,6 +26,7 @@ import type { Arrival } from "../../../src/dhcp/ports.ts";
 import type { ServerView } from "../../../src/dhcp/server/client-request.ts";
 import { DatagramCounters } from "../../../src/dhcp/server/counters.ts";
 import { handleDatagram } from "../../../src/dhcp/server/handle-datagram.ts";
+import { ClientLimits } from "../../../src/dhcp/server/limits.ts";
 import { OfferTable } from "../../../src/dhcp/server/offers.ts";
 import type { ReplyOutcome, ServerOutcome } from "../../../src/dhcp/server/outcome.ts";
 import { prepareConfig, type ServerSettings } from "../../../src/dhcp/server/prepare-config.ts";
@@ -181,6 +183,7 @@ export class World {
   readonly leases = new PackedLeaseTable();
   readonly offers = new OfferTable();
   readonly counters = new DatagramCounters();
+  readonly limits = new ClientLimits();
   readonly view: ServerView;
   wall = START;
   boot = 1_000_000;
@@ -205,6 +208,7 @@ export class World {
       fencing: "None",
       automatic: "Disabled",
       afterSeconds: seconds(300),
+      limits: NO_LIMITS,
       clientClasses: [],
       leasequeryFrom: [],
       scopes,
@@ -215,7 +219,8 @@ export class World {
     const config = prepareConfig(relationship, "a", settings);
     this.leases.configure(config.pools);
     const { leases, offers, authority, counters } = this;
-    this.view = { config, leases, offers, authority, counters };
+    this.limits.configure(config, leases);
+    this.view = { config, leases, offers, authority, counters, limits: this.limits };
   }
 
   get now(): Instant {
@@ -231,7 +236,7 @@ export class World {
   send(bytes: Uint8Array, arrival: Arrival): ServerOutcome {
     const outcome = handleDatagram(this.view, bytes, arrival, this.now);
     const change = outcome.kind === "dropped" ? null : outcome.binding;
-    if (change !== null) this.leases.put(change.next);
+    if (change !== null) this.put(change.next);
     return outcome;
   }
 
@@ -247,8 +252,13 @@ export class World {
     const times =
       status === "ACTIVE" ? { expiresAt: unixSeconds(this.wall + 1800), lastTransactionAt: statusSince } : {};
     const binding: Binding = { ...base, status, client, statusSince, ...times, ...rest };
-    this.leases.put(binding);
+    this.put(binding);
     return binding;
+  }
+
+  private put(binding: Binding): void {
+    this.limits.leases?.change(this.leases.get(binding.address), binding);
+    this.leases.put(binding);
   }
 }
 
@@ -325,7 +335,8 @@ export function asReply(outcome: ServerOutcome): ReplyOutcome & { readonly messa
   assert.ok(outcome.kind === "reply", `a reply, not ${JSON.stringify(outcome)}`);
   const read = decodeMessage(outcome.bytes);
   assert.ok(read.kind === "message", "the reply decodes");
-  assert.equal(read.message.messageType, outcome.messageType);
+  const expected = outcome.messageType === "BOOTREPLY" ? null : outcome.messageType;
+  assert.equal(read.message.messageType, expected);
   return { ...outcome, message: read.message };
 }
 
