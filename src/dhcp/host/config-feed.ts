@@ -1,10 +1,12 @@
 // What the configuration thread has said so far: waited for at the start, handed on afterwards. Also decides what the
-// engine starts with: manifests as they are now, or the snapshot of the last good configuration.
+// engine starts with: manifests as they are now, or the snapshot of the last good configuration; and holds back from a
+// running engine what this machine cannot do, until it can.
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import type { LogEntry } from "../engine/event.ts";
-import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
+import { faultOfConfiguration } from "./config-check.ts";
+import type { FromConfigThread } from "./config-message.ts";
 import { membersOf } from "./engine-outlets.ts";
 import { readSnapshot } from "./snapshot.ts";
 
@@ -16,9 +18,16 @@ export interface FeedOptions {
   /** Manifests are read within moments and judged at once; an API may be away for days. */
   readonly isManifests: boolean;
   readonly log: (entry: LogEntry) => void;
+  /** Why this machine cannot run a configuration; the real look at it unless a test says otherwise. */
+  readonly faultOf?: (config: CompiledRelationship, member: string) => FaultError | null;
+  readonly retryMs?: number;
 }
 
+/** How often it is looked whether a configuration held back can be run by now. */
+const RETRY_MS = 2_000;
+
 type Verdict = Extract<FromConfigThread, { kind: "configured" | "rejected" }>;
+type Configured = Extract<FromConfigThread, { kind: "configured" }>;
 
 export class ConfigFeed {
   readonly #options: FeedOptions;
@@ -26,6 +35,11 @@ export class ConfigFeed {
   #handler: ((message: FromConfigThread) => void) | null = null;
   #onVerdict: ((verdict: Verdict) => void) | null = null;
   #verdict: Verdict | null = null;
+  #hadProblems = false;
+  /** The newest configuration while this machine cannot run it, and what was last said about it. */
+  #held: Configured | null = null;
+  #complaint = "";
+  #retry: NodeJS.Timeout | null = null;
   isSourceReachable = false;
 
   constructor(options: FeedOptions) {
@@ -40,14 +54,50 @@ export class ConfigFeed {
       this.#verdict = message;
       this.#onVerdict?.(message);
     }
-    if (this.#handler !== null) this.#handler(message);
+    if (this.#handler !== null) this.#handOn(message);
     else this.#waiting.push(message);
   }
 
   /** From now on hands every message on, beginning with those that have come already. */
   attach(handler: (message: FromConfigThread) => void): void {
     this.#handler = handler;
-    for (const message of this.#waiting.splice(0)) handler(message);
+    for (const message of this.#waiting.splice(0)) this.#handOn(message);
+  }
+
+  #handOn(message: FromConfigThread): void {
+    if (message.kind !== "configured") {
+      this.#handler?.(message);
+      return;
+    }
+    this.#held = message;
+    this.#tryHeld();
+  }
+
+  /** Hands the configuration on that is held, as soon as this machine can run it. */
+  #tryHeld(): void {
+    const held = this.#held;
+    if (held === null) return;
+    const { member, faultOf = faultOfConfiguration, retryMs = RETRY_MS } = this.#options;
+    const fault = faultOf(held.config, member);
+    if (fault !== null) {
+      this.#complain(fault);
+      this.#retry ??= setTimeout(() => {
+        this.#retry = null;
+        this.#tryHeld();
+      }, retryMs).unref();
+      return;
+    }
+    this.#held = null;
+    if (this.#complaint !== "") this.#logAccepted(held.config);
+    this.#complaint = "";
+    this.#handler?.(held);
+  }
+
+  #complain({ message: why, code }: FaultError): void {
+    if (why === this.#complaint) return;
+    this.#complaint = why;
+    const message = `${why} The configuration before stays in force until then.`;
+    this.#options.log({ level: "error", event: "configuration-rejected", message, fields: { code } });
   }
 
   /** The configuration to start with. Rejects with FaultError: CONFIG_REJECTED, MEMBER_UNKNOWN. */
@@ -118,16 +168,21 @@ export class ConfigFeed {
     return config;
   }
 
-  #logProblems({
-    kind,
-    problems,
-  }: {
-    readonly kind: string;
-    readonly problems: readonly ConfigProblem[];
-  }): void {
-    for (const { where, reason, message } of problems) {
-      const level = kind === "rejected" ? "error" : "warn";
+  /** One line for each mistake, and one when all is right again, so that nobody has to guess. */
+  #logProblems(verdict: Verdict): void {
+    for (const { where, reason, message } of verdict.problems) {
+      const level = verdict.kind === "rejected" ? "error" : "warn";
       this.#options.log({ level, event: "configuration-rejected", message, fields: { where, reason } });
     }
+    const hasProblems = verdict.problems.length > 0;
+    if (this.#hadProblems && !hasProblems && verdict.kind === "configured") {
+      this.#logAccepted(verdict.config);
+    }
+    this.#hadProblems = hasProblems;
+  }
+
+  #logAccepted({ revision }: CompiledRelationship): void {
+    const message = "what was wrong in the configuration is right again";
+    this.#options.log({ level: "info", event: "configuration-accepted", message, fields: { revision } });
   }
 }

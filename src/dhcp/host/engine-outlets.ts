@@ -41,6 +41,10 @@ interface HttpSettings {
 }
 
 const ADDRESSES_AGE_MS_MAX = 2_000;
+/** The same failure is told again this often: every try would drown the rest of the log. */
+const REPEAT_MS = 60_000;
+
+type OutletName = "clients" | "link" | "metrics";
 
 export class EngineOutlets {
   readonly clientSocket: ClientSocket;
@@ -53,6 +57,8 @@ export class EngineOutlets {
   readonly #sockets: Outlet<SocketSettings, ClientSockets>;
   readonly #link: Outlet<LinkSettings, TcpPartnerLink>;
   readonly #http: Outlet<HttpSettings, HttpServer>;
+  /** What was last said of an outlet that could not be opened, and when. */
+  readonly #said = new Map<OutletName, { readonly message: string; readonly atMs: number }>();
   #accepted = 0;
 
   constructor(options: OutletsOptions) {
@@ -85,9 +91,9 @@ export class EngineOutlets {
   async follow(config: CompiledRelationship): Promise<void> {
     const { sockets, link, http } = this.#settings(config);
     await Promise.all([
-      this.#say(this.#http.set(http)),
-      this.#say(this.#link.set(link)),
-      this.#say(this.#sockets.set(sockets)),
+      this.#say("metrics", this.#http.set(http)),
+      this.#say("link", this.#link.set(link)),
+      this.#say("clients", this.#sockets.set(sockets)),
     ]);
   }
 
@@ -95,9 +101,9 @@ export class EngineOutlets {
   async tend(): Promise<void> {
     const isStale = (sockets: ClientSockets) => sockets.lostInterfaces().length > 0;
     await Promise.all([
-      this.#say(this.#http.retry()),
-      this.#say(this.#link.retry()),
-      this.#say(this.#sockets.retry(isStale)),
+      this.#say("metrics", this.#http.retry()),
+      this.#say("link", this.#link.retry()),
+      this.#say("clients", this.#sockets.retry(isStale)),
     ]);
   }
 
@@ -165,13 +171,24 @@ export class EngineOutlets {
     else this.#options.post({ kind: "link-closed", connection, reason: "the link's address is not open" });
   }
 
-  async #say(task: Promise<void>): Promise<void> {
+  async #say(what: OutletName, task: Promise<void>): Promise<void> {
     try {
       await task;
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#log("error", "address-not-open", error.message, { code: error.code });
+      this.#complain(what, error);
+      return;
     }
+    if (!this.#said.delete(what)) return;
+    this.#log("info", "address-open-again", "what could not be opened is open", { what });
+  }
+
+  #complain(what: OutletName, { message, code }: FaultError): void {
+    const said = this.#said.get(what);
+    const now = this.#options.nowMs();
+    if (said?.message === message && now - said.atMs < REPEAT_MS) return;
+    this.#said.set(what, { message, atMs: now });
+    this.#log("error", "address-not-open", message, { code, what });
   }
 
   #log(level: LogEntry["level"], event: string, message: string, fields: LogEntry["fields"]): void {
@@ -189,6 +206,6 @@ export function membersOf(
   if (b.name === name) return { own: b, partner: a };
   throw new FaultError(
     "MEMBER_UNKNOWN",
-    `relationship ${config.namespace}/${config.name} has the members ${a.name} and ${b.name}, none is called ${name}`,
+    `relationship ${config.namespace}/${config.name} has the members ${a.name} and ${b.name}, none is called ${name}.`,
   );
 }

@@ -2,6 +2,7 @@
 // Best effort: without the rights to look into other processes it names the user, and it never fails.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { formatIpv4, type Ipv4, ipv4 } from "../../base/ipv4.ts";
 
 export interface PortHolder {
@@ -59,11 +60,18 @@ function processOfSocket(inode: string): PortHolder["process"] {
   return null;
 }
 
-/** The start of a process's command line; its short name for kernel threads and the like; "unknown" when it is gone. */
+const NAME_CHARACTERS_MAX = 80;
+
+/** A process's command line, without the directories of its paths, cut; its short name for kernel threads and the like;
+ *  "unknown" when it is gone. */
 export function processName(pid: string): string {
-  const commandLine = readText(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim();
-  if (commandLine !== "") return commandLine.length > 60 ? `${commandLine.slice(0, 60)}...` : commandLine;
-  return readText(`/proc/${pid}/comm`).trim() || "unknown";
+  const words = readText(`/proc/${pid}/cmdline`).split("\0");
+  const name = words
+    .map((word) => (word.startsWith("/") ? basename(word) : word))
+    .join(" ")
+    .trim();
+  if (name === "") return readText(`/proc/${pid}/comm`).trim() || "unknown";
+  return name.length > NAME_CHARACTERS_MAX ? `${name.slice(0, NAME_CHARACTERS_MAX)}...` : name;
 }
 
 function readText(path: string): string {
