@@ -155,9 +155,12 @@ function asActive(situation: Situation): Binding {
     status: "ACTIVE",
     client: theirs.client,
     expiresAt,
-    // A partner that took the end announced to it has forgotten what it acknowledged before; its answer may be lost.
+    // A partner that took the end announced to it has forgotten what it acknowledged and told before; its answer may be
+    // lost. Nothing of that bears a lease any more; what this side promised stays, for the partner may still rest on it.
     potentialAcked: mine.endAnnounced ? NEVER : old.potentialAcked,
-    potentialReceived: latest(old.potentialReceived, theirs.potentialExpiration),
+    potentialReceived: mine.endAnnounced
+      ? theirs.potentialExpiration
+      : latest(old.potentialReceived, theirs.potentialExpiration),
     lastTransactionAt,
     statusSince: mine.status === "ACTIVE" && sameGeneration ? mine.statusSince : theirs.startTimeOfState,
     // What only this side knows (a later renewal here) is still owed.

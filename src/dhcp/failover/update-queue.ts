@@ -51,6 +51,8 @@ export class UpdateQueue {
     this.#waiting.delete(address);
     const xid = this.#xidOf.get(address);
     if (xid !== undefined) this.#inFlight.get(xid)!.superseded = true;
+    // The partner knows its own news: nothing is owed any more, and its UPDDONE must not wait for it.
+    else this.#request?.open.delete(address);
   }
 
   /** The next address to send, or null: window full, nothing waiting, or all waiting ones are in flight. */
