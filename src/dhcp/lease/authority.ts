@@ -15,6 +15,10 @@ export interface LeaseAuthority {
    *  `reservedAddress`: the address reserved for the client, if any: its owner answers. Never asked for renewals. */
   isResponsible(client: ClientIdentity, secs: number, reservedAddress: Ipv4 | null): boolean;
 
+  /** Whether this client's first answer is this server's, as the two servers share the clients out, whatever the other
+   *  one does: of two servers that do not hear each other, only one may commit a lease before the client has chosen. */
+  isOwnClient(client: ClientIdentity): boolean;
+
   /** The statuses to take new addresses from, best first, e.g. ["FREE"] for a primary in NORMAL. */
   readonly allocatableStatuses: readonly BindingStatus[];
 

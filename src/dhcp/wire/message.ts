@@ -23,6 +23,8 @@ const COOKIE = 0x6382_5363;
 export const MESSAGE_BYTES_MAX = 8192;
 /** RFC 951 packets are this long; old relays and clients drop shorter ones. */
 const MESSAGE_BYTES_SENT_MIN = 300;
+/** What RFC 951's vendor field holds after the cookie. */
+const BOOTP_OPTION_BYTES = 60;
 /** IP and UDP headers count in option 57, as they count in the 576 bytes of RFC 2131 2. */
 const IP_UDP_BYTES = 28;
 /** Every client and every relay takes an IP datagram of this size. */
@@ -76,9 +78,11 @@ export function decodeMessage(bytes: Uint8Array): MessageRead {
   if (bytes.length < OPTIONS_OFFSET || bytes.length > MESSAGE_BYTES_MAX) return malformed("length");
   const hlen = bytes[2] as number;
   if (hlen > 16) return malformed("hlen");
-  if (readUint32(bytes, HEADER_BYTES) !== COOKIE) return malformed("cookie");
+  const cookie = readUint32(bytes, HEADER_BYTES);
+  if (cookie !== COOKIE && cookie !== 0) return malformed("cookie");
   const collector = new OptionCollector();
-  if (!collector.addField(bytes.subarray(OPTIONS_OFFSET))) return malformed("options");
+  // Without a cookie the packet is BOOTP and what follows is no list of options. RFC 1542 2.1
+  if (cookie === COOKIE && !collector.addField(bytes.subarray(OPTIONS_OFFSET))) return malformed("options");
   const overload = collector.single(OPTION.OVERLOAD);
   if (overload !== null && !isOverload(overload)) return malformed("overload");
   const overloaded = overload?.[0] ?? 0;
@@ -143,6 +147,8 @@ export interface EncodeLimits {
   readonly datagramBytesMax: number | null;
   /** The receiver is known to join split options. RFC 3396 4. */
   readonly maySplit: boolean;
+  /** For a client that speaks BOOTP only: 64 bytes of vendor information, cookie included. RFC 951 3 */
+  readonly isBootp?: boolean;
 }
 
 export interface EncodedMessage {
@@ -159,7 +165,8 @@ export function encodeMessage(message: OutgoingMessage, limits: EncodeLimits): E
   const datagramBytes = Math.min(Math.max(wanted, DATAGRAM_BYTES_MIN), DATAGRAM_BYTES_MAX);
   const overhead = IP_UDP_BYTES + OPTIONS_OFFSET;
   const relayBytes = message.relayInformation === null ? 0 : relayLength(message.relayInformation.length);
-  const optionBytesMax = Math.min(datagramBytes, DATAGRAM_BYTES_MAX - Math.min(relayBytes, 512)) - overhead;
+  const dhcpBytesMax = Math.min(datagramBytes, DATAGRAM_BYTES_MAX - Math.min(relayBytes, 512)) - overhead;
+  const optionBytesMax = limits.isBootp === true ? BOOTP_OPTION_BYTES : dhcpBytesMax;
   const layout = layOutOptions({
     options: message.options,
     relayInformation: message.relayInformation,

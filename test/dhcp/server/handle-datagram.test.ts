@@ -53,7 +53,14 @@ test("an empty client identifier counts as none sent", () => {
 });
 
 test("only clients' message types are answered", () => {
-  const answered: readonly MessageType[] = ["DISCOVER", "REQUEST", "DECLINE", "RELEASE", "INFORM"];
+  const answered: readonly MessageType[] = [
+    "DISCOVER",
+    "REQUEST",
+    "DECLINE",
+    "RELEASE",
+    "INFORM",
+    "LEASEQUERY",
+  ];
   for (const type of Object.keys(MESSAGE_TYPE_CODE) as MessageType[]) {
     const outcome = new World().send(clientMessage({ type }), local());
     const isUnsupported = outcome.kind === "dropped" && outcome.reason === "unsupported-message-type";
