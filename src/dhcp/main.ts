@@ -20,8 +20,10 @@ import { FileDisk } from "./host/files.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
 import { EventLoop } from "./host/loop.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
+import { assertRoom, damageOf, registerStoreMetrics, type StoreDamage } from "./host/store-health.ts";
 import { BootTimers } from "./host/timers.ts";
 import { UnixSocket } from "./host/unix-socket.ts";
+import type { Store } from "./store/lease-store.ts";
 import { openStore } from "./store/store.ts";
 
 export interface EngineOptions {
@@ -51,6 +53,8 @@ export const ENGINE_EXIT = {
 
 type End =
   | { readonly kind: "signal"; readonly signal: string }
+  /** The disk is full: what is held in reserve is enough to stop in order. */
+  | { readonly kind: "full"; readonly fault: FaultError }
   | { readonly kind: "fault"; readonly fault: FaultError }
   | { readonly kind: "crash"; readonly error: unknown };
 
@@ -86,11 +90,12 @@ async function runEngine(
     end.resolve(error instanceof FaultError ? { kind: "fault", fault: error } : { kind: "crash", error });
   });
   const cause = await end.promise;
-  engine.silenceUnless(cause.kind === "signal");
+  const isInOrder = cause.kind === "signal" || cause.kind === "full";
+  engine.silenceUnless(isInOrder);
   logger.log(endEntry(cause));
   if (cause.kind !== "signal") process.stderr.write(`leasepair engine: ${endEntry(cause).message}\n`);
   const deadline = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref());
-  await Promise.race([deadline, engine.stop(cause.kind === "signal", starting)]);
+  await Promise.race([deadline, engine.stop(isInOrder, starting)]);
   if (cause.kind === "signal") return ENGINE_EXIT.stopped;
   if (cause.kind === "crash") return ENGINE_EXIT.crashed;
   return REFUSALS.includes(cause.fault.code) ? ENGINE_EXIT.refused : ENGINE_EXIT.failed;
@@ -105,6 +110,7 @@ function endEntry(end: End): LogEntry {
         message: "stopping in order",
         fields: { signal: end.signal },
       };
+    case "full":
     case "fault":
       return {
         level: "error",
@@ -143,6 +149,8 @@ class EngineProcess {
   #running: Running | null = null;
   #unixSocket: UnixSocket | null = null;
   #notReady: string | null = "starting";
+  #store: Store | null = null;
+  #damage: StoreDamage | null = null;
 
   constructor(options: EngineOptions, logger: Logger, end: PromiseWithResolvers<End>) {
     const { namespace, relationship, member, dataDirectory, manifests, kubeconfig } = options;
@@ -170,6 +178,11 @@ class EngineProcess {
       member,
       source: { report: () => this.#report(), counts: () => this.#counts() },
     });
+    registerStoreMetrics(this.#metrics.registry, {
+      directory: () => this.#directory?.leases ?? null,
+      statistics: () => this.#store?.statistics() ?? null,
+      damage: () => this.#damage,
+    });
     this.#outlets = new EngineOutlets({
       member,
       dhcpPort: options.dhcpPort ?? DHCP_SERVER_PORT,
@@ -194,13 +207,14 @@ class EngineProcess {
     this.#worker.keepSnapshots();
     this.#feed.attach((message) => this.#onConfigMessage(message, running));
     this.#intervals.push(
-      setInterval(() => this.#worker.report(memberReport(running.engine, this.#clock.now())), REPORT_MS),
+      setInterval(() => this.#worker.report(this.#memberReport(running.engine)), REPORT_MS),
       setInterval(() => void this.#outlets.tend(), TEND_MS),
     );
   }
 
   #createEngine(config: CompiledRelationship, directory: DataDirectory): Running {
     const { namespace, relationship, member, dhcpPort } = this.#options;
+    assertRoom(directory.leases);
     const disk = new FileDisk(directory.leases);
     const random = new SystemRandom();
     const opened = openStore({
@@ -210,8 +224,11 @@ class EngineProcess {
       member,
       random,
       log: this.#log,
+      onSpaceLow: (fault) => this.#end.resolve({ kind: "full", fault }),
     });
     if (opened.kind === "refused") throw new FaultError(opened.code, opened.message);
+    this.#damage = damageOf(opened);
+    this.#store = opened.store;
     const engine = createEngine({
       member,
       config,
@@ -257,7 +274,7 @@ class EngineProcess {
   async #openUnixSocket(engine: Engine): Promise<void> {
     const socket = new UnixSocket({
       dataDirectory: this.#options.dataDirectory,
-      report: () => memberReport(engine, this.#clock.now()),
+      report: () => this.#memberReport(engine),
       bindings: () => engine.leases.bindings(),
     });
     try {
@@ -295,7 +312,11 @@ class EngineProcess {
   }
 
   #report(): MemberReport | null {
-    return this.#running === null ? null : memberReport(this.#running.engine, this.#clock.now());
+    return this.#running === null ? null : this.#memberReport(this.#running.engine);
+  }
+
+  #memberReport(engine: Engine): MemberReport {
+    return { ...memberReport(engine, this.#clock.now()), storeDamage: this.#damage };
   }
 
   /** Null when a client that asked now would be answered. */
@@ -344,7 +365,7 @@ class EngineProcess {
     if (isInOrder && running !== null) {
       running.loop.post({ kind: "stopping" });
       await quiet(running);
-      this.#worker.report(memberReport(running.engine, this.#clock.now()));
+      this.#worker.report(this.#memberReport(running.engine));
     }
     running?.timers.stop();
     await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop(isInOrder)]);

@@ -28,6 +28,8 @@ export interface SimulatedDiskOptions {
   readonly pumped?: boolean;
   /** Called when an operation has taken effect and before its caller hears of it: the moment for a crash. */
   readonly beforeReport?: (operation: DiskOperation) => void;
+  /** All files together hold so many bytes at most. */
+  readonly capacityBytes?: number;
   /** Once so many operations have taken effect, the disk goes dead: the last one is not even reported. */
   readonly deadAfter?: number;
 }
@@ -63,6 +65,7 @@ export class SimulatedDisk implements Disk {
   #failNext: { operation: DiskOperation | null; code: string } | null = null;
   #failed: FaultError | null = null;
   #dead = false;
+  #reserve: { readonly bytes: number; readonly onUsed: (fault: FaultError) => void } | null = null;
   #performed = 0;
   /** Operations performed, per kind: for tests that count. */
   readonly performedOf: Record<DiskOperation, number> = {
@@ -108,7 +111,9 @@ export class SimulatedDisk implements Disk {
   append(name: string, bytes: Uint8Array, done: DiskDone): void {
     this.#enqueue("append", done, (failed) => {
       // A failed write may have written a part, as on a full disk.
-      this.#appendNow(name, failed ? bytes.subarray(0, bytes.length >> 1) : bytes);
+      const part = failed ? bytes.length >> 1 : this.#room(bytes.length);
+      this.#appendNow(name, bytes.subarray(0, part));
+      if (part < bytes.length && !failed) this.#failed = new FaultError("DISK_FULL", `no space for ${name}`);
     });
   }
 
@@ -150,6 +155,33 @@ export class SimulatedDisk implements Disk {
       this.#durableNames = new Map(this.#names);
       this.#nameChanges = [];
     });
+  }
+
+  /** At once and not counted among the operations; the space is not a file here. */
+  reserve(_name: string, bytes: number, onUsed: (fault: FaultError) => void, done: DiskDone): void {
+    if (this.#free() < bytes) {
+      done(new FaultError("DISK_FULL", "no space to hold in reserve"));
+      return;
+    }
+    this.#reserve = { bytes, onUsed };
+    done(null);
+  }
+
+  #free(): number {
+    const { capacityBytes } = this.#options;
+    if (capacityBytes === undefined) return Number.POSITIVE_INFINITY;
+    const used = [...this.#names.values()].reduce((sum, inode) => sum + inode.length, 0);
+    return Math.max(0, capacityBytes - used - (this.#reserve?.bytes ?? 0));
+  }
+
+  /** How many of so many bytes fit; what is held in reserve is given up for them. */
+  #room(bytes: number): number {
+    const reserve = this.#reserve;
+    if (this.#free() < bytes && reserve !== null) {
+      this.#reserve = null;
+      reserve.onUsed(new FaultError("DISK_FULL", "the disk is full"));
+    }
+    return Math.min(bytes, this.#free());
   }
 
   /** Performs up to `count` waiting operations and reports them. */

@@ -69,6 +69,11 @@ export class SimDisk implements Disk {
     this.inner.truncate(name, length, done);
   }
 
+  /** This disk is never full. */
+  reserve(_name: string, _bytes: number, _onUsed: unknown, done: DiskDone): void {
+    done(null);
+  }
+
   sync(name: string, done: DiskDone): void {
     this.inner.sync(name, (fault) => {
       const list = this.loose.get(name);

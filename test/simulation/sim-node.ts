@@ -282,5 +282,6 @@ function guardedDisk(disk: Disk, process: { alive: boolean }): Disk {
     rename: (from, to, done) => process.alive && disk.rename(from, to, whileAlive(done)),
     remove: (name, done) => process.alive && disk.remove(name, whileAlive(done)),
     syncDirectory: (done) => process.alive && disk.syncDirectory(whileAlive(done)),
+    reserve: (name, bytes, onUsed, done) => disk.reserve(name, bytes, onUsed, whileAlive(done)),
   };
 }

@@ -82,6 +82,8 @@ export interface MemberReport {
   readonly clockOffsetSeconds: number | null;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
+  /** The store found at the start was damaged and was set aside; the composition root adds it. */
+  readonly storeDamage?: { readonly problem: string; readonly setAside: readonly string[] } | null;
 }
 
 export interface AddressCounts {

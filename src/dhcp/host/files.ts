@@ -2,13 +2,18 @@
 // the order of the calls, so that what a sync covers is exactly what was called before it.
 // A failure is final: an operation after a failed one is not tried, because nobody can say what the disk now holds.
 
+import { randomFillSync } from "node:crypto";
 import * as fs from "node:fs";
 import { FaultError } from "../../base/fault.ts";
 import type { Disk, DiskDone } from "../ports.ts";
 
 const FILE_MODE = 0o600;
+/** What stat(2) counts in. */
+const BLOCK_BYTES = 512;
 
 type NodeDone = (error: NodeJS.ErrnoException | null) => void;
+/** `written` counts from the start of the bytes. */
+type WriteDone = (error: NodeJS.ErrnoException | null, written: number) => void;
 
 interface Operation {
   readonly what: string;
@@ -54,11 +59,50 @@ export class FileDisk extends FileReader implements Disk {
   readonly #descriptors = new Map<string, number>();
   #fault: FaultError | null = null;
   #running = false;
+  #reserve: { readonly path: string; readonly onUsed: (fault: FaultError) => void } | null = null;
 
   append(name: string, bytes: Uint8Array, done: DiskDone): void {
-    this.#enqueue(`append to ${this.path(name)}`, done, (finish) => {
-      this.#withFile(name, finish, (fd) => writeAll(fd, bytes, 0, finish));
+    this.#enqueue(`append to ${this.path(name)}`, done, (finish) => this.#write(name, bytes, 0, finish));
+  }
+
+  reserve(name: string, bytes: number, onUsed: (fault: FaultError) => void, done: DiskDone): void {
+    const path = this.path(name);
+    // Its failure is this operation's alone.
+    let failure: FaultError | null = null;
+    const report: DiskDone = (fault) => done(fault ?? failure);
+    this.#enqueue(`hold space in ${path}`, report, (finish) => {
+      holdSpace(path, bytes, (error) => {
+        if (error === null) this.#reserve = { path, onUsed };
+        else failure = diskFault(`hold ${bytes} bytes in ${path}`, error);
+        finish(null);
+      });
     });
+  }
+
+  #write(name: string, bytes: Uint8Array, from: number, finish: NodeDone): void {
+    const end: WriteDone = (error, written) => {
+      if (error !== null && this.#giveUpReserve(error)) this.#write(name, bytes, written, finish);
+      else finish(error);
+    };
+    this.#withFile(
+      name,
+      (error) => end(error, from),
+      (fd) => writeAll(fd, bytes, from, end),
+    );
+  }
+
+  /** True when there is space again for a write that found none: once, and for the end only. */
+  #giveUpReserve(error: NodeJS.ErrnoException): boolean {
+    const reserve = this.#reserve;
+    if (reserve === null || !isDiskFull(error)) return false;
+    this.#reserve = null;
+    try {
+      fs.unlinkSync(reserve.path);
+    } catch {
+      return false;
+    }
+    reserve.onUsed(diskFault(`write to ${this.directory} without the space held in reserve`, error));
+    return true;
   }
 
   truncate(name: string, length: number, done: DiskDone): void {
@@ -166,15 +210,31 @@ export class FileDisk extends FileReader implements Disk {
 }
 
 /** A write may take fewer bytes than given (a full disk does that first): go on until all is written or it fails. */
-function writeAll(fd: number, bytes: Uint8Array, offset: number, done: NodeDone): void {
+function writeAll(fd: number, bytes: Uint8Array, offset: number, done: WriteDone): void {
   if (offset === bytes.length) {
-    done(null);
+    done(null, offset);
     return;
   }
   fs.write(fd, bytes, offset, bytes.length - offset, null, (error, written) => {
-    if (error !== null) done(error);
+    if (error !== null) done(error, offset);
     else writeAll(fd, bytes, offset + written, done);
   });
+}
+
+/** Makes a file that takes up so much space, durably; one that is there already is kept. */
+function holdSpace(path: string, bytes: number, done: NodeDone): void {
+  fs.stat(path, (_, found) => {
+    if (found !== undefined && found.blocks * BLOCK_BYTES >= bytes) return done(null);
+    // Noise, so that a file system that compresses cannot make little of it.
+    fs.writeFile(path, randomFillSync(Buffer.alloc(bytes)), { mode: FILE_MODE, flush: true }, (error) => {
+      if (error === null) done(null);
+      else fs.unlink(path, () => done(error));
+    });
+  });
+}
+
+function isDiskFull(error: NodeJS.ErrnoException): boolean {
+  return error.code === "ENOSPC" || error.code === "EDQUOT";
 }
 
 function syncDirectory(directory: string, done: NodeDone): void {

@@ -138,6 +138,7 @@ function significant(report: MemberReport): readonly unknown[] {
     report.seen,
     report.revision,
     report.shape,
+    report.storeDamage?.problem,
   ];
 }
 
@@ -192,9 +193,27 @@ function conditionsOf(
       reason: serves ? report.serving : (toApiState(report.state) ?? "None"),
       message: serves ? "" : `in state ${report.state} the member answers nobody`,
     },
+    {
+      type: "StoreDamaged",
+      status: report.storeDamage ? "True" : "False",
+      reason: report.storeDamage ? "SetAside" : "Sound",
+      message: storeText(report),
+    },
   ] as const;
   return parts.map((part) => {
     const old = before.find((condition) => condition.type === part.type);
     return { ...part, lastTransitionTime: old?.status === part.status ? old.lastTransitionTime : now };
   });
+}
+
+/** For a human: what is wrong, where the old store is, and when it is over. */
+function storeText({ storeDamage, complete }: MemberReport): string {
+  if (!storeDamage) return "";
+  const [first] = storeDamage.setAside;
+  const kept =
+    first === undefined ? "" : ` It is kept in ${storeDamage.setAside.length} files from ${first} on.`;
+  const now = complete
+    ? "All leases were fetched from the partner."
+    : "Nobody is served until all leases were fetched from the partner and the MCLT has passed.";
+  return `The lease store was damaged (${storeDamage.problem}) and an empty one took its place.${kept} ${now}`;
 }

@@ -9,6 +9,9 @@ export const FORMAT_VERSION = 1;
 export const MAGIC = Buffer.from("LPSTORE\n", "latin1");
 /** Under this name a segment is prepared; it gets its own when its header is durable. */
 export const PREPARED_NAME = "segment.new";
+/** Under this name free space is held: enough for what is under way, a new segment and the endpoint's last state. */
+export const RESERVE_NAME = "reserve";
+export const RESERVE_BYTES = 1 << 20;
 const STORE_ID_BYTES = 16;
 const DIGEST_BYTES = 32;
 

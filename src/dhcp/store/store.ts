@@ -1,6 +1,7 @@
 // Opens the lease store: recovers what is there, refuses what is not ours, sets aside what is damaged.
 // Nothing is ever deleted here, and nothing is written before the verdict.
 
+import type { FaultError } from "../../base/fault.ts";
 import type { DurableRecord } from "../lease/durable-record.ts";
 import type { Disk, Random } from "../ports.ts";
 import { type CompactionLimits, DEFAULT_LIMITS } from "./compactor.ts";
@@ -10,6 +11,8 @@ import { liveRecords, type Recovered, recover, type Segment } from "./recovery.t
 import {
   FORMAT_VERSION,
   PREPARED_NAME,
+  RESERVE_BYTES,
+  RESERVE_NAME,
   type SegmentHeader,
   segmentName,
   sequenceOf,
@@ -18,7 +21,8 @@ import {
 /** One line of the log; the same shape as the engine's entries. */
 export interface StoreLogEntry {
   readonly level: "debug" | "info" | "warn" | "error";
-  /** Stable id with a page in docs/events/: store-created, store-opened, store-tail-cut, store-set-aside. */
+  /** Stable id with a page in docs/events/: store-created, store-opened, store-tail-cut, store-set-aside,
+   *  store-disk-full, store-reserve-missing. */
   readonly event: string;
   readonly message: string;
   readonly fields: Readonly<Record<string, string | number | boolean | null>>;
@@ -33,6 +37,9 @@ export interface StoreOptions {
   readonly member: string;
   readonly random: Random;
   readonly log: (entry: StoreLogEntry) => void;
+  /** The disk is full and the space in reserve is in use: what is under way is still made durable, and the caller must
+   *  come to an end in order. Called at most once. */
+  readonly onSpaceLow?: (fault: FaultError) => void;
   /** For tests; the defaults suit one record to some millions. */
   readonly limits?: Partial<CompactionLimits>;
 }
@@ -64,6 +71,7 @@ export type OpenResult =
  *  may be one without records. Throws FaultError when the disk cannot be read. */
 export function openStore(options: StoreOptions): OpenResult {
   const recovery = recover(options.disk, (header) => isOurs(header, options));
+  if (recovery.kind !== "foreign" && recovery.kind !== "newer") holdReserve(options);
   switch (recovery.kind) {
     case "empty":
       return { kind: "opened", store: createStore(options), records: [], fresh: true };
@@ -80,6 +88,19 @@ export function openStore(options: StoreOptions): OpenResult {
     case "damaged":
       return setAside(options, recovery.problem);
   }
+}
+
+/** Before anything is written: a full disk is noticed, and survived, from the first byte on. */
+function holdReserve({ disk, log, onSpaceLow }: StoreOptions): void {
+  const onUsed = (fault: FaultError) => {
+    log({ level: "error", event: "store-disk-full", message: fault.message, fields: { code: fault.code } });
+    onSpaceLow?.(fault);
+  };
+  disk.reserve(RESERVE_NAME, RESERVE_BYTES, onUsed, (fault) => {
+    if (fault === null) return;
+    const message = `no space is held in reserve, a full disk will end the engine at once: ${fault.message}`;
+    log({ level: "warn", event: "store-reserve-missing", message, fields: { code: fault.code } });
+  });
 }
 
 function isOurs(header: SegmentHeader, { relationship, relationshipUid, member }: StoreOptions): boolean {

@@ -91,6 +91,51 @@ describe("a disk over files", () => {
     });
   });
 
+  test("a full file system gets the space held in reserve, once, and says so", async (t) => {
+    if (process.getuid?.() !== 0) return t.skip("needs root: mounts a file system");
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", directory]);
+    try {
+      const disk = new FileDisk(directory);
+      const used: string[] = [];
+      const hold = (done: DiskDone) =>
+        disk.reserve("reserve", 65_536, (fault) => used.push(fault.code), done);
+      assert.equal(await outcome(hold), null);
+      assert.equal(statSync(join(directory, "reserve")).size, 65_536);
+      const heldAt = statSync(join(directory, "reserve")).mtimeMs;
+      assert.equal(await outcome(hold), null);
+      assert.equal(statSync(join(directory, "reserve")).mtimeMs, heldAt, "what is held is kept");
+      // 180 of the 192 KiB that are free, then 40 more: 28 of these come from the reserve.
+      const bytes = new Uint8Array(40_960).fill(7);
+      assert.equal(await outcome((done) => disk.append("log", new Uint8Array(184_320), done)), null);
+      assert.deepEqual(used, []);
+      assert.equal(await outcome((done) => disk.append("log", bytes, done)), null);
+      assert.deepEqual(used, ["DISK_FULL"]);
+      assert.deepEqual(readdirSync(directory), ["log"]);
+      assert.deepEqual(new Uint8Array(disk.read("log").subarray(184_320)), bytes);
+      const fault = await outcome((done) => disk.append("log", new Uint8Array(65_536), done));
+      assert.equal(fault?.code, "DISK_FULL");
+      assert.equal(used.length, 1);
+      await new Promise<void>((resolve) => disk.close(resolve));
+    } finally {
+      execFileSync("umount", [directory]);
+    }
+  });
+
+  test("space that cannot be held is said, leaves nothing behind, and is no failure of the disk", async (t) => {
+    if (process.getuid?.() !== 0) return t.skip("needs root: mounts a file system");
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", directory]);
+    try {
+      const disk = new FileDisk(directory);
+      const fault = await outcome((done) => disk.reserve("reserve", 1 << 20, () => assert.fail(), done));
+      assert.match(fault?.message ?? "", /cannot hold 1048576 bytes in .*reserve: ENOSPC/);
+      assert.deepEqual(readdirSync(directory), []);
+      assert.equal(await outcome((done) => disk.append("log", text("x"), done)), null);
+      await new Promise<void>((resolve) => disk.close(resolve));
+    } finally {
+      execFileSync("umount", [directory]);
+    }
+  });
+
   test("a file system that runs full in the middle of a write fails it", async (t) => {
     if (process.getuid?.() !== 0) return t.skip("needs root: mounts a file system");
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", directory]);
