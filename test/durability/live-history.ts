@@ -1,30 +1,82 @@
-// Every record of one address that is still in a store's files, oldest first: what a failed run shows, because the last
-// word alone does not tell how it came about.
+// Every record that is still in a store's files, oldest first: the last word alone does not tell how it came about.
+// Shows the history of an address when a run fails, and watches that no time of a running lease ever falls.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bindingRow } from "../../src/dhcp/store/dump.ts";
 import { frameBytes, frameEnd } from "../../src/dhcp/store/frame.ts";
 import { decodeRecord } from "../../src/dhcp/store/record-codec.ts";
-import { MAGIC } from "../../src/dhcp/store/segment-header.ts";
+import { MAGIC, sequenceOf } from "../../src/dhcp/store/segment-header.ts";
+import type { StoreVerdict } from "./live-check.ts";
+import type { LeaseRow } from "./live-pair.ts";
 
-/** One line per record. `leases` is the directory with the segments. */
-export function addressHistory(leases: string, address: string): readonly string[] {
-  const lines: string[] = [];
+interface HistoryRow {
+  /** Sequence number of the segment. */
+  readonly segment: number;
+  readonly row: LeaseRow;
+}
+
+/** The bindings in the segments after `since`, in the order of writing. `leases` is the directory with the segments. */
+function readHistory(leases: string, since: number): readonly HistoryRow[] {
+  const rows: HistoryRow[] = [];
   for (const name of readdirSync(leases).sort()) {
-    if (!name.startsWith("segment-")) continue;
+    const segment = sequenceOf(name);
+    if (segment === null || segment <= since) continue;
     const bytes = readFileSync(join(leases, name));
     for (let at: number = MAGIC.length; frameEnd(bytes, at, bytes.length) > 0; at += frameBytes(bytes, at)) {
       const record = decodeRecord(bytes, at, frameEnd(bytes, at, bytes.length));
-      if (record?.kind !== "binding") continue;
-      const row = bindingRow(record.binding);
-      if (row.address === address) lines.push(`${name.slice(-7, -4)} ${shortText(row)}`);
+      if (record?.kind === "binding") rows.push({ segment, row: bindingRow(record.binding) });
     }
   }
-  return lines;
+  return rows;
 }
 
-function shortText(row: ReturnType<typeof bindingRow>): string {
+const TIMES_THAT_NEVER_FALL = [
+  "expiresAtUnix",
+  "potentialSentUnix",
+  "potentialAckedUnix",
+  "potentialReceivedUnix",
+  "lastTransactionAtUnix",
+] as const;
+
+/** Follows one member's store from kill to kill. */
+export class TimeWatch {
+  readonly #last = new Map<string, LeaseRow>();
+  #segment = 0;
+
+  /** Reads what was written since the last look, with the engine gone: from one record of a lease to the next, as long
+   *  as the lease goes on, no time falls (rule W4). */
+  look(leases: string): StoreVerdict {
+    const problems: string[] = [];
+    let checked = 0;
+    for (const { segment, row } of readHistory(leases, this.#segment)) {
+      this.#segment = segment;
+      const address = String(row.address);
+      const before = this.#last.get(address);
+      this.#last.set(address, row);
+      const goesOn =
+        before?.status === "ACTIVE" &&
+        row.status === "ACTIVE" &&
+        before.hardwareAddress === row.hardwareAddress;
+      if (!goesOn) continue;
+      checked += 1;
+      for (const time of TIMES_THAT_NEVER_FALL) {
+        if (Number(row[time]) < Number(before[time]))
+          problems.push(`${address}: ${time} fell from ${before[time]} to ${row[time]}`);
+      }
+    }
+    return { checked, problems };
+  }
+}
+
+/** The history of one address, one line per record. */
+export function addressHistory(leases: string, address: string): readonly string[] {
+  return readHistory(leases, 0)
+    .filter(({ row }) => row.address === address)
+    .map(({ segment, row }) => `${String(segment).padStart(3, "0")} ${shortText(row)}`);
+}
+
+function shortText(row: LeaseRow): string {
   const client = String(row.hardwareAddress).slice(-4);
   const times = [row.expiresAtUnix, row.potentialSentUnix, row.potentialAckedUnix, row.potentialReceivedUnix];
   const flags = [row.acknowledged && "acknowledged", row.endAnnounced && "end-announced"].filter(Boolean);

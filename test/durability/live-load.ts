@@ -246,7 +246,9 @@ export class LiveLoad {
   }
 
   #send(packet: LivePacket, servers: readonly string[]): void {
-    const bytes = writeLivePacket(packet);
+    // Ties the record that a request leads to, to the request.
+    const named = packet.type === REQUEST ? { ...packet, hostname: `x${packet.xid}` } : packet;
+    const bytes = writeLivePacket(named);
     for (const server of servers) {
       this.requests += 1;
       this.#budget -= 1;
