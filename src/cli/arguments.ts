@@ -48,11 +48,22 @@ export function directoryArgument(flag: string, value: string): string {
   return path;
 }
 
+/** The absolute path of a directory that need not exist yet. */
+export function dataDirectoryArgument(value: string): string {
+  if (value === "") throw usageError("--data-dir: is empty; name the directory for the leases");
+  const path = resolve(value);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === false) {
+    throw usageError(`--data-dir ${value}: is a file; name a directory, new or this member's own`);
+  }
+  return path;
+}
+
 /** The absolute path of a file that exists, or null when the flag was not given. */
 export function optionalFileArgument(flag: string, value: string | undefined): string | null {
   if (value === undefined) return null;
   const path = resolve(value);
   if (!existsSync(path)) throw usageError(`${flag} ${value}: there is no such file`);
+  if (statSync(path).isDirectory()) throw usageError(`${flag} ${value}: is a directory; name a file`);
   return path;
 }
 

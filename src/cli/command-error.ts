@@ -33,9 +33,19 @@ export function explain(error: unknown): { readonly exitCode: number; readonly m
   if (error instanceof CommandError) return { exitCode: error.exitCode, message: error.message };
   if (error instanceof FaultError) {
     const exitCode = error.code === "API_CONFIG_INVALID" ? EXIT.usage : EXIT.failed;
-    return { exitCode, message: error.message };
+    // Parsers add a drawing of the place on lines of its own.
+    return { exitCode, message: error.message.split("\n", 1).join("") };
   }
   if (error instanceof Error && error.name === "KubeError")
-    return { exitCode: EXIT.failed, message: error.message };
+    return { exitCode: EXIT.failed, message: kubeMessage(error) };
   return null;
+}
+
+/** What the API said, or what to do when it said nothing. */
+function kubeMessage(error: Error & { readonly status?: number }): string {
+  if (error.status !== 0) return error.message;
+  return (
+    `the Kubernetes API cannot be reached: ${error.message}. Check --kubeconfig and --context; an engine on this machine ` +
+    "can be asked without the API: leasepair status --local --data-dir DIR"
+  );
 }

@@ -1,8 +1,8 @@
 // `leasepair engine`: one DHCP server of a pair.
 
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import {
+  dataDirectoryArgument,
   directoryArgument,
   logLevelArgument,
   memberArgument,
@@ -44,10 +44,7 @@ export function addEngineCommand(program: Command): void {
       "--kubeconfig <file>",
       "how to reach the API (default: $KUBECONFIG, ~/.kube/config, or the pod's account)",
     )
-    .option(
-      "--dhcp-port <port>",
-      "serve DHCP on this port instead of 67 and answer to the sender's port; needs no privileges",
-    )
+    .option("--dhcp-port <port>", "serve DHCP on this port instead of 67 and answer to the sender's port")
     .option("--log-level <level>", "debug, info, warn or error", "info")
     .addHelpText(
       "after",
@@ -57,7 +54,8 @@ Examples:
   leasepair engine --manifests /etc/leasepair --relationship default/campus --member a --data-dir ./data-a
   leasepair engine --manifests examples --relationship default/campus --member b --data-dir ./data-b --dhcp-port 1067
 
-Needs the capability NET_BIND_SERVICE for ports below 1024 and NET_RAW to serve local interfaces.
+Needs the capability NET_BIND_SERVICE for ports below 1024 and NET_RAW to serve local interfaces. No privileges are
+needed with --dhcp-port 1067, \`spec.link.port\` of 1024 or above, and relays only.
 Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it in order.
 
 Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, configuration); 2 wrong command line;
@@ -74,7 +72,7 @@ Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, confi
         namespace,
         relationship: name,
         member: memberArgument(flags.member),
-        dataDirectory: resolve(flags.dataDir),
+        dataDirectory: dataDirectoryArgument(flags.dataDir),
         manifests: flags.manifests === undefined ? null : directoryArgument("--manifests", flags.manifests),
         kubeconfig: optionalFileArgument("--kubeconfig", flags.kubeconfig),
         dhcpPort: flags.dhcpPort === undefined ? null : portArgument("--dhcp-port", flags.dhcpPort),

@@ -1,9 +1,8 @@
 // `leasepair leases`: what a running engine on this machine has leased.
 
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { bindingRow } from "../dhcp/store/dump.ts";
-import { choiceArgument } from "./arguments.ts";
+import { choiceArgument, directoryArgument } from "./arguments.ts";
 import { askEngine } from "./engine-client.ts";
 import { formatTable } from "./table.ts";
 
@@ -41,7 +40,7 @@ Exit codes: 0 listed; 1 no engine answers there; 2 wrong command line.`,
     )
     .action(async (flags: LeasesFlags) => {
       const format = choiceArgument("--output", flags.output, FORMATS);
-      const text = await askEngine(resolve(flags.dataDir), "/leases");
+      const text = await askEngine(directoryArgument("--data-dir", flags.dataDir), "/leases");
       const leases = text
         .split("\n")
         .filter((line) => line !== "")

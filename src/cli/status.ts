@@ -1,13 +1,13 @@
 // `leasepair status`: in what state pairs are, why, and what happens next.
 
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 import type { KubeObject } from "../kube/resource.ts";
-import { choiceArgument, optionalFileArgument } from "./arguments.ts";
+import { adviceOn } from "./advice.ts";
+import { choiceArgument, directoryArgument, optionalFileArgument } from "./arguments.ts";
 import { CommandError, EXIT, usageError } from "./command-error.ts";
 import { askEngine } from "./engine-client.ts";
-import { formatTable } from "./table.ts";
+import { formatTable, times } from "./table.ts";
 
 const FORMATS = ["table", "json"] as const;
 
@@ -50,6 +50,11 @@ Exit codes: 0 shown; 1 the API or the engine does not answer, or there is no suc
     )
     .action(async (name: string | undefined, flags: StatusFlags) => {
       const format = choiceArgument("--output", flags.output, FORMATS);
+      if (!flags.local && flags.dataDir !== undefined) {
+        throw usageError(
+          "--data-dir: asks a running engine, which needs --local; without it the API is asked",
+        );
+      }
       process.stdout.write(
         await (flags.local ? localStatus(flags, format) : pairStatus(name, flags, format)),
       );
@@ -59,7 +64,9 @@ Exit codes: 0 shown; 1 the API or the engine does not answer, or there is no suc
 async function localStatus(flags: StatusFlags, format: "table" | "json"): Promise<string> {
   if (flags.dataDir === undefined)
     throw usageError("--local: needs --data-dir, the running engine's data directory");
-  const report = JSON.parse(await askEngine(resolve(flags.dataDir), "/status")) as MemberReport;
+  const report = JSON.parse(
+    await askEngine(directoryArgument("--data-dir", flags.dataDir), "/status"),
+  ) as MemberReport;
   return format === "json" ? `${JSON.stringify(report, null, 2)}\n` : reportText(report);
 }
 
@@ -75,11 +82,12 @@ export function reportText(report: MemberReport): string {
     ["Partner", `${report.partnerState ?? "never heard"}, last heard ${timeText(report.lastContactAt)}`],
     ["Link", report.connected ? "up" : "down"],
     ["Updates owed to the partner", String(report.unackedUpdates)],
-    ["Store", `${report.store}, opened ${report.generation} times`],
+    ["Store", `${report.store}, opened ${times(report.generation)}`],
     ["Revision", report.revision],
   ];
   const width = Math.max(...lines.map(([label]) => label.length)) + 2;
-  const head = lines.map(([label, value]) => `${`${label}:`.padEnd(width)}${value}\n`).join("");
+  const table = lines.map(([label, value]) => `${`${label}:`.padEnd(width)}${value}\n`).join("");
+  const head = `${table}\n${adviceOn(report)}\n`;
   const rows = Object.entries(report.addresses).map(([scope, counts]) => [
     scope,
     counts.total,

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { Command } from "commander";
 import { choiceArgument } from "./arguments.ts";
 import { CommandError, EXIT, usageError } from "./command-error.ts";
+import { times } from "./table.ts";
 
 const FORMATS = ["json", "csv"] as const;
 /** Where a data directory has its store. */
@@ -84,7 +85,7 @@ ${EXIT_CODES}`,
       } = verdict.summary;
       const tail = cutBytes === 0 ? "" : `; ${cutBytes} bytes of an unfinished write at the end do not count`;
       process.stdout.write(
-        `sound: store ${id} of member ${member} of ${relationship}, opened ${generation} times, ` +
+        `sound: store ${id} of member ${member} of ${relationship}, opened ${times(generation)}, ` +
           `${liveRecords} records in ${segments} files${tail}\n`,
       );
     });

@@ -15,3 +15,8 @@ export function formatTable(
   );
   return `${lines.join("\n")}\n`;
 }
+
+/** 1 as "once", others as "N times". */
+export function times(count: number): string {
+  return count === 1 ? "once" : `${count} times`;
+}

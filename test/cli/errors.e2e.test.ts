@@ -18,6 +18,17 @@ before(() => {
     join(directory, "away", "campus.yaml"),
     campusYaml({ addresses: ["192.0.2.251", "192.0.2.252"] }),
   );
+  writeFileSync(join(directory, "broken.kubeconfig"), "kind: [\n");
+  const cluster = { name: "c", cluster: { server: "https://127.0.0.1:1", "insecure-skip-tls-verify": true } };
+  const nowhere = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [cluster],
+    users: [{ name: "u", user: { token: "t" } }],
+    contexts: [{ name: "x", context: { cluster: "c", user: "u" } }],
+    "current-context": "x",
+  };
+  writeFileSync(join(directory, "nowhere.kubeconfig"), JSON.stringify(nowhere));
   mkdirSync(join(directory, "damaged", "leases"), { recursive: true });
   writeFileSync(join(directory, "damaged", "leases", "segment-0000000001.log"), "nonsense");
 });
@@ -110,6 +121,48 @@ const CASES: readonly Case[] = [
     stderr: /--kubeconfig .*nope: there is no such file/,
   },
   { name: "no kubeconfig at all", args: "status", code: 2, stderr: /kubeconfig/ },
+  {
+    name: "a data directory that is empty text",
+    args: "engine --relationship default/campus --member a --data-dir=",
+    code: 2,
+    stderr: /--data-dir: is empty/,
+  },
+  {
+    name: "a file in place of a data directory",
+    args: "engine --relationship default/campus --member a --data-dir DIR/good/campus.yaml",
+    code: 2,
+    stderr: /--data-dir .*campus\.yaml: is a file; name a directory/,
+  },
+  {
+    name: "a directory in place of a kubeconfig",
+    args: "status --kubeconfig DIR/good",
+    code: 2,
+    stderr: /--kubeconfig .*good: is a directory; name a file/,
+  },
+  {
+    name: "a kubeconfig that is not YAML",
+    args: "status --kubeconfig DIR/broken.kubeconfig",
+    code: 2,
+    stderr: /^leasepair status: error: cannot read .*broken\.kubeconfig: [^\n]+\n$/,
+  },
+  {
+    name: "a kubeconfig that leads nowhere",
+    args: "status --kubeconfig DIR/nowhere.kubeconfig",
+    code: 1,
+    stderr: /the Kubernetes API cannot be reached: .*ECONNREFUSED 127\.0\.0\.1:1\..*status --local/,
+  },
+  {
+    name: "a data directory without --local",
+    args: "status --data-dir DIR",
+    code: 2,
+    stderr: /--data-dir: asks a running engine, which needs --local/,
+  },
+  {
+    name: "leases of a directory that is not there",
+    args: "leases --data-dir DIR/nope",
+    code: 2,
+    stderr: /--data-dir .*nope: there is no such directory/,
+  },
   {
     name: "local status without data directory",
     args: "status --local",
