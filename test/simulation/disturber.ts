@@ -3,16 +3,16 @@
 
 import { type NodeIndex, other } from "./network.ts";
 import type { Prng } from "./prng.ts";
-import type { Run } from "./run.ts";
+import type { Stage } from "./stage.ts";
 
 const RETRY_START_MS = 5_000;
 
 export class Disturber {
-  private readonly run: Run;
+  private readonly run: Stage;
   private readonly prng: Prng;
   private stopped = false;
 
-  constructor(run: Run) {
+  constructor(run: Stage) {
     this.run = run;
     this.prng = run.prng.fork();
     run.powerLoss = (node) => this.bringDown(node, true);

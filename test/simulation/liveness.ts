@@ -3,7 +3,7 @@
 
 import type { Disturber } from "./disturber.ts";
 import { ABANDONED, ACTIVE, BACKUP, FREE, NORMAL, STATUS_NAME, stateName } from "./ledger.ts";
-import type { Run } from "./run.ts";
+import type { Stage } from "./stage.ts";
 
 const NORMAL_SECONDS = 60;
 const AGREE_SECONDS = 240;
@@ -12,7 +12,7 @@ const PROBE_SECONDS = 240;
 const STEP_MS = 1_000;
 
 /** Runs the healed world on and reports what does not recover. */
-export function checkRecovery(run: Run, _disturber: Disturber): void {
+export function checkRecovery(run: Stage, _disturber: Disturber): void {
   const { checker, plan } = run;
   const longest = Math.max(plan.timing.contactLossMs, plan.timing.dialRetryMs) / 1000;
   // RECOVER-WAIT lasts MCLT; a takeover under way is not interrupted.
@@ -37,13 +37,13 @@ export function checkRecovery(run: Run, _disturber: Disturber): void {
   probe(run);
 }
 
-function bothNormal(run: Run): boolean {
+function bothNormal(run: Stage): boolean {
   const [primary, secondary] = run.checker.nodes;
   return primary.state === NORMAL && secondary.state === NORMAL && run.operator.holder === null;
 }
 
 /** Whether `holds` came true within so many virtual seconds; false also when a violation ended the run. */
-function waitFor(run: Run, seconds: number, holds: () => boolean): boolean {
+function waitFor(run: Stage, seconds: number, holds: () => boolean): boolean {
   const { world, checker } = run;
   const end = world.now + seconds * 1000;
   while (checker.violation === null) {
@@ -54,12 +54,12 @@ function waitFor(run: Run, seconds: number, holds: () => boolean): boolean {
   return false;
 }
 
-function fail(run: Run, invariant: string, claim: string, address: number): void {
+function fail(run: Stage, invariant: string, claim: string, address: number): void {
   run.checker.violated(invariant, claim, address);
 }
 
 /** An address of which the two disks differ; 0 when they agree on all. */
-function firstDifference(run: Run): number {
+function firstDifference(run: Stage): number {
   const [primary, secondary] = run.checker.nodes;
   for (const ledger of [primary, secondary]) {
     for (const address of ledger.versions.keys()) if (differs(run, address)) return address;
@@ -67,7 +67,7 @@ function firstDifference(run: Run): number {
   return 0;
 }
 
-function differs(run: Run, address: number): boolean {
+function differs(run: Stage, address: number): boolean {
   const [primary, secondary] = run.checker.nodes;
   const a = primary.binding(address);
   const b = secondary.binding(address);
@@ -77,7 +77,7 @@ function differs(run: Run, address: number): boolean {
   return a?.client !== b?.client || a?.expiresAt !== b?.expiresAt;
 }
 
-function describeDifference(run: Run, address: number): string {
+function describeDifference(run: Stage, address: number): string {
   const [a, b] = run.checker.nodes.map((ledger) => {
     const binding = ledger.binding(address);
     if (binding === null) return "no record";
@@ -87,7 +87,7 @@ function describeDifference(run: Run, address: number): string {
 }
 
 /** L4: a client nobody knows gets an address, when there is one to give. */
-function probe(run: Run): void {
+function probe(run: Stage): void {
   if (!hasFree(run)) return;
   const client = run.addClient(0xfff0, 0);
   client.startFresh();
@@ -97,7 +97,7 @@ function probe(run: Run): void {
   }
 }
 
-function hasFree(run: Run): boolean {
+function hasFree(run: Stage): boolean {
   const [primary] = run.checker.nodes;
   for (const { start, end } of run.plan.config.scopes[0]?.pools ?? []) {
     for (let address: number = start; address <= end; address++) {

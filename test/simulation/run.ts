@@ -12,6 +12,7 @@ import { Prng } from "./prng.ts";
 import { SimClock } from "./sim-clock.ts";
 import { SimDisk } from "./sim-disk.ts";
 import { SimNode } from "./sim-node.ts";
+import type { Stage } from "./stage.ts";
 import { StoreReader } from "./store-bytes.ts";
 import { drawPlan, RELAY_ADDRESS_BASE, type RunPlan, SERVER_ADDRESSES } from "./swarm.ts";
 import { Operator } from "./witness.ts";
@@ -38,7 +39,7 @@ export function runSeed(seed: number, tracing: ((line: string) => void) | null =
 }
 
 /** Everything of one run. */
-export class Run implements ClientWorld {
+export class Run implements ClientWorld, Stage {
   readonly plan: RunPlan;
   readonly world: World;
   readonly prng: Prng;
