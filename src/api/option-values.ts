@@ -7,6 +7,7 @@ import { type Ipv4, parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
 import type { CompiledOption } from "./compiled.ts";
 import type { ClasslessRoute, ExtraOption, Options, SubOption, VendorIdentifying } from "./dhcp-options.ts";
 import { type FieldError, showValue } from "./field-error.ts";
+import { lengthFault } from "./option-lengths.ts";
 import { PROTOCOL_CODES, TYPED_CODES, VALUE_FORMS } from "./rules-common.ts";
 
 export type OptionsEncoded =
@@ -104,7 +105,14 @@ function encodeExtra(extra: ExtraOption, { vendorOptions }: Options): Encoded {
       message: `${code}: vendorOptions sets this option already, remove one of the two`,
     };
   }
-  return encodeValue(extra);
+  const encoded = encodeValue(extra);
+  if (!(encoded instanceof Uint8Array)) return encoded;
+  const fault = lengthFault(code, encoded.length);
+  if (fault === null) return encoded;
+  return {
+    below: ".value",
+    message: `${showValue(extra.value)}: option ${code} must be ${fault}, this is ${encoded.length}`,
+  };
 }
 
 function encodeValue({ type, value }: Pick<ExtraOption, "type" | "value">): Encoded {

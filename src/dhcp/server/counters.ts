@@ -10,12 +10,22 @@ const CLASS_NAMES_MAX = 256;
 export class DatagramCounters {
   readonly #received = new Map<string, number>();
   readonly #outcomes = new Map<string, number>();
+  readonly #omissions = new Map<string, number>();
   readonly #classErrors = new Map<string, number>();
 
   /** Counts one datagram. `messageType` is null when it could not be told. */
   count(messageType: MessageType | null, outcome: ServerOutcome): void {
+    // Decided again, and counted, once the probe is over.
+    if (outcome.kind === "probe") return;
     increment(this.#received, messageType?.toLowerCase() ?? "unknown");
     increment(this.#outcomes, outcomeLabel(outcome));
+    if (outcome.kind !== "reply") return;
+    for (const code of outcome.omittedOptions) increment(this.#omissions, String(code));
+  }
+
+  /** Options that found no room in a reply, by code. Source: RFC 3046 2.2 wants that counted for option 82. */
+  get omissions(): ReadonlyMap<string, number> {
+    return this.#omissions;
   }
 
   /** Counts an expression of a client class that had no value for a client. Only CLASS_NAMES_MAX names are told apart. */

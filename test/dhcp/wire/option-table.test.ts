@@ -1,11 +1,24 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lengthFault } from "../../../src/api/option-lengths.ts";
 import {
   hasValidLength,
   OPTION,
   OPTION_TABLE,
   optionDefinition,
 } from "../../../src/dhcp/wire/option-table.ts";
+
+test("the lengths that manifests are held to are those of the table", () => {
+  for (let code = 1; code < 255; code++) {
+    for (const byteLength of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 14, 16, 17, 22, 255, 256]) {
+      // The table lets the empty value stand where only the protocol, or nobody, could send it.
+      const expected =
+        hasValidLength(code, byteLength) &&
+        (byteLength > 0 || code === OPTION.HOME_AGENTS || code === OPTION.RAPID_COMMIT);
+      assert.equal(lengthFault(code, byteLength) === null, expected, `option ${code}, ${byteLength} bytes`);
+    }
+  }
+});
 
 test("codes are unique, in order, and each name in OPTION has its row", () => {
   const codes = OPTION_TABLE.map((row) => row.code);
