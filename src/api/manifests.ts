@@ -29,7 +29,7 @@ export interface ManifestText {
 
 export interface ManifestError {
   readonly file: string;
-  /** 1 for the first line. */
+  /** 1 for the first line; 0 for a file or directory as a whole. */
   readonly line: number;
   /** `kind namespace/name` as far as it can be told, else "". */
   readonly object: string;

@@ -106,7 +106,8 @@ const CASES: readonly Case[] = [
     name: "a relationship that is not in the manifests",
     args: "engine --relationship default/other --member a --data-dir DATA --manifests DIR/good --dhcp-port 11067",
     code: 1,
-    stderr: /default\/other: there is no such FailoverRelationship/,
+    stderr:
+      /\/good: there is no FailoverRelationship default\/other in this directory; it has default\/campus\./,
   },
   {
     name: "an address that this machine does not have",

@@ -29,7 +29,7 @@ export function manifestsFingerprint(directory: string): string {
 export function readManifestDirectory(directory: string): Manifests {
   const unreadable: ManifestError[] = [];
   const report = (file: string, message: string) =>
-    unreadable.push({ file, line: 1, object: "", field: "", message });
+    unreadable.push({ file, line: 0, object: "", field: "", message });
   let names: readonly string[] = [];
   try {
     names = listManifests(directory);

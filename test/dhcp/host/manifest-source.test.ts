@@ -114,6 +114,49 @@ describe("configuration from manifests", () => {
     assert.match(ofKind("rejected")[1]?.problems[0]?.message ?? "", /cannot be read: ENOENT/);
   });
 
+  const misfits = [
+    {
+      name: "a scope of a relationship that is not there",
+      yaml: campusYaml()
+        .split("---\n")[1]!
+        .replaceAll("campus", "cumpus")
+        .replace("name: users", "name: lost"),
+      reason: "RelationshipNotFound",
+      message: /^DHCPScope default\/lost: spec\.relationshipRef\.name: "cumpus": there is no such/,
+    },
+    {
+      name: "an order to go alone for a member that is not there",
+      yaml: operation({}, "c").replace("---\n", ""),
+      reason: "MemberUnknown",
+      message:
+        /^FailoverOperation default\/alone: spec\.declarePartnerDown\.survivor: "c": must be a member: a or b$/,
+    },
+  ];
+  for (const { name, yaml, reason, message } of misfits) {
+    test(`${name} is named with file and line, and the rest is taken`, () => {
+      writeFileSync(join(directory, "campus.yaml"), campusYaml());
+      writeFileSync(join(directory, "more.yaml"), yaml);
+      start();
+      const [configured] = ofKind("configured");
+      assert.equal(configured?.problems.length, 1);
+      const [problem] = configured?.problems ?? [];
+      assert.match(problem?.where ?? "", /more\.yaml:1$/);
+      assert.equal(problem?.reason, reason);
+      assert.match(problem?.message ?? "", message);
+    });
+  }
+
+  test("a relationship that no file has is told with those that are there", () => {
+    writeFileSync(join(directory, "campus.yaml"), campusYaml().replaceAll("campus", "cumpus"));
+    start();
+    const [problem] = ofKind("rejected")[0]?.problems ?? [];
+    assert.equal(problem?.where, directory);
+    assert.match(
+      problem?.message ?? "",
+      /no FailoverRelationship default\/campus in .* it has default\/cumpus/,
+    );
+  });
+
   test("a scope whose edit does not fit its neighbours keeps what it had", async () => {
     const file = join(directory, "campus.yaml");
     writeFileSync(file, campusYaml());
