@@ -334,6 +334,7 @@ class EngineProcess {
     return {
       received: running?.engine.datagrams.received ?? new Map(),
       outcomes: running?.engine.datagrams.outcomes ?? new Map(),
+      omissions: running?.engine.datagrams.omissions ?? new Map(),
       updates: {
         sent: counters?.updatesSent ?? 0,
         received: counters?.updatesReceived ?? 0,

@@ -15,6 +15,7 @@ export interface MetricsSource {
 export interface EngineCounts {
   readonly received: ReadonlyMap<string, number>;
   readonly outcomes: ReadonlyMap<string, number>;
+  readonly omissions: ReadonlyMap<string, number>;
   readonly updates: Readonly<Record<string, number>>;
   readonly socketErrors: ReadonlyMap<string, number>;
   readonly queueOverflows: number;
@@ -172,6 +173,12 @@ function registerCounts(registers: Registry[], counts: () => EngineCounts): void
   const one = (value: number): Iterable<readonly [string, number]> => [["", value]];
   counter("leasepair_dhcp_received_total", "Datagrams received by message type.", "type", (c) => c.received);
   counter("leasepair_dhcp_outcomes_total", "What became of datagrams.", "outcome", (c) => c.outcomes);
+  counter(
+    "leasepair_dhcp_options_omitted_total",
+    "Options without room in a reply.",
+    "code",
+    (c) => c.omissions,
+  );
   counter("leasepair_failover_updates_total", "Binding updates with the partner.", "kind", (c) =>
     Object.entries(c.updates),
   );
