@@ -8,6 +8,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { hasProgram } from "../../dev/lib/debian-packages.ts";
 import { FileReader } from "../../src/dhcp/host/files.ts";
 import { type bindingRow, dumpStore, jsonLines } from "../../src/dhcp/store/dump.ts";
@@ -108,6 +109,16 @@ export class LiveEngine {
 
   async untilState(state: string): Promise<void> {
     await this.until(state, (line) => line.to === state);
+  }
+
+  /** Resolves once it is in this state now, whatever its log said before. */
+  async untilIn(state: string): Promise<void> {
+    for (const end = performance.now() + WAIT_MS; ; await pause(50)) {
+      const now = (await this.status()).state;
+      if (now === state) return;
+      if (performance.now() > end)
+        throw new Error(`${this.member} is in ${now}, not ${state}\n${this.story()}`);
+    }
   }
 
   /** The end of its log, for a failure's message. */
@@ -248,6 +259,11 @@ spec:
     this.#current.set(member, engine);
     this.#runs.push(engine);
     return engine;
+  }
+
+  /** The end of each member's log, for a failure's message. */
+  stories(): readonly string[] {
+    return [...this.#current.values()].map((engine) => `${engine.member}: ${engine.story()}`);
   }
 
   /** Starts what is not running and waits until both are NORMAL. */

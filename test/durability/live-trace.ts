@@ -40,7 +40,7 @@ const RESUMED = /^(\d+) +<\.\.\. (\w+) resumed>(.*)$/;
 const UNFINISHED = / *<unfinished \.\.\.>$/;
 const SEGMENT = /\/segment-\d+\.log$/;
 
-/** The calls of a trace in the order of their beginnings. Throws on a string that strace cut off. */
+/** The calls of a trace in the order of their beginnings. Throws when strace cut off a packet or a record. */
 export function parseTrace(text: string): readonly TracedCall[] {
   const calls: TracedCall[] = [];
   const open = new Map<string, Unfinished>();
@@ -68,12 +68,14 @@ export function parseTrace(text: string): readonly TracedCall[] {
 }
 
 function toCall(name: string, text: string, begin: number, end: number): TracedCall {
-  const strings = [...text.matchAll(/"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?/g)].map(([, hex = "", cut]) => {
-    if (cut !== undefined) throw new Error(`line ${begin + 1}: strace cut a string off; give it a larger -s`);
-    return Buffer.from(hex.replaceAll("\\x", ""), "hex");
-  });
   const descriptor = /^\d+<((?:\\x[0-9a-f]{2})*)>/.exec(text);
   const file = Buffer.from((descriptor?.[1] ?? "").replaceAll("\\x", ""), "hex").toString("utf8");
+  const matters = name.startsWith("send") || SEGMENT.test(file);
+  const strings = [...text.matchAll(/"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?/g)].map(([, hex = "", cut]) => {
+    if (matters && cut !== undefined)
+      throw new Error(`line ${begin + 1}: strace cut a string off; give it a larger -s`);
+    return Buffer.from(hex.replaceAll("\\x", ""), "hex");
+  });
   const result = /\) += +(-?\d+)[^"]*$/.exec(text);
   // "= ?": the process died in the call.
   if (result === null) return { name, file, strings, begin, end: Number.POSITIVE_INFINITY, result: -1 };

@@ -1,0 +1,111 @@
+// What the live tests share: a pair under load from beginning to end, and the last word: both engines and every client
+// agree. Everything is ended and removed whatever happens.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { compareStores } from "../../dev/demo/compare-stores.ts";
+import { checkAcknowledged, checkHolds } from "./live-check.ts";
+import { addressHistory } from "./live-history.ts";
+import { LiveLoad } from "./live-load.ts";
+import { type LeaseRow, LivePair, MEMBERS, type Member } from "./live-pair.ts";
+
+export interface LiveRunOptions {
+  readonly clients: number;
+  readonly requestsPerSecond: number;
+  /** Between a client's ACK and its next request, on average. */
+  readonly thinkMs: number;
+  readonly leaseSeconds?: number;
+}
+
+export interface LiveRun {
+  readonly pair: LivePair;
+  readonly load: LiveLoad;
+}
+
+/** Runs `body` beside a pair that is not started yet and clients that wait for start(). On failure both logs are shown. */
+export async function withPair(
+  t: TestContext,
+  options: LiveRunOptions,
+  body: (run: LiveRun) => Promise<void>,
+): Promise<void> {
+  const pair = new LivePair({ leaseSeconds: options.leaseSeconds ?? 60, mcltSeconds: 60 });
+  const servers = MEMBERS.map((member) => pair.addresses[member]);
+  const load = new LiveLoad({ ...options, relay: pair.relay, servers, port: pair.dhcpPort });
+  try {
+    await body({ pair, load });
+  } catch (error) {
+    for (const story of pair.stories()) t.diagnostic(story);
+    throw error;
+  } finally {
+    load.stop();
+    await pair.stop();
+  }
+}
+
+/** Every standing ACK of a member that is gone is in its files. Returns how many there were. */
+export function expectKept({ pair, load }: LiveRun, member: Member, where: string): number {
+  const standing = load.ledger.standingAcks(pair.addresses[member], Date.now() / 1000);
+  const { checked, problems } = checkAcknowledged(standing, pair.storedLeases(member));
+  if (problems.length > 0) failWith(pair, where, problems);
+  expectNoViolation({ pair, load }, where);
+  return checked;
+}
+
+export function expectNoViolation({ pair, load }: LiveRun, where: string): void {
+  if (load.ledger.violations.length > 0) failWith(pair, where, load.ledger.violations);
+}
+
+/** Ends the load and then both engines: both were NORMAL, both stores are equal lease by lease, and each has what every
+ *  client holds. Returns how many addresses have a record. */
+export async function expectAgreement(run: LiveRun): Promise<number> {
+  const { pair, load } = run;
+  await Promise.all(MEMBERS.map((member) => pair.engine(member).untilIn("NORMAL")));
+  await load.end(30_000);
+  await settle(pair);
+  await Promise.all(MEMBERS.map((member) => pair.engine(member).untilIn("NORMAL")));
+  await Promise.all(MEMBERS.map((member) => pair.engine(member).kill()));
+  const now = Date.now() / 1000;
+  for (const member of MEMBERS) {
+    const { problems } = checkHolds(load.ledger, pair.storedLeases(member), now);
+    if (problems.length > 0) failWith(pair, `at the end, in the store of ${member}`, problems);
+  }
+  const { differences, leases } = compareStores(pair.dumpText("a"), pair.dumpText("b"));
+  if (differences.length > 0) failWith(pair, "at the end", differences);
+  expectNoViolation(run, "at the end");
+  return leases;
+}
+
+/** Fails with the problems and the history of the first address that they name, in both stores. */
+export function failWith(pair: LivePair, where: string, problems: readonly string[]): never {
+  const address = /\d+\.\d+\.\d+\.\d+/g;
+  const named = problems
+    .flatMap((problem) => problem.match(address) ?? [])
+    .find((text) => text.startsWith("10."));
+  const histories = MEMBERS.flatMap((member) => [
+    `${named ?? ""} in the store of ${member}:`,
+    ...addressHistory(join(pair.dataDirectory(member), "leases"), named ?? "").slice(-20),
+  ]);
+  assert.fail(
+    `${where}: ${problems.length} problems\n${problems.slice(0, 5).join("\n")}\n${histories.join("\n")}`,
+  );
+}
+
+/** Both running engines say the same of every lease, and nothing is about to end. */
+async function settle(pair: LivePair): Promise<void> {
+  for (const deadline = performance.now() + 40_000; ; await pause(200)) {
+    const [a, b] = await Promise.all(MEMBERS.map((member) => pair.engine(member).leases()));
+    const soon = Date.now() / 1000 + 5;
+    const isEnding = (row: LeaseRow) => row.status === "ACTIVE" && Number(row.expiresAtUnix) < soon;
+    const isOwed = (row: LeaseRow) => row.acknowledged === false;
+    const text = (rows: readonly LeaseRow[]) => rows.map((row) => JSON.stringify(row)).join("\n");
+    const { differences } = compareStores(text(a!), text(b!));
+    const open = [...a!, ...b!].filter((row) => isEnding(row) || isOwed(row));
+    if (differences.length === 0 && open.length === 0) return;
+    if (performance.now() > deadline) {
+      const problems = [...differences, ...open.map((row) => `open: ${JSON.stringify(row)}`)];
+      failWith(pair, "the pair does not settle", problems);
+    }
+  }
+}
