@@ -96,7 +96,7 @@ export class ConfigFeed {
   #complain({ message: why, code }: FaultError): void {
     if (why === this.#complaint) return;
     this.#complaint = why;
-    const message = `${why} The configuration before stays in force until then.`;
+    const message = `${why} Until that is right, the configuration before stays in force.`;
     this.#options.log({ level: "error", event: "configuration-rejected", message, fields: { code } });
   }
 

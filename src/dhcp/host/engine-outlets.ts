@@ -59,6 +59,7 @@ export class EngineOutlets {
   readonly #http: Outlet<HttpSettings, HttpServer>;
   /** What was last said of an outlet that could not be opened, and when. */
   readonly #said = new Map<OutletName, { readonly message: string; readonly atMs: number }>();
+  #strangerSaidAtMs = Number.NEGATIVE_INFINITY;
   #accepted = 0;
 
   constructor(options: OutletsOptions) {
@@ -154,15 +155,22 @@ export class EngineOutlets {
       ...settings,
       nextAcceptedId: () => ++this.#accepted,
       onEvent: this.#options.post,
-      onStranger: (address) => {
-        this.strangers += 1;
-        this.#log("warn", "link-stranger", "a connection that does not come from the partner was closed", {
-          address,
-        });
-      },
+      onStranger: (address) => this.#onStranger(address),
     });
     await link.listen();
     return link;
+  }
+
+  /** Told at most once a minute: whoever knocks must not be able to fill a disk with words. */
+  #onStranger(address: string): void {
+    this.strangers += 1;
+    const now = this.#options.nowMs();
+    if (now - this.#strangerSaidAtMs < REPEAT_MS) return;
+    this.#strangerSaidAtMs = now;
+    this.#log("warn", "link-stranger", "a connection that does not come from the partner was closed", {
+      address,
+      total: this.strangers,
+    });
   }
 
   #dial(connection: ConnectionId): void {

@@ -104,7 +104,9 @@ function bindAddress(fd: number, options: UdpSocketOptions): void {
 /** The fault that says why `address:port` could not be bound, who is in the way and what to do. `error` is an errno name. */
 export function bindFault(protocol: "udp" | "tcp", options: UdpSocketOptions, error: string): FaultError {
   const on = options.interface === null ? "" : ` on interface ${options.interface}`;
-  const what = `cannot bind ${formatIpv4(options.address)}:${options.port}/${protocol}${on}`;
+  // Port 0 is any port: then only the address is in question.
+  const port = options.port === 0 ? "" : `:${options.port}/${protocol}`;
+  const what = `cannot bind ${formatIpv4(options.address)}${port}${on}`;
   switch (error) {
     case "EADDRINUSE": {
       const holders = describePortHolders(protocol, options.address, options.port);

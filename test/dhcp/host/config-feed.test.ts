@@ -82,7 +82,10 @@ describe("a running engine's configuration", () => {
     feed.take(configured(changed({ interfaces: ["nix0"] }, "after")));
     assert.deepEqual(handed, []);
     assert.deepEqual(events(entries), ["configuration-rejected"]);
-    assert.match(entries[0]?.message ?? "", /interface nix0 does not exist.*before stays in force/);
+    assert.match(
+      entries[0]?.message ?? "",
+      /interface nix0 does not exist.*Until that is right, the configuration before stays in force/,
+    );
     assert.deepEqual(entries[0]?.fields, { code: "INTERFACE_MISSING" });
   });
 
