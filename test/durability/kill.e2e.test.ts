@@ -12,6 +12,7 @@ import { checkAcknowledged, checkPartnerAcks, type StoreVerdict } from "./live-c
 import { TimeWatch } from "./live-history.ts";
 import type { LiveLoad } from "./live-load.ts";
 import type { LivePair, Member } from "./live-pair.ts";
+import { plantedTree, REPLY_BEFORE_FLUSH } from "./live-planted.ts";
 import { expectAgreement, expectNoViolation, failWith, withPair } from "./live-run.ts";
 
 const KILLS = Number(process.env["LEASEPAIR_KILLS"] ?? 200);
@@ -97,4 +98,22 @@ test(`${KILLS} kills -9 of either engine under load: 0 acknowledged leases lost,
     assert.ok(killing.checked.acknowledged > 20 * KILLS, JSON.stringify(killing.checked));
     assert.ok(killing.checked.partner > 10 * KILLS, JSON.stringify(killing.checked));
   });
+});
+
+test("with replies planted to leave before the flush, the ledger misses a lease within 60 kills", async (t) => {
+  const tree = plantedTree(REPLY_BEFORE_FLUSH);
+  try {
+    await withPair(t, { ...LOAD, project: tree.root }, async ({ pair, load }) => {
+      await pair.startBoth();
+      await load.start();
+      await pause(500);
+      const killing = new Killing(pair, load);
+      await assert.rejects(async () => {
+        while (killing.kills < 60) await killing.once(Math.random() < 0.5 ? "a" : "b");
+      }, /kill \d+, of [ab].*(lost|acknowledged to the partner)/s);
+      t.diagnostic(`missed after ${killing.kills} kills`);
+    });
+  } finally {
+    tree.remove();
+  }
 });

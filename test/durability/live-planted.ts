@@ -5,6 +5,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+const PROJECT = join(import.meta.dirname, "..", "..");
+
 export interface Plant {
   /** Below the root. */
   readonly file: string;
@@ -18,15 +20,22 @@ export interface PlantedTree {
   remove(): void;
 }
 
+/** Durable before visible, undone: an ACK leaves while its record is on its way to the disk. */
+export const REPLY_BEFORE_FLUSH: Plant = {
+  file: "src/dhcp/engine/runner.ts",
+  text: "const waiting = { effects, durable: false };",
+  instead: "this.#perform(effects); const waiting = { effects: [], durable: false };",
+};
+
 /** Copies src/ and plants the bug. Fails when the text to replace is not there any more. */
-export function plantedTree(project: string, { file, text, instead }: Plant): PlantedTree {
+export function plantedTree({ file, text, instead }: Plant): PlantedTree {
   const root = mkdtempSync(join(tmpdir(), "leasepair-planted-"));
   const remove = () => rmSync(root, { recursive: true, force: true });
   try {
-    cpSync(join(project, "src"), join(root, "src"), { recursive: true });
-    cpSync(join(project, "package.json"), join(root, "package.json"));
-    symlinkSync(join(project, "node_modules"), join(root, "node_modules"));
-    const original = readFileSync(join(project, file), "utf8");
+    cpSync(join(PROJECT, "src"), join(root, "src"), { recursive: true });
+    cpSync(join(PROJECT, "package.json"), join(root, "package.json"));
+    symlinkSync(join(PROJECT, "node_modules"), join(root, "node_modules"));
+    const original = readFileSync(join(PROJECT, file), "utf8");
     assert.equal(original.split(text).length, 2, `${file} has the text to replace once: ${text}`);
     writeFileSync(join(root, file), original.replace(text, instead));
     return { root, remove };

@@ -17,6 +17,8 @@ export interface LiveRunOptions {
   /** Between a client's ACK and its next request, on average. */
   readonly thinkMs: number;
   readonly leaseSeconds?: number;
+  /** The tree whose engines run; this checkout unless told. */
+  readonly project?: string;
 }
 
 export interface LiveRun {
@@ -30,7 +32,8 @@ export async function withPair(
   options: LiveRunOptions,
   body: (run: LiveRun) => Promise<void>,
 ): Promise<void> {
-  const pair = new LivePair({ leaseSeconds: options.leaseSeconds ?? 60, mcltSeconds: 60 });
+  const { leaseSeconds = 60, project } = options;
+  const pair = new LivePair({ leaseSeconds, mcltSeconds: 60, ...(project !== undefined && { project }) });
   const servers = MEMBERS.map((member) => pair.addresses[member]);
   const load = new LiveLoad({ ...options, relay: pair.relay, servers, port: pair.dhcpPort });
   try {

@@ -10,18 +10,21 @@ import { setTimeout as pause } from "node:timers/promises";
 import { unmet } from "../../dev/lib/requirements.ts";
 import { LiveLoad } from "./live-load.ts";
 import { LivePair, MEMBERS } from "./live-pair.ts";
-import { type Plant, plantedTree } from "./live-planted.ts";
+import { type Plant, plantedTree, REPLY_BEFORE_FLUSH } from "./live-planted.ts";
 import { checkTrace, parseTrace, type TraceVerdict } from "./live-trace.ts";
 
-const PROJECT = join(import.meta.dirname, "..", "..");
 /** Of both engines together. */
 const ACKS_WANTED = 300;
 const LOAD = { clients: 60, requestsPerSecond: 300, thinkMs: 150 };
 const TRACED_CALLS = "trace=write,fdatasync,fsync,sendmmsg,sendmsg,sendto";
 
 /** Member a under strace, b without, clients until enough ACKs have come; then what a did. */
-async function trace(project: string): Promise<TraceVerdict> {
-  const pair = new LivePair({ leaseSeconds: 600, mcltSeconds: 60, project });
+async function trace(project?: string): Promise<TraceVerdict> {
+  const pair = new LivePair({
+    leaseSeconds: 600,
+    mcltSeconds: 60,
+    ...(project !== undefined && { project }),
+  });
   const servers = MEMBERS.map((member) => pair.addresses[member]);
   const load = new LiveLoad({ ...LOAD, relay: pair.relay, servers, port: pair.dhcpPort });
   const file = join(pair.directory, "trace");
@@ -55,7 +58,7 @@ async function trace(project: string): Promise<TraceVerdict> {
 }
 
 async function tracePlanted(plant: Plant): Promise<TraceVerdict> {
-  const tree = plantedTree(PROJECT, plant);
+  const tree = plantedTree(plant);
   try {
     return await trace(tree.root);
   } finally {
@@ -68,7 +71,7 @@ const skip = unmet("strace");
 test("no ACK is sent before the fdatasync that covers its record has returned (strace)", {
   skip,
 }, async (t) => {
-  const { acks, syncs, failedAt, problems } = await trace(PROJECT);
+  const { acks, syncs, failedAt, problems } = await trace();
   t.diagnostic(`${acks} ACKs, ${syncs} syncs of the log`);
   assert.deepEqual(problems.slice(0, 5), []);
   assert.equal(failedAt, null);
@@ -86,11 +89,7 @@ test("with the sync planted out the check fails: the record was never synced", {
 });
 
 test("with replies planted to leave before the flush the check fails: sent too early", { skip }, async () => {
-  const { acks, problems } = await tracePlanted({
-    file: "src/dhcp/engine/runner.ts",
-    text: "const waiting = { effects, durable: false };",
-    instead: "this.#perform(effects); const waiting = { effects: [], durable: false };",
-  });
+  const { acks, problems } = await tracePlanted(REPLY_BEFORE_FLUSH);
   assert.ok(acks > 0);
   assert.match(
     problems[0] ?? "nothing",
