@@ -1,0 +1,88 @@
+// docs/protocol/conformance.md: every MUST, MUST NOT, SHOULD and SHOULD NOT of the RFCs that bind a DHCPv4 server here, with the
+// tests that hold it. Made from the tests' titles; nothing in it is written by hand.
+
+import { levelOf, type Requirement } from "./requirements.ts";
+
+const TITLES: Readonly<Record<number, string>> = {
+  2131: "Dynamic Host Configuration Protocol",
+  2132: "DHCP Options and BOOTP Vendor Extensions",
+  3046: "DHCP Relay Agent Information Option",
+  3396: "Encoding Long Options",
+  3442: "The Classless Static Route Option",
+  3527: "Link Selection sub-option",
+  4361: "Node-specific Client Identifiers",
+  4578: "DHCP Options for PXE",
+  4702: "The Client FQDN Option",
+  5107: "Server Identifier Override Suboption",
+  6842: "Client Identifier Option in Server Replies",
+  8357: "Generalized UDP Source Port for Relays",
+};
+
+/** The document. `files` names the file of each test title. */
+export function conformanceDocument(
+  requirements: readonly Requirement[],
+  files: ReadonlyMap<string, string>,
+): string {
+  const rfcs = [...new Set(requirements.map(({ rfc }) => rfc))];
+  const ours = requirements.filter(({ party }) => party === "server");
+  const held = ours.filter(({ tests }) => (tests?.length ?? 0) > 0);
+  return [
+    "<!-- Made by `npm run conformance` from test/conformance/requirements.json and the tests' titles. Do not edit. -->",
+    "# Conformance",
+    "",
+    "Every sentence of these RFCs that says MUST, MUST NOT, SHOULD, SHOULD NOT (or SHALL, REQUIRED) and binds a DHCPv4 server, with the",
+    "tests that hold it. A sentence without a test says why. That a test fails when its sentence is broken is itself tested, by",
+    "planting the violation (test/conformance/planted.e2e.test.ts).",
+    "",
+    `${ours.length} sentences bind a server; ${held.length} are held by tests. ${requirements.length - ours.length} more bind clients, relays or others.`,
+    "",
+    ...summary(rfcs, requirements),
+    ...rfcs.flatMap((rfc) =>
+      chapter(
+        rfc,
+        requirements.filter((row) => row.rfc === rfc),
+        files,
+      ),
+    ),
+  ].join("\n");
+}
+
+function summary(rfcs: readonly number[], requirements: readonly Requirement[]): string[] {
+  const rows = rfcs.map((rfc) => {
+    const ours = requirements.filter((row) => row.rfc === rfc && row.party === "server");
+    const must = ours.filter((row) => levelOf(row).startsWith("MUST"));
+    const count = (rows: readonly Requirement[]) => rows.filter((row) => !isOpen(row) && !row.departs).length;
+    const should = ours.filter((row) => !must.includes(row));
+    return `| RFC ${rfc} | ${TITLES[rfc] ?? ""} | ${count(must)} of ${must.length} | ${count(should)} of ${should.length} |`;
+  });
+  return ["| RFC | title | MUST held | SHOULD held |", "| --- | --- | --- | --- |", ...rows, ""];
+}
+
+function isOpen({ tests = [], void: isVoid, departs }: Requirement): boolean {
+  return tests.length === 0 && isVoid === undefined && departs === undefined;
+}
+
+function chapter(rfc: number, rows: readonly Requirement[], files: ReadonlyMap<string, string>): string[] {
+  const ours = rows.filter(({ party }) => party === "server");
+  return [
+    `## RFC ${rfc}: ${TITLES[rfc] ?? ""}`,
+    "",
+    "| section | level | sentence | held by |",
+    "| --- | --- | --- | --- |",
+    ...ours.map((row) => `| ${row.section} | ${levelOf(row)} | ${cell(row.text)} | ${holder(row, files)} |`),
+    "",
+  ];
+}
+
+function holder(row: Requirement, files: ReadonlyMap<string, string>): string {
+  if (row.void !== undefined) return `Never arises: ${cell(row.void)}`;
+  if (row.departs !== undefined) return `**Departs:** ${cell(row.departs)}`;
+  if (isOpen(row)) return "**Not held yet.**";
+  return (row.tests ?? [])
+    .map((title) => `${cell(title)} (${files.get(title) ?? "no such test"})`)
+    .join("<br>");
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
+}
