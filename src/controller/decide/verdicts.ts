@@ -6,6 +6,7 @@ import type { Rejected } from "../observed.ts";
 import type { Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { story } from "./story.ts";
+import { unlistedStores } from "./witness.ts";
 
 const RECOVERING = ["Recover", "RecoverWait", "RecoverDone"];
 const CONFLICT = ["PotentialConflict", "ResolutionInterrupted", "ConflictDone"];
@@ -174,6 +175,17 @@ export function witnessVerdict(pair: Pair): Verdict {
       `${replaced.name} has a new, empty store, while the grant of epoch ${witness.epoch} was given to its old one. ` +
       "Bring the old store back, so that the grant can be given back.";
     return verdict("False", "HolderStoreReplaced", message);
+  }
+  const lost = unlistedStores(
+    witness,
+    pair.members.map(({ member }) => member),
+  );
+  if (lost.length > 0) {
+    const message =
+      `The lease store of ${lost.join(" and ")} is new, and the partner does not hold all leases either: what was leased ` +
+      "before is not known. Bring an old store back. Only when no client can hold a lease any more, delete the " +
+      "relationship and apply it again.";
+    return verdict("False", "StoresLost", message);
   }
   if (pair.members.filter(({ report }) => report?.state === "PartnerDown").length === 2) {
     return verdict(

@@ -132,13 +132,15 @@ function clear(witness: Witness, members: readonly ObservedMember[]): WitnessCha
   };
 }
 
-/** W13: a member's new store is listed only when no grant of the old one is open. */
+/** W13: a member's new store is listed only when no grant of the old one is open. W10: it takes a listed one's place only
+ *  while the partner's listed store is complete; two empty stores wait for a human, for nobody knows their leases. */
 function listStores(witness: Witness, members: readonly ObservedMember[]): WitnessChange | null {
   const listed: string[] = [];
   const stores: Record<string, string> = { ...witness.stores };
   for (const { name, report } of members) {
     if (report === null || report.store === "" || report.store === stores[name]) continue;
     if (holdsGrant(witness, name)) continue;
+    if (witness.stores[name] !== undefined && !isPartnerComplete(witness, members, name)) continue;
     stores[name] = report.store;
     listed.push(name);
   }
@@ -149,4 +151,20 @@ function listStores(witness: Witness, members: readonly ObservedMember[]): Witne
     message: `The witness now knows the store of ${listed.join(" and ")}.`,
     restsOn: listed,
   };
+}
+
+/** Whether the other member still has its listed store, with all that the two knew. */
+function isPartnerComplete(witness: Witness, members: readonly ObservedMember[], name: string): boolean {
+  const partner = members.find((member) => member.name !== name);
+  if (partner?.report == null) return false;
+  return partner.report.complete && partner.report.store === witness.stores[partner.name];
+}
+
+/** Members whose listed store was replaced while the partner's is not complete either: nobody knows their leases. */
+export function unlistedStores(witness: Witness, members: readonly ObservedMember[]): readonly string[] {
+  const unlisted = members.filter(({ name, report }) => {
+    const listed = witness.stores[name];
+    return report !== null && report.store !== "" && listed !== undefined && listed !== report.store;
+  });
+  return unlisted.filter(({ name }) => !isPartnerComplete(witness, members, name)).map(({ name }) => name);
 }

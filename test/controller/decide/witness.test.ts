@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { grant, readWitness, type Witness, witnessUpkeep } from "../../../src/controller/decide/witness.ts";
+import {
+  grant,
+  readWitness,
+  unlistedStores,
+  type Witness,
+  witnessUpkeep,
+} from "../../../src/controller/decide/witness.ts";
 import { member } from "../observed-fixture.ts";
 
 const record = (changes: Partial<Witness> = {}): Witness => ({
@@ -56,6 +62,26 @@ test("a new store is listed, but not while a grant of the old one is open (W13)"
   assert.equal(witnessUpkeep(held, replaced), null);
   const partner = [member("a"), member("b", { says: { store: "new" } })];
   assert.deepEqual(witnessUpkeep(held, partner)?.witness, { ...held, stores: { a: "store-a", b: "new" } });
+});
+
+test("two empty stores wait for a human: neither is listed while the partner is not complete (W10)", () => {
+  const both = [
+    member("a", { says: { store: "new-a", complete: false } }),
+    member("b", { says: { store: "new-b", complete: false } }),
+  ];
+  assert.equal(witnessUpkeep(record(), both), null);
+  assert.deepEqual(unlistedStores(record(), both), ["a", "b"]);
+  const incomplete = [member("a", { says: { store: "new-a" } }), member("b", { says: { complete: false } })];
+  assert.equal(witnessUpkeep(record(), incomplete), null);
+  const silent = [member("a", { says: { store: "new-a" } }), { ...member("b"), report: null }];
+  assert.equal(witnessUpkeep(record(), silent), null);
+  const sound = [member("a", { says: { store: "new-a" } }), member("b")];
+  assert.deepEqual(unlistedStores(record(), sound), []);
+  const first = [member("a", { says: { complete: false } }), member("b", { says: { complete: false } })];
+  assert.deepEqual(witnessUpkeep(record({ stores: {} }), first)?.witness.stores, {
+    a: "store-a",
+    b: "store-b",
+  });
 });
 
 test("what is in order is not written", () => {
