@@ -20,12 +20,15 @@ release.`;
 export function addStoreCommand(program: Command): void {
   const store = program
     .command("store")
-    .summary("read a lease store on disk")
+    .summary("read and mend a lease store on disk")
     .description(
-      "Reads the lease store in a data directory. Changes nothing, needs no running engine, and does not disturb one.",
+      "Works on the lease store in a data directory. dump and verify change nothing, need no running engine, and do not " +
+        "disturb one. compact and restore need the engine of that directory to be stopped.",
     );
   addDump(store);
   addVerify(store);
+  addCompact(store);
+  addRestore(store);
 }
 
 function addDump(store: Command): void {
@@ -90,6 +93,78 @@ ${EXIT_CODES}`,
       );
     });
 }
+
+function addCompact(store: Command): void {
+  store
+    .command("compact")
+    .summary("shorten the log of a lease store at once")
+    .description(
+      "Removes from a store what no longer counts. A running engine does that by itself, little by little; this is for a " +
+        "store that is to be copied or a disk that is almost full. The engine must be stopped.",
+    )
+    .requiredOption("--data-dir <dir>", "data directory of a member")
+    .addHelpText(
+      "after",
+      `
+Example:
+  leasepair store compact --data-dir /var/lib/leasepair
+${EXIT_CODES}`,
+    )
+    .action(async (flags: { dataDir: string }) => {
+      const { compactDirectory } = await import("../dhcp/host/store-maintenance.ts");
+      leasesDirectory(flags.dataDir);
+      const { before, after } = await faultsAsErrors(() => compactDirectory(resolve(flags.dataDir)));
+      process.stdout.write(`compacted: ${before} bytes before, ${after} bytes now\n`);
+    });
+}
+
+function addRestore(store: Command): void {
+  store
+    .command("restore")
+    .summary("put a backup of a lease store in place")
+    .description(
+      "Puts a copy of a member's lease store in the place of the present one, which is kept beside it. The engine does not " +
+        "believe the copy: it starts in RECOVER, fetches all leases from its partner, serves nobody until MCLT has passed, and " +
+        "drops the copy's leases when the partner has seen a later state of them. The engine must be stopped.",
+    )
+    .requiredOption("--data-dir <dir>", "data directory of a member")
+    .requiredOption("--from <dir>", "a copy of a data directory, or of the directory `leases` in it")
+    .option("--set-aside <number>", "take the files damaged-<number>-... in --from instead of its store")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  leasepair store restore --data-dir /var/lib/leasepair --from /backup/leasepair
+  leasepair store restore --data-dir /var/lib/leasepair --from /var/lib/leasepair --set-aside 1
+${EXIT_CODES}`,
+    )
+    .action(async (flags: { dataDir: string; from: string; setAside?: string }) => {
+      const { restoreDirectory } = await import("../dhcp/host/store-maintenance.ts");
+      const from = existsSync(`${flags.from}/${LEASES}`) ? `${flags.from}/${LEASES}` : flags.from;
+      if (!existsSync(from)) throw usageError(`--from ${flags.from}: there is no such directory`);
+      const prefix = flags.setAside === undefined ? "" : `damaged-${flags.setAside}-`;
+      const dataDirectory = resolve(flags.dataDir);
+      const restored = await faultsAsErrors(() => restoreDirectory({ dataDirectory, from, prefix }));
+      process.stdout.write(
+        `restored: ${restored.bindings} leases of store ${restored.store}, which count only after the engine has heard its ` +
+          `partner\nkept: ${restored.kept ?? "nothing, there was no store before"}\n` +
+          "next: start the engine; it is in RECOVER and serves nobody until MCLT has passed\n",
+      );
+    });
+}
+
+/** A store that cannot be worked on, or is in use, is the user's to know about, not a crash. */
+async function faultsAsErrors<T>(act: () => Promise<T>): Promise<T> {
+  const { FaultError } = await import("../base/fault.ts");
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error;
+    throw new CommandError(REFUSALS.includes(error.code) ? EXIT.refused : EXIT.failed, error.message);
+  }
+}
+
+const REFUSALS: readonly string[] = ["DATA_DIRECTORY_LOCKED", "STORE_UNUSABLE", "STORE_FOREIGN"];
 
 type Refused = { readonly kind: "empty" } | { readonly kind: "damaged" | "newer"; readonly problem: string };
 

@@ -13,14 +13,15 @@ export interface CompactionLimits {
   readonly segmentBytes: number;
   /** Records in the log that nobody minds, on top of twice the live ones. */
   readonly slackRecords: number;
+  /** Per flush at least so many records are walked when the log is too long. */
+  readonly walkMin: number;
 }
 
-export const DEFAULT_LIMITS: CompactionLimits = { segmentBytes: 4 << 20, slackRecords: 8192 };
+export const DEFAULT_LIMITS: CompactionLimits = { segmentBytes: 4 << 20, slackRecords: 8192, walkMin: 64 };
 
 /** Closed segments beyond those that the log's size explains (each start opens a new one). */
 const SEGMENTS_SLACK = 16;
-/** Per flush: at least so many records are walked when the log is too long, and at most. */
-const WALK_MIN = 64;
+/** Per flush: so many records are walked at most. */
 const WALK_MAX = 1024;
 /** Records walked per record appended. Over 2, so that the walk overtakes the writing. */
 const WALK_PER_RECORD = 4;
@@ -76,7 +77,7 @@ export class Compactor {
   /** Does a bounded part of what is due. Throws FaultError when the disk cannot be read or has damaged a segment. */
   run(slice: CompactionSlice): void {
     if (!this.#isDue(slice.nextOrdinal)) return;
-    const walkMax = Math.min(Math.max(slice.appended * WALK_PER_RECORD, WALK_MIN), WALK_MAX);
+    const walkMax = Math.min(Math.max(slice.appended * WALK_PER_RECORD, this.#limits.walkMin), WALK_MAX);
     let copied = 0;
     for (let walked = 0; walked < walkMax && copied < COPY_BYTES_MAX; walked++) {
       const segment = this.#segments[0];

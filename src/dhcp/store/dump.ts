@@ -185,10 +185,8 @@ function summaryOf({ header, segments, index, cutBytes }: Recovered): StoreSumma
 }
 
 function verdictOf(recovery: Exclude<Recovery, Recovered>): Exclude<Verification, { kind: "sound" }> {
-  if (recovery.kind === "empty") return { kind: "empty" };
-  if (recovery.kind === "foreign")
-    return { kind: "damaged", problem: "the newest header is of another store" };
-  return { kind: recovery.kind, problem: recovery.problem };
+  // Everybody's store is wanted here: "foreign" does not occur.
+  return "problem" in recovery ? recovery : { kind: "empty" };
 }
 
 /** Looks again when a file vanished or the log moved on under our eyes; the last look's verdict counts. */

@@ -33,6 +33,9 @@ export interface StoreStatistics {
   readonly bytes: number;
   readonly flushes: number;
   readonly failed: boolean;
+  /** Number of the oldest record in the log, and of the next one. */
+  readonly oldestOrdinal: number;
+  readonly nextOrdinal: number;
 }
 
 /** One flush on its way: a write and a sync. */
@@ -124,6 +127,8 @@ export class Store {
       bytes: closed.reduce((sum, segment) => sum + segment.length, this.#segmentLength),
       flushes: this.#flushes,
       failed: this.#fault !== null,
+      oldestOrdinal: closed[0]?.firstOrdinal ?? this.#header.firstOrdinal,
+      nextOrdinal: this.#nextOrdinal,
     };
   }
 
