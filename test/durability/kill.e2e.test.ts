@@ -18,7 +18,7 @@ import { expectAgreement, expectNoViolation, failWith, withPair } from "./live-r
 const KILLS = Number(process.env["LEASEPAIR_KILLS"] ?? 200);
 const LOAD = { clients: 240, requestsPerSecond: 1000, thinkMs: 220 };
 /** Of all kills, those that hit while the other engine is still on its way back to NORMAL. */
-const EARLY_SHARE = 0.25;
+const EARLY_SHARE = 0.4;
 
 function other(member: Member): Member {
   return member === "a" ? "b" : "a";
@@ -53,13 +53,13 @@ class Killing {
     const leases = join(pair.dataDirectory(victim), "leases");
     this.checked.times += this.#expect(where, this.#times[victim].look(leases));
     expectNoViolation({ pair, load }, where);
-    await pause(Math.random() * 150);
+    await pause(Math.random() * 100);
     const engine = pair.start(victim);
     const isEarly = Math.random() < EARLY_SHARE;
     if (isEarly) await engine.untilStarted();
     else await engine.untilState("NORMAL");
     await this.#checkRestarted(victim, where);
-    await pause(Math.random() * 300);
+    await pause(Math.random() * 250);
   }
 
   /** The engine that came back has in memory what it had on disk. */
