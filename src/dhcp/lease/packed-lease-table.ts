@@ -154,14 +154,18 @@ export class PackedLeaseTable implements LeaseTable {
   /** Entries of the heap in order up to `keyMax`, each as it is when shown. The table may change meanwhile. */
   *#walk(heap: SlotHeap, keyMax: number): Generator<Binding> {
     let last = BEFORE_ALL;
-    for (let count = WALK_ENTRIES; ; count = Math.min(count * 2, WALK_ENTRIES_MAX)) {
+    let count = WALK_ENTRIES;
+    let found = count;
+    while (found === count) {
       const entries = heap.next(last, keyMax, count);
       for (const entry of entries) {
         const slot = this.#slots.get(entry.address as Ipv4);
         if (slot !== NONE && heap.holds(slot, entry.key)) yield this.#bindingAt(slot);
         last = entry;
       }
-      if (entries.length < count) return;
+      // A short answer is the last one; a full one asks for more at a time.
+      found = entries.length;
+      if (found === count) found = count = Math.min(count * 2, WALK_ENTRIES_MAX);
     }
   }
 

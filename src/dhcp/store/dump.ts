@@ -191,14 +191,15 @@ function verdictOf(recovery: Exclude<Recovery, Recovered>): Exclude<Verification
 
 /** Looks again when a file vanished or the log moved on under our eyes; the last look's verdict counts. */
 function attempt<T extends { readonly kind: string }>(look: () => T): T {
-  for (let remaining = ATTEMPTS - 1; ; remaining--) {
+  for (let remaining = ATTEMPTS - 1; remaining > 0; remaining--) {
     try {
       const result = look();
-      if (result.kind !== "damaged" || remaining === 0) return result;
+      if (result.kind !== "damaged") return result;
     } catch (error) {
-      if (!(error instanceof FaultError) || remaining === 0) throw error;
+      if (!(error instanceof FaultError)) throw error;
     }
   }
+  return look();
 }
 
 function isoTime(time: UnixSeconds): string | null {

@@ -1,6 +1,7 @@
 // Which record of the log is the last word on its subject: an address, the endpoint, the clock, an operation.
 // About 25 bytes per lease. Compaction copies what this index points at and drops the rest.
 
+import { assert } from "../../base/assert.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { DurableRecord } from "../lease/durable-record.ts";
 import { AddressMap } from "../lease/packed-address-map.ts";
@@ -44,7 +45,8 @@ export class LogIndex {
     if (kind === FRAME_KIND.forget) return false;
     if (kind === FRAME_KIND.binding) return this.#leases.get(addressOf(bytes, at, end) as Ipv4) === ordinal;
     const record = decodeRecord(bytes, at, end);
-    if (record === null || record.kind === "binding" || record.kind === "forget") return false;
+    const isOther = record !== null && record.kind !== "binding" && record.kind !== "forget";
+    assert(isOther, "a record that was indexed can be read, as what it was then");
     return this.#others.get(recordKey(record)) === ordinal;
   }
 

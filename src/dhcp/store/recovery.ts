@@ -118,16 +118,17 @@ class Reader {
 
   read(oldest: number): Recovery {
     const last = this.#newest.header.sequence;
-    let current = this.#open(oldest);
+    const first = this.#open(oldest);
+    if (first.kind !== "segment") return first;
+    let current = first.segment;
     for (let sequence = oldest; sequence < last; sequence++) {
-      if (current.kind !== "segment") return current;
       const next = this.#open(sequence + 1);
       if (next.kind !== "segment") return next;
-      const problem = this.#readSealed(current.segment, next.segment.header);
+      const problem = this.#readSealed(current, next.segment.header);
       if (problem !== null) return problem;
-      current = next;
+      current = next.segment;
     }
-    return current.kind === "segment" ? this.#readLast(current.segment) : current;
+    return this.#readLast(current);
   }
 
   #open(sequence: number): SegmentOpen {

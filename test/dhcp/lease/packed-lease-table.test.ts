@@ -226,3 +226,21 @@ test("a walk over what is owed does not run after records that it makes owed its
   }
   assert.equal(table.unacknowledgedCount, 1);
 });
+
+test("a walk over what is owed goes on behind what is settled under it, whatever stays owed before", () => {
+  const table = new PackedLeaseTable();
+  for (let n = 1; n <= 8; n++) table.put(lease(n, { acknowledged: false }));
+  const settle = (n: number) => table.put({ ...table.get(address(n))!, acknowledged: true });
+  const settledAt: Record<number, readonly number[]> = { 2: [2], 3: [3, 4], 8: [8] };
+  const shown: number[] = [];
+  for (const binding of table.unacknowledged()) {
+    const n = binding.address - BASE;
+    shown.push(n);
+    for (const other of settledAt[n] ?? []) settle(other);
+  }
+  assert.deepEqual(shown, [1, 2, 3, 5, 6, 7, 8]);
+  assert.deepEqual(
+    [...table.unacknowledged()].map((binding) => binding.address - BASE),
+    [1, 5, 6, 7],
+  );
+});
