@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -55,6 +55,16 @@ function startEngine(member: Member, wrapper: readonly string[] = []): RunningCl
   const engine = startCli(engineArgs(member), {}, wrapper);
   engines.push(engine);
   return engine;
+}
+
+/** What is in a file that another process is about to write; rejects after 15 s. */
+async function textOf(path: string): Promise<string> {
+  const deadline = performance.now() + 15_000;
+  while (!existsSync(path)) {
+    if (performance.now() > deadline) throw new Error(`${path} never appeared`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return readFileSync(path, "utf8");
 }
 
 async function startPair(): Promise<readonly [RunningCli, RunningCli]> {
@@ -161,6 +171,20 @@ describe("engines as processes", () => {
     const again = startEngine("a");
     await again.until(/"event":"snapshot-used"/);
     await again.until(/"event":"started"/);
+  });
+
+  test("an interface that is not there leaves a running engine as it is, and the stored configuration too", async () => {
+    const a = startEngine("a");
+    await a.until(/"event":"started"/);
+    const file = join(directory, "manifests", "campus.yaml");
+    const good = readFileSync(file, "utf8");
+    const stored = await textOf(join(directory, "a", "config.json"));
+    writeFileSync(file, good.replace("name: a, ", "name: a, interfaces: [nix0], "));
+    await a.until(/"event":"configuration-rejected","code":"INTERFACE_MISSING".*nix0.*stays in force/);
+    assert.equal(readFileSync(join(directory, "a", "config.json"), "utf8"), stored);
+    assert.doesNotMatch(a.output(), /address-not-open|configuration-activated/);
+    writeFileSync(file, good);
+    await a.until(/"event":"configuration-accepted"/);
   });
 
   test("a data directory in use is refused with exit code 3 and the holder's pid", async () => {

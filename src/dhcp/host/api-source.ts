@@ -49,6 +49,8 @@ export class ApiSource {
   #settle: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
   #lastVerdict = "";
+  #problems: readonly ConfigProblem[] = [];
+  #machineProblem: ConfigProblem | null = null;
   #lastWitness = "";
   #reachable: boolean | null = null;
 
@@ -96,6 +98,17 @@ export class ApiSource {
     this.#status.report(report);
   }
 
+  /** What this machine cannot do of the newest configuration: told in the member's condition ConfigAccepted, first. */
+  setMachineProblem(problem: ConfigProblem | null): void {
+    this.#machineProblem = problem;
+    this.#writeProblems();
+  }
+
+  #writeProblems(): void {
+    const machine = this.#machineProblem === null ? [] : [this.#machineProblem];
+    this.#status.setProblems([...machine, ...this.#problems]);
+  }
+
   #reflectors(): readonly Reflector[] {
     return [this.#relationships, this.#scopes, this.#reservationSets];
   }
@@ -123,7 +136,8 @@ export class ApiSource {
         message,
       })),
     ];
-    this.#status.setProblems(all);
+    this.#problems = all;
+    this.#writeProblems();
     const verdict = JSON.stringify([result.kind === "compiled" ? result.config.revision : null, all]);
     if (verdict === this.#lastVerdict) return;
     this.#lastVerdict = verdict;

@@ -6,6 +6,7 @@ import type { CompiledRelationship } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
 import { FaultError } from "../../base/fault.ts";
 import { ApiSource } from "./api-source.ts";
+import { ConfigHold } from "./config-hold.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
 import { ManifestSource } from "./manifest-source.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
@@ -17,13 +18,23 @@ const stored = readSnapshot(data.dataDirectory);
 let newest: CompiledRelationship | null = stored.kind === "read" ? stored.config : null;
 let keepsSnapshots = false;
 
-/** A configuration is on disk before the engine runs on it, so that a restart finds it. */
+const hold = new ConfigHold({
+  member: data.member,
+  pass: (message) => {
+    // A configuration is on disk before the engine runs on it, so that a restart finds it.
+    if (message.config.members.some(({ name }) => name === data.member)) {
+      newest = message.config;
+      if (keepsSnapshots) keepSnapshot();
+    }
+    port?.postMessage(message);
+  },
+  onProblem: (problem) => reader.setMachineProblem(problem),
+  log: (entry) => port?.postMessage({ kind: "log", entry } satisfies FromConfigThread),
+});
+
 function post(message: FromConfigThread): void {
-  if (message.kind === "configured" && message.config.members.some(({ name }) => name === data.member)) {
-    newest = message.config;
-    if (keepsSnapshots) keepSnapshot();
-  }
-  port?.postMessage(message);
+  if (message.kind === "configured") hold.take(message);
+  else port?.postMessage(message);
 }
 
 function keepSnapshot(): void {
@@ -55,8 +66,10 @@ port.on("message", (message: ToConfigThread) => {
       return reader.report(message.report);
     case "keep-snapshots":
       keepsSnapshots = true;
+      hold.engineRuns();
       return keepSnapshot();
     case "stop":
+      hold.stop();
       void reader.stop().then(() => port.close());
   }
 });

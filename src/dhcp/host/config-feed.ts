@@ -1,11 +1,9 @@
 // What the configuration thread has said so far: waited for at the start, handed on afterwards. Also decides what the
-// engine starts with: manifests as they are now, or the snapshot of the last good configuration; and holds back from a
-// running engine what this machine cannot do, until it can.
+// engine starts with: manifests as they are now, or the snapshot of the last good configuration.
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import type { LogEntry } from "../engine/event.ts";
-import { faultOfConfiguration } from "./config-check.ts";
 import type { FromConfigThread } from "./config-message.ts";
 import { membersOf } from "./engine-outlets.ts";
 import { readSnapshot } from "./snapshot.ts";
@@ -18,16 +16,9 @@ export interface FeedOptions {
   /** Manifests are read within moments and judged at once; an API may be away for days. */
   readonly isManifests: boolean;
   readonly log: (entry: LogEntry) => void;
-  /** Why this machine cannot run a configuration; the real look at it unless a test says otherwise. */
-  readonly faultOf?: (config: CompiledRelationship, member: string) => FaultError | null;
-  readonly retryMs?: number;
 }
 
-/** How often it is looked whether a configuration held back can be run by now. */
-const RETRY_MS = 2_000;
-
 type Verdict = Extract<FromConfigThread, { kind: "configured" | "rejected" }>;
-type Configured = Extract<FromConfigThread, { kind: "configured" }>;
 
 export class ConfigFeed {
   readonly #options: FeedOptions;
@@ -36,10 +27,6 @@ export class ConfigFeed {
   #onVerdict: ((verdict: Verdict) => void) | null = null;
   #verdict: Verdict | null = null;
   #hadProblems = false;
-  /** The newest configuration while this machine cannot run it, and what was last said about it. */
-  #held: Configured | null = null;
-  #complaint = "";
-  #retry: NodeJS.Timeout | null = null;
   isSourceReachable = false;
 
   constructor(options: FeedOptions) {
@@ -54,50 +41,14 @@ export class ConfigFeed {
       this.#verdict = message;
       this.#onVerdict?.(message);
     }
-    if (this.#handler !== null) this.#handOn(message);
+    if (this.#handler !== null) this.#handler(message);
     else this.#waiting.push(message);
   }
 
   /** From now on hands every message on, beginning with those that have come already. */
   attach(handler: (message: FromConfigThread) => void): void {
     this.#handler = handler;
-    for (const message of this.#waiting.splice(0)) this.#handOn(message);
-  }
-
-  #handOn(message: FromConfigThread): void {
-    if (message.kind !== "configured") {
-      this.#handler?.(message);
-      return;
-    }
-    this.#held = message;
-    this.#tryHeld();
-  }
-
-  /** Hands the configuration on that is held, as soon as this machine can run it. */
-  #tryHeld(): void {
-    const held = this.#held;
-    if (held === null) return;
-    const { member, faultOf = faultOfConfiguration, retryMs = RETRY_MS } = this.#options;
-    const fault = faultOf(held.config, member);
-    if (fault !== null) {
-      this.#complain(fault);
-      this.#retry ??= setTimeout(() => {
-        this.#retry = null;
-        this.#tryHeld();
-      }, retryMs).unref();
-      return;
-    }
-    this.#held = null;
-    if (this.#complaint !== "") this.#logAccepted(held.config);
-    this.#complaint = "";
-    this.#handler?.(held);
-  }
-
-  #complain({ message: why, code }: FaultError): void {
-    if (why === this.#complaint) return;
-    this.#complaint = why;
-    const message = `${why} Until that is right, the configuration before stays in force.`;
-    this.#options.log({ level: "error", event: "configuration-rejected", message, fields: { code } });
+    for (const message of this.#waiting.splice(0)) handler(message);
   }
 
   /** The configuration to start with. Rejects with FaultError: CONFIG_REJECTED, MEMBER_UNKNOWN. */
@@ -176,13 +127,10 @@ export class ConfigFeed {
     }
     const hasProblems = verdict.problems.length > 0;
     if (this.#hadProblems && !hasProblems && verdict.kind === "configured") {
-      this.#logAccepted(verdict.config);
+      const message = "what was wrong in the configuration is right again";
+      const { revision } = verdict.config;
+      this.#options.log({ level: "info", event: "configuration-accepted", message, fields: { revision } });
     }
     this.#hadProblems = hasProblems;
-  }
-
-  #logAccepted({ revision }: CompiledRelationship): void {
-    const message = "what was wrong in the configuration is right again";
-    this.#options.log({ level: "info", event: "configuration-accepted", message, fields: { revision } });
   }
 }

@@ -30,7 +30,7 @@ export type FromConfigThread =
 
 export type ToConfigThread =
   | { readonly kind: "report"; readonly report: MemberReport }
-  /** The data directory is this member's: good configurations are stored there from now on. */
+  /** The engine runs, and the data directory is this member's: good configurations are stored there from now on. */
   | { readonly kind: "keep-snapshots" }
   | { readonly kind: "stop" };
 

@@ -57,6 +57,8 @@ export class ManifestSource {
   /** Without an API there is nobody to report to. */
   report(_report: MemberReport): void {}
 
+  setMachineProblem(_problem: ConfigProblem | null): void {}
+
   #watch(): void {
     if (this.#watcher !== null) return;
     try {
