@@ -3,7 +3,15 @@
 
 import { fromHex, toHex } from "../../base/bytes.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { after, bootAfter, latest, NEVER, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import {
+  after,
+  bootAfter,
+  latest,
+  NEVER,
+  seconds,
+  secondsUntil,
+  type UnixSeconds,
+} from "../../base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
 import { type InFlight, RETRY_AFTER_REFUSAL_MS } from "../failover/update-queue.ts";
 import {
@@ -25,6 +33,9 @@ import type { Turn } from "./turn.ts";
 const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
   Object.entries(BINDING_STATUS_CODE).map(([status, code]) => [code, status as BindingStatus]),
 );
+
+/** A promise that is this part of a lease short of the wanted one is not raised. */
+const NEAR_ENOUGH_PART = 0.05;
 
 /** Puts every record that the partner has not acknowledged into the queue of the new connection. */
 export function refillUpdates(engine: Engine): void {
@@ -86,8 +97,10 @@ function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeco
   const scope = pool === null ? undefined : engine.config.scopes[engine.serverConfig.scopeOfPool[pool] ?? -1];
   const remaining = secondsUntil(turn.now.wall, binding.expiresAt);
   if (scope === undefined || remaining === 0) return known;
-  const renewal = Math.ceil(remaining / 2);
-  return latest(known, after(turn.now.wall, (renewal + scope.lease.defaultSeconds) as typeof remaining));
+  const wanted = after(turn.now.wall, seconds(Math.ceil(remaining / 2) + scope.lease.defaultSeconds));
+  // What was promised with the lease itself is near enough: raising it by seconds would cost a record and a sync each.
+  const isNearEnough = known >= wanted - scope.lease.defaultSeconds * NEAR_ENOUGH_PART;
+  return isNearEnough ? known : latest(known, wanted);
 }
 
 function toUpdate(binding: Binding, potential: UnixSeconds): BindingUpdate {

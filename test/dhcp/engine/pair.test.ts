@@ -213,3 +213,12 @@ test("a recovery that is interrupted after its wait does not wait the MCLT again
   pair.heal();
   pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 620_000);
 });
+
+test("a lease costs the giver one record before its update leaves, and one more for the answer", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const before = { a: pair.a.disk.length, b: pair.b.disk.length };
+  const lease = pair.lease(MAC[0]!)!;
+  const giver = lease.from === "a" ? pair.a : pair.b;
+  const written = giver.disk.slice(before[lease.from]).filter((record) => record.kind === "binding");
+  assert.equal(written.length, 2);
+});
