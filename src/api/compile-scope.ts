@@ -133,6 +133,7 @@ function compilePolicy(spec: DHCPScopeSpec, infinite: LeaseTime["infinite"]): Co
     subnetSelection: spec.subnetSelection === "Enabled",
     autoConfiguration: spec.autoConfiguration === "Allowed",
     declinedHoldSeconds: seconds(spec.declinedHoldSeconds),
+    addressProbe: spec.addressProbe === "Enabled",
     infiniteSeconds: infinite === "Allowed" ? seconds(LEASE_SECONDS_MAX) : null,
   };
 }

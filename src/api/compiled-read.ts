@@ -100,6 +100,7 @@ const scope = z.strictObject({
     autoConfiguration: z.boolean(),
     declinedHoldSeconds: duration,
     infiniteSeconds: duration.nullable(),
+    addressProbe: z.boolean(),
   }),
 });
 

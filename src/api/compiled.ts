@@ -90,6 +90,8 @@ export interface CompiledScopePolicy {
   readonly declinedHoldSeconds: Seconds;
   /** The lease for a client that asks for an infinite one; null = as for any other wish. Capped like every lease. */
   readonly infiniteSeconds: Seconds | null;
+  /** Whether an address is looked for by ICMP and ARP before it is offered. RFC 2131 4.3.1 */
+  readonly addressProbe: boolean;
 }
 
 /** The policy of a scope whose object sets none of it. */
@@ -100,6 +102,7 @@ export const DEFAULT_SCOPE_POLICY: CompiledScopePolicy = {
   autoConfiguration: true,
   declinedHoldSeconds: seconds(86_400),
   infiniteSeconds: null,
+  addressProbe: false,
 };
 
 export interface CompiledClassPool {

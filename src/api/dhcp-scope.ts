@@ -82,6 +82,10 @@ const scopeSpecSchema = z
       ["Enabled", "Disabled"],
       "Enabled: a client that asks for rapid commit (option 80) gets its lease with the first answer. Only for networks where no other DHCP server answers the same clients.",
     ).default("Disabled"),
+    addressProbe: choice(
+      ["Enabled", "Disabled"],
+      "Enabled: before an address is offered to a client that did not hold it last, it is looked for by ICMP echo, and by ARP where the client is on a segment of the member; half a second later the offer goes out. One that answers is put to rest for declinedHoldSeconds.",
+    ).default("Disabled"),
     subnetSelection: choice(
       ["Enabled", "Disabled"],
       "Enabled: a client may choose this scope by the subnet selection option (118), wherever it is. Only for networks whose clients are trusted to.",

@@ -11,15 +11,18 @@ import type { Journal } from "./engine/journal.ts";
 import { memberReport } from "./engine/report.ts";
 import { EngineRunner } from "./engine/runner.ts";
 import { ConfigWorker } from "./host/api-worker.ts";
+import { registerClientMetrics } from "./host/client-metrics.ts";
 import { SystemClock, SystemRandom } from "./host/clock.ts";
 import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
 import { EngineOutlets, membersOf } from "./host/engine-outlets.ts";
 import { FileDisk } from "./host/files.ts";
+import { HISTORY_DIRECTORY, LeaseHistory } from "./host/lease-history.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
 import { EventLoop } from "./host/loop.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
+import { WireProber } from "./host/probe.ts";
 import { assertRoom, damageOf, registerStoreMetrics, type StoreDamage } from "./host/store-health.ts";
 import { BootTimers } from "./host/timers.ts";
 import { UnixSocket } from "./host/unix-socket.ts";
@@ -144,6 +147,8 @@ class EngineProcess {
   readonly #worker: ConfigWorker;
   readonly #metrics: EngineMetrics;
   readonly #outlets: EngineOutlets;
+  readonly #history: LeaseHistory;
+  readonly #prober: WireProber;
   readonly #intervals: NodeJS.Timeout[] = [];
   #directory: DataDirectory | null = null;
   #running: Running | null = null;
@@ -177,6 +182,17 @@ class EngineProcess {
       relationship,
       member,
       source: { report: () => this.#report(), counts: () => this.#counts() },
+    });
+    this.#history = new LeaseHistory({ directory: `${dataDirectory}/${HISTORY_DIRECTORY}`, log: logger.log });
+    this.#prober = new WireProber({
+      onResult: (result) => this.#running?.loop.post({ kind: "probe-result", result }),
+      log: logger.log,
+    });
+    registerClientMetrics(this.#metrics.registry, {
+      engine: () => this.#running?.engine ?? null,
+      nowMs: () => this.#clock.now().boot,
+      probesFailed: () => this.#prober.failed,
+      history: () => this.#history,
     });
     registerStoreMetrics(this.#metrics.registry, {
       directory: () => this.#directory?.leases ?? null,
@@ -238,6 +254,7 @@ class EngineProcess {
       random,
       now: this.#clock.now(),
       settings: { replyToSourcePort: dhcpPort !== null },
+      canProbe: true,
     });
     const timers = new BootTimers(
       () => this.#clock.bootMilliseconds(),
@@ -248,6 +265,8 @@ class EngineProcess {
       journal: this.#timed(opened.store),
       clientSocket: this.#outlets.clientSocket,
       partnerLink: this.#outlets.partnerLink,
+      addressProber: this.#prober,
+      history: (entry) => this.#history.note(entry),
       timers,
       log: this.#log,
       onFault: (fault) => this.#end.resolve({ kind: "fault", fault }),
@@ -369,9 +388,11 @@ class EngineProcess {
       this.#worker.report(this.#memberReport(running.engine));
     }
     running?.timers.stop();
+    this.#prober.stop();
     await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop(isInOrder)]);
     running?.loop.stop();
     if (isInOrder && running !== null) await new Promise<void>((resolve) => running.disk.close(resolve));
+    await this.#history.stop();
     if (!isInOrder) await starting;
     this.#directory?.release();
   }

@@ -80,6 +80,13 @@ export interface ClientSocket {
 export type ConnectionId = number;
 export const DIALED_CONNECTION_MIN = 0x4000_0000;
 
+/** Looks for an address on the wire. */
+export interface AddressProber {
+  /** Best effort, and always ends in one "probe-result" event, within seconds. `interface`: the client's own segment;
+   *  null when it is behind a relay. */
+  probe(address: Ipv4, interface_: string | null): void;
+}
+
 /** Streams to the partner. What happens on them comes back as engine events (engine/event.ts). */
 export interface PartnerLink {
   /** Opens a connection to the partner; ends in link-opened or link-closed for this id. */

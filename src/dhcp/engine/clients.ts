@@ -1,13 +1,19 @@
 // A client's datagram: the server decides, this file makes it safe: failover times filled in, the record on its way to
 // the disk before the reply, the partner owed an update. Source: RFC 2131 3.1.3; failover draft 5.2.1, 7.1.1; S2, S3, S5.
 
-import { formatIpv4 } from "../../base/ipv4.ts";
+import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import { bootAfter, NEVER } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { potentialExpiration } from "../lease/lead-time.ts";
 import type { Arrival } from "../ports.ts";
 import { handleDatagram } from "../server/handle-datagram.ts";
-import type { BindingChange, DropReason, ReplyOutcome } from "../server/outcome.ts";
+import {
+  type BindingChange,
+  type DropReason,
+  dropped,
+  type ProbeOutcome,
+  type ReplyOutcome,
+} from "../server/outcome.ts";
 import { leaseAuthority, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Turn } from "./turn.ts";
@@ -16,37 +22,88 @@ import { owe } from "./updates.ts";
 /** A reply that could not leave for so long is dropped: the client's clock runs from its request (W12). */
 const REPLY_AGE_MS_MAX = 1_000;
 
+/** What came in and is to be decided. */
+export interface IncomingDatagram {
+  readonly bytes: Uint8Array;
+  readonly arrival: Arrival;
+  /** Addresses that were found in use for it already; null when it has just come in. */
+  readonly tries: number | null;
+}
+
 /** Handles one datagram from a client or relay. Source: RFC 2131 4.3. */
 export function onClientDatagram(engine: Engine, turn: Turn, bytes: Uint8Array, arrival: Arrival): void {
+  decideDatagram(engine, turn, { bytes, arrival, tries: null });
+}
+
+/** Decides a datagram, now or after a probe; limits count it once. */
+export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDatagram): void {
+  const { bytes, arrival, tries } = incoming;
   const view = {
     config: engine.serverConfig,
     leases: engine.leases,
     offers: engine.offers,
     authority: leaseAuthority(engine),
     counters: engine.datagrams,
-    limits: engine.limits,
+    ...(tries === null && { limits: engine.limits }),
+    relays: { watch: engine.relays, onFinding: (relay: Ipv4) => tellRelay(turn, relay) },
+    ...(engine.probes !== null && { probes: engine.probes }),
   };
   const outcome = handleDatagram(view, bytes, arrival, turn.now);
   switch (outcome.kind) {
+    case "probe":
+      return startProbe(engine, turn, outcome, incoming);
     case "dropped":
       return tellDrop(engine, turn, outcome.reason);
     case "reply":
       tellReservations(turn, outcome);
       if (outcome.binding !== null) recordChange(engine, turn, outcome.binding);
       return reply(turn, outcome);
-    case "released":
     case "declined":
+      tellDeclined(turn, outcome.binding);
+      return recordChange(engine, turn, outcome.binding);
+    case "released":
       return recordChange(engine, turn, outcome.binding);
     default:
       outcome satisfies never;
   }
 }
 
-function tellDrop(engine: Engine, turn: Turn, reason: DropReason): void {
+/** The DISCOVER waits for what the wire says about its address; everybody else is served meanwhile. */
+function startProbe(engine: Engine, turn: Turn, outcome: ProbeOutcome, incoming: IncomingDatagram): void {
+  const { address, clientKey } = outcome;
+  const { arrival, bytes, tries } = incoming;
+  if (engine.probes?.renew(address, Uint8Array.from(bytes), arrival) === true) {
+    return engine.datagrams.count("DISCOVER", dropped("probe-pending"));
+  }
+  engine.probes?.begin({
+    address,
+    clientKey,
+    hardwareAddress: Uint8Array.from(outcome.hardwareAddress),
+    bytes: Uint8Array.from(bytes),
+    arrival,
+    tries: tries ?? 0,
+    since: turn.now.boot,
+  });
+  turn.do({ kind: "probe", address, interface: arrival.kind === "local" ? arrival.interface : null });
+}
+
+function tellRelay(turn: Turn, relay: Ipv4): void {
+  const message =
+    "the partner's clients come here in vain through this relay: it seems to know this member only";
+  turn.log("warn", "relay-knows-one-member", message, { relay: formatIpv4(relay) });
+}
+
+export function tellDrop(engine: Engine, turn: Turn, reason: DropReason): void {
   const line = engine.drops.note(reason, turn.now.boot);
   if (line === null) return;
   const { level, count } = line;
   turn.log(level, "datagram-dropped", `no answer: ${reason}`, { reason, count });
+}
+
+/** Somebody uses an address that this pair leases: a host with a fixed address, or another server. RFC 2131 4.3.3 */
+function tellDeclined(turn: Turn, { next }: BindingChange): void {
+  const fields = { address: formatIpv4(next.address) };
+  turn.log("warn", "address-declined", "a client found its address in use by somebody else", fields);
 }
 
 /** A reservation that costs another client its address, or that cannot be honoured yet, is worth a line. */
@@ -79,7 +136,7 @@ function reply(turn: Turn, outcome: ReplyOutcome): void {
   });
 }
 
-function recordChange(engine: Engine, turn: Turn, change: BindingChange): void {
+export function recordChange(engine: Engine, turn: Turn, change: BindingChange): void {
   turn.putBinding(withFailoverTimes(engine, turn, change));
   owe(engine, change.next.address);
 }

@@ -10,10 +10,12 @@ import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { LeaseTable } from "../lease/lease-table.ts";
 import type { StoreIdentity } from "../lease/store-identity.ts";
 import type { ConnectionId, Random } from "../ports.ts";
+import type { ClientLimits } from "../server/circuit-leases.ts";
 import type { DatagramCounters } from "../server/counters.ts";
-import type { ClientLimits } from "../server/limits.ts";
 import type { OfferTable } from "../server/offers.ts";
 import type { ServerConfig, ServerSettings } from "../server/prepare-config.ts";
+import type { ProbeTable } from "../server/probe-table.ts";
+import type { RelayWatch } from "../server/relay-watch.ts";
 import type { DropLog } from "./drop-log.ts";
 import type { WitnessReading } from "./event.ts";
 
@@ -128,5 +130,10 @@ export interface Engine {
   readonly counters: Counters;
   readonly datagrams: DatagramCounters;
   readonly limits: ClientLimits;
+  readonly relays: RelayWatch;
   readonly drops: DropLog;
+  /** Samples the lines about addresses found in use. */
+  readonly conflicts: DropLog;
+  /** Null where nothing can look for addresses on the wire. */
+  readonly probes: ProbeTable | null;
 }

@@ -11,10 +11,12 @@ import type { DurableRecord, EndpointRecord } from "../lease/durable-record.ts";
 import { PackedLeaseTable } from "../lease/packed-lease-table.ts";
 import type { StoreIdentity } from "../lease/store-identity.ts";
 import { DIALED_CONNECTION_MIN, type Random } from "../ports.ts";
+import { ClientLimits } from "../server/circuit-leases.ts";
 import { DatagramCounters } from "../server/counters.ts";
-import { ClientLimits } from "../server/limits.ts";
 import { OfferTable } from "../server/offers.ts";
 import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
+import { ProbeTable } from "../server/probe-table.ts";
+import { RelayWatch } from "../server/relay-watch.ts";
 import { balanceWhenDue } from "./balance.ts";
 import { onClientDatagram } from "./clients.ts";
 import { DropLog } from "./drop-log.ts";
@@ -22,6 +24,7 @@ import { type Engine, LINK_TIMING, type LinkTiming } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
 import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partner.ts";
+import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { endLeases, freeAddresses, markClock } from "./sweep.ts";
@@ -48,6 +51,8 @@ export interface EngineBoot {
   readonly now: Instant;
   readonly timing?: Partial<LinkTiming>;
   readonly settings?: Partial<ServerSettings>;
+  /** Whether the host carries out "probe" effects. Unset: addresses are offered without. */
+  readonly canProbe?: boolean;
 }
 
 /** Rebuilds an engine from its store. It does nothing until the "started" event. */
@@ -91,7 +96,10 @@ export function createEngine(boot: EngineBoot): Engine {
     },
     datagrams: new DatagramCounters(),
     limits: new ClientLimits(),
+    relays: new RelayWatch(),
     drops: new DropLog(),
+    conflicts: new DropLog(),
+    probes: boot.canProbe === true ? new ProbeTable() : null,
   };
   for (const record of boot.records) replay(engine, record);
   engine.limits.configure(serverConfig, leases);
@@ -177,6 +185,8 @@ function handle(engine: Engine, turn: Turn, event: EngineEvent): void {
       return onLinkBytes(engine, turn, event.connection, event.bytes);
     case "link-closed":
       return onLinkClosed(engine, turn, event.connection, event.reason);
+    case "probe-result":
+      return onProbeResult(engine, turn, event.result);
     case "configured":
       return onConfigured(engine, turn, event.config);
     case "witness-read":
@@ -203,6 +213,7 @@ function onTick(engine: Engine, turn: Turn): void {
   leavePartnerDownWhenSettled(engine, turn);
   endLeases(engine, turn);
   freeAddresses(engine, turn);
+  settleLostProbes(engine, turn);
 }
 
 /** A new revision: options, reservations and lease times count at once; NORMAL waits until both shapes agree (S14). */

@@ -2,6 +2,7 @@
 // synchronous, without clock, random, disk or socket of its own.
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
+import type { Ipv4 } from "../../base/ipv4.ts";
 import type { Instant, UnixSeconds } from "../../base/units.ts";
 import type { DurableRecord } from "../lease/durable-record.ts";
 import type { Arrival, ConnectionId, ReplyRoute } from "../ports.ts";
@@ -25,6 +26,8 @@ export type EngineEvent =
   | { readonly kind: "link-opened"; readonly connection: ConnectionId; readonly dialed: boolean }
   | { readonly kind: "link-bytes"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   | { readonly kind: "link-closed"; readonly connection: ConnectionId; readonly reason: string }
+  /** What the wire said about an address that a "probe" effect asked for. */
+  | { readonly kind: "probe-result"; readonly result: ProbeResult }
   | { readonly kind: "configured"; readonly config: CompiledRelationship }
   | { readonly kind: "witness-read"; readonly witness: WitnessReading }
   /** A FailoverOperation DeclarePartnerDown among manifests (no API): a human's word, once per name and digest. */
@@ -33,6 +36,14 @@ export type EngineEvent =
   | { readonly kind: "stopping" }
   /** A wish of Timers.wakeAt has come due. */
   | { readonly kind: "tick" };
+
+export interface ProbeResult {
+  readonly address: Ipv4;
+  /** Somebody uses the address. False also when nothing could be sent. */
+  readonly answered: boolean;
+  /** Who answered by ARP, as hex; null when only ICMP answered, or nobody. */
+  readonly hardwareAddress: string | null;
+}
 
 /** What step() wants done, in this order. A host performs nothing that follows an append before that record is durable. */
 export type Effect =
@@ -44,11 +55,35 @@ export type Effect =
       /** Boot time after which the reply is dropped instead of sent late (W12). */
       readonly notAfter: Instant["boot"];
     }
+  /** Asks whether anybody uses the address, by ICMP and, on an interface, by ARP; ends in one "probe-result". */
+  | { readonly kind: "probe"; readonly address: Ipv4; readonly interface: string | null }
   | { readonly kind: "link-dial"; readonly connection: ConnectionId }
   | { readonly kind: "link-send"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   | { readonly kind: "link-close"; readonly connection: ConnectionId; readonly reason: string }
   | { readonly kind: "wake"; readonly at: Instant["boot"] }
+  /** For the lease history. */
+  | { readonly kind: "history"; readonly entry: LeaseEvent }
   | { readonly kind: "log"; readonly entry: LogEntry };
+
+/** One line of the lease history; its fields are the file's. */
+export interface LeaseEvent {
+  /** RFC 3339, as this server's clock had it. */
+  readonly time: string;
+  /** quarantine: found in use by another than its holder. reset: ended by hand. end: the partner says that the lease is
+   *  over and the address free, for whatever reason. */
+  readonly event: "grant" | "renew" | "release" | "expire" | "quarantine" | "reset" | "end";
+  readonly address: string;
+  /** The holder, for an end the one whose lease ended, as hex; null when there was none. */
+  readonly hardwareAddress: string | null;
+  readonly clientIdentifier: string | null;
+  readonly hostname: string | null;
+  /** Option 82 as hex. */
+  readonly relayInformation: string | null;
+  /** When the lease ends; null for an end. */
+  readonly expires: string | null;
+  /** Which server brought it about. */
+  readonly by: "self" | "partner";
+}
 
 /** One line of the log. `event` is a stable id with a page in docs/events/. */
 export interface LogEntry {

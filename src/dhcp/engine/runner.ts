@@ -3,10 +3,10 @@
 // A failed write or sync is final: nothing leaves any more, the process must end and recover from its log (S2, F6).
 
 import type { FaultError } from "../../base/fault.ts";
-import type { ClientSocket, Clock, PartnerLink, Timers } from "../ports.ts";
+import type { AddressProber, ClientSocket, Clock, PartnerLink, Timers } from "../ports.ts";
 import { step } from "./engine.ts";
 import type { Engine } from "./engine-state.ts";
-import type { Effect, EngineEvent, LogEntry } from "./event.ts";
+import type { Effect, EngineEvent, LeaseEvent, LogEntry } from "./event.ts";
 import type { Journal } from "./journal.ts";
 
 export interface RunnerPorts {
@@ -15,6 +15,10 @@ export interface RunnerPorts {
   readonly clientSocket: ClientSocket;
   readonly partnerLink: PartnerLink;
   readonly timers: Timers;
+  /** Needed by an engine that was told that it can probe. */
+  readonly addressProber?: AddressProber;
+  /** Hears of leases once they are durable; must not block. */
+  readonly history?: (entry: LeaseEvent) => void;
   readonly log: (entry: LogEntry) => void;
   /** The disk failed for good. Called once. */
   readonly onFault: (fault: FaultError) => void;
@@ -97,6 +101,12 @@ export class EngineRunner {
         case "reply":
           if (this.#ports.clock.now().boot > effect.notAfter) this.lateReplies += 1;
           else this.#ports.clientSocket.send(effect.route, effect.bytes);
+          break;
+        case "history":
+          this.#ports.history?.(effect.entry);
+          break;
+        case "probe":
+          this.#ports.addressProber?.probe(effect.address, effect.interface);
           break;
         case "link-dial":
           this.#ports.partnerLink.dial(effect.connection);

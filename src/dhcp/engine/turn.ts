@@ -6,6 +6,7 @@ import type { Binding } from "../lease/binding.ts";
 import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Effect, LogEntry } from "./event.ts";
+import { leaseEvent } from "./history.ts";
 
 export class Turn {
   readonly now: Instant;
@@ -24,9 +25,12 @@ export class Turn {
   /** Changes a binding in memory and orders it onto the disk. */
   putBinding(binding: Binding): void {
     const { leases, limits } = this.#engine;
-    limits.leases?.change(leases.get(binding.address), binding);
+    const before = leases.get(binding.address);
+    limits.leases?.change(before, binding);
     leases.put(binding);
+    const entry = leaseEvent(before, binding, this.now);
     this.effects.push({ kind: "append", record: { kind: "binding", binding } });
+    if (entry !== null) this.effects.push({ kind: "history", entry });
   }
 
   /** Changes the endpoint's durable part in memory and orders it onto the disk. */

@@ -1,6 +1,6 @@
 // Which client classes a request is in, and what its scopes come to by that: options, boot fields, lease times, and the
 // addresses it may get. Everything behind this file sees scopes only, so that no decision can forget a class.
-// Precedence: reservation, then class (the one listed first), then scope. Expressions: base/class-expression.ts.
+// Source: RFC 2131 4.3.1 (a server may choose parameters by class), RFC 3004 (user class). Precedence: reservation, then class (the one listed first), then scope. Expressions: base/class-expression.ts.
 
 import type { CompiledClientClass, CompiledLeaseTime, CompiledRelationship } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";

@@ -11,10 +11,12 @@ import { CLIENT_IDENTIFIER_BYTES_MAX } from "../wire/client-id.ts";
 import type { DhcpMessage } from "../wire/message.ts";
 import { OPTION } from "../wire/option-table.ts";
 import type { RelayInformation } from "../wire/relay-agent.ts";
+import type { ClientLimits } from "./circuit-leases.ts";
 import type { DatagramCounters } from "./counters.ts";
-import type { ClientLimits } from "./limits.ts";
 import type { OfferTable } from "./offers.ts";
 import type { ServerConfig } from "./prepare-config.ts";
+import type { ProbeTable } from "./probe-table.ts";
+import type { RelayWatch } from "./relay-watch.ts";
 
 /** What the server knows and asks. `offers` and `counters` change as datagrams are handled; nothing else does. */
 export interface ServerView {
@@ -25,6 +27,10 @@ export interface ServerView {
   readonly counters?: DatagramCounters;
   /** Absent where nothing is limited. */
   readonly limits?: ClientLimits;
+  /** Told of relays that seem to know this member only. */
+  readonly relays?: { readonly watch: RelayWatch; readonly onFinding: (relay: Ipv4) => void };
+  /** Absent where addresses are offered without being looked for on the wire. */
+  readonly probes?: ProbeTable;
 }
 
 export interface ClientRequest {

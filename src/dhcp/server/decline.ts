@@ -38,7 +38,8 @@ function heldRecord(view: ServerView, request: ClientRequest, address: Ipv4): Bi
   return offered === address ? (record ?? freshBinding(address)) : null;
 }
 
-function isQuotaUsed(view: ServerView, address: Ipv4): boolean {
+/** Whether the address's pool has as many addresses in quarantine as it may. */
+export function isQuotaUsed(view: Pick<ServerView, "leases">, address: Ipv4): boolean {
   const pool = view.leases.poolOf(address);
   if (pool === null) return false;
   const counts = view.leases.counts(pool);

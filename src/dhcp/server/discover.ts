@@ -3,12 +3,13 @@
 
 import { OPTION } from "../wire/option-table.ts";
 import { type ChosenAddress, choice, chooseAddress, isEligible, mayGive } from "./allocate.ts";
+import { circuitKey } from "./circuit-leases.ts";
 import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-request.ts";
 import { grant, type LeaseTerm, leaseTerm } from "./grant.ts";
-import { circuitKey } from "./limits.ts";
 import { offerIpv6Only, offerNoAutoConfiguration, wantsNoAddress } from "./no-address.ts";
 import { type DropReason, dropped, type ServerOutcome } from "./outcome.ts";
 import type { ServerScope } from "./prepare-config.ts";
+import { needsProbe } from "./probe.ts";
 import { acknowledge, offer } from "./reply.ts";
 import { reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
@@ -36,12 +37,25 @@ export function handleDiscover(
   }
   const term = leaseTerm(view, request, chosen);
   if (term.leaseSeconds <= 0) return dropped("no-lease-time");
+  if (needsProbe(view, request, chosen)) return startProbe(view, request, chosen);
   if (mayCommitAtOnce(view, request, chosen.scope)) return commitAtOnce(view, request, chosen, term);
   const circuit = circuitKey(chosen.scope, request.relay);
   if (!offers.hold(chosen.address, clientKey, now.boot, circuit)) return dropped("offer-table-full");
   const { scope, address } = chosen;
   const reservationWaits = reserved === address ? null : reserved;
   return offer(view, request, { scope, address, term, reservationWaits });
+}
+
+/** The address stays the client's until it is known whether somebody uses it. */
+function startProbe(
+  view: ServerView,
+  request: ClientRequest,
+  { scope, address }: ChosenAddress,
+): ServerOutcome {
+  const { clientKey, now, message } = request;
+  const circuit = circuitKey(scope, request.relay);
+  if (!view.offers.hold(address, clientKey, now.boot, circuit)) return dropped("offer-table-full");
+  return { kind: "probe", address, clientKey, hardwareAddress: message.hardwareAddress };
 }
 
 function whyNone(network: readonly ServerScope[]): DropReason {

@@ -17,6 +17,7 @@ import { handleInform } from "./inform.ts";
 import { handleLeasequery } from "./leasequery.ts";
 import { capRefusal, rateRefusal } from "./limits.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
+import { observeRelay } from "./relay-observe.ts";
 import { handleRelease } from "./release.ts";
 import { handleRequest } from "./request.ts";
 import { recordedPlace } from "./reservations.ts";
@@ -87,6 +88,12 @@ function handleMessage(
   });
 }
 
+function observe(view: ServerView, request: ClientRequest): void {
+  const { relays } = view;
+  const finding = relays === undefined ? null : observeRelay(relays.watch, view, request);
+  if (finding !== null) relays?.onFinding(finding);
+}
+
 type Handler = (
   view: ServerView,
   request: ClientRequest,
@@ -109,6 +116,9 @@ function dispatch(view: ServerView, request: ClientRequest): ServerOutcome {
   const excess = rateRefusal(view, request);
   if (excess !== null) return dropped(excess);
   const selection = selectSubnet(view.config, request.message, request.relay, request.arrival);
+  if (selection !== null && request.message.relayAddress !== 0) {
+    observe(view, request);
+  }
   const full = capRefusal(view, request, selection);
   if (full !== null) return dropped(full);
   return handler(view, request, applyClasses(view, request, selection));

@@ -43,6 +43,10 @@ export type DropReason =
   | "circuit-leases"
   /** Longer than any client's message, and cut by the socket. */
   | "oversize"
+  /** The client asks again while its address is being looked for. */
+  | "probe-pending"
+  /** Every address tried for the client was found in use. */
+  | "probe-conflict"
   /** The authority allows no lease at all now. */
   | "no-lease-time"
   | "other-server-selected"
@@ -119,7 +123,17 @@ export type ServerOutcome =
   | ReplyOutcome
   | { readonly kind: "released"; readonly binding: BindingChange }
   | { readonly kind: "declined"; readonly binding: BindingChange }
+  | ProbeOutcome
   | { readonly kind: "dropped"; readonly reason: DropReason };
+
+/** The address must be looked for on the wire before it is offered: ask, keep the datagram, decide it again afterwards.
+ *  The address is held for the client meanwhile. */
+export interface ProbeOutcome {
+  readonly kind: "probe";
+  readonly address: Ipv4;
+  readonly clientKey: string;
+  readonly hardwareAddress: Uint8Array;
+}
 
 export function dropped(reason: DropReason): ServerOutcome {
   return { kind: "dropped", reason };

@@ -1,6 +1,6 @@
 // Token buckets: how often a client, or all clients of one circuit, may ask. Time comes from the caller; memory is
 // bounded, and a table that is full forgets the bucket that was used longest ago, whose owner then starts with a full one.
-// Decides nothing about leases. Which datagrams are counted: limits.ts.
+// Source: RFC 3046 5.0 names such attacks and leaves the guard open. Which datagrams are counted: limits.ts.
 
 import type { BootMs } from "../../base/units.ts";
 

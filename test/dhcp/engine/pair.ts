@@ -12,7 +12,7 @@ import { formatIpv4, ipv4 } from "../../../src/base/ipv4.ts";
 import { bootMs, type Instant, seconds, unixSeconds } from "../../../src/base/units.ts";
 import { createEngine } from "../../../src/dhcp/engine/engine.ts";
 import type { Engine } from "../../../src/dhcp/engine/engine-state.ts";
-import type { LogEntry, MemberReport } from "../../../src/dhcp/engine/event.ts";
+import type { LeaseEvent, LogEntry, MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { memberReport } from "../../../src/dhcp/engine/report.ts";
 import { EngineRunner } from "../../../src/dhcp/engine/runner.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
@@ -74,6 +74,9 @@ class Node {
   readonly name: "a" | "b";
   readonly disk: DurableRecord[] = [];
   readonly log: LogEntry[] = [];
+  readonly history: LeaseEvent[] = [];
+  /** Addresses that the engine asked the wire about; a test answers with a "probe-result". */
+  readonly probes: string[] = [];
   runner: EngineRunner | null = null;
   wakeAt: number | null = null;
   starts = 0;
@@ -151,6 +154,7 @@ export class Pair {
         },
       },
       now: this.now,
+      canProbe: true,
     });
     let pending: DurableRecord[] = [];
     const alive = () => node.runner === runner;
@@ -185,6 +189,8 @@ export class Pair {
           node.wakeAt = at;
         },
       },
+      addressProber: { probe: (address) => void node.probes.push(formatIpv4(address)) },
+      history: (entry) => void node.history.push(entry),
       log: (entry) => void node.log.push(entry),
       onFault: (fault) => assert.fail(String(fault)),
     });

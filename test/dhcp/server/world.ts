@@ -23,10 +23,10 @@ import {
 } from "../../../src/dhcp/lease/binding.ts";
 import { PackedLeaseTable } from "../../../src/dhcp/lease/packed-lease-table.ts";
 import type { Arrival } from "../../../src/dhcp/ports.ts";
+import { ClientLimits } from "../../../src/dhcp/server/circuit-leases.ts";
 import type { ServerView } from "../../../src/dhcp/server/client-request.ts";
 import { DatagramCounters } from "../../../src/dhcp/server/counters.ts";
 import { handleDatagram } from "../../../src/dhcp/server/handle-datagram.ts";
-import { ClientLimits } from "../../../src/dhcp/server/limits.ts";
 import { OfferTable } from "../../../src/dhcp/server/offers.ts";
 import type { ReplyOutcome, ServerOutcome } from "../../../src/dhcp/server/outcome.ts";
 import { prepareConfig, type ServerSettings } from "../../../src/dhcp/server/prepare-config.ts";
@@ -235,7 +235,7 @@ export class World {
   /** Hands a datagram in and carries out what was decided, as the engine does. */
   send(bytes: Uint8Array, arrival: Arrival): ServerOutcome {
     const outcome = handleDatagram(this.view, bytes, arrival, this.now);
-    const change = outcome.kind === "dropped" ? null : outcome.binding;
+    const change = outcome.kind === "dropped" || outcome.kind === "probe" ? null : outcome.binding;
     if (change !== null) this.put(change.next);
     return outcome;
   }

@@ -1,0 +1,21 @@
+// What a relayed request says about its relay. Source: failover draft 3.2; RFC 2131 4.3.2 (a REQUEST names the server chosen).
+
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { OPTION } from "../wire/option-table.ts";
+import { addressOption } from "../wire/options.ts";
+import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-request.ts";
+import type { RelayWatch } from "./relay-watch.ts";
+
+/** Looks at a request that came through a relay of a served network. Returns the relay when this made it a finding. */
+export function observeRelay(watch: RelayWatch, view: ServerView, request: ClientRequest): Ipv4 | null {
+  const { message, client, clientKey, now } = request;
+  const { relayAddress, messageType } = message;
+  if (messageType === "REQUEST") {
+    const chosen = addressOption(message.options, OPTION.SERVER_IDENTIFIER);
+    if (chosen === view.config.partner.address) watch.reachedPartner(relayAddress, now.boot);
+    return null;
+  }
+  if (messageType !== "DISCOVER" || view.authority.isResponsible(client, 0, null)) return null;
+  if (!view.authority.isResponsible(client, elapsedSeconds(message), null)) return null;
+  return watch.cameInVain(relayAddress, clientKey, now.boot) ? relayAddress : null;
+}

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatIpv4, type Ipv4 } from "../../../src/base/ipv4.ts";
+import { RelayWatch } from "../../../src/dhcp/server/relay-watch.ts";
+import { type ClientMessage, clientMessage, routed, World } from "./world.ts";
+
+const RELAY = "10.0.0.1";
+const mac = (i: number) => `0200000000${i.toString(16).padStart(2, "0")}`;
+
+/** A member whose partner is well: it answers the partner's clients from secs 3 on. All clients here are the partner's. */
+class Watched {
+  readonly world = new World();
+  readonly watch = new RelayWatch();
+  readonly found: string[] = [];
+  isPartnerWell = true;
+
+  constructor() {
+    this.world.authority.isResponsible = (_client, secs) => !this.isPartnerWell || secs >= 3;
+    const onFinding = (relay: Ipv4) => void this.found.push(formatIpv4(relay));
+    Object.assign(this.world.view, { relays: { watch: this.watch, onFinding } });
+  }
+
+  send(parts: ClientMessage): void {
+    this.world.send(clientMessage({ giaddr: RELAY, ...parts }), routed(parts.giaddr ?? RELAY));
+  }
+
+  discovers(clients: number, secs = 4, giaddr = RELAY): void {
+    for (let i = 0; i < clients; i++) this.send({ type: "DISCOVER", mac: mac(i), secs, giaddr });
+  }
+
+  get findings(): Record<string, boolean> {
+    const findings = this.watch.findings(this.world.now.boot);
+    return Object.fromEntries([...findings].map(([relay, isFinding]) => [formatIpv4(relay), isFinding]));
+  }
+}
+
+test("a relay is found when the partner's clients keep coming through it in vain, and is told once", () => {
+  const w = new Watched();
+  w.discovers(2);
+  assert.deepEqual(w.findings, { [RELAY]: false });
+  w.discovers(5);
+  assert.deepEqual(w.findings, { [RELAY]: true });
+  assert.deepEqual(w.found, [RELAY]);
+});
+
+test("one client that cannot be served is no finding, however often it asks", () => {
+  const w = new Watched();
+  for (let i = 0; i < 20; i++) w.discovers(1);
+  assert.deepEqual(w.findings, { [RELAY]: false });
+});
+
+test("first tries, a partner that is away, and relays of no served network are no findings", () => {
+  const young = new Watched();
+  young.discovers(5, 0);
+  assert.deepEqual(young.findings, {});
+  const away = new Watched();
+  away.isPartnerWell = false;
+  away.discovers(5);
+  assert.deepEqual(away.findings, {});
+  const foreign = new Watched();
+  foreign.discovers(5, 4, "198.51.100.1");
+  assert.deepEqual(foreign.findings, {});
+});
+
+test("a client that chooses the partner through the relay clears it", () => {
+  const w = new Watched();
+  w.discovers(5);
+  w.send({ type: "REQUEST", mac: mac(9), requested: "10.0.0.12", server: "192.0.2.2" });
+  assert.deepEqual(w.findings, { [RELAY]: false });
+  const other = new Watched();
+  other.discovers(5);
+  other.send({ type: "REQUEST", mac: mac(9), requested: "10.0.0.12", server: "203.0.113.9" });
+  assert.deepEqual(other.findings, { [RELAY]: true }, "a third server says nothing about the partner");
+});
+
+test("relays are told apart, and what is an hour old is forgotten", () => {
+  const w = new Watched();
+  w.discovers(5);
+  w.discovers(1, 4, "10.0.1.1");
+  assert.deepEqual(w.findings, { [RELAY]: true, "10.0.1.1": false });
+  w.world.pass(3_601);
+  assert.deepEqual(w.findings, {});
+});
