@@ -4,126 +4,154 @@
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import type { KubeObject } from "../../src/kube/resource.ts";
-import { ApiObjects } from "./api-objects.ts";
+import { apiVersion, type KubeObject } from "../../src/kube/resource.ts";
+import { ApiObjects, type DeleteOptions, notFound } from "./api-objects.ts";
+import { type ApiRequest, readRequest } from "./api-request.ts";
 import { makeCertificate } from "./certificate.ts";
-import { Faults, isWrite, type RequestRecord } from "./faults.ts";
+import { Faults } from "./faults.ts";
 import { loadKinds, type ServedKind } from "./kinds.ts";
 import { ObjectStore } from "./object-store.ts";
-import { RequestHandler } from "./request-handler.ts";
+import { StatusError } from "./status-error.ts";
 import { Validator } from "./validation.ts";
-import { WatchHub } from "./watch-hub.ts";
+import { openWatch, selectorOf } from "./watch.ts";
 
 export interface EmbeddedApiOptions {
   /** Address to listen on, 127.0.0.1 when left out; the certificate is for this address. */
   readonly host?: string;
-  readonly port?: number;
-  /** Where the CRDs are; null serves built-in kinds alone. Left out: crds/ of this checkout. */
-  readonly crdDirectory?: string | null;
-  /** Made at the start beside `default` and `kube-system`. */
+  /** Made at the start beside `default`. */
   readonly namespaces?: readonly string[];
   readonly bookmarkMs?: number;
 }
 
-/** A kubeconfig as an object; written as JSON, which is YAML. */
-export type KubeConfigObject = Readonly<Record<string, unknown>>;
-
-export interface EmbeddedApi {
-  readonly url: string;
-  /** For the user `admin`. */
-  readonly kubeConfig: KubeConfigObject;
-  /** For any user; the name appears in the request log and in faults. */
-  kubeConfigFor(user: string): KubeConfigObject;
-  writeKubeConfig(path: string, user?: string): void;
-  readonly faults: Faults;
-  /** Every request so far, oldest first. */
-  readonly requests: readonly RequestRecord[];
-  /** The requests that could change something, from `since` (an index into `requests`) on. */
-  writes(since?: number): readonly RequestRecord[];
-  /** Direct access, past HTTP and faults: for the node agent, and for tests to arrange and to look. */
-  readonly objects: ApiObjects;
-  readonly kinds: readonly ServedKind[];
-  kind(plural: string, group?: string): ServedKind;
-  stop(): Promise<void>;
-}
-
 const CRD_DIRECTORY = fileURLToPath(new URL("../../crds/", import.meta.url));
-const BOOKMARK_MS = 5_000;
 
 /** Starts listening; everything it holds is gone after `stop`. */
 export async function startEmbeddedApi(options: EmbeddedApiOptions = {}): Promise<EmbeddedApi> {
-  const host = options.host ?? "127.0.0.1";
-  const kinds = loadKinds(options.crdDirectory === undefined ? CRD_DIRECTORY : options.crdDirectory);
-  const store = new ObjectStore();
-  const objects = new ApiObjects(store, new Validator());
-  const watches = new WatchHub(store, options.bookmarkMs ?? BOOKMARK_MS);
-  const certificate = await makeCertificate(host);
-  const requests: RequestRecord[] = [];
-  const server = createServer({ cert: certificate.certificate, key: certificate.key });
-  let port = options.port ?? 0;
-  const listen = async () => {
-    server.listen(port, host);
-    await once(server, "listening");
-    port = (server.address() as AddressInfo).port;
-  };
-  const faults = new Faults({
-    cutWatches: (resource) => watches.cut(resource),
-    holdWatches: (hold) => watches.hold(hold),
-    expireHistory: () => store.compact(),
-    goDown: () => close(server),
-    comeUp: listen,
-  });
-  const handler = new RequestHandler({ kinds, objects, watches, faults, requests });
-  server.on("request", (request, response) => void handler.handle(request, response));
-  const kind = (plural: string, group?: string): ServedKind => {
-    const found = kinds.find((one) => one.plural === plural && (group ?? one.group) === one.group);
+  const { host = "127.0.0.1", namespaces = [], bookmarkMs = 5_000 } = options;
+  const { certificate, key } = await makeCertificate(host);
+  const server = createServer({ cert: certificate, key }).listen(0, host);
+  await once(server, "listening");
+  const api = new EmbeddedApi(server, certificate, bookmarkMs);
+  for (const name of ["default", ...namespaces])
+    api.objects.create(api.kind("namespaces"), null, { metadata: { name } });
+  return api;
+}
+
+export class EmbeddedApi {
+  readonly url: string;
+  /** Direct access, past HTTP and faults: for the node agent, and for tests to arrange and to look. */
+  readonly objects = new ApiObjects(new ObjectStore(), new Validator());
+  readonly faults: Faults;
+  /** Every request so far, oldest first. */
+  readonly requests: ApiRequest[] = [];
+  readonly #kinds = loadKinds(CRD_DIRECTORY);
+  readonly #certificate: string;
+  readonly #bookmarkMs: number;
+
+  constructor(server: Server, certificate: string, bookmarkMs: number) {
+    const { address, port } = server.address() as AddressInfo;
+    this.url = `https://${address}:${port}`;
+    this.faults = new Faults(server);
+    this.#certificate = certificate;
+    this.#bookmarkMs = bookmarkMs;
+    server.on("request", (request, response) => void this.#handle(request, response));
+  }
+
+  kind(plural: string): ServedKind {
+    const found = this.#kinds.find((one) => one.plural === plural);
     if (found === undefined) throw new Error(`the embedded API serves no ${plural}`);
     return found;
-  };
-  for (const name of ["default", "kube-system", ...(options.namespaces ?? [])]) {
-    objects.create(kind("namespaces"), null, { metadata: { name } } satisfies KubeObject);
   }
-  await listen();
-  const url = `https://${host}:${port}`;
-  const kubeConfigFor = (user: string) => kubeConfigObject(url, certificate.certificate, user);
-  return {
-    url,
-    kubeConfig: kubeConfigFor("admin"),
-    kubeConfigFor,
-    writeKubeConfig: (path, user = "admin") =>
-      writeFileSync(path, JSON.stringify(kubeConfigFor(user)), { mode: 0o600 }),
-    faults,
-    requests,
-    writes: (since = 0) => requests.slice(since).filter(isWrite),
-    objects,
-    kinds,
-    kind,
-    stop: async () => {
-      watches.stop();
-      await close(server);
-    },
-  };
+
+  /** The requests that could change something, from `since` (an index into `requests`) on. */
+  writes(since = 0): ApiRequest[] {
+    return this.requests.slice(since).filter(({ verb }) => !["get", "list", "watch"].includes(verb));
+  }
+
+  /** As an object; the user's name appears in the request log and in faults. */
+  kubeConfigFor(user: string): object {
+    const authority = Buffer.from(this.#certificate).toString("base64");
+    const cluster = { server: this.url, "certificate-authority-data": authority };
+    return {
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: "embedded", cluster }],
+      users: [{ name: user, user: { token: user } }],
+      contexts: [{ name: "embedded", context: { cluster: "embedded", user, namespace: "default" } }],
+      "current-context": "embedded",
+    };
+  }
+
+  /** Written as JSON, which is YAML. */
+  writeKubeConfig(path: string, user = "admin"): void {
+    writeFileSync(path, JSON.stringify(this.kubeConfigFor(user)), { mode: 0o600 });
+  }
+
+  stop(): Promise<void> {
+    return this.faults.goDown();
+  }
+
+  /** Answers one request; whatever goes wrong ends in a Status. */
+  async #handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader("Audit-Id", incoming.headers["audit-id"] ?? "");
+    try {
+      const request = await readRequest(incoming, this.#kinds);
+      this.requests.push(request);
+      response.on("finish", () => {
+        request.code = response.statusCode;
+      });
+      await this.#perform(request, response);
+    } catch (error) {
+      const known = error instanceof StatusError ? error : new StatusError(500, (error as Error).stack ?? "");
+      const { retryAfterSeconds } = known.details;
+      if (retryAfterSeconds !== undefined) response.setHeader("Retry-After", retryAfterSeconds);
+      send(response, known.code, known.body());
+    }
+  }
+
+  async #perform(request: ApiRequest, response: ServerResponse): Promise<void> {
+    const fault = this.faults.strike(request);
+    if (fault?.kind === "lose-request") return void response.destroy();
+    if (fault?.kind === "status")
+      throw new StatusError(fault.code, "injected by a test", { retryAfterSeconds: fault.retryAfterSeconds });
+    if (request.verb === "watch") {
+      const store = { store: this.objects.store, bookmarkMs: this.#bookmarkMs };
+      this.faults.watches.set(response, request.resource);
+      response.on("close", () => this.faults.watches.delete(response));
+      return openWatch(request, response, store);
+    }
+    const answer = this.#do(request, fault?.kind === "stale-read" ? fault.revisions : 0);
+    if (fault?.kind === "lose-answer") return void response.destroy();
+    if (fault?.kind === "late-answer") await pause(fault.ms);
+    send(response, request.verb === "create" ? 201 : 200, answer);
+  }
+
+  #do(request: ApiRequest, revisionsBack: number): unknown {
+    const { objects } = this;
+    const { kind, namespace, verb, query, contentType } = request;
+    const body = request.body as KubeObject;
+    if (verb === "create") return objects.create(kind, namespace, body);
+    if (verb === "update") return objects.update(request, body);
+    if (verb === "delete") return objects.delete(request, request.body as DeleteOptions);
+    if (contentType === "application/apply-patch+yaml")
+      return objects.apply(request, body, { fieldManager: query["fieldManager"] ?? "" });
+    if (verb === "patch") return objects.mergePatch(request, body);
+    const revision = objects.store.revision - revisionsBack;
+    const found = objects.store.list(kind, revision).filter(selectorOf(request));
+    if (verb === "get" && found.length === 0) throw notFound(kind, request.name);
+    if (verb === "get") return found[0];
+    // A server may ignore the limit of a list, and this one does.
+    const metadata = { resourceVersion: String(revision) };
+    return { kind: `${kind.kind}List`, apiVersion: apiVersion(kind), metadata, items: found };
+  }
 }
 
-async function close(server: Server): Promise<void> {
-  if (!server.listening) return;
-  const closed = once(server, "close");
-  server.close();
-  server.closeAllConnections();
-  await closed;
-}
-
-function kubeConfigObject(url: string, certificate: string, user: string): KubeConfigObject {
-  const authority = Buffer.from(certificate).toString("base64");
-  return {
-    apiVersion: "v1",
-    kind: "Config",
-    clusters: [{ name: "embedded", cluster: { server: url, "certificate-authority-data": authority } }],
-    users: [{ name: user, user: { token: user } }],
-    contexts: [{ name: "embedded", context: { cluster: "embedded", user, namespace: "default" } }],
-    "current-context": "embedded",
-  };
+function send(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { "Content-Type": "application/json" });
+  response.end(JSON.stringify(body));
 }

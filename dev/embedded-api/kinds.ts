@@ -1,97 +1,52 @@
-// Which kinds the embedded API serves: the few built-in ones our code touches, and ours from the generated CRDs.
+// Which kinds the embedded API serves: those our code touches, ours with the schemas of the generated CRDs.
 // Built-in kinds have no schema here: what their fields mean is proven on a real Kubernetes, not by this program.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { V1CustomResourceDefinition } from "@kubernetes/client-node";
 import { parse } from "yaml";
-import type { ResourceType } from "../../src/kube/resource.ts";
+import { API_GROUP } from "../../src/api/kind.ts";
+import { TYPES } from "../../src/controller/resource-types.ts";
+import { EVENT, LEASE, type ResourceType } from "../../src/kube/resource.ts";
 
 /** A node of an openAPIV3Schema; only what this program looks at is named. */
 export interface SchemaNode {
-  readonly type?: string;
   readonly properties?: Readonly<Record<string, SchemaNode>>;
-  readonly additionalProperties?: boolean | SchemaNode;
   readonly items?: SchemaNode;
-  readonly nullable?: boolean;
-  readonly "x-kubernetes-preserve-unknown-fields"?: boolean;
   readonly "x-kubernetes-list-type"?: "atomic" | "set" | "map";
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
 export interface ServedKind extends ResourceType {
-  /** Status is written through its own subresource only. */
-  readonly hasStatus: boolean;
-  /** From the CRD; null for built-in kinds. */
+  /** From the CRD, with unknown fields and doubled entries of sets forbidden; null for built-in kinds. */
   readonly schema: SchemaNode | null;
 }
 
-/** group/version, plural, kind; then `cluster` when not namespaced, `status` when it has the subresource. */
-const BUILT_IN = `
-  v1 namespaces Namespace cluster status
-  v1 nodes Node cluster status
-  v1 pods Pod status
-  v1 configmaps ConfigMap
-  v1 secrets Secret
-  v1 serviceaccounts ServiceAccount
-  v1 events Event
-  events.k8s.io/v1 events Event
-  apps/v1 statefulsets StatefulSet status
-  policy/v1 poddisruptionbudgets PodDisruptionBudget status
-  rbac.authorization.k8s.io/v1 roles Role
-  rbac.authorization.k8s.io/v1 rolebindings RoleBinding
-  coordination.k8s.io/v1 leases Lease
-`;
+const CORE = { group: "", version: "v1" };
+const NAMESPACE: ResourceType = { ...CORE, plural: "namespaces", kind: "Namespace", namespaced: false };
+const CONFIG_MAP: ResourceType = { ...CORE, plural: "configmaps", kind: "ConfigMap", namespaced: true };
 
-interface CrdManifest {
-  readonly kind: string;
-  readonly spec: {
-    readonly group: string;
-    readonly scope: string;
-    readonly names: { readonly plural: string; readonly kind: string };
-    readonly versions: readonly {
-      readonly name: string;
-      readonly served: boolean;
-      readonly schema: { readonly openAPIV3Schema: SchemaNode };
-      readonly subresources?: { readonly status?: unknown };
-    }[];
+/** All kinds; the schemas of ours are read from the manifests in `crdDirectory`. */
+export function loadKinds(crdDirectory: string): ServedKind[] {
+  return [...Object.values(TYPES), EVENT, LEASE, NAMESPACE, CONFIG_MAP].map((type) => {
+    if (type.group !== API_GROUP) return { ...type, schema: null };
+    const text = readFileSync(join(crdDirectory, `${type.group}_${type.plural}.yaml`), "utf8");
+    const { versions } = (parse(text) as V1CustomResourceDefinition).spec;
+    return { ...type, schema: closedSchema(versions[0]!.schema!.openAPIV3Schema as SchemaNode) };
+  });
+}
+
+/** What a structural schema says in Kubernetes' words, in JSON schema's: no field but those named, each once in a set. */
+function closedSchema(node: SchemaNode): SchemaNode {
+  const { properties, items } = node;
+  const closed = Object.entries(properties ?? {}).map(([name, child]) => [
+    name,
+    name === "metadata" ? child : closedSchema(child),
+  ]);
+  return {
+    ...node,
+    ...(properties && { properties: Object.fromEntries(closed), additionalProperties: false }),
+    ...(items && { items: closedSchema(items) }),
+    ...(node["x-kubernetes-list-type"] === "set" && { uniqueItems: true }),
   };
-}
-
-/** All kinds, ours read from the manifests in `crdDirectory`; null serves the built-in kinds alone. Throws when that
- *  directory holds none. */
-export function loadKinds(crdDirectory: string | null): ServedKind[] {
-  const kinds = BUILT_IN.trim().split("\n").map(builtInKind);
-  if (crdDirectory === null) return kinds;
-  const files = readdirSync(crdDirectory).filter((name) => name.endsWith(".yaml"));
-  if (files.length === 0) throw new Error(`no CRDs in ${crdDirectory}: run \`npm run crds\``);
-  for (const file of files.sort()) {
-    const manifest = parse(readFileSync(join(crdDirectory, file), "utf8")) as CrdManifest;
-    if (manifest.kind !== "CustomResourceDefinition")
-      throw new Error(`${file} is not a CustomResourceDefinition`);
-    const { group, scope, names, versions } = manifest.spec;
-    for (const version of versions.filter((candidate) => candidate.served)) {
-      kinds.push({
-        group,
-        version: version.name,
-        plural: names.plural,
-        kind: names.kind,
-        namespaced: scope === "Namespaced",
-        hasStatus: version.subresources?.status !== undefined,
-        schema: version.schema.openAPIV3Schema,
-      });
-    }
-  }
-  return kinds;
-}
-
-function builtInKind(line: string): ServedKind {
-  const [groupVersion = "", plural = "", kind = "", ...flags] = line.trim().split(" ");
-  const [version = "", group = ""] = groupVersion.split("/").reverse();
-  const namespaced = !flags.includes("cluster");
-  return { group, version, plural, kind, namespaced, hasStatus: flags.includes("status"), schema: null };
-}
-
-/** Identifies a kind in maps: `group/plural`. */
-export function kindId(kind: Pick<ResourceType, "group" | "plural">): string {
-  return `${kind.group}/${kind.plural}`;
 }

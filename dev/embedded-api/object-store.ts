@@ -2,7 +2,7 @@
 // Stored objects are never changed in place, so a reader may keep what it got; every write is one new revision.
 
 import { type KubeObject, objectKey } from "../../src/kube/resource.ts";
-import { kindId, type ServedKind } from "./kinds.ts";
+import type { ServedKind } from "./kinds.ts";
 
 export interface StoreEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED";
@@ -18,70 +18,53 @@ const HISTORY_MAX = 20_000;
 
 export class ObjectStore {
   revision = 1;
-  /** Watches and lists from before this revision are too old. */
-  oldestRevision = 1;
-  readonly #objects = new Map<string, Map<string, KubeObject>>();
-  readonly #kinds = new Map<string, ServedKind>();
+  readonly #entries = new Map<string, { readonly kind: ServedKind; readonly object: KubeObject }>();
+  /** Watches from before this revision are too old. */
+  #oldestRevision = 1;
   #history: StoreEvent[] = [];
   readonly #listeners = new Set<(event: StoreEvent) => void>();
 
-  get(kind: Pick<ServedKind, "group" | "plural">, key: string): KubeObject | null {
-    return this.#objects.get(kindId(kind))?.get(key) ?? null;
+  get({ group, plural }: Pick<ServedKind, "group" | "plural">, key: string): KubeObject | null {
+    return this.#entries.get(`${group} ${plural} ${key}`)?.object ?? null;
   }
 
   /** All objects of a kind in key order, as they were at `revision`. */
   list(kind: ServedKind, revision: number = this.revision): KubeObject[] {
-    const objects = new Map(this.#objects.get(kindId(kind)));
-    for (let index = this.#history.length - 1; index >= 0; index -= 1) {
-      const event = this.#history[index]!;
-      if (event.revision <= revision) break;
-      if (event.kind !== kind) continue;
-      const key = objectKey(event.object.metadata);
-      if (event.previous === null) objects.delete(key);
-      else objects.set(key, event.previous);
+    const current = this.all().filter((entry) => entry.kind === kind);
+    const objects = new Map(current.map(({ object }) => [objectKey(object.metadata), object]));
+    const undone = revision === this.revision ? [] : (this.eventsSince(revision) ?? []);
+    for (const { object, previous } of undone.filter((event) => event.kind === kind).reverse()) {
+      if (previous === null) objects.delete(objectKey(object.metadata));
+      else objects.set(objectKey(object.metadata), previous);
     }
     return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
   /** Everything, of every kind. */
   all(): { kind: ServedKind; object: KubeObject }[] {
-    return [...this.#kinds.values()].flatMap((kind) => this.list(kind).map((object) => ({ kind, object })));
+    return [...this.#entries.values()];
   }
 
   /** Creates or replaces; gives the object back with its new resourceVersion. */
   put(kind: ServedKind, object: KubeObject): KubeObject {
-    const key = objectKey(object.metadata);
-    const previous = this.get(kind, key);
-    this.revision += 1;
-    const metadata = { ...object.metadata, resourceVersion: String(this.revision) };
-    const stored: KubeObject = { ...object, metadata };
-    const objects = this.#objects.get(kindId(kind)) ?? new Map<string, KubeObject>();
-    this.#objects.set(kindId(kind), objects.set(key, stored));
-    this.#kinds.set(kindId(kind), kind);
-    this.#emit({ type: previous === null ? "ADDED" : "MODIFIED", kind, object: stored, previous });
-    return stored;
+    const previous = this.get(kind, objectKey(object.metadata));
+    return this.#write({ type: previous === null ? "ADDED" : "MODIFIED", kind, object, previous });
   }
 
-  remove(kind: ServedKind, key: string): KubeObject | null {
-    const previous = this.get(kind, key);
-    if (previous === null) return null;
-    this.#objects.get(kindId(kind))?.delete(key);
-    this.revision += 1;
-    const metadata = { ...previous.metadata, resourceVersion: String(this.revision) };
-    this.#emit({ type: "DELETED", kind, object: { ...previous, metadata }, previous });
-    return previous;
+  remove(kind: ServedKind, object: KubeObject): void {
+    this.#write({ type: "DELETED", kind, object, previous: object });
   }
 
-  /** What happened to a kind after `revision`; null when that is no longer known. */
-  eventsSince(kind: ServedKind, revision: number): StoreEvent[] | null {
-    if (revision < this.oldestRevision) return null;
-    return this.#history.filter((event) => event.kind === kind && event.revision > revision);
+  /** What happened after `revision`; null when that is no longer known. */
+  eventsSince(revision: number): StoreEvent[] | null {
+    if (revision < this.#oldestRevision) return null;
+    return this.#history.filter((event) => event.revision > revision);
   }
 
-  /** Forgets the history: every watch and continue token from before now gets 410. */
-  compact(): void {
+  /** Every watch from before now gets 410. */
+  expireHistory(): void {
     this.#history = [];
-    this.oldestRevision = this.revision;
+    this.#oldestRevision = this.revision;
   }
 
   /** Calls back at every event, in order, from within the write. Returns the way to stop it. */
@@ -90,13 +73,18 @@ export class ObjectStore {
     return () => this.#listeners.delete(listener);
   }
 
-  #emit(event: Omit<StoreEvent, "revision">): void {
-    const numbered = { ...event, revision: this.revision };
-    this.#history.push(numbered);
-    if (this.#history.length > HISTORY_MAX) {
-      this.#history = this.#history.slice(HISTORY_MAX / 2);
-      this.oldestRevision = this.#history[0]!.revision - 1;
-    }
-    for (const listener of [...this.#listeners]) listener(numbered);
+  #write(change: Omit<StoreEvent, "revision">): KubeObject {
+    const { kind, type } = change;
+    this.revision += 1;
+    const metadata = { ...change.object.metadata, resourceVersion: String(this.revision) };
+    const object: KubeObject = { ...change.object, metadata };
+    const id = `${kind.group} ${kind.plural} ${objectKey(metadata)}`;
+    if (type === "DELETED") this.#entries.delete(id);
+    else this.#entries.set(id, { kind, object });
+    const event = { ...change, object, revision: this.revision };
+    this.#history.push(event);
+    if (this.#history.length > HISTORY_MAX) this.#oldestRevision = this.#history.shift()!.revision;
+    for (const listener of [...this.#listeners]) listener(event);
+    return object;
   }
 }

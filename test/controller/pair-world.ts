@@ -282,10 +282,7 @@ export class PairWorld {
       getQuorum: (type, namespace, name) => call(() => objects.get(this.#target(type, namespace, name))),
       apply: (type, object, { fieldManager }) => {
         const { namespace = null, name = "" } = object.metadata;
-        return call(
-          () =>
-            objects.apply(this.#target(type, namespace, name), object, { fieldManager, force: true }).object,
-        );
+        return call(() => objects.apply(this.#target(type, namespace, name), object, { fieldManager }));
       },
       patchStatus: (type, { namespace, name }, patch) =>
         call(() =>

@@ -5,7 +5,7 @@ import { startEmbeddedApi } from "../../dev/embedded-api/embedded-api.ts";
 import { startNodeAgent } from "../../dev/node-agent/node-agent.ts";
 
 const dataRoot = process.argv[2]!;
-const api = await startEmbeddedApi({ crdDirectory: null });
+const api = await startEmbeddedApi();
 const agent = startNodeAgent({
   api,
   nodes: [{ name: "n1", address: "127.0.0.1" }],
