@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { conformanceDocument } from "../../dev/conformance/document.ts";
 import { levelOf, readRequirements, readTitles } from "../../dev/conformance/requirements.ts";
 
+import { PLANTS } from "./plants.ts";
+
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const requirements = readRequirements(ROOT);
 const titles = readTitles(ROOT);
@@ -35,4 +37,26 @@ test("each sentence is settled in one way, and only what binds a server is", () 
 test("the document lists the sentences as they are settled now", () => {
   const written = readFileSync(join(ROOT, "docs/protocol/conformance.md"), "utf8");
   assert.equal(written, conformanceDocument(requirements, titles), "stale: run npm run conformance");
+});
+
+test("for each of these tests a violation can be planted: one that stands in the source as it is", () => {
+  const named = new Set(ours.flatMap(({ tests = [] }) => tests));
+  const planted = new Map(PLANTS.map((plant) => [plant.title, plant]));
+  assert.deepEqual(
+    [...named].filter((title) => !planted.has(title)),
+    [],
+    "tests without a plant",
+  );
+  assert.deepEqual(
+    [...planted.keys()].filter((title) => !named.has(title)),
+    [],
+    "plants without a test",
+  );
+  const misplaced = PLANTS.filter(({ file, find }) => {
+    return readFileSync(join(ROOT, file), "utf8").split(find).length !== 2;
+  });
+  assert.deepEqual(
+    misplaced.map(({ title, file }) => `${file}: ${title}`),
+    [],
+  );
 });

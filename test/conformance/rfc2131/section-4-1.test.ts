@@ -24,11 +24,20 @@ function ackTo(ciaddr: string, arrival = local(ciaddr)) {
   return asReply(world.send(clientMessage({ type: "REQUEST", ciaddr }), arrival));
 }
 
+/** Where the end option stands in a field of options that begins at `from`. */
+function endOf(field: Uint8Array, from: number): number {
+  let at = from;
+  while (field[at] !== 255) {
+    assert.ok(at < field.length && field[at] !== 0, "an end option comes before any padding");
+    at += 2 + (field[at + 1] as number);
+  }
+  return at;
+}
+
 test("4.1: the options area starts with the magic cookie and its last option is 'end'", () => {
   const { bytes } = asReply(new World().send(DISCOVER, local()));
   assert.deepEqual([...bytes.subarray(236, 240)], [99, 130, 83, 99]);
-  let at = 240;
-  while (bytes[at] !== 255) at += 2 + (bytes[at + 1] as number);
+  const at = endOf(bytes, 240);
   assert.ok(
     bytes.subarray(at + 1).every((byte) => byte === 0),
     "nothing but padding follows the end option",
@@ -115,8 +124,7 @@ test("4.1: overloaded fields begin with an option and end with 'end' and padding
   const { bytes } = asReply(new World(twoScopes({ options })).send(DISCOVER, local()));
   const file = bytes.subarray(108, 236);
   assert.equal(file[0], 42, "what did not fit stands first");
-  let at = 0;
-  while (file[at] !== 255) at += 2 + (file[at + 1] as number);
+  const at = endOf(file, 0);
   assert.ok(
     file.subarray(at + 1).every((byte) => byte === 0),
     "padding fills the field",

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DEFAULT_SCOPE_POLICY } from "../../../src/api/compiled.ts";
+import { handleDatagram } from "../../../src/dhcp/server/handle-datagram.ts";
+import { ProbeTable } from "../../../src/dhcp/server/probe-table.ts";
 import {
   asReply,
   type ClientMessage,
@@ -10,6 +13,7 @@ import {
   local,
   MAC_2,
   routed,
+  twoScopes,
   World,
 } from "../../dhcp/server/world.ts";
 
@@ -47,5 +51,17 @@ test("3.1 and 3.2: a REQUEST is answered in the same step, without a look at whe
       "ACK",
       form,
     );
+  }
+});
+
+test("3.1: an address is looked for on the wire before it is offered where the scope asks for it, and nowhere else", () => {
+  for (const [addressProbe, expected] of [
+    [true, "probe"],
+    [false, "reply"],
+  ] as const) {
+    const world = new World(twoScopes({ policy: { ...DEFAULT_SCOPE_POLICY, addressProbe } }));
+    const view = { ...world.view, probes: new ProbeTable() };
+    const outcome = handleDatagram(view, clientMessage({ type: "DISCOVER" }), local(), world.now);
+    assert.equal(outcome.kind, expected);
   }
 });

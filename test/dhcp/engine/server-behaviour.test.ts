@@ -61,6 +61,19 @@ for (const situation of ["NORMAL", "COMMUNICATIONS-INTERRUPTED"] as const) {
   });
 }
 
+test("4.3.3: a declined address is reported", () => {
+  const pair = pairWith({}, "NORMAL");
+  const { address, from } = pair.lease(MAC)!;
+  const node = from === "a" ? pair.a : pair.b;
+  const server = from === "a" ? "192.0.2.1" : "192.0.2.2";
+  pair.ask({ type: "DECLINE", mac: MAC, requested: address, server }, [node]);
+  const told = node.log.filter(({ event }) => event === "address-declined");
+  assert.deepEqual(
+    told.map(({ level, fields }) => [level, fields["address"]]),
+    [["warn", address]],
+  );
+});
+
 test("NORMAL: a declined reserved address is free again after its rest, too", () => {
   const policy = { ...DEFAULT_SCOPE_POLICY, declinedHoldSeconds: seconds(120) };
   const pair = pairWith({ policy, reservations: [reservation(RESERVED, MAC)] }, "NORMAL");
