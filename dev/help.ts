@@ -10,6 +10,7 @@ export const SCRIPT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   format: "Formats and lints the code, and repairs what can be repaired",
   crds: "Writes crds/ and docs/reference/api.md anew from the schemas in src/api",
   conformance: "Writes docs/protocol/conformance.md anew: each MUST of the RFCs and the tests that hold it",
+  bench: "Measures the lease store against its figures; -- store 50000 for one size",
   sim: "Simulates pairs under faults; -- --seed N replays one run",
   leasepair: "The command line from this checkout: npm run leasepair -- --help (or bin/leasepair)",
   help: "This list",

@@ -43,7 +43,8 @@ export class FileReader {
 
   read(name: string): Uint8Array {
     try {
-      return new Uint8Array(fs.readFileSync(this.path(name)));
+      const bytes = fs.readFileSync(this.path(name));
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     } catch (error) {
       throw diskFault(`read ${this.path(name)}`, error);
     }

@@ -17,7 +17,7 @@ export interface CompactionLimits {
   readonly walkMin: number;
 }
 
-export const DEFAULT_LIMITS: CompactionLimits = { segmentBytes: 4 << 20, slackRecords: 8192, walkMin: 64 };
+export const DEFAULT_LIMITS: CompactionLimits = { segmentBytes: 1 << 20, slackRecords: 8192, walkMin: 64 };
 
 /** Closed segments beyond those that the log's size explains (each start opens a new one). */
 const SEGMENTS_SLACK = 16;
