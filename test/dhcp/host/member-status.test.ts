@@ -1,0 +1,53 @@
+// The condition that tells of a damaged store.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { MemberStatusWriter } from "../../../src/dhcp/host/member-status.ts";
+import { damageOf } from "../../../src/dhcp/host/store-health.ts";
+import type { Store } from "../../../src/dhcp/store/lease-store.ts";
+import { systemTiming } from "../../../src/kube/timing.ts";
+import { Pair } from "../engine/pair.ts";
+
+type Options = ConstructorParameters<typeof MemberStatusWriter>[0];
+type Condition = { type: string; status: string; reason: string; message: string };
+
+/** The condition StoreDamaged as written for this damage. */
+async function written(storeDamage: ReturnType<typeof damageOf>, complete: boolean): Promise<Condition> {
+  let status: unknown = null;
+  const client = {
+    patchStatus: async (_kind: unknown, _name: unknown, patch: { status: unknown }) => {
+      status = patch.status;
+    },
+  } as unknown as Options["client"];
+  const writer = new MemberStatusWriter({
+    client,
+    namespace: "net",
+    name: "campus-a",
+    timing: systemTiming,
+    log: () => {},
+  });
+  const { report } = new Pair().startBoth().a;
+  writer.report({ ...report, complete, storeDamage });
+  await writer.stop();
+  const { conditions } = status as { conditions: Condition[] };
+  return conditions.find(({ type }) => type === "StoreDamaged")!;
+}
+
+test("a sound store has no damage to tell of", async () => {
+  assert.equal(damageOf({ kind: "opened", store: {} as Store, records: [], fresh: false }), null);
+  const { status, reason, message } = await written(null, true);
+  assert.deepEqual([status, reason, message], ["False", "Sound", ""]);
+});
+
+test("a store that was set aside is told with its problem, its files and what comes next", async () => {
+  const setAside = ["damaged-1-segment-0000000001.log", "damaged-1-segment-0000000002.log"];
+  const rest = { store: {} as Store, records: [], fresh: true } as const;
+  const damage = damageOf({ kind: "damaged", problem: "bad at byte 7", setAside, ...rest });
+  const before = await written(damage, false);
+  assert.deepEqual([before.status, before.reason], ["True", "SetAside"]);
+  assert.match(
+    before.message,
+    /\(bad at byte 7\).*2 files from damaged-1-segment-0000000001.log.*Nobody is served/,
+  );
+  assert.match((await written(damage, true)).message, /All leases were fetched/);
+});
