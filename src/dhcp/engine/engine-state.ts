@@ -117,6 +117,8 @@ export interface Engine {
   readonly connections: Map<ConnectionId, Connection>;
   session: Session | null;
   nextDialId: ConnectionId;
+  /** The refusal of the last handshake, by us or the partner, as it was told; null since one succeeded. */
+  lastRefusal: string | null;
   /** When to dial next; null for a secondary and while a connection is open. */
   dialAt: BootMs | null;
   readonly updates: UpdateQueue;

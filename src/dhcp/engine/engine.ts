@@ -79,6 +79,7 @@ export function createEngine(boot: EngineBoot): Engine {
     connections: new Map(),
     session: null,
     nextDialId: DIALED_CONNECTION_MIN,
+    lastRefusal: null,
     dialAt: null,
     updates: new UpdateQueue(),
     witness: null,

@@ -32,8 +32,12 @@ export function forget(engine: Engine, turn: Turn, connection: Connection, reaso
   if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);
 }
 
+/** After a refusal the next dials are slower by this: its cause is mended by people. */
+const REFUSED_FACTOR = 5;
+
 /** The next dial, a little later and never in step with others. */
 export function dialLater(engine: Engine, now: Instant): void {
-  const jitter = engine.random.uint32() % Math.ceil(engine.timing.dialRetryMs / 4 + 1);
-  engine.dialAt = bootAfter(now.boot, engine.timing.dialRetryMs + jitter);
+  const retryMs = engine.timing.dialRetryMs * (engine.lastRefusal === null ? 1 : REFUSED_FACTOR);
+  const jitter = engine.random.uint32() % Math.ceil(retryMs / 4 + 1);
+  engine.dialAt = bootAfter(now.boot, retryMs + jitter);
 }

@@ -114,13 +114,18 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   drop(engine, turn, connection, `${message.type} before the handshake`);
 }
 
+interface Refusal {
+  readonly reason: number;
+  readonly message: string;
+}
+
 /** Why a CONNECT or CONNECTACK cannot be accepted; null when it can. Source: failover draft 7.8.2, 7.9.2. */
 function objection(
   engine: Engine,
   turn: Turn,
   hello: Connect | ConnectAck,
   frame: FailoverFrame,
-): { readonly reason: number; readonly message: string } | null {
+): Refusal | null {
   if (hello.relationshipName !== relationshipName(engine)) {
     return {
       reason: REJECT_REASON.invalidPartner,
@@ -156,7 +161,7 @@ function acceptConnect(
     extras: null,
   };
   answer(turn, connection, { type: "CONNECTACK", ...ack }, frame.xid);
-  if (refusal !== null) return drop(engine, turn, connection, `partner refused: ${refusal.message}`);
+  if (refusal !== null) return refuse(engine, turn, connection, refusal);
   // The primary dials anew only when it holds the old connection for dead: the newest handshake counts.
   if (engine.session !== null)
     drop(engine, turn, engine.session.connection, "replaced by a newer connection");
@@ -171,10 +176,12 @@ function onConnectAck(
   frame: FailoverFrame,
 ): void {
   if (ack.rejectReason !== null) {
-    const why = ack.message ?? `reason ${ack.rejectReason}`;
-    turn.log("warn", "link-refused", `the partner refused the connection: ${why}`, {
-      reason: ack.rejectReason,
-    });
+    tellRefusal(
+      engine,
+      turn,
+      `the partner refuses the connection: ${ack.message ?? "no text"}`,
+      ack.rejectReason,
+    );
     return drop(engine, turn, connection, "refused by the partner");
   }
   const refusal = objection(engine, turn, ack, frame);
@@ -184,9 +191,21 @@ function onConnectAck(
       rejectReason: refusal.reason,
       message: refusal.message,
     });
-    return drop(engine, turn, connection, `partner refused: ${refusal.message}`);
+    return refuse(engine, turn, connection, refusal);
   }
   establish(engine, turn, connection, ack.maxUnackedUpdates ?? 1);
+}
+
+function refuse(engine: Engine, turn: Turn, connection: Connection, { reason, message }: Refusal): void {
+  tellRefusal(engine, turn, `this server refuses its partner's connection: ${message}`, reason);
+  drop(engine, turn, connection, `refused: ${message}`);
+}
+
+/** A refusal repeats at every dial until somebody mends its cause: it is told once. */
+function tellRefusal(engine: Engine, turn: Turn, text: string, reason: number): void {
+  const level = engine.lastRefusal === text ? "debug" : "warn";
+  engine.lastRefusal = text;
+  turn.log(level, "link-refused", text, { reason });
 }
 
 function establish(engine: Engine, turn: Turn, connection: Connection, partnerWindow: number): void {
@@ -211,6 +230,7 @@ function establish(engine: Engine, turn: Turn, connection: Connection, partnerWi
     poolRequestedAt: null,
   };
   engine.session = session;
+  engine.lastRefusal = null;
   engine.updates.restart(session.window);
   turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
   // What the partner hears from here on is never much later than what this store remembers of the contact: otherwise a

@@ -222,3 +222,17 @@ test("a lease costs the giver one record before its update leaves, and one more 
   const written = giver.disk.slice(before[lease.from]).filter((record) => record.kind === "binding");
   assert.equal(written.length, 2);
 });
+
+test("a refused handshake is told once by each side, and tried again more slowly", () => {
+  const pair = new Pair();
+  pair.start(pair.a);
+  pair.config = relationship({ name: "other" });
+  pair.start(pair.b);
+  pair.run(60_000);
+  for (const node of [pair.a, pair.b]) {
+    const told = node.log.filter(({ event }) => event === "link-refused");
+    assert.equal(told.filter(({ level }) => level === "warn").length, 1, node.name);
+    assert.match(told[0]?.message ?? "", /net\/campus/);
+    assert.ok(told.length >= 8 && told.length <= 13, `${told.length} tries in a minute`);
+  }
+});
