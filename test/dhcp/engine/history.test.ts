@@ -33,6 +33,17 @@ test("both members write a lease's whole life, each says whose word it was", () 
   );
 });
 
+test("a declined address names the client that gave it up", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const lease = pair.lease(MAC_1);
+  assert.ok(lease !== null);
+  const node = lease.from === "a" ? pair.a : pair.b;
+  const server = node === pair.a ? "192.0.2.1" : "192.0.2.2";
+  pair.ask({ type: "DECLINE", mac: MAC_1, requested: lease.address, server }, [node]);
+  const end = node.history.at(-1);
+  assert.deepEqual([end?.event, end?.hardwareAddress], ["quarantine", MAC_1]);
+});
+
 test("a lease that runs out is an end, too", () => {
   const pair = new Pair().startBoth().untilNormal();
   const lease = pair.lease(MAC_1);

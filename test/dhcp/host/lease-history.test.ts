@@ -79,7 +79,10 @@ test("a full file makes room for a new one, the oldest goes, and a restart goes 
     }
     await history.stop();
     const files = readdirSync(directory).sort();
-    assert.ok(files.length <= 3 && files.includes(`${HISTORY_FILE}.2`), files.join());
+    assert.ok(
+      !files.includes(`${HISTORY_FILE}.3`) && files.length <= 3 && files.includes(`${HISTORY_FILE}.2`),
+      files.join(),
+    );
     const kept = [".2", ".1", ""].flatMap((end) =>
       files.includes(`${HISTORY_FILE}${end}`) ? linesOf(`${directory}/${HISTORY_FILE}${end}`) : [],
     );
@@ -104,7 +107,8 @@ test("a queue that is full loses the newest lines, counts them and shows the gap
     await history.idle();
     assert.deepEqual([history.written, history.lost], [11, 15]);
     const lines = linesOf(`${directory}/${HISTORY_FILE}`);
-    assert.deepEqual(lines[0], { event: "gap", lost: 15 });
+    const gaps = lines.filter(({ event: name }) => name === "gap");
+    assert.deepEqual(gaps, [{ event: "gap", lost: 15 }], "told once");
     assert.equal(lines.at(-1)?.["address"], "10.0.0.99");
   });
 });

@@ -22,8 +22,18 @@ interface Result {
 }
 
 async function probe(namespace: string, segment: string, ...addresses: string[]): Promise<readonly Result[]> {
+  return probeAs([], namespace, segment, ...addresses);
+}
+
+/** `wrapper`: a command that runs the program with fewer rights. */
+async function probeAs(
+  wrapper: readonly string[],
+  namespace: string,
+  segment: string,
+  ...addresses: string[]
+): Promise<readonly Result[]> {
   const program = `${import.meta.dirname}/probe-runner.ts`;
-  const args = ["netns", "exec", namespace, process.execPath, program, segment, ...addresses];
+  const args = ["netns", "exec", namespace, ...wrapper, process.execPath, program, segment, ...addresses];
   const { stdout } = await run("ip", args, { timeout: 20_000 });
   const results = stdout
     .trim()
@@ -98,6 +108,33 @@ test("behind a relay, who uses an address is found by ICMP, by a ping socket or 
         `ping_group_range ${groups}`,
       );
     }
+  } finally {
+    segment.remove();
+  }
+});
+
+test("without CAP_NET_RAW a ping socket does, and where it is not allowed either that is said once", async (t) => {
+  if (!MAY_CREATE_NAMESPACES) return t.skip("needs root");
+  const segment = createSegment({ serverAddress: "10.99.0.1" });
+  try {
+    await run("ip", ["-n", segment.client, "addr", "add", "10.99.0.50/24", "dev", "lan"]);
+    const wrapper = ["setpriv", "--bounding-set=-net_raw"];
+    const allow = (groups: string) =>
+      run("ip", ["netns", "exec", segment.server, "sysctl", "-qw", `net.ipv4.ping_group_range=${groups}`]);
+    await allow("0 2147483647");
+    const [found] = await probeAs(wrapper, segment.server, "-", "10.99.0.50");
+    assert.deepEqual(found, { address: "10.99.0.50", answered: true, hardwareAddress: null });
+    await allow("1 0");
+    const told = (await probeAs(
+      wrapper,
+      segment.server,
+      "-",
+      "10.99.0.50",
+      "10.99.0.51",
+    )) as readonly object[];
+    const events = told.filter((line) => "event" in line && line.event === "probe-unavailable");
+    assert.equal(events.length, 1);
+    assert.equal(told.filter((line) => "answered" in line && line.answered === false).length, 2);
   } finally {
     segment.remove();
   }

@@ -60,6 +60,9 @@ test("buckets are bounded: the one unused for longest goes, and starts full agai
   const take = (key: string) => limiter.take(key, rate, bootMs(0));
   assert.deepEqual(["a", "b", "a", "c", "a", "b"].map(take), [true, true, false, true, false, true]);
   assert.equal(limiter.size, 2);
+  const full = new RateLimiter(2);
+  const again = ["a", "b", "b", "a"].map((key) => full.take(key, rate, bootMs(0)));
+  assert.deepEqual(again, [true, true, false, false], "one that is there already pushes nobody out");
 });
 
 test("a client that asks too often is dropped and served again later; others are not touched", () => {
