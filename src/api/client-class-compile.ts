@@ -8,7 +8,13 @@ import { seconds } from "../base/units.ts";
 import type { Boot } from "./boot.ts";
 import type { ClientClass } from "./client-class.ts";
 import type { Fault } from "./compile-reservations.ts";
-import type { CompiledBoot, CompiledClassPool, CompiledClientClass } from "./compiled.ts";
+import type {
+  CompiledBoot,
+  CompiledClassPool,
+  CompiledClientClass,
+  CompiledRelationship,
+  CompiledScope,
+} from "./compiled.ts";
 import type { DHCPScopeSpec } from "./dhcp-scope.ts";
 import { showValue } from "./field-error.ts";
 import { encodeOptions } from "./option-values.ts";
@@ -74,6 +80,20 @@ export function classReferenceFaults(spec: DHCPScopeSpec, known: ReadonlySet<str
     ...faultsOf(spec.allowedClasses, "spec"),
     ...spec.ranges.flatMap((range, i) => faultsOf(range.allowedClasses, `spec.ranges[${i}]`)),
   ];
+}
+
+/** The classes in force: the accepted ones, and behind them those of the last good configuration that a kept scope is
+ *  limited to: without them it would admit nobody. */
+export function classesInForce(
+  accepted: readonly CompiledClientClass[],
+  lastGood: CompiledRelationship | null,
+  kept: readonly CompiledScope[],
+): readonly CompiledClientClass[] {
+  const needed = new Set(
+    kept.flatMap((scope) => [...scope.allowedClasses, ...scope.classPools.flatMap(({ classes }) => classes)]),
+  );
+  for (const { name } of accepted) needed.delete(name);
+  return [...accepted, ...(lastGood?.clientClasses ?? []).filter(({ name }) => needed.has(name))];
 }
 
 /** One text per set of classes, so that ranges of the same classes become one pool. */

@@ -4,7 +4,7 @@
 
 import { formatIpv4, formatIpv4Prefix, type Ipv4, type Ipv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { countAddresses } from "./address-ranges.ts";
-import { classReferenceFaults, compileClientClasses } from "./client-class-compile.ts";
+import { classesInForce, classReferenceFaults, compileClientClasses } from "./client-class-compile.ts";
 import { assemble, type ScopeDraft } from "./compile-assemble.ts";
 import { keepReservations, keptScopes, lastGoodOf } from "./compile-last-good.ts";
 import { compileMembers, portConflicts } from "./compile-relationship.ts";
@@ -75,7 +75,7 @@ export function compile(
   reserve(namespace, { drafts, refused, before }, objects, rejected);
   const subnets = drafts.map(({ alone }) => alone.subnet);
   const kept = keptScopes(before, refused, subnets, members.members);
-  const parts = { members: members.members, clientClasses: classes.classes };
+  const parts = { members: members.members, clientClasses: classesInForce(classes.classes, lastGood, kept) };
   return { kind: "compiled", config: assemble(relationship, parts, drafts, kept), rejected };
 }
 
