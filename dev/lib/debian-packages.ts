@@ -17,6 +17,12 @@ const NEEDS: readonly Need[] = [
   { package: "strace", isPresent: () => hasProgram("strace") },
 ];
 
+/** The DHCP clients that the tests drive; whoever lacks one skips its test. */
+const CLIENTS: readonly Need[] = [
+  { package: "isc-dhcp-client", isPresent: () => hasProgram("dhclient") },
+  { package: "dhcpcd-base", isPresent: () => hasProgram("dhcpcd") },
+];
+
 /** The places an unprivileged PATH often lacks. */
 const SYSTEM_PATHS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
@@ -42,18 +48,23 @@ export function isRoot(): boolean {
 }
 
 /** Names of the Debian packages whose programs are absent. */
-export function missingPackages(): string[] {
-  return NEEDS.filter((need) => !need.isPresent()).map((need) => need.package);
+export function missingPackages(needs: readonly Need[] = NEEDS): string[] {
+  return needs.filter((need) => !need.isPresent()).map((need) => need.package);
 }
 
 /** Installs what is missing, when that is possible; gives what is missing still. Progress goes to standard error. */
-export function installMissingPackages(): string[] {
-  const missing = missingPackages();
+export function installMissingPackages(needs: readonly Need[] = NEEDS): string[] {
+  const missing = missingPackages(needs);
   if (missing.length === 0 || !isRoot() || !hasProgram("apt-get")) return missing;
   process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const stdio: ["ignore", number, number] = ["ignore", 2, 2];
   spawnSync("apt-get", ["update", "-qq"], { env, stdio });
   spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env, stdio });
-  return missingPackages();
+  return missingPackages(needs);
+}
+
+/** The same for what the tests need beyond that. */
+export function installTestPackages(): string[] {
+  return installMissingPackages([...NEEDS, ...CLIENTS]);
 }

@@ -6,7 +6,7 @@ import { globSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { installMissingPackages, isRoot } from "../lib/debian-packages.ts";
+import { installTestPackages, isRoot } from "../lib/debian-packages.ts";
 import { type FileResult, runTestFile } from "./run-file.ts";
 
 const OWN_ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -132,7 +132,7 @@ function indent(text: string): string {
 
 /** Says before a full run what this machine cannot do, so that nobody takes a partial run for a full one. */
 function prepareMachine(): void {
-  const missing = installMissingPackages();
+  const missing = installTestPackages();
   if (missing.length > 0)
     console.log(`MISSING Debian packages: ${missing.join(" ")}. The tests that need them are skipped.`);
   if (!isRoot())
