@@ -1,9 +1,11 @@
 // Reads a stored CompiledRelationship back, as an engine does that starts from its snapshot. The file may be of another
-// version, cut off or edited by hand, so everything is checked and the revision is computed anew.
+// version, cut off or edited by hand, so everything is checked and the revision is computed anew, over what is in the file:
+// a field that an older version did not know yet gets its default, so that an upgrade never leaves an engine without its
+// configuration. Each new field of compiled.ts needs such a default here.
 
 import { z } from "zod";
 import { compileClassExpression } from "../base/class-expression.ts";
-import type { CompiledRelationship } from "./compiled.ts";
+import { type CompiledRelationship, DEFAULT_SCOPE_POLICY, NO_LIMITS } from "./compiled.ts";
 import { digestOf } from "./digest.ts";
 import { type FieldError, fieldErrors } from "./field-error.ts";
 
@@ -37,7 +39,8 @@ const reservation = z.strictObject({
   clientIdentifier: hex.nullable(),
   relayAgent: z
     .strictObject({ circuitId: hex.nullable(), remoteId: hex.nullable(), subscriberId: hex.nullable() })
-    .nullable(),
+    .nullable()
+    .default(null),
   hostname: z.string().nullable(),
   options,
 });
@@ -74,14 +77,30 @@ const clientClass = z.strictObject({
   }),
 });
 
+const policy = z.strictObject({
+  authoritative: z.boolean(),
+  rapidCommit: z.boolean(),
+  subnetSelection: z.boolean(),
+  autoConfiguration: z.boolean(),
+  declinedHoldSeconds: duration,
+  infiniteSeconds: duration.nullable(),
+  addressProbe: z.boolean().default(DEFAULT_SCOPE_POLICY.addressProbe),
+});
+
+const limits = z.strictObject({
+  perClient: rate,
+  perCircuit: rate,
+  leasesPerCircuit: z.int().min(1).nullable(),
+});
+
 const scope = z.strictObject({
   name: z.string().min(1),
   subnet: prefix,
   sharedNetwork: z.string().nullable(),
   enabled: z.boolean(),
   pools: ranges,
-  allowedClasses: names,
-  classPools: z.array(z.strictObject({ classes: names, ranges })),
+  allowedClasses: names.default([]),
+  classPools: z.array(z.strictObject({ classes: names, ranges })).default([]),
   lease: z.strictObject({
     defaultSeconds: duration,
     minSeconds: duration,
@@ -93,15 +112,7 @@ const scope = z.strictObject({
   options,
   boot,
   reservations: z.array(reservation),
-  policy: z.strictObject({
-    authoritative: z.boolean(),
-    rapidCommit: z.boolean(),
-    subnetSelection: z.boolean(),
-    autoConfiguration: z.boolean(),
-    declinedHoldSeconds: duration,
-    infiniteSeconds: duration.nullable(),
-    addressProbe: z.boolean(),
-  }),
+  policy: policy.default(DEFAULT_SCOPE_POLICY),
 });
 
 const compiledSchema = z.strictObject({
@@ -119,9 +130,9 @@ const compiledSchema = z.strictObject({
   fencing: z.enum(["None", "Witness"]),
   automatic: z.enum(["Enabled", "Disabled"]),
   afterSeconds: duration,
-  leasequeryFrom: z.array(prefix),
-  limits: z.strictObject({ perClient: rate, perCircuit: rate, leasesPerCircuit: z.int().min(1).nullable() }),
-  clientClasses: z.array(clientClass),
+  leasequeryFrom: z.array(prefix).default([]),
+  limits: limits.default(NO_LIMITS),
+  clientClasses: z.array(clientClass).default([]),
   scopes: z.array(scope),
   revision: sha256,
   shape: sha256,
@@ -132,16 +143,18 @@ export function readCompiled(json: unknown): CompiledRead {
   const result = compiledSchema.safeParse(json);
   if (!result.success)
     return { kind: "invalid", errors: fieldErrors(compiledSchema, result.error.issues, json) };
-  const { revision, shape: _shape, ...body } = result.data;
+  const { revision } = result.data;
+  const { revision: _revision, shape: _shape, ...body } = json as Record<string, unknown>;
   const computed = digestOf(body);
   if (computed !== revision) {
     const message = `${revision}: the content's digest is ${computed}; the file was changed or is not whole`;
     return { kind: "invalid", errors: [{ field: "revision", message }] };
   }
-  if (!body.members.some(({ name }) => name === body.primary)) {
+  const { members, primary } = result.data;
+  if (!members.some(({ name }) => name === primary)) {
     return {
       kind: "invalid",
-      errors: [{ field: "primary", message: `"${body.primary}": must name a member` }],
+      errors: [{ field: "primary", message: `"${primary}": must name a member` }],
     };
   }
   return { kind: "ok", config: result.data as unknown as CompiledRelationship };

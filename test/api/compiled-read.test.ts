@@ -15,6 +15,18 @@ test("a stored configuration is read back as it was", () => {
   assert.deepEqual(readCompiled(stored()), { kind: "ok", config });
 });
 
+test("a configuration of an older version, without the fields of today, is read with their defaults", () => {
+  const { revision: _revision, shape, ...body } = stored();
+  for (const field of ["limits", "clientClasses", "leasequeryFrom"]) delete body[field];
+  for (const scope of body.scopes) {
+    for (const field of ["allowedClasses", "classPools", "policy"]) delete scope[field];
+    for (const reservation of scope.reservations) delete reservation.relayAgent;
+  }
+  const result = readCompiled({ ...body, shape, revision: digestOf(body) });
+  assert.ok(result.kind === "ok", JSON.stringify(result));
+  assert.deepEqual({ ...result.config, revision: config.revision }, config);
+});
+
 test("any changed value is found by the revision", () => {
   const changed = stored();
   changed.scopes[0].lease.maxSeconds += 1;
