@@ -1,5 +1,6 @@
 // The OFFER that offers nothing: 0.0.0.0 for a client that can do without IPv4 (RFC 8925 3.3), or to tell a client without
 // an address not to make itself one (RFC 2563 2.3). It promises nothing, holds nothing and is never followed by a lease.
+// Source: RFC 8925 3.3, RFC 2563 2.3.
 
 import { OPTION } from "../wire/option-table.ts";
 import { type OptionValue, uint8Option, uint8Value } from "../wire/options.ts";
