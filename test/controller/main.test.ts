@@ -171,10 +171,10 @@ test("a second controller waits, writes nothing, and takes over when the first s
   api.objects.delete({
     kind: api.kind("statefulsets"),
     namespace: "default",
-    name: "lab-active",
+    name: "lab-a",
     subresource: "",
   });
-  await until("the second works", () => sets().some(({ metadata }) => metadata.name === "lab-active"));
+  await until("the second works", () => sets().some(({ metadata }) => metadata.name === "lab-a"));
 });
 
 test("a metrics address that cannot be had is refused with what to do", async () => {
