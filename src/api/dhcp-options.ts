@@ -171,12 +171,10 @@ function optionsShape({ extraMax, valueMax }: { readonly extraMax: number; reado
   };
 }
 
-export const optionsSchema = z
-  .strictObject(optionsShape({ extraMax: 32, valueMax: 512 }))
-  .meta({
-    description:
-      "DHCP options for the clients; each is sent to clients that ask for it, in the order in which they ask. What is set for a client's reservation goes before what its client class sets, that before what its scope sets, that before scopeDefaults.",
-  });
+export const optionsSchema = z.strictObject(optionsShape({ extraMax: 32, valueMax: 512 })).meta({
+  description:
+    "DHCP options for the clients; each is sent to clients that ask for it, in the order in which they ask. What is set for a client's reservation goes before what its client class sets, that before what its scope sets, that before scopeDefaults.",
+});
 
 export const reservationOptionsSchema = z.strictObject(optionsShape({ extraMax: 8, valueMax: 255 })).meta({
   description:
