@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const useNamespaces = isRoot() && !flags.loopback && namespacesWork();
-  const directory = mkdtempSync(join(tmpdir(), "lpdemo-"));
+  const directory = mkdtempSync(join(tmpdir(), `lpd${process.pid}-`));
   const inner = [fileURLToPath(new URL("./inner.ts", import.meta.url)), directory, String(process.pid)];
   if (flags.keep) inner.push("--keep");
   if (flags["alter-one-record"]) inner.push("--alter-one-record");

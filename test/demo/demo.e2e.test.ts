@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
@@ -39,44 +39,42 @@ async function ended(demo: Demo): Promise<{ code: number | null; output: string 
   return { code, output: demo.output() };
 }
 
-/** Directories, namespaces and processes of demos. */
-function traces(): { directories: string[]; namespaces: string[]; processes: string[] } {
+/** Directories, namespaces and processes that demos left behind: theirs whose own process is gone. */
+function remains(): string[] {
   const namespaces = spawnSync("ip", ["netns", "list"], { encoding: "utf8" }).stdout ?? "";
-  const processes = readdirSync("/proc").flatMap((pid) => {
+  const commands = readdirSync("/proc").flatMap((pid) => {
     if (!/^\d+$/.test(pid)) return [];
     try {
-      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-      return line.includes("lpdemo-") ? [line] : [];
+      return [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")];
     } catch {
       return [];
     }
   });
-  return {
-    directories: readdirSync(tmpdir()).filter((name) => name.startsWith("lpdemo-")),
-    namespaces: namespaces.split("\n").filter((line) => line.startsWith("lpdemo")),
-    processes,
-  };
+  return [...readdirSync(tmpdir()), ...namespaces.split("\n"), ...commands].filter((text) => {
+    const owner = /(?:lpdemo|lpd)(\d+)-/.exec(text)?.[1];
+    return owner !== undefined && !existsSync(`/proc/${owner}`);
+  });
 }
 
 test("as root the demo passes in network namespaces with a real DHCP client and leaves nothing behind", {
   skip: unmet("root", "ip", "busybox"),
 }, async () => {
-  const before = traces();
+  const before = remains();
   const { code, output } = await ended(startDemo([]));
   assert.equal(code, 0, output);
   assert.match(output, /network namespaces/);
   assert.match(output.trimEnd().split("\n").at(-1) ?? "", /^demo: PASS in \d+ s$/);
-  assert.deepEqual(traces(), before);
+  assert.deepEqual(remains(), before);
 });
 
 test("without privileges the demo passes on loopback and leaves nothing behind", async () => {
-  const before = traces();
+  const before = remains();
   const user = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
   const { code, output } = await ended(startDemo([], user));
   assert.equal(code, 0, output);
   assert.match(output, /loopback/);
   assert.match(output.trimEnd().split("\n").at(-1) ?? "", /^demo: PASS in \d+ s$/);
-  assert.deepEqual(traces(), before);
+  assert.deepEqual(remains(), before);
 });
 
 test("one altered lease in one store makes the demo fail, naming the address and where the logs are", async () => {
@@ -91,7 +89,7 @@ test("one altered lease in one store makes the demo fail, naming the address and
 });
 
 test("Ctrl-C in the middle leaves no process, namespace or file behind", async () => {
-  const before = traces();
+  const before = remains();
   const demo = startDemo([]);
   const end = Date.now() + LIMIT_MS;
   while (!demo.output().includes("StatefulSets")) {
@@ -101,7 +99,7 @@ test("Ctrl-C in the middle leaves no process, namespace or file behind", async (
   demo.child.kill("SIGINT");
   const { code } = await ended(demo);
   assert.notEqual(code, 0);
-  assert.deepEqual(traces(), before);
+  assert.deepEqual(remains(), before);
 });
 
 test("a flag that does not exist is refused with the usage", async () => {

@@ -268,15 +268,22 @@ test("a pod that cannot run says why", async () => {
 test("when the process that holds the agent is killed, the pods' processes go too", async () => {
   const script = fileURLToPath(new URL("./node-agent-holder.ts", import.meta.url));
   const holder = spawn(process.execPath, [script, dataRoot()], { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = await once(holder.stdout!, "data");
-  const pid = Number(String(line));
+  const gone = once(holder, "exit");
+  let pid = 0;
+  try {
+    // It may have said it more than once by now.
+    const [said] = await once(holder.stdout!, "data");
+    pid = Number.parseInt(String(said), 10);
+    const giveUpAt = Date.now() + WAIT_MS;
+    // The death signal is set when setpriv has made way for the program.
+    const program = () => readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+    while (program() !== "sleep" && Date.now() < giveUpAt) await new Promise((done) => setTimeout(done, 10));
+    assert.equal(program(), "sleep");
+  } finally {
+    holder.kill("SIGKILL");
+    await gone;
+  }
   const giveUpAt = Date.now() + WAIT_MS;
-  // The death signal is set when setpriv has made way for the program.
-  const program = () => readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  while (program() !== "sleep" && Date.now() < giveUpAt) await new Promise((done) => setTimeout(done, 10));
-  assert.equal(program(), "sleep");
-  holder.kill("SIGKILL");
-  await once(holder, "exit");
   while (isAlive(pid) && Date.now() < giveUpAt) await new Promise((done) => setTimeout(done, 10));
   assert.ok(!isAlive(pid));
   assert.ok(existsSync(dataRoot()));
