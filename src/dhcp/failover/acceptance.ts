@@ -110,9 +110,12 @@ function mayRelease({ mine, theirs, crossing }: Situation): boolean {
 
 /** EXPIRED and RELEASED are stored as FREE: with the acknowledgement both sides have settled it (draft 5.11). */
 function acceptEnd(situation: Situation, mayEnd: boolean): Acceptance {
-  const { mine, theirs } = situation;
+  const { mine, theirs, crossing } = situation;
   if (mine.status === "ABANDONED")
     return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
+  // What I have is news itself, and later than the lease that ended there: an address given on, or an end of my own that
+  // the partner has yet to hear. It stands; the partner may go on, and hears mine next (W14).
+  if (crossing && mine.status !== "ACTIVE") return accepted(mine);
   return mayEnd ? accepted(withoutTimes(mine, theirs, "FREE")) : outdated(mine);
 }
 

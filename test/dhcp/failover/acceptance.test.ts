@@ -188,3 +188,16 @@ test("a renewal given here, later than the partner's news, stays owed to it", ()
   assert.ok(result.kind === "accepted");
   assert.equal(result.next.acknowledged, false);
 });
+
+test("W14: the end of an old lease does not undo what was decided since and is still owed", () => {
+  for (const status of ["BACKUP", "FREE", "RELEASED", "EXPIRED"] as const) {
+    for (const end of ["RELEASED", "EXPIRED"] as const) {
+      const have = mine(status, { acknowledged: false });
+      const result = decide(have, theirs(end, { lastTransaction: unixSeconds(NOW - 500) }), {
+        crossing: true,
+      });
+      assert.ok(result.kind === "accepted", `${status} ${end}`);
+      assert.equal(result.next, have, `${status} ${end}`);
+    }
+  }
+});
