@@ -116,6 +116,9 @@ export class SimClient {
     return this.address !== 0 && this.leaseEndsAt > this.world.now;
   }
 
+  /** Leases it ever got. */
+  grants = 0;
+
   get bound(): boolean {
     return this.state === "BOUND" || this.state === "RENEWING" || this.state === "REBINDING";
   }
@@ -223,6 +226,7 @@ export class SimClient {
 
   private bind(ack: ServerPacket, leaseSeconds: number): void {
     this.outside.exchanged();
+    this.grants++;
     const fresh = this.state === "REQUESTING";
     if (this.address !== ack.yiaddr) this.drop();
     this.address = ack.yiaddr;

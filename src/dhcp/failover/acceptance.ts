@@ -113,10 +113,16 @@ function acceptEnd(situation: Situation, mayEnd: boolean): Acceptance {
   const { mine, theirs, crossing } = situation;
   if (mine.status === "ABANDONED")
     return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
-  // What I have is news itself, and later than the lease that ended there: an address given on, or an end of my own that
-  // the partner has yet to hear. It stands; the partner may go on, and hears mine next (W14).
-  if (crossing && mine.status !== "ACTIVE") return accepted(mine);
+  if (crossing && mine.status !== "ACTIVE" && myEndStands(situation)) return outdated(mine);
   return mayEnd ? accepted(withoutTimes(mine, theirs, "FREE")) : outdated(mine);
+}
+
+/** Two ends cross, or an end and a transfer of the free address: one survives on both sides. The primary's transfer always
+ *  does, because the partner takes it as soon as it hears of it; of two ends the later one does, then the primary's (W14). */
+function myEndStands({ mine, theirs, role }: Situation): boolean {
+  if (mine.status === "FREE" || mine.status === "BACKUP") return role === "primary";
+  if (theirs.lastTransaction === mine.lastTransactionAt) return role === "primary";
+  return mine.lastTransactionAt > theirs.lastTransaction;
 }
 
 function acceptFree(situation: Situation, status: "FREE" | "BACKUP"): Acceptance {

@@ -189,15 +189,27 @@ test("a renewal given here, later than the partner's news, stays owed to it", ()
   assert.equal(result.next.acknowledged, false);
 });
 
-test("W14: the end of an old lease does not undo what was decided since and is still owed", () => {
-  for (const status of ["BACKUP", "FREE", "RELEASED", "EXPIRED"] as const) {
-    for (const end of ["RELEASED", "EXPIRED"] as const) {
-      const have = mine(status, { acknowledged: false });
-      const result = decide(have, theirs(end, { lastTransaction: unixSeconds(NOW - 500) }), {
-        crossing: true,
-      });
-      assert.ok(result.kind === "accepted", `${status} ${end}`);
-      assert.equal(result.next, have, `${status} ${end}`);
+test("W14: of two crossing ends the later one stands on both sides, at a tie the primary's", () => {
+  for (const [theirTime, role, want] of [
+    [-50, "primary", "accepted"],
+    [-50, "secondary", "accepted"],
+    [-150, "primary", "refused"],
+    [-150, "secondary", "refused"],
+    [-100, "primary", "refused"],
+    [-100, "secondary", "accepted"],
+  ] as const) {
+    for (const status of ["RELEASED", "EXPIRED"] as const) {
+      const gets = theirs("RELEASED", { lastTransaction: unixSeconds(NOW + theirTime) });
+      const result = decide(mine(status, { acknowledged: false }), gets, { role, crossing: true });
+      assert.equal(result.kind, want, `${status} ${theirTime} ${role}`);
     }
+  }
+});
+
+test("W14: the primary's transfer of a free address stands against the end of an older lease", () => {
+  for (const end of ["RELEASED", "EXPIRED"] as const) {
+    const have = mine("BACKUP", { acknowledged: false });
+    assert.equal(decide(have, theirs(end), { role: "primary", crossing: true }).kind, "refused");
+    assert.equal(decide(mine("BACKUP"), theirs(end), { role: "primary" }).kind, "accepted");
   }
 });
