@@ -61,14 +61,20 @@ function readOptions(): Options | null {
 
 /** The test files to run at once, and those to run one at a time, both in order. */
 function findTests(options: Options): { together: string[]; alone: string[] } {
-  const found = globSync("test/**/*.test.ts", { cwd: options.root });
+  const all = globSync("test/**/*.test.ts", { cwd: options.root });
+  const found = all.filter((path) => options.all || !path.endsWith(".long.test.ts"));
   const wanted = found.filter(
     (path) => options.paths.length === 0 || options.paths.some((part) => path.includes(part)),
   );
-  const alone = wanted.filter((path) => path.endsWith(".e2e.test.ts")).sort();
+  const alone = wanted.filter((path) => isAlone(path)).sort();
   // The checks take longest and come first, so that the others fill the time beside them.
-  const together = wanted.filter((path) => !path.endsWith(".e2e.test.ts")).sort(checksFirst);
+  const together = wanted.filter((path) => !isAlone(path)).sort(checksFirst);
   return { together, alone: options.fast ? [] : alone };
+}
+
+/** End-to-end tests, and those that only --all runs, have the machine to themselves. */
+function isAlone(path: string): boolean {
+  return path.endsWith(".e2e.test.ts") || path.endsWith(".long.test.ts");
 }
 
 function checksFirst(a: string, b: string): number {
