@@ -54,7 +54,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: `${STORE}/lease-store.ts`,
     find: "this.#disk.syncDirectory(done);",
     replace: "this.#disk.truncate(PREPARED_NAME, Infinity, done);",
-    testFile: "test/durability/store-crash.test.ts",
+    testFile: "test/durability/store-crash.e2e.test.ts",
     testName: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
   },
   {
@@ -63,7 +63,7 @@ const MUTATIONS: readonly Mutation[] = [
     find: "    this.#disk.sync(PREPARED_NAME, note);\n    this.#disk.rename(PREPARED_NAME, segmentName(header.sequence), note);",
     replace:
       "    this.#disk.rename(PREPARED_NAME, segmentName(header.sequence), note);\n    this.#disk.sync(segmentName(header.sequence), note);",
-    testFile: "test/durability/store-crash.test.ts",
+    testFile: "test/durability/store-crash.e2e.test.ts",
     testName: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
   },
   {
@@ -95,7 +95,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: `${STORE}/lease-store.ts`,
     find: "      oldest: this.#oldestNeeded,",
     replace: "      oldest: this.#compactor.closedSegments[0]?.sequence ?? closed.sequence,",
-    testFile: "test/durability/store-crash.test.ts",
+    testFile: "test/durability/store-crash.e2e.test.ts",
     testName: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
   },
   {
