@@ -56,14 +56,21 @@ function relationshipName(engine: Engine): string {
   return `${engine.config.namespace}/${engine.config.name}`;
 }
 
-function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
-  send(engine, turn, connection, {
-    type: "CONNECT",
-    relationshipName: relationshipName(engine),
+/** What both CONNECT and CONNECTACK say of this server. A receive timer below 3 makes dhcpd flood. */
+function ownTerms(engine: Engine) {
+  return {
     maxUnackedUpdates: MAX_UNACKED_UPDATES,
     receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
     vendorClass: VENDOR_CLASS,
     protocolVersion: PROTOCOL_VERSION,
+  };
+}
+
+function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
+  send(engine, turn, connection, {
+    type: "CONNECT",
+    relationshipName: relationshipName(engine),
+    ...ownTerms(engine),
     mcltSeconds: engine.config.mcltSeconds,
     hashBuckets: hashBucketAssignment(
       engine.config.mode === "HotStandby" ? 100 : engine.config.primaryPercent,
@@ -152,10 +159,7 @@ function acceptConnect(
   const refusal = objection(engine, turn, hello, frame);
   const ack: ConnectAck = {
     relationshipName: hello.relationshipName,
-    maxUnackedUpdates: MAX_UNACKED_UPDATES,
-    receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
-    vendorClass: VENDOR_CLASS,
-    protocolVersion: PROTOCOL_VERSION,
+    ...ownTerms(engine),
     rejectReason: refusal?.reason ?? null,
     message: refusal?.message ?? null,
     extras: null,

@@ -1,7 +1,7 @@
 // What the partner says on the established link, and what this server makes of it.
 // Source: failover draft 7.3-7.12, 9.2-9.12; rule W7.
 
-import { seconds, type UnixSeconds } from "../../base/units.ts";
+import type { UnixSeconds } from "../../base/units.ts";
 import {
   onPartnerState,
   type SettledState,
@@ -11,6 +11,7 @@ import {
 import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
 import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
+import { waitLeadSeconds } from "./authority.ts";
 import { givePartnerAddresses } from "./balance.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
@@ -222,9 +223,8 @@ export function leaveRecoverWait(engine: Engine, turn: Turn): void {
   reactToPartner(engine, turn);
 }
 
-export function recoverWaitEndsAt(engine: Engine): UnixSeconds {
-  const lead = seconds(Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds));
-  return (engine.endpoint.outageSince + lead) as UnixSeconds;
+function recoverWaitEndsAt(engine: Engine): UnixSeconds {
+  return (engine.endpoint.outageSince + waitLeadSeconds(engine)) as UnixSeconds;
 }
 
 /** Neither store has ever been in NORMAL, and the partner is here to say so. */
