@@ -11,6 +11,7 @@ import type { AddressRange, CompiledClassPool, CompiledRelationship, CompiledSco
 import type { DHCPScopeObject } from "./dhcp-scope.ts";
 import { digestOf } from "./digest.ts";
 import type { FailoverRelationshipObject } from "./failover-relationship.ts";
+import { policyInForce } from "./partner-down.ts";
 
 /** An accepted scope with its reservations. */
 export interface ScopeDraft {
@@ -35,6 +36,7 @@ export function assemble(
   kept: readonly CompiledScope[],
 ): CompiledRelationship {
   const { metadata, spec } = relationship;
+  const { fencing, automatic, afterSeconds } = policyInForce(relationship);
   const shaped = [
     ...drafts.map((draft) => ({
       scope: assembleScope(draft),
@@ -56,9 +58,9 @@ export function assemble(
     primaryPercent: spec.loadBalance.primaryPercent,
     reservePercent: spec.hotStandby.reservePercent,
     linkPort: spec.link.port,
-    fencing: "None",
-    automatic: "Disabled",
-    afterSeconds: seconds(300),
+    fencing,
+    automatic,
+    afterSeconds: seconds(afterSeconds),
     leasequeryFrom: (spec.leasequery?.allowFrom ?? []).flatMap((text) => parseIpv4Prefix(text) ?? []),
     limits: compileLimits(spec.limits),
     clientClasses,

@@ -24,6 +24,7 @@ export interface CompiledRelationship {
   /** HotStandby: the standby's share of the free addresses, 0..100. */
   readonly reservePercent: number;
   readonly linkPort: number;
+  /** As pinned in status.effective. Witness: every lease is capped (docs/protocol/witness.md, W3). */
   readonly fencing: "None" | "Witness";
   readonly automatic: "Enabled" | "Disabled";
   readonly afterSeconds: Seconds;

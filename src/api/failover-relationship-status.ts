@@ -6,6 +6,7 @@ import { z } from "zod";
 import { conditionsField, observedGenerationField } from "./conditions.ts";
 import { API_STATES } from "./failover-state.ts";
 import { choice, digest, dnsLabel, integer, list, secondsField, text, timeText } from "./fields.ts";
+import { AUTOMATIC, FENCING } from "./partner-down.ts";
 
 /** Plain text for a printer column; the controller writes it for people. */
 function columnText(description: string) {
@@ -39,7 +40,11 @@ const witnessSchema = z
 
 const effectiveSchema = z
   .object({
-    fencing: choice(["None", "Witness"], "How PARTNER-DOWN is decided, after defaults.").optional(),
+    fencing: choice(
+      FENCING,
+      "How PARTNER-DOWN is decided. The engines follow this field, not the spec: switching it off waits until nobody holds a grant.",
+    ).optional(),
+    automatic: choice(AUTOMATIC, "Whether the controller grants PARTNER-DOWN by itself.").optional(),
     storagePath: text({
       description: "Directory of the lease store on each node.",
       form: "a path of at most 4096 characters",

@@ -20,6 +20,7 @@ import {
 } from "./fields.ts";
 import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
 import { leaseTimeSchema } from "./lease-time.ts";
+import { partnerDownSchema } from "./partner-down.ts";
 
 /** `<relationship>-<member>` names a StatefulSet, whose pods' labels hold at most 63 characters. */
 export const RELATIONSHIP_NAME_MAX = 36;
@@ -103,15 +104,7 @@ const relationshipSpecSchema = z
       })
       .prefault({})
       .meta({ description: "The failover link between the members." }),
-    partnerDown: z
-      .strictObject({
-        fencing: choice(
-          ["None", "Witness"],
-          "Witness: PARTNER-DOWN needs a grant that the Kubernetes API witnesses, so that a wrong one is safe; not available yet. None: the classic protocol, in which declaring a living partner down can give an address to two clients. Unset: None in this version; see status.effective.",
-        ).optional(),
-      })
-      .optional()
-      .meta({ description: "How a member may come to act alone in place of its partner." }),
+    partnerDown: partnerDownSchema,
     scopeDefaults: z
       .strictObject({ leaseTime: leaseTimeSchema.optional(), options: optionsSchema.optional() })
       .optional()

@@ -86,11 +86,12 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
         ),
       ),
   }),
-  rule<string>({
-    at: "spec.partnerDown.fencing",
-    cel: "self != 'Witness'",
-    message: "Witness is not available yet, use None",
-    check: (self) => unless(self !== "Witness"),
+  rule<FailoverRelationshipSpec["partnerDown"]>({
+    at: "spec.partnerDown",
+    cel: "!has(self.fencing) || self.fencing != 'None' || !has(self.automatic) || self.automatic != 'Enabled'",
+    message: "needs fencing Witness: with None nothing makes a wrong decision safe, so a human must decide",
+    fieldPath: ".automatic",
+    check: ({ fencing, automatic }) => unless(fencing !== "None" || automatic !== "Enabled", "automatic"),
   }),
   rule<boolean>({
     at: "spec.storage.retain",

@@ -1,35 +1,33 @@
 // Gathers what one reconcile needs into plain data: from the caches, the clock's reading and the little the process
-// remembers. It judges nothing; an object that is not ours, or belongs to an earlier relationship of the same name, is
+// remembers. It judges nothing (but asks how
+// PARTNER-DOWN is decided, which the configuration contains); an object that is not ours, or belongs to an earlier relationship of the same name, is
 // left out here, so that nothing later can mistake it.
 
 import { compile } from "../api/compile.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
-import {
-  ANNOTATION_PAUSED,
-  ANNOTATION_TEMPLATE_HASH,
-  memberObjectName,
-  memberPodName,
-} from "./desired/names.ts";
-import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
+import { chooseFencing } from "./decide/fencing.ts";
+import { readWitness } from "./decide/witness.ts";
+import { ANNOTATION_PAUSED, memberObjectName, memberPodName } from "./desired/names.ts";
+import { map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
+import { observedNode, observedPod } from "./observe-machines.ts";
 import {
   childKey,
+  type FencingChoice,
   type Observed,
   type ObservedChild,
   type ObservedConfig,
   type ObservedMember,
+  type ObservedNode,
   type ObservedOperation,
-  type ObservedPod,
   type ObservedRelationship,
 } from "./observed.ts";
 import { type NamespaceObjects, readNamespace } from "./read-objects.ts";
 import { readReport, reportedAt } from "./read-report.ts";
 import { CHILD_KINDS } from "./resource-types.ts";
 import { parseTime } from "./time.ts";
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** What the process remembers between two looks, beyond what the API holds. */
 export interface Memory {
@@ -56,12 +54,17 @@ export function observe(
   if (object === undefined) return null;
   const objects = readNamespace(cache, namespace);
   const key = `${namespace}/${name}`;
+  const nodes = new Map(
+    cache.list("Node", null).map((node) => [node.metadata.name ?? "", observedNode(node)]),
+  );
+  const fencing = fencingOf(object, objects, nodes);
   return {
     now,
     relationship: observedRelationship(object),
-    compiled: compiledConfig(objects, namespace, name),
+    fencing,
+    compiled: compiledConfig(pinned(objects, object, fencing), namespace, name),
     members: observedMembers(cache, memory, object, now),
-    nodes: new Set(cache.list("Node", null).map((node) => node.metadata.name ?? "")),
+    nodes,
     operations: operations(cache, namespace, name),
     ...scopesOf(cache, namespace, name),
     children: children(cache, object),
@@ -89,6 +92,46 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
   };
 }
 
+/** What the relationship is to be compiled with: chosen here, because the revision covers it. */
+function fencingOf(
+  object: KubeObject,
+  { set }: NamespaceObjects,
+  nodes: ReadonlyMap<string, ObservedNode>,
+): FencingChoice {
+  const status = map(object["status"]);
+  const parsed = set.relationships.find(({ metadata }) => metadata.uid === object.metadata.uid);
+  return chooseFencing({
+    wanted: parsed?.spec.partnerDown ?? null,
+    pinned: map(status["effective"]),
+    isGranted: readWitness(status)?.holder != null,
+    members: membersOf(object),
+    nodes,
+  });
+}
+
+/** The objects as they will stand once the status says how PARTNER-DOWN is decided. */
+function pinned(
+  objects: NamespaceObjects,
+  { metadata }: KubeObject,
+  { fencing, automatic }: FencingChoice,
+): NamespaceObjects {
+  const relationships = objects.set.relationships.map((relationship) =>
+    relationship.metadata.uid === metadata.uid
+      ? { ...relationship, status: { effective: { fencing, automatic } } }
+      : relationship,
+  );
+  return { ...objects, set: { ...objects.set, relationships } };
+}
+
+/** spec.members, as far as they have names. */
+function membersOf(relationship: KubeObject): readonly { name: string; nodeName: string; address: string }[] {
+  return maps(map(relationship["spec"])["members"]).map((member) => ({
+    name: text(member["name"]),
+    nodeName: text(member["nodeName"]),
+    address: text(member["address"]),
+  }));
+}
+
 function compiledConfig(objects: NamespaceObjects, namespace: string, name: string): ObservedConfig {
   const own = objects.unreadable.filter(
     (rejected) =>
@@ -109,18 +152,15 @@ function observedMembers(
   now: UnixSeconds,
 ): readonly ObservedMember[] {
   const { namespace = "", name = "", uid } = relationship.metadata;
-  const spec = map(relationship["spec"]);
-  const members = Array.isArray(spec["members"]) ? spec["members"].map(map) : [];
-  return members.map((member): ObservedMember => {
-    const memberName = text(member["name"]);
+  const { primary } = map(relationship["spec"]);
+  return membersOf(relationship).map((member): ObservedMember => {
+    const { name: memberName } = member;
     const found = cache.get("FailoverMember", namespace, memberObjectName(name, memberName));
     const object = found !== undefined && ownerUid(found) === uid ? found : null;
-    const role = memberName === spec["primary"] ? "Primary" : "Secondary";
+    const role = memberName === primary ? "Primary" : "Secondary";
     const pod = cache.get("Pod", namespace, memberPodName(name, memberName));
     return {
-      name: memberName,
-      nodeName: text(member["nodeName"]),
-      address: text(member["address"]),
+      ...member,
       report: object === null ? null : readReport(object, role),
       reportVersion: object?.metadata.resourceVersion ?? "",
       heardAt: object === null ? unixSeconds(0) : heardAt(memory, object, now),
@@ -140,24 +180,6 @@ function heardAt(memory: Memory, object: KubeObject, now: UnixSeconds): UnixSeco
   const at = said === null ? now : unixSeconds(Math.min(said, now));
   memory.heard.set(uid, { report, at });
   return at;
-}
-
-function observedPod(pod: KubeObject): ObservedPod {
-  const status = map(pod["status"]);
-  const containers = Array.isArray(status["containerStatuses"]) ? status["containerStatuses"].map(map) : [];
-  const engine = containers.find((container) => container["name"] === ENGINE_CONTAINER);
-  const conditions = Array.isArray(status["conditions"]) ? status["conditions"].map(map) : [];
-  const ready = conditions.find((condition) => condition["type"] === "Ready");
-  return {
-    name: pod.metadata.name ?? "",
-    uid: pod.metadata.uid ?? "",
-    resourceVersion: pod.metadata.resourceVersion ?? "",
-    deleting: pod.metadata.deletionTimestamp !== undefined,
-    running: map(engine?.["state"])["running"] !== undefined,
-    ready: ready?.["status"] === "True",
-    readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
-    templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
-  };
 }
 
 function operations(cache: Cache, namespace: string, relationship: string): readonly ObservedOperation[] {
@@ -224,9 +246,7 @@ function versionOf({ metadata }: KubeObject) {
 /** By name, not by label or owner: what stands where ours should stand is a finding, whoever made it. */
 function children(cache: Cache, relationship: KubeObject): ReadonlyMap<string, ObservedChild> {
   const { namespace = "", name = "" } = relationship.metadata;
-  const spec = map(relationship["spec"]);
-  const members = Array.isArray(spec["members"]) ? spec["members"].map(map) : [];
-  const names = [name, ...members.map((member) => memberObjectName(name, text(member["name"])))];
+  const names = [name, ...membersOf(relationship).map((member) => memberObjectName(name, member.name))];
   const found = new Map<string, ObservedChild>();
   for (const kind of CHILD_KINDS) {
     for (const childName of names) {
@@ -245,12 +265,4 @@ function children(cache: Cache, relationship: KubeObject): ReadonlyMap<string, O
 
 function ownerUid(object: KubeObject): string | null {
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid ?? null;
-}
-
-function map(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

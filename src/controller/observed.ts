@@ -2,6 +2,7 @@
 // that the same Observed always gives the same Decision. Absent things are null, never a made-up default.
 
 import type { CompiledRelationship } from "../api/compiled.ts";
+import type { Automatic, Fencing } from "../api/partner-down.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 
@@ -13,8 +14,10 @@ export interface Observed {
   readonly compiled: ObservedConfig;
   /** In the order of spec.members; two, or fewer when the spec is not valid. */
   readonly members: readonly ObservedMember[];
-  /** Names of the nodes of this cluster. */
-  readonly nodes: ReadonlySet<string>;
+  /** How PARTNER-DOWN is decided, as it is to stand in status.effective; `compiled` was made with it. */
+  readonly fencing: FencingChoice;
+  /** The nodes of this cluster by name. */
+  readonly nodes: ReadonlyMap<string, ObservedNode>;
   /** FailoverOperations that name this relationship. */
   readonly operations: readonly ObservedOperation[];
   readonly scopes: readonly ObservedScope[];
@@ -118,6 +121,28 @@ export interface ObservedPod {
   readonly readySince: UnixSeconds;
   /** Digest of the template it was made from, "" when it carries none. */
   readonly templateHash: string;
+}
+
+export interface ObservedNode {
+  readonly name: string;
+  /** The node's condition Ready; "Unknown": its kubelet no longer speaks. */
+  readonly ready: "True" | "False" | "Unknown";
+  /** When `ready` last changed, 0 when unknown. */
+  readonly readySince: UnixSeconds;
+  /** An API server and its store run here. */
+  readonly isControlPlane: boolean;
+  /** Carries the taint node.kubernetes.io/out-of-service: a human's word that the machine is off. */
+  readonly isOutOfService: boolean;
+}
+
+/** What is in force, and why it is not what one might expect. */
+export interface FencingChoice {
+  readonly fencing: Fencing;
+  readonly automatic: Automatic;
+  /** The only control plane sits on this member's node: with it goes the witness. Null: the API can outlive each member. */
+  readonly sharedWith: string | null;
+  /** Fencing was switched off in the spec, and waits until nobody holds a grant. */
+  readonly isSwitchHeld: boolean;
 }
 
 export interface ObservedOperation {

@@ -3,10 +3,9 @@
 
 import { unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
+import { map, text } from "./json.ts";
 import type { MemberReportView, ScopeCounts } from "./observed.ts";
 import { parseTime } from "./time.ts";
-
-type Json = Readonly<Record<string, unknown>>;
 
 const SERVING = ["All", "OwnAddresses", "RenewOnly", "None"] as const;
 
@@ -58,14 +57,6 @@ function readScopes(value: unknown): Record<string, ScopeCounts> {
     };
   }
   return scopes;
-}
-
-function map(value: unknown): Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 function count(value: unknown): number {

@@ -14,6 +14,7 @@ import {
   type Observed,
   type ObservedChild,
   type ObservedMember,
+  type ObservedNode,
   type ObservedOperation,
   type ObservedRelationship,
 } from "../../src/controller/observed.ts";
@@ -150,6 +151,17 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
   };
 }
 
+export function node(name: string, changes: Partial<ObservedNode> = {}): ObservedNode {
+  return {
+    name,
+    ready: "True",
+    readySince: unixSeconds(NOW - 86_400),
+    isControlPlane: false,
+    isOutOfService: false,
+    ...changes,
+  };
+}
+
 export function witness(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return { epoch: 0, stores: { a: "store-a", b: "store-b" }, ...changes };
 }
@@ -205,7 +217,8 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     relationship: relationship(),
     compiled: { kind: "compiled", config: config(), rejected: [] },
     members: [member("a"), member("b")],
-    nodes: new Set(["node-1", "node-2"]),
+    fencing: { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false },
+    nodes: new Map([node("node-1"), node("node-2")].map((each) => [each.name, each])),
     operations: [],
     scopes: [],
     reservationSets: [],

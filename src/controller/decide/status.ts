@@ -65,11 +65,14 @@ export function acceptedRevision(pair: Pair): string {
 
 function effective({ observed }: Pair, storagePath: string): EffectiveStatus {
   const { compiled } = observed;
+  const { fencing, automatic } = observed.fencing;
   if (compiled.kind === "compiled") {
-    const { fencing, revision, shape } = compiled.config;
-    return { fencing, storagePath, revision, shape };
+    const { revision, shape } = compiled.config;
+    return { fencing, automatic, storagePath, revision, shape };
   }
-  return (observed.relationship.status["effective"] as EffectiveStatus | undefined) ?? {};
+  const before = observed.relationship.status["effective"] as EffectiveStatus | undefined;
+  // Without a configuration there is no pair yet whose rules could be pinned.
+  return before?.revision === undefined ? (before ?? {}) : { ...before, fencing, automatic };
 }
 
 function column(pair: Pair, member: PairMember | undefined): string {

@@ -105,7 +105,7 @@ function interruptedSentence(pair: Pair, name: string, partner: string): string 
   if (pair.witness?.holder === partner) {
     return `${partner} holds the grant of epoch ${pair.witness.epoch}; ${name} waits for it to give it back.`;
   }
-  const fencing = pair.observed.compiled.kind === "compiled" ? pair.observed.compiled.config.fencing : "None";
+  const { fencing } = pair.observed.fencing;
   const certainty =
     fencing === "None" ? `if ${partner} is certainly off` : `if ${partner} is not coming back soon`;
   return (

@@ -2,6 +2,7 @@
 // people. Unknown stays Unknown: a silent member never makes a condition False by itself (reliability rule K2).
 // Source: Kubernetes API conventions; kstatus for Reconciling and Stalled.
 
+import type { Fencing } from "../../api/partner-down.ts";
 import type { Rejected } from "../observed.ts";
 import type { Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
@@ -194,8 +195,22 @@ export function witnessVerdict(pair: Pair): Verdict {
       "Both members are in PARTNER-DOWN: addresses may be given twice.",
     );
   }
+  const { sharedWith, fencing } = pair.observed.fencing;
+  if (sharedWith !== null) return verdict("False", "SharesNodeWithMember", sharedText(sharedWith, fencing));
   const holds = witness.holder === null ? "nobody holds a grant" : `${witness.holder} holds the grant`;
   return verdict("True", "Reading", `Epoch ${witness.epoch}, ${holds}.`);
+}
+
+function sharedText(member: string, fencing: Fencing): string {
+  const shared = `The only control plane runs on the node of ${member}: when that node is lost, the witness is lost with it. `;
+  return (
+    shared +
+    (fencing === "None"
+      ? "So fencing is None: PARTNER-DOWN is decided by a human. Move a member to another node, or have three control planes, " +
+        "then set spec.partnerDown.fencing to Witness."
+      : "With fencing Witness the other member then serves no new clients once its lead time has run out. Move a member to " +
+        "another node, or have three control planes.")
+  );
 }
 
 export function linkVerdict(): Verdict {

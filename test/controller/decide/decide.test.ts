@@ -9,6 +9,7 @@ import {
   kindsOf,
   member,
   NOW,
+  node,
   OPTIONS,
   observed,
   operation,
@@ -236,7 +237,7 @@ test("the revision last accepted stays in the status while the spec is refused",
 });
 
 test("a node that does not exist stops the making of pods and names the field", () => {
-  const seen = observed({ nodes: new Set(["node-1"]), children: new Map() });
+  const seen = observed({ nodes: new Map([["node-1", node("node-1")]]), children: new Map() });
   assert.equal(
     decide(seen, OPTIONS).effects.some(({ kind }) => kind === "apply"),
     false,

@@ -1,0 +1,50 @@
+// How PARTNER-DOWN is decided for a relationship: chosen once, when it is created, and pinned in status.effective, so that
+// a node that comes or goes never changes the rules of a running pair. What the spec says goes before what was chosen.
+// Source: docs/protocol/witness.md, answer l: off only over a witness that nobody holds, and with that very write.
+
+import type { Automatic, Fencing, PartnerDownSpec, PinnedPolicy } from "../../api/partner-down.ts";
+import type { FencingChoice, ObservedNode } from "../observed.ts";
+
+export interface FencingInputs {
+  /** spec.partnerDown, null when the spec cannot be read: then what is pinned stays. */
+  readonly wanted: Partial<PartnerDownSpec> | null;
+  readonly pinned: PinnedPolicy;
+  /** Somebody holds a grant. */
+  readonly isGranted: boolean;
+  readonly members: readonly { readonly name: string; readonly nodeName: string }[];
+  readonly nodes: ReadonlyMap<string, ObservedNode>;
+}
+
+/** What a relationship gets that leaves fencing open. Witness needs engines that cap their leases (W3). */
+const FENCING_DEFAULT: Fencing = "None";
+
+export function chooseFencing(inputs: FencingInputs): FencingChoice {
+  const { wanted, pinned, isGranted } = inputs;
+  // Who decides for None has no use for the witness, wherever it is.
+  const sharedWith = wanted?.fencing === "None" ? null : memberOnControlPlane(inputs);
+  const wish = wanted?.fencing ?? pinned.fencing ?? (sharedWith === null ? FENCING_DEFAULT : "None");
+  const isSwitchHeld = pinned.fencing === "Witness" && wish === "None" && isGranted;
+  const fencing = isSwitchHeld ? "Witness" : wish;
+  return { fencing, automatic: chooseAutomatic(inputs, fencing, sharedWith), sharedWith, isSwitchHeld };
+}
+
+function chooseAutomatic(
+  { wanted, pinned }: FencingInputs,
+  fencing: Fencing,
+  sharedWith: string | null,
+): Automatic {
+  if (fencing === "None") return "Disabled";
+  if (wanted?.automatic !== undefined) return wanted.automatic;
+  // Pinned with the fencing it was chosen for; under another one it is chosen anew.
+  if (pinned.fencing === fencing && pinned.automatic !== undefined) return pinned.automatic;
+  return sharedWith === null ? "Enabled" : "Disabled";
+}
+
+/** A store of three and more survives the loss of one of its nodes; one or two do not. Nodes that do not show their
+ *  control plane have it elsewhere, as managed clusters do. */
+function memberOnControlPlane({ members, nodes }: FencingInputs): string | null {
+  const controlPlanes = [...nodes.values()].filter(({ isControlPlane }) => isControlPlane);
+  if (controlPlanes.length >= 3) return null;
+  const shared = members.find(({ nodeName }) => controlPlanes.some(({ name }) => name === nodeName));
+  return shared?.name ?? null;
+}

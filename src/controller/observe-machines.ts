@@ -1,0 +1,46 @@
+// What the cluster says of the machines and of what runs on them: pods and nodes as plain data.
+
+import { unixSeconds } from "../base/units.ts";
+import type { KubeObject } from "../kube/resource.ts";
+import { ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
+import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
+import { type Json, map, maps } from "./json.ts";
+import type { ObservedNode, ObservedPod } from "./observed.ts";
+import { parseTime } from "./time.ts";
+
+const CONTROL_PLANE_LABELS = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
+const OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service";
+
+export function observedPod(pod: KubeObject): ObservedPod {
+  const status = map(pod["status"]);
+  const engine = maps(status["containerStatuses"]).find(({ name }) => name === ENGINE_CONTAINER);
+  const ready = readyCondition(status);
+  return {
+    name: pod.metadata.name ?? "",
+    uid: pod.metadata.uid ?? "",
+    resourceVersion: pod.metadata.resourceVersion ?? "",
+    deleting: pod.metadata.deletionTimestamp !== undefined,
+    running: map(engine?.["state"])["running"] !== undefined,
+    ready: ready?.["status"] === "True",
+    readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
+    templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
+  };
+}
+
+export function observedNode(node: KubeObject): ObservedNode {
+  const { name = "", labels = {} } = node.metadata;
+  const ready = readyCondition(map(node["status"]));
+  const status = ready?.["status"];
+  return {
+    name,
+    // A node that says nothing of itself is a new one; nobody is silent before having spoken.
+    ready: status === "False" || status === "Unknown" ? status : "True",
+    readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
+    isControlPlane: CONTROL_PLANE_LABELS.some((label) => labels[label] !== undefined),
+    isOutOfService: maps(map(node["spec"])["taints"]).some(({ key }) => key === OUT_OF_SERVICE_TAINT),
+  };
+}
+
+function readyCondition(status: Json): Json | undefined {
+  return maps(status["conditions"]).find(({ type }) => type === "Ready");
+}
