@@ -6,6 +6,7 @@ import { SERVING, storeIdText } from "./failover-relationship-status.ts";
 import { API_STATES } from "./failover-state.ts";
 import { choice, digest, dnsLabel, dnsSubdomain, integer, list, reference, timeText } from "./fields.ts";
 import { AGE_COLUMN, defineKind, type KindObject, type PrinterColumn } from "./kind.ts";
+import { FENCING } from "./partner-down.ts";
 
 function count(description: string) {
   return integer(0, 0xffff_ffff, description);
@@ -72,6 +73,10 @@ const memberStatusSchema = z
     entry: timeText("When the member last entered PARTNER-DOWN.").optional(),
     returned: epoch("Highest epoch of its own that the member gave back.").optional(),
     seen: epoch("Highest epoch that the member has read.").optional(),
+    fencing: choice(
+      FENCING,
+      "Witness: the member caps every lease, and will after a restart too; only when both members say so is PARTNER-DOWN granted under fencing Witness. None or unset: it does not.",
+    ).optional(),
     unackedUpdates: count("Binding updates sent to the partner and not yet acknowledged.").optional(),
     revisions: revisionsSchema.optional(),
     addresses: list(scopeAddressesSchema, {
