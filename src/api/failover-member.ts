@@ -77,6 +77,14 @@ const memberStatusSchema = z
       FENCING,
       "Witness: the member caps every lease, and will after a restart too; only when both members say so is PARTNER-DOWN granted under fencing Witness. None or unset: it does not.",
     ).optional(),
+    cappedUntil: timeText(
+      "With fencing Witness and while not in NORMAL: when new leases stop unless the member reaches its partner or the API.",
+    ).optional(),
+    clockOffsetSeconds: integer(
+      -0xffff_ffff,
+      0xffff_ffff,
+      "The partner's clock minus the member's, in seconds. Unset: not measured.",
+    ).optional(),
     unackedUpdates: count("Binding updates sent to the partner and not yet acknowledged.").optional(),
     revisions: revisionsSchema.optional(),
     addresses: list(scopeAddressesSchema, {

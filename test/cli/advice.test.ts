@@ -21,8 +21,13 @@ const NEW: MemberReport = {
   seen: 0,
   revision: "r",
   shape: "s",
+  pendingShape: null,
+  fencing: "None",
+  cappedUntil: null,
   unackedUpdates: 0,
   clockOffsetSeconds: null,
+  clockUncertaintySeconds: null,
+  clockIsBehind: false,
   addresses: {},
 };
 

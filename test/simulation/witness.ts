@@ -31,6 +31,7 @@ export class Operator {
   private readonly habits: OperatorHabits;
   private readonly stores: [string, string] = ["", ""];
   private holderStore = "";
+  private version = 0;
   /** Epoch for which the way back is planned. */
   private lettingBack = 0;
 
@@ -95,6 +96,10 @@ export class Operator {
 
   private publish(): void {
     const reading: WitnessReading = {
+      uid: "",
+      resourceVersion: String(++this.version),
+      fencing: "None",
+      provenAt: null,
       epoch: this.epoch,
       holder: this.holder === null ? null : this.names[this.holder],
       holderStore: this.holderStore,

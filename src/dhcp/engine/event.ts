@@ -3,12 +3,20 @@
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
-import type { Instant, UnixSeconds } from "../../base/units.ts";
-import type { DurableRecord } from "../lease/durable-record.ts";
+import type { BootMs, Instant, UnixSeconds } from "../../base/units.ts";
+import type { DurableRecord, Fencing } from "../lease/durable-record.ts";
 import type { Arrival, ConnectionId, ReplyRoute } from "../ports.ts";
 
 /** The witness as a read of the API showed it. Source: docs/protocol/witness.md, W1. */
 export interface WitnessReading {
+  /** The relationship object that carries the record: its UID, and its resourceVersion as it was read. */
+  readonly uid: string;
+  readonly resourceVersion: string;
+  /** How PARTNER-DOWN is decided, as the controller pinned it: status.effective.fencing. */
+  readonly fencing: Fencing;
+  /** Boot time at which the request of this reading was sent, when it was a quorum read whose answer carried the request's
+   *  own Audit-ID; null for what a watch or a list showed, which may be old: neither a proof nor a grant. */
+  readonly provenAt: BootMs | null;
   readonly epoch: number;
   /** Member name, or null when nobody holds a grant. */
   readonly holder: string | null;
@@ -29,7 +37,8 @@ export type EngineEvent =
   /** What the wire said about an address that a "probe" effect asked for. */
   | { readonly kind: "probe-result"; readonly result: ProbeResult }
   | { readonly kind: "configured"; readonly config: CompiledRelationship }
-  | { readonly kind: "witness-read"; readonly witness: WitnessReading }
+  /** Null: there is no record, or none that can be read. */
+  | { readonly kind: "witness-read"; readonly witness: WitnessReading | null }
   /** A FailoverOperation DeclarePartnerDown among manifests (no API): a human's word, once per name and digest. */
   | { readonly kind: "declared-partner-down"; readonly operation: string; readonly digest: string }
   /** The process is about to stop in order: PAUSED is announced. */
@@ -111,10 +120,19 @@ export interface MemberReport {
   readonly seen: number;
   readonly revision: string;
   readonly shape: string;
+  /** A shape that waits until the partner holds it too; null when none does. */
+  readonly pendingShape: string | null;
+  /** The fencing that this engine acts by. Witness: its leases are capped, and a restart will find them so. */
+  readonly fencing: Fencing;
+  /** Under Witness and not in NORMAL: until when new leases can be given unless a new proof comes; else null. */
+  readonly cappedUntil: UnixSeconds | null;
   /** Updates that the partner is owed. */
   readonly unackedUpdates: number;
-  /** Partner's clock minus ours; null while not connected. */
+  /** Partner's clock minus ours, and how far that may be wrong; null while not measured. */
   readonly clockOffsetSeconds: number | null;
+  readonly clockUncertaintySeconds: number | null;
+  /** The wall clock is behind what it showed before a restart: nobody is served until it has caught up (S11). */
+  readonly clockIsBehind: boolean;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
   /** The store found at the start was damaged and was set aside; the composition root adds it. */

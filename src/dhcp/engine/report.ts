@@ -24,8 +24,13 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     seen: endpoint.seen,
     revision: config.revision,
     shape: config.shape,
+    pendingShape: null,
+    fencing: "None",
+    cappedUntil: null,
     unackedUpdates: engine.leases.unacknowledgedCount,
     clockOffsetSeconds: session?.clockOffsetSeconds ?? null,
+    clockUncertaintySeconds: null,
+    clockIsBehind: false,
     addresses: Object.fromEntries(
       config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),
     ),

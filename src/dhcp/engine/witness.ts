@@ -8,8 +8,12 @@ import { enterState, settled, stampNow } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 
 /** Takes a reading of the witness. A lower epoch than seen before is no news at all (W1). */
-export function onWitnessRead(engine: Engine, turn: Turn, witness: WitnessReading): void {
+export function onWitnessRead(engine: Engine, turn: Turn, witness: WitnessReading | null): void {
   const { endpoint } = engine;
+  if (witness === null) {
+    engine.witness = null;
+    return;
+  }
   if (witness.epoch < endpoint.seen) {
     turn.log(
       "error",

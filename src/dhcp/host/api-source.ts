@@ -1,5 +1,5 @@
 // The relationship's objects as the Kubernetes API has them: watched, compiled whenever one changes, and the engine's
-// report written back as the status of its FailoverMember. Reads the witness, never writes it (design rule W1).
+// report written back as the status of its FailoverMember. Reads the witness (witness-reader.ts), never writes it (W1).
 
 import { compile } from "../../api/compile.ts";
 import type { CompiledRelationship } from "../../api/compiled.ts";
@@ -11,9 +11,11 @@ import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
 import { Reflector } from "../../kube/reflector.ts";
 import type { KubeObject, ResourceType } from "../../kube/resource.ts";
 import { systemTiming } from "../../kube/timing.ts";
-import type { MemberReport, WitnessReading } from "../engine/event.ts";
+import type { MemberReport } from "../engine/event.ts";
+import { SystemClock } from "./clock.ts";
 import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
 import { MemberStatusWriter } from "./member-status.ts";
+import { WitnessReader } from "./witness-reader.ts";
 
 export interface ApiSourceOptions {
   readonly namespace: string;
@@ -46,12 +48,13 @@ export class ApiSource {
   readonly #scopes: Reflector;
   readonly #reservationSets: Reflector;
   readonly #status: MemberStatusWriter;
+  readonly #witness: WitnessReader;
   #settle: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
   #lastVerdict = "";
   #problems: readonly ConfigProblem[] = [];
   #machineProblem: ConfigProblem | null = null;
-  #lastWitness = "";
+  #relationshipVersion = "";
   #reachable: boolean | null = null;
 
   constructor(options: ApiSourceOptions) {
@@ -72,6 +75,15 @@ export class ApiSource {
     this.#relationships = new Reflector({ ...shared, ...listed, type: RELATIONSHIP, fieldSelector });
     this.#scopes = new Reflector({ ...shared, ...listed, type: SCOPE });
     this.#reservationSets = new Reflector({ ...shared, ...listed, type: RESERVATION_SET });
+    const clock = new SystemClock();
+    this.#witness = new WitnessReader({
+      client: this.#client,
+      type: RELATIONSHIP,
+      namespace,
+      name: relationship,
+      bootMs: () => clock.bootMilliseconds(),
+      onReading: (witness) => options.post({ kind: "witness", witness }),
+    });
     this.#status = new MemberStatusWriter({
       client: this.#client,
       namespace,
@@ -83,12 +95,14 @@ export class ApiSource {
 
   start(): void {
     for (const reflector of this.#reflectors()) reflector.start();
+    this.#witness.readSoon();
     this.#health = setInterval(() => this.#checkHealth(), HEALTH_MS);
   }
 
   async stop(): Promise<void> {
     if (this.#settle !== null) clearTimeout(this.#settle);
     if (this.#health !== null) clearInterval(this.#health);
+    this.#witness.stop();
     await this.#status.stop();
     await Promise.all(this.#reflectors().map((reflector) => reflector.stop()));
     await this.#client.close();
@@ -96,6 +110,7 @@ export class ApiSource {
 
   report(report: MemberReport): void {
     this.#status.report(report);
+    this.#witness.follow(report);
   }
 
   /** What this machine cannot do of the newest configuration: told in the member's condition ConfigAccepted, first. */
@@ -123,7 +138,7 @@ export class ApiSource {
   #compile(): void {
     if (!this.#reflectors().every((reflector) => reflector.hasSynced)) return;
     this.#checkHealth();
-    this.#readWitness();
+    this.#noteWitness();
     const { objects, problems } = this.#readObjects();
     const { namespace, relationship, lastGood } = this.#options;
     const result = compile(objects, namespace, relationship, lastGood());
@@ -164,14 +179,13 @@ export class ApiSource {
     return { objects, problems };
   }
 
-  #readWitness(): void {
+  /** The watch says that the relationship changed; what its witness is now, only a quorum read can say. */
+  #noteWitness(): void {
     const relationship = this.#relationships.get(`${this.#options.namespace}/${this.#options.relationship}`);
-    const witness = readWitness(relationship);
-    if (witness === null) return;
-    const text = JSON.stringify(witness);
-    if (text === this.#lastWitness) return;
-    this.#lastWitness = text;
-    this.#options.post({ kind: "witness", witness });
+    const version = relationship?.metadata.resourceVersion ?? "";
+    if (version === this.#relationshipVersion) return;
+    this.#relationshipVersion = version;
+    this.#witness.readSoon();
   }
 
   #checkHealth(): void {
@@ -216,18 +230,4 @@ function parseAll<T>(
     }
     return [];
   });
-}
-
-/** The witness record in a relationship's status; null when the controller has not written one. */
-export function readWitness(relationship: KubeObject | undefined): WitnessReading | null {
-  const status = relationship?.["status"] as { witness?: Record<string, unknown> } | undefined;
-  const witness = status?.witness;
-  if (witness === undefined || !Number.isSafeInteger(witness["epoch"])) return null;
-  const { holder, holderStore, stores } = witness;
-  return {
-    epoch: witness["epoch"] as number,
-    holder: typeof holder === "string" && holder !== "" ? holder : null,
-    holderStore: typeof holderStore === "string" ? holderStore : "",
-    stores: (stores as Record<string, string> | undefined) ?? {},
-  };
 }

@@ -22,7 +22,8 @@ export type FromConfigThread =
     }
   /** The objects as they stand give no configuration: the last good one stays. */
   | { readonly kind: "rejected"; readonly problems: readonly ConfigProblem[] }
-  | { readonly kind: "witness"; readonly witness: WitnessReading }
+  /** Null: there is no witness that can be read. */
+  | { readonly kind: "witness"; readonly witness: WitnessReading | null }
   | { readonly kind: "declared-partner-down"; readonly operation: string; readonly digest: string }
   /** Whether the source of the configuration can be read. */
   | { readonly kind: "source"; readonly reachable: boolean }

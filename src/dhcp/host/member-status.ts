@@ -138,6 +138,8 @@ function significant(report: MemberReport): readonly unknown[] {
     report.seen,
     report.revision,
     report.shape,
+    report.pendingShape,
+    report.fencing,
     report.storeDamage?.problem,
   ];
 }
@@ -163,8 +165,11 @@ export function memberStatus(report: MemberReport, wallMs: number): Record<strin
     entry: timeOrNull(report.entry),
     returned: report.returned,
     seen: report.seen,
+    fencing: report.fencing,
+    cappedUntil: timeOrNull(report.cappedUntil),
+    clockOffsetSeconds: report.clockOffsetSeconds,
     unackedUpdates: report.unackedUpdates,
-    revisions: { active: report.revision, shape: report.shape },
+    revisions: { active: report.revision, shape: report.shape, pending: report.pendingShape },
     addresses: Object.entries(report.addresses).map(([scope, counts]) => ({ scope, ...counts })),
   };
 }

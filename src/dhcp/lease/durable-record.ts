@@ -21,6 +21,10 @@ export const ENDPOINT_STATE_CODE = {
 
 export type EndpointState = keyof typeof ENDPOINT_STATE_CODE;
 
+/** How PARTNER-DOWN is decided: by a grant that makes even a wrong one safe, because leases are capped; or by a human's
+ *  word alone. Source: docs/protocol/witness.md. */
+export type Fencing = "None" | "Witness";
+
 /** An instant on both clocks of one boot: what waits over restarts are counted from. */
 export interface Stamp {
   readonly wall: UnixSeconds;

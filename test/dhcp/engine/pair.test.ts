@@ -118,7 +118,7 @@ test("PARTNER-DOWN by grant: entered, the partner's addresses taken after the wa
   pair.kill(pair.b);
   pair.until("interrupted", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
   const stores = { a: pair.a.report.store, b: pair.b.disk.length > 0 ? "62".repeat(16) : "" };
-  const grant = { epoch: 1, holder: "a", holderStore: pair.a.report.store, stores };
+  const grant = pair.witness({ epoch: 1, holder: "a", holderStore: pair.a.report.store, stores });
   pair.deliver(pair.a, { kind: "witness-read", witness: grant });
   assert.equal(pair.a.state, "PARTNER-DOWN");
   assert.equal(pair.a.report.entered, 1);
@@ -144,7 +144,7 @@ test("a grant read while the partner is there is declined", () => {
   const stores = { a: pair.a.report.store, b: pair.b.report.store };
   pair.deliver(pair.a, {
     kind: "witness-read",
-    witness: { epoch: 3, holder: "a", holderStore: stores.a, stores },
+    witness: pair.witness({ epoch: 3, holder: "a", holderStore: stores.a, stores }),
   });
   assert.equal(pair.a.state, "NORMAL");
   assert.equal(pair.a.report.returned, 3);
@@ -204,7 +204,7 @@ test("a recovery that is interrupted after its wait does not wait the MCLT again
   const stores = { a: pair.a.report.store };
   pair.deliver(pair.a, {
     kind: "witness-read",
-    witness: { epoch: 1, holder: "a", holderStore: stores.a, stores },
+    witness: pair.witness({ epoch: 1, holder: "a", holderStore: stores.a, stores }),
   });
   pair.start(pair.b);
   pair.until("RECOVER-WAIT", () => pair.b.state === "RECOVER-WAIT");

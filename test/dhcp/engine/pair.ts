@@ -12,7 +12,7 @@ import { formatIpv4, ipv4 } from "../../../src/base/ipv4.ts";
 import { bootMs, type Instant, seconds, unixSeconds } from "../../../src/base/units.ts";
 import { createEngine } from "../../../src/dhcp/engine/engine.ts";
 import type { Engine } from "../../../src/dhcp/engine/engine-state.ts";
-import type { LeaseEvent, LogEntry, MemberReport } from "../../../src/dhcp/engine/event.ts";
+import type { LeaseEvent, LogEntry, MemberReport, WitnessReading } from "../../../src/dhcp/engine/event.ts";
 import { memberReport } from "../../../src/dhcp/engine/report.ts";
 import { EngineRunner } from "../../../src/dhcp/engine/runner.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
@@ -121,6 +121,7 @@ export class Pair {
   #connections: Connection[] = [];
   #queue: { readonly at: number; readonly run: () => void }[] = [];
   #xid = 1;
+  #readings = 0;
 
   constructor(config: CompiledRelationship = relationship()) {
     this.config = config;
@@ -324,6 +325,22 @@ export class Pair {
       () => this.a.report.unackedUpdates + this.b.report.unackedUpdates === 0,
     );
     return this;
+  }
+
+  /** A quorum read of the witness, sent now; nobody holds a grant unless `record` says so. */
+  witness(record: Partial<WitnessReading> = {}): WitnessReading {
+    this.#readings += 1;
+    return {
+      uid: this.config.uid ?? "",
+      resourceVersion: String(this.#readings),
+      fencing: this.config.fencing,
+      provenAt: this.now.boot,
+      epoch: 0,
+      holder: null,
+      holderStore: "",
+      stores: {},
+      ...record,
+    };
   }
 
   /** A relayed client's message to these members; what they answered. */

@@ -8,6 +8,7 @@ import { parseAllDocuments } from "yaml";
 import { type EmbeddedApi, startEmbeddedApi } from "../../../dev/embedded-api/embedded-api.ts";
 import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { ApiSource } from "../../../src/dhcp/host/api-source.ts";
+import { SystemClock } from "../../../src/dhcp/host/clock.ts";
 import type { FromConfigThread } from "../../../src/dhcp/host/config-message.ts";
 import { KubeClient } from "../../../src/kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../../src/kube/connection.ts";
@@ -40,8 +41,13 @@ const REPORT: MemberReport = {
   seen: 0,
   revision: "a".repeat(64),
   shape: "b".repeat(64),
+  pendingShape: null,
+  fencing: "None",
+  cappedUntil: null,
   unackedUpdates: 0,
   clockOffsetSeconds: 0,
+  clockUncertaintySeconds: null,
+  clockIsBehind: false,
   addresses: {},
 };
 
@@ -113,16 +119,25 @@ test("objects are compiled, changes followed, and a deleted relationship leaves 
   assert.deepEqual(ofKind("source"), [{ kind: "source", reachable: true }]);
 });
 
-test("the witness in the relationship's status is told, once per change", async () => {
+test("W2: the witness is told as a quorum read shows it, with the moment of asking; a missing one is told as unknown", async () => {
   const [relationship] = campusObjects();
   await client.create(RELATIONSHIPS, relationship);
+  const before = new SystemClock().bootMilliseconds();
   source.start();
-  await until(() => ofKind("configured").length === 1);
-  assert.deepEqual(ofKind("witness"), []);
-  const witness = { epoch: 3, holder: "a", holderStore: "s", stores: { a: "s", b: "t" } };
-  await client.patchStatus(RELATIONSHIPS, { namespace: "default", name: "campus" }, { status: { witness } });
-  await until(() => ofKind("witness").length === 1);
-  assert.deepEqual(ofKind("witness")[0]?.witness, witness);
+  await until(() => ofKind("configured").length === 1 && ofKind("witness").length > 0);
+  assert.equal(ofKind("witness")[0]?.witness, null);
+  const status = {
+    witness: { epoch: 3, holder: "a", holderStore: "s", stores: { a: "s", b: "t" } },
+    effective: { fencing: "Witness" },
+  };
+  await client.patchStatus(RELATIONSHIPS, { namespace: "default", name: "campus" }, { status });
+  await until(() => ofKind("witness").at(-1)?.witness?.epoch === 3);
+  const reading = ofKind("witness").at(-1)?.witness;
+  const object = await client.get(RELATIONSHIPS, "default", "campus");
+  const { uid, resourceVersion } = object.metadata;
+  const { provenAt, ...rest } = reading!;
+  assert.deepEqual(rest, { ...status.witness, fencing: "Witness", uid, resourceVersion });
+  assert.ok(provenAt! >= before && provenAt! <= new SystemClock().bootMilliseconds());
 });
 
 test("a scope that is refused is named, the others are served", async () => {
