@@ -2,10 +2,10 @@
 // installed on Debian and its relatives; without root nothing is changed and the caller is told what is missing.
 
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { join } from "node:path";
 
-interface Need {
+export interface Need {
   readonly package: string;
   readonly isPresent: () => boolean;
 }
@@ -21,6 +21,22 @@ const NEEDS: readonly Need[] = [
 const CLIENTS: readonly Need[] = [
   { package: "isc-dhcp-client", isPresent: () => hasProgram("dhclient") },
   { package: "dhcpcd-base", isPresent: () => hasProgram("dhcpcd") },
+];
+
+/** What the real cluster of dev/cluster consists of besides Kubernetes itself. */
+export const CLUSTER_PACKAGES: readonly Need[] = [
+  { package: "busybox-static", isPresent: hasDhcpClient },
+  { package: "conntrack", isPresent: () => hasProgram("conntrack") },
+  { package: "containerd", isPresent: () => hasProgram("containerd") },
+  { package: "containernetworking-plugins", isPresent: () => existsSync("/usr/lib/cni/bridge") },
+  { package: "iproute2", isPresent: () => hasProgram("ip") },
+  { package: "iptables", isPresent: () => hasProgram("iptables") },
+  { package: "isc-dhcp-relay", isPresent: () => hasProgram("dhcrelay") },
+  { package: "nftables", isPresent: () => hasProgram("nft") },
+  { package: "prometheus", isPresent: () => hasProgram("promtool") },
+  { package: "prometheus-alertmanager", isPresent: () => hasProgram("prometheus-alertmanager") },
+  { package: "runc", isPresent: () => hasProgram("runc") },
+  { package: "skopeo", isPresent: () => hasProgram("skopeo") },
 ];
 
 /** The places an unprivileged PATH often lacks. */
@@ -66,5 +82,5 @@ export function installMissingPackages(needs: readonly Need[] = NEEDS): string[]
 
 /** The same for what the tests need beyond that. */
 export function installTestPackages(): string[] {
-  return installMissingPackages([...NEEDS, ...CLIENTS]);
+  return installMissingPackages([...NEEDS, ...CLIENTS, ...CLUSTER_PACKAGES]);
 }

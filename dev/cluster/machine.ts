@@ -1,0 +1,130 @@
+// What the cluster does to this machine: network namespaces, control groups, processes in them, one directory. Everything
+// is found again by its prefix, which carries the owner's process id, so that one function can remove it all, whether the
+// run ended well, failed, or was killed.
+
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+const PREFIX = "lpk";
+const DIRECTORY = "/var/tmp";
+const GONE_MS = 10_000;
+const POLL_MS = 50;
+
+/** The prefix of everything that belongs to the process `pid`. */
+export function prefixOf(pid: number): string {
+  return `${PREFIX}${pid}-`;
+}
+
+/** The directory for everything on disk; not under /tmp, which may be memory or an overlay. */
+export function stateDirectory(prefix: string): string {
+  return join(DIRECTORY, `${prefix}state`);
+}
+
+/** Runs a program to its end; gives its output, throws with what it said on failure. */
+export function run(program: string, ...args: readonly string[]): string {
+  const done = spawnSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
+  if (done.status === 0) return done.stdout;
+  const said =
+    `${done.stderr ?? ""}${done.stdout ?? ""}`.trim() || done.error?.message || `exit ${done.status}`;
+  throw new Error(`${program} ${args.join(" ")}: ${said}`);
+}
+
+export function ip(...args: readonly string[]): string {
+  return run("ip", ...args);
+}
+
+/** A long-running program in a network namespace, in a session of its own, its output in a file. */
+export function startIn(namespace: string, log: string, words: readonly string[]): ChildProcess {
+  const out = openSync(log, "a");
+  const enter = [`--net=/run/netns/${namespace}`, "--", ...words];
+  const child = spawn("nsenter", enter, { detached: true, stdio: ["ignore", out, out] });
+  closeSync(out);
+  child.unref();
+  return child;
+}
+
+/** The control group of `name` in every hierarchy of version 1. */
+export function controlGroups(name: string): readonly string[] {
+  const mounts = readFileSync("/proc/mounts", "utf8").split("\n");
+  return mounts.flatMap((line) => {
+    const [, point = "", type] = line.split(" ");
+    return type === "cgroup" ? [join(point, name)] : [];
+  });
+}
+
+/** Removes all that carries the prefix: processes, namespaces, control groups, the directory. */
+export async function sweep(prefix: string): Promise<void> {
+  const groups = controlGroups("").flatMap((hierarchy) =>
+    readdirSync(hierarchy)
+      .filter((name) => name.startsWith(prefix))
+      .map((name) => join(hierarchy, name)),
+  );
+  for (const group of groups) thaw(group);
+  const namespaces = listNamespaces().filter((name) => name.startsWith(prefix));
+  const giveUpAt = performance.now() + GONE_MS;
+  for (;;) {
+    const pids = namespaces.flatMap(processesIn);
+    for (const pid of pids) kill(pid, "SIGKILL");
+    if (pids.length === 0 || performance.now() > giveUpAt) break;
+    await pause(POLL_MS);
+  }
+  for (const name of namespaces) spawnSync("ip", ["netns", "del", name]);
+  while (groups.some((group) => !removeGroup(group)) && performance.now() < giveUpAt) await pause(POLL_MS);
+  rmSync(stateDirectory(prefix), { recursive: true, force: true });
+}
+
+/** Removes what runs left behind whose process is gone. */
+export async function sweepLeftovers(): Promise<void> {
+  const names = [...listNamespaces(), ...readdirSync(DIRECTORY)];
+  const owners = new Set(names.flatMap((name) => new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1] ?? []));
+  for (const owner of owners) if (!existsSync(`/proc/${owner}`)) await sweep(prefixOf(Number(owner)));
+}
+
+function listNamespaces(): readonly string[] {
+  return existsSync("/run/netns") ? readdirSync("/run/netns") : [];
+}
+
+/** Every process in the network namespace, as this machine counts them. */
+export function processesIn(namespace: string): readonly number[] {
+  const found = spawnSync("ip", ["netns", "pids", namespace], { encoding: "utf8" });
+  return (found.stdout ?? "").split("\n").filter(Boolean).map(Number);
+}
+
+export function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It was gone already.
+  }
+}
+
+/** A frozen process does not even die. */
+function thaw(group: string): void {
+  const state = join(group, "freezer.state");
+  if (existsSync(state)) writeFileSync(state, "THAWED");
+}
+
+/** Removes a control group with all below it; false while something still lives in it. */
+export function removeGroup(group: string): boolean {
+  if (!existsSync(group)) return true;
+  for (const entry of readdirSync(group, { withFileTypes: true })) {
+    if (entry.isDirectory()) removeGroup(join(group, entry.name));
+  }
+  try {
+    rmdirSync(group);
+    return true;
+  } catch {
+    return false;
+  }
+}
