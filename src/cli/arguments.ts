@@ -21,6 +21,14 @@ export function memberArgument(value: string): string {
   return value;
 }
 
+export function numberArgument(flag: string, value: string, min: number, max: number): number {
+  const number = Number(value);
+  if (!/^[0-9]+$/.test(value) || number < min || number > max) {
+    throw usageError(`${flag} ${value}: must be a number from ${min} to ${max}`);
+  }
+  return number;
+}
+
 export function portArgument(flag: string, value: string): number {
   const port = Number(value);
   if (!/^[0-9]+$/.test(value) || port < 1 || port > 65_535) {

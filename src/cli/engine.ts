@@ -1,6 +1,7 @@
 // `leasepair engine`: one DHCP server of a pair.
 
 import type { Command } from "commander";
+import type { LinkSecurity } from "../dhcp/host/engine-outlets.ts";
 import {
   dataDirectoryArgument,
   directoryArgument,
@@ -19,8 +20,29 @@ interface EngineFlags {
   manifests?: string;
   kubeconfig?: string;
   dhcpPort?: string;
+  linkCertificates?: string;
+  clearLink?: true;
   logLevel: string;
 }
+
+const HELP = `
+Examples:
+  leasepair engine --relationship default/campus --member a --data-dir /var/lib/leasepair \\
+    --link-certificates /etc/leasepair/link
+  leasepair engine --manifests /etc/leasepair --relationship default/campus --member a --data-dir ./data-a \\
+    --link-certificates /etc/leasepair/link
+  leasepair engine --manifests examples --relationship default/campus --member b --data-dir ./data-b \\
+    --dhcp-port 1067 --clear-link
+
+The failover link to another Leasepair member is TLS 1.3 with a certificate on both sides (make them with
+\`leasepair certs\`), or in clear with --clear-link. A partner of the dialect ISC speaks in clear only.
+
+Needs the capability NET_BIND_SERVICE for ports below 1024 and NET_RAW to serve local interfaces. No privileges are
+needed with --dhcp-port 1067, \`spec.link.port\` of 1024 or above, and relays only.
+Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it in order.
+
+Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, configuration); 2 wrong command line;
+3 refused (the data directory is another member's, in use, or of a newer release); 70 a bug in leasepair.`;
 
 export function addEngineCommand(program: Command): void {
   program
@@ -44,29 +66,23 @@ export function addEngineCommand(program: Command): void {
       "--kubeconfig <file>",
       "how to reach the API (default: $KUBECONFIG, ~/.kube/config, or the pod's account)",
     )
+    .option(
+      "--link-certificates <dir>",
+      "secure the failover link by TLS with tls.crt, tls.key and ca.crt there; changes are followed",
+    )
+    .option("--clear-link", "leave the failover link unencrypted and unauthenticated")
     .option("--dhcp-port <port>", "serve DHCP on this port instead of 67 and answer to the sender's port")
     .option("--log-level <level>", "debug, info, warn or error", "info")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  leasepair engine --relationship default/campus --member a --data-dir /var/lib/leasepair
-  leasepair engine --manifests /etc/leasepair --relationship default/campus --member a --data-dir ./data-a
-  leasepair engine --manifests examples --relationship default/campus --member b --data-dir ./data-b --dhcp-port 1067
-
-Needs the capability NET_BIND_SERVICE for ports below 1024 and NET_RAW to serve local interfaces. No privileges are
-needed with --dhcp-port 1067, \`spec.link.port\` of 1024 or above, and relays only.
-Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it in order.
-
-Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, configuration); 2 wrong command line;
-3 refused (the data directory is another member's, in use, or of a newer release); 70 a bug in leasepair.`,
-    )
+    .addHelpText("after", HELP)
     .action(async (flags: EngineFlags) => {
       const { namespace, name } = relationshipArgument(flags.relationship);
       if (flags.manifests !== undefined && flags.kubeconfig !== undefined) {
         throw usageError(
           "--manifests and --kubeconfig: give one, the engine reads its objects from one place",
         );
+      }
+      if (flags.linkCertificates !== undefined && flags.clearLink === true) {
+        throw usageError("--link-certificates and --clear-link: give one, the link is either secured or not");
       }
       const options = {
         namespace,
@@ -76,9 +92,16 @@ Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, confi
         manifests: flags.manifests === undefined ? null : directoryArgument("--manifests", flags.manifests),
         kubeconfig: optionalFileArgument("--kubeconfig", flags.kubeconfig),
         dhcpPort: flags.dhcpPort === undefined ? null : portArgument("--dhcp-port", flags.dhcpPort),
+        linkSecurity: linkSecurity(flags),
         logLevel: logLevelArgument(flags.logLevel),
       };
       const { engineProcess } = await import("../dhcp/main.ts");
       await engineProcess(options);
     });
+}
+
+function linkSecurity({ linkCertificates, clearLink }: EngineFlags): LinkSecurity {
+  if (clearLink === true) return { kind: "Clear" };
+  if (linkCertificates === undefined) return { kind: "Unsaid" };
+  return { kind: "TLS", directory: directoryArgument("--link-certificates", linkCertificates) };
 }

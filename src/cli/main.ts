@@ -2,6 +2,7 @@
 // `leasepair --help` is instant and no command drags in another's dependencies.
 
 import { Command, CommanderError } from "commander";
+import { addCertsCommand } from "./certs.ts";
 import { EXIT, explain } from "./command-error.ts";
 import { addControllerCommand } from "./controller.ts";
 import { addCrdsCommand } from "./crds.ts";
@@ -31,6 +32,7 @@ Exit codes: 0 done; 1 failed; 2 the command line or a file it names is wrong; 3 
     addStatusCommand,
     addLeasesCommand,
     addStoreCommand,
+    addCertsCommand,
     addCrdsCommand,
     addVersionCommand,
   ]) {

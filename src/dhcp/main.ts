@@ -16,7 +16,7 @@ import { SystemClock, SystemRandom } from "./host/clock.ts";
 import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
-import { EngineOutlets, membersOf } from "./host/engine-outlets.ts";
+import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
 import { FileDisk } from "./host/files.ts";
 import { HISTORY_DIRECTORY, LeaseHistory } from "./host/lease-history.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
@@ -40,6 +40,7 @@ export interface EngineOptions {
   readonly kubeconfig: string | null;
   /** Null for 67. */
   readonly dhcpPort: number | null;
+  readonly linkSecurity: LinkSecurity;
   readonly logLevel: LogEntry["level"];
 }
 
@@ -202,8 +203,9 @@ class EngineProcess {
     this.#outlets = new EngineOutlets({
       member,
       dhcpPort: options.dhcpPort ?? DHCP_SERVER_PORT,
+      linkSecurity: options.linkSecurity,
       nowMs: () => this.#clock.bootMilliseconds(),
-      post: (event) => this.#running?.loop.post(event),
+      post: (event, taken) => this.#running?.loop.post(event, taken),
       log: logger.log,
       notReadyReason: () => this.#notReadyReason(),
       metrics: this.#metrics,

@@ -72,7 +72,13 @@ test("a full disk ends the engine in order, keeps it from starting, and is forgo
   let stopClients = () => {};
   const start = (member: "a" | "b") => {
     const own = ["--relationship", "default/campus", "--member", member, "--dhcp-port", String(DHCP_PORT)];
-    const from = ["--manifests", join(directory, "manifests"), "--data-dir", join(directory, member)];
+    const from = [
+      "--clear-link",
+      "--manifests",
+      join(directory, "manifests"),
+      "--data-dir",
+      join(directory, member),
+    ];
     const engine = startCli(["engine", ...own, ...from]);
     engines.push(engine);
     return engine;

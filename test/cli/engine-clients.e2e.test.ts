@@ -66,6 +66,7 @@ function engineArgs(member: Member): readonly string[] {
   return [
     "engine",
     ...["--relationship", "default/campus", "--member", member],
+    "--clear-link",
     ...["--manifests", join(directory, "manifests"), "--data-dir", join(directory, member)],
     ...["--dhcp-port", String(DHCP_PORT)],
   ];

@@ -46,6 +46,7 @@ function engineArgs(member: Member, dataDirectory: string = member): readonly st
   return [
     "engine",
     ...["--relationship", "default/campus", "--member", member],
+    "--clear-link",
     ...["--manifests", join(directory, "manifests"), "--data-dir", join(directory, dataDirectory)],
     ...["--dhcp-port", String(DHCP_PORT)],
   ];

@@ -85,6 +85,24 @@ const CASES: readonly Case[] = [
     stderr: /--manifests and --kubeconfig: give one/,
   },
   {
+    name: "a failover link of which nobody said how to secure it",
+    args: `${ENGINE} --manifests DIR/good --dhcp-port 11067`,
+    code: 1,
+    stderr: /failover link needs certificates.*leasepair certs.*--link-certificates DIR.*--clear-link/,
+  },
+  {
+    name: "a link both secured and in clear",
+    args: `${ENGINE} --link-certificates DIR --clear-link`,
+    code: 2,
+    stderr: /--link-certificates and --clear-link: give one/,
+  },
+  {
+    name: "a directory without certificates",
+    args: `${ENGINE} --manifests DIR/good --dhcp-port 11067 --link-certificates DIR/good`,
+    code: 1,
+    stderr: /good\/tls\.crt: cannot be read \(ENOENT\); make them with `leasepair certs`/,
+  },
+  {
     name: "a log level that is none",
     args: `${ENGINE} --log-level loud`,
     code: 2,
@@ -219,6 +237,7 @@ describe("help", { concurrency: 2 }, () => {
     "store",
     "store dump",
     "store verify",
+    "certs",
     "crds",
   ];
   for (const command of commands) {

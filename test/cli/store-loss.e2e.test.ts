@@ -32,7 +32,13 @@ afterEach(async () => {
 
 function start(member: "a" | "b"): RunningCli {
   const own = ["--relationship", "default/campus", "--member", member, "--dhcp-port", "20067"];
-  const from = ["--manifests", join(directory, "manifests"), "--data-dir", join(directory, member)];
+  const from = [
+    "--clear-link",
+    "--manifests",
+    join(directory, "manifests"),
+    "--data-dir",
+    join(directory, member),
+  ];
   const engine = startCli(["engine", ...own, ...from]);
   engines.push(engine);
   return engine;

@@ -251,6 +251,7 @@ spec:
       ...wrapped,
       process.execPath,
       ...[join(project, "src/cli/main.ts"), "engine", "--relationship", "default/x", "--member", member],
+      "--clear-link",
       ...["--manifests", join(this.directory, "manifests"), "--data-dir", this.dataDirectory(member)],
       ...["--dhcp-port", String(this.dhcpPort)],
     ];

@@ -90,6 +90,7 @@ export class ClientLab {
     mkdirSync(data);
     const engine = [
       "engine",
+      "--clear-link",
       "--manifests",
       manifests,
       "--relationship",

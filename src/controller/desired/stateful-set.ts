@@ -155,6 +155,7 @@ function engineContainer(config: CompiledRelationship, member: CompiledMember, o
       member.name,
       "--data-dir",
       DATA_DIRECTORY,
+      "--clear-link",
       ...options.engineArgs,
     ],
     env: [

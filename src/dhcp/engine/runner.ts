@@ -26,6 +26,12 @@ export interface RunnerPorts {
 
 type VisibleEffect = Exclude<Effect, { kind: "append" } | { kind: "wake" } | { kind: "log" }>;
 
+interface WaitingTurn {
+  readonly effects: readonly VisibleEffect[];
+  readonly done: () => void;
+  durable: boolean;
+}
+
 export class EngineRunner {
   readonly engine: Engine;
   readonly #ports: RunnerPorts;
@@ -33,7 +39,7 @@ export class EngineRunner {
   #turn: VisibleEffect[] = [];
   #turnHasRecords = false;
   /** Turns whose records are on their way to the disk, or that stand behind one, oldest first. */
-  readonly #waiting: { readonly effects: readonly VisibleEffect[]; durable: boolean }[] = [];
+  readonly #waiting: WaitingTurn[] = [];
   #failed = false;
   /** Replies dropped because they would have left too late (W12). */
   lateReplies = 0;
@@ -65,19 +71,19 @@ export class EngineRunner {
   }
 
   /** Ends a batch of deliver() calls: one flush, then its effects. Without records and with nothing before it on the way
-   *  to the disk, the effects happen at once. */
-  endTurn(): void {
+   *  to the disk, the effects happen at once. `done` is called after the last of them; never once the disk has failed. */
+  endTurn(done: () => void = () => {}): void {
     if (this.#failed) return;
     const effects = this.#turn;
     this.#turn = [];
     if (!this.#turnHasRecords) {
-      if (effects.length === 0) return;
-      if (this.#waiting.length === 0) return this.#perform(effects);
-      this.#waiting.push({ effects, durable: true });
+      if (effects.length === 0) return done();
+      if (this.#waiting.length === 0) return this.#perform({ effects, done });
+      this.#waiting.push({ effects, done, durable: true });
       return;
     }
     this.#turnHasRecords = false;
-    const waiting = { effects, durable: false };
+    const waiting: WaitingTurn = { effects, done, durable: false };
     this.#waiting.push(waiting);
     this.#ports.journal.flush((fault) => {
       if (fault !== null) return this.#fail(fault);
@@ -92,10 +98,10 @@ export class EngineRunner {
   }
 
   #release(): void {
-    while (!this.#failed && this.#waiting[0]?.durable === true) this.#perform(this.#waiting.shift()!.effects);
+    while (!this.#failed && this.#waiting[0]?.durable === true) this.#perform(this.#waiting.shift()!);
   }
 
-  #perform(effects: readonly VisibleEffect[]): void {
+  #perform({ effects, done }: Pick<WaitingTurn, "effects" | "done">): void {
     for (const effect of effects) {
       switch (effect.kind) {
         case "reply":
@@ -121,6 +127,7 @@ export class EngineRunner {
           effect satisfies never;
       }
     }
+    done();
   }
 
   #fail(fault: FaultError): void {

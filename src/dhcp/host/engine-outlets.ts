@@ -5,20 +5,33 @@
 import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import { linkIdentity } from "../../base/link-identity.ts";
 import type { EngineEvent, LogEntry } from "../engine/event.ts";
 import type { ClientSocket, ConnectionId, PartnerLink } from "../ports.ts";
 import { HttpServer } from "./http.ts";
 import { InterfaceAddresses } from "./interfaces.ts";
+import { LinkCertificates } from "./link-certificates.ts";
+import { CLEAR_TRANSPORT, type LinkTransport, TlsTransport } from "./link-transport.ts";
+import type { Endpoint } from "./listen.ts";
 import { Outlet } from "./outlet.ts";
 import { TcpPartnerLink } from "./partner-link.ts";
 import { ClientSockets } from "./sockets.ts";
+
+/** How the link to a partner of our own make is to be secured, as the command line says. */
+export type LinkSecurity =
+  /** TLS with the certificates of this directory. */
+  | { readonly kind: "TLS"; readonly directory: string }
+  | { readonly kind: "Clear" }
+  | { readonly kind: "Unsaid" };
 
 export interface OutletsOptions {
   /** This member's name. */
   readonly member: string;
   readonly dhcpPort: number;
+  readonly linkSecurity: LinkSecurity;
   readonly nowMs: () => number;
-  readonly post: (event: EngineEvent) => void;
+  /** `taken`: see EventLoop.post. */
+  readonly post: (event: EngineEvent, taken?: () => void) => void;
   readonly log: (entry: LogEntry) => void;
   readonly notReadyReason: () => string | null;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -29,22 +42,18 @@ interface SocketSettings {
   readonly interfaces: readonly string[];
 }
 
-interface LinkSettings {
-  readonly address: Ipv4;
-  readonly partnerAddress: Ipv4;
-  readonly port: number;
-}
-
-interface HttpSettings {
-  readonly address: Ipv4;
-  readonly port: number;
+interface LinkSettings extends Endpoint {
+  readonly partner: Endpoint;
+  readonly identity: string;
+  readonly partnerIdentity: string;
 }
 
 const ADDRESSES_AGE_MS_MAX = 2_000;
+const TLS_HANDSHAKE_MS = 5_000;
 /** The same failure is told again this often: every try would drown the rest of the log. */
 const REPEAT_MS = 60_000;
 
-type OutletName = "clients" | "link" | "metrics";
+type OutletName = "clients" | "link" | "metrics" | "certificates";
 
 export class EngineOutlets {
   readonly clientSocket: ClientSocket;
@@ -56,10 +65,11 @@ export class EngineOutlets {
   readonly #options: OutletsOptions;
   readonly #sockets: Outlet<SocketSettings, ClientSockets>;
   readonly #link: Outlet<LinkSettings, TcpPartnerLink>;
-  readonly #http: Outlet<HttpSettings, HttpServer>;
+  readonly #http: Outlet<Endpoint, HttpServer>;
   /** What was last said of an outlet that could not be opened, and when. */
   readonly #said = new Map<OutletName, { readonly message: string; readonly atMs: number }>();
   #strangerSaidAtMs = Number.NEGATIVE_INFINITY;
+  #distrustSaidAtMs = Number.NEGATIVE_INFINITY;
   #accepted = 0;
 
   constructor(options: OutletsOptions) {
@@ -100,6 +110,7 @@ export class EngineOutlets {
 
   /** Called every few seconds: opens what could not be opened, and again what sits on an interface that was replaced. */
   async tend(): Promise<void> {
+    this.#renewCertificates();
     const isStale = (sockets: ClientSockets) => sockets.lostInterfaces().length > 0;
     await Promise.all([
       this.#say("metrics", this.#http.retry()),
@@ -126,7 +137,13 @@ export class EngineOutlets {
     const { own, partner } = membersOf(config, this.#options.member);
     return {
       sockets: { memberAddress: own.address, interfaces: own.interfaces },
-      link: { address: own.linkAddress, partnerAddress: partner.linkAddress, port: config.linkPort },
+      link: {
+        address: own.linkAddress,
+        port: config.linkPort,
+        partner: { address: partner.linkAddress, port: config.linkPort },
+        identity: linkIdentity(`${config.namespace}/${config.name}`, own.name),
+        partnerIdentity: linkIdentity(`${config.namespace}/${config.name}`, partner.name),
+      },
       http: { address: own.address, port: own.metricsPort },
     };
   }
@@ -151,14 +168,63 @@ export class EngineOutlets {
   }
 
   async #openLink(settings: LinkSettings): Promise<TcpPartnerLink> {
+    const transport = this.#openTransport(settings);
     const link = new TcpPartnerLink({
       ...settings,
+      transport,
       nextAcceptedId: () => ++this.#accepted,
       onEvent: this.#options.post,
       onStranger: (address) => this.#onStranger(address),
     });
     await link.listen();
+    if (transport.security === "Clear") {
+      const message =
+        "the failover link is neither encrypted nor authenticated: whoever reaches it can forge leases";
+      this.#log("warn", "link-in-clear", message, { partner: formatIpv4(settings.partner.address) });
+    }
     return link;
+  }
+
+  #openTransport({ identity, partnerIdentity }: LinkSettings): LinkTransport {
+    const { linkSecurity } = this.#options;
+    if (linkSecurity.kind === "Clear") return CLEAR_TRANSPORT;
+    if (linkSecurity.kind === "Unsaid") {
+      throw new FaultError(
+        "LINK_SECURITY_UNSAID",
+        "the failover link needs certificates: make them with `leasepair certs` and name their directory with " +
+          "--link-certificates DIR; or choose a link that anybody can read and forge with --clear-link.",
+      );
+    }
+    return new TlsTransport({
+      certificates: new LinkCertificates(linkSecurity.directory, identity),
+      partnerIdentity,
+      handshakeMs: TLS_HANDSHAKE_MS,
+      onDistrust: (problem) => this.#onDistrust(problem),
+      onRenewed: (expiresAtMs) => {
+        const expires = new Date(expiresAtMs).toISOString();
+        const message = "other certificates are in use for the next connection to the partner";
+        this.#log("info", "link-certificates-renewed", message, { expires });
+      },
+    });
+  }
+
+  #renewCertificates(): void {
+    try {
+      this.#link.current?.renew();
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#complain("certificates", error);
+      return;
+    }
+    this.#said.delete("certificates");
+  }
+
+  #onDistrust(problem: string): void {
+    const now = this.#options.nowMs();
+    if (now - this.#distrustSaidAtMs < REPEAT_MS) return;
+    this.#distrustSaidAtMs = now;
+    const message = "the two ends of the failover link do not trust each other's certificates";
+    this.#log("warn", "link-distrusted", message, { problem });
   }
 
   /** Told at most once a minute: whoever knocks must not be able to fill a disk with words. */

@@ -2,13 +2,9 @@
 // Healthy = the process takes turns. Ready = it would answer a client that asked.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
-import { bindFault } from "./socket-open.ts";
+import { type Endpoint, listeningPort, listenOn } from "./listen.ts";
 
-export interface HttpOptions {
-  readonly address: Ipv4;
-  readonly port: number;
+export interface HttpOptions extends Endpoint {
   /** Null when ready, otherwise why not. */
   readonly notReadyReason: () => string | null;
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
@@ -31,23 +27,12 @@ export class HttpServer {
 
   /** Starts listening. Rejects with FaultError: ADDRESS_IN_USE, ADDRESS_NOT_HERE, CAPABILITY_MISSING. */
   listen(): Promise<void> {
-    const { address, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      const onError = (error: NodeJS.ErrnoException) => {
-        reject(bindFault("tcp", { address, port, interface: null }, error.code ?? error.message));
-      };
-      this.#server.once("error", onError);
-      this.#server.listen({ host: formatIpv4(address), port, exclusive: true }, () => {
-        this.#server.off("error", onError);
-        this.#server.on("error", () => {});
-        resolve();
-      });
-    });
+    return listenOn(this.#server, this.#options);
   }
 
   /** The port really listened on. */
   get port(): number {
-    return (this.#server.address() as AddressInfo | null)?.port ?? 0;
+    return listeningPort(this.#server);
   }
 
   stop(): Promise<void> {

@@ -7,7 +7,8 @@ import type { EngineEvent } from "../engine/event.ts";
 /** What the loop drives: the engine's runner. */
 export interface TurnTaker {
   deliver(event: EngineEvent): void;
-  endTurn(): void;
+  /** `done` is called once everything that the turn's events brought about is durable and performed. */
+  endTurn(done: () => void): void;
 }
 
 /** About half a second of work at full speed; clients repeat what is dropped. */
@@ -18,7 +19,7 @@ const EVENTS_PER_TURN_MAX = 1024;
 export class EventLoop {
   readonly #runner: TurnTaker;
   readonly #onCrash: (error: unknown) => void;
-  #queue: EngineEvent[] = [];
+  #queue: { readonly event: EngineEvent; readonly taken: (() => void) | null }[] = [];
   #datagramsQueued = 0;
   #turnPlanned = false;
   #stopped = false;
@@ -31,8 +32,9 @@ export class EventLoop {
     this.#onCrash = onCrash;
   }
 
-  /** Queues an event for the next turn. */
-  post(event: EngineEvent): void {
+  /** Queues an event for the next turn. `taken` is called when all that it brought about is done: whoever produces without
+   *  bound waits for it. */
+  post(event: EngineEvent, taken: (() => void) | null = null): void {
     if (this.#stopped) return;
     if (event.kind === "client-datagram") {
       if (this.#datagramsQueued >= DATAGRAMS_QUEUED_MAX) {
@@ -41,7 +43,7 @@ export class EventLoop {
       }
       this.#datagramsQueued += 1;
     }
-    this.#queue.push(event);
+    this.#queue.push({ event, taken });
     this.#planTurn();
   }
 
@@ -67,11 +69,13 @@ export class EventLoop {
     if (this.#stopped) return;
     const events = this.#queue.splice(0, EVENTS_PER_TURN_MAX);
     try {
-      for (const event of events) {
+      for (const { event } of events) {
         if (event.kind === "client-datagram") this.#datagramsQueued -= 1;
         this.#runner.deliver(event);
       }
-      this.#runner.endTurn();
+      this.#runner.endTurn(() => {
+        for (const { taken } of events) taken?.();
+      });
     } catch (error) {
       this.stop();
       this.#onCrash(error);

@@ -2,19 +2,21 @@
 // talks to nobody but the partner's link address. Bytes are carried, not read. Source: failover draft 6.
 // Whatever is not read or sent is bounded: a connection whose peer stops reading is broken off.
 
-import * as net from "node:net";
-import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import type * as net from "node:net";
+import { formatIpv4 } from "../../base/ipv4.ts";
 import type { EngineEvent } from "../engine/event.ts";
 import type { ConnectionId, PartnerLink } from "../ports.ts";
-import { bindFault } from "./socket-open.ts";
+import type { LinkTransport } from "./link-transport.ts";
+import { type Endpoint, listeningPort, listenOn } from "./listen.ts";
 
-export interface LinkOptions {
-  readonly address: Ipv4;
-  readonly partnerAddress: Ipv4;
-  readonly port: number;
+export interface LinkOptions extends Endpoint {
+  /** Where the partner listens, and the one address it connects from. */
+  readonly partner: Endpoint;
+  readonly transport: LinkTransport;
   /** The next id for an accepted connection; shared by all links of a process, so that ids are never reused. */
   readonly nextAcceptedId: () => ConnectionId;
-  readonly onEvent: (event: EngineEvent & { readonly connection: ConnectionId }) => void;
+  /** `taken` is to be called when the event's bytes no longer need room: until then the peer is held back. */
+  readonly onEvent: (event: EngineEvent & { readonly connection: ConnectionId }, taken?: () => void) => void;
   /** Somebody else than the partner connected. */
   readonly onStranger: (address: string) => void;
 }
@@ -23,8 +25,11 @@ const DIAL_TIMEOUT_MS = 5_000;
 /** From the wish to close until the connection is broken off. */
 const CLOSE_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 10_000;
-/** A full resynchronisation of a million leases stays below; beyond it the partner has stopped reading. */
-const UNSENT_BYTES_MAX = 64 * 1024 * 1024;
+/** Far above what the windows of both sides let be on the way; beyond it the partner has stopped reading. */
+const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
+/** So much of one connection waits for the engine at most; the rest waits in the partner's own socket. A turn's worth: a
+ *  partner that sends without pause gets its turns, and the clients theirs. */
+const UNTAKEN_BYTES_MAX = 64 * 1024;
 /** The engine allows fewer and says why; this only guards the process. */
 const ACCEPTED_MAX = 8;
 
@@ -35,51 +40,51 @@ export class TcpPartnerLink implements PartnerLink {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    this.#server = net.createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server = options.transport.createServer(
+      (socket) => this.#admits(socket),
+      (socket) => this.#accept(socket),
+    );
     this.#server.maxConnections = ACCEPTED_MAX;
   }
 
   /** Starts listening. Rejects with FaultError: ADDRESS_IN_USE, ADDRESS_NOT_HERE, CAPABILITY_MISSING. */
   listen(): Promise<void> {
-    const { address, port } = this.#options;
-    return new Promise((resolve, reject) => {
-      const onError = (error: NodeJS.ErrnoException) => {
-        reject(bindFault("tcp", { address, port, interface: null }, error.code ?? error.message));
-      };
-      this.#server.once("error", onError);
-      this.#server.listen({ host: formatIpv4(address), port, exclusive: true }, () => {
-        this.#server.off("error", onError);
-        // Running out of descriptors while accepting must not end the process; the partner tries again.
-        this.#server.on("error", () => {});
-        resolve();
-      });
-    });
+    return listenOn(this.#server, this.#options);
   }
 
   /** The port really listened on (differs from the option only when that was 0). */
   get port(): number {
-    return (this.#server.address() as net.AddressInfo | null)?.port ?? 0;
+    return listeningPort(this.#server);
+  }
+
+  /** Takes up certificates that changed. Throws FaultError LINK_CERTIFICATE_UNUSABLE; those before stay in use. */
+  renew(): void {
+    this.#options.transport.renew();
+  }
+
+  #admits(socket: net.Socket): boolean {
+    const from = socket.remoteAddress ?? "unknown";
+    if (from === formatIpv4(this.#options.partner.address)) return true;
+    this.#options.onStranger(from);
+    return false;
   }
 
   #accept(socket: net.Socket): void {
-    const from = socket.remoteAddress ?? "unknown";
-    if (from !== formatIpv4(this.#options.partnerAddress)) {
-      socket.destroy();
-      this.#options.onStranger(from);
-      return;
-    }
     const id = this.#options.nextAcceptedId();
     this.#attend(id, socket);
     this.#options.onEvent({ kind: "link-opened", connection: id, dialed: false });
   }
 
   dial(connection: ConnectionId): void {
-    const { address, partnerAddress, port } = this.#options;
-    const socket = net.connect({
-      host: formatIpv4(partnerAddress),
-      port,
+    const { address, partner, transport } = this.#options;
+    const to = {
+      host: formatIpv4(partner.address),
+      port: partner.port,
       localAddress: formatIpv4(address),
-      noDelay: true,
+    };
+    const socket = transport.dial(to, () => {
+      clearTimeout(timeout);
+      this.#options.onEvent({ kind: "link-opened", connection, dialed: true });
     });
     this.#attend(connection, socket);
     const timeout = setTimeout(
@@ -87,19 +92,21 @@ export class TcpPartnerLink implements PartnerLink {
       DIAL_TIMEOUT_MS,
     );
     socket.once("close", () => clearTimeout(timeout));
-    socket.once("connect", () => {
-      clearTimeout(timeout);
-      this.#options.onEvent({ kind: "link-opened", connection, dialed: true });
-    });
   }
 
   #attend(id: ConnectionId, socket: net.Socket): void {
     this.#connections.set(id, socket);
     let reason = "closed by the partner";
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    socket.on("data", (bytes: Buffer) =>
-      this.#options.onEvent({ kind: "link-bytes", connection: id, bytes }),
-    );
+    let untaken = 0;
+    socket.on("data", (bytes: Buffer) => {
+      untaken += bytes.length;
+      if (untaken >= UNTAKEN_BYTES_MAX) socket.pause();
+      this.#options.onEvent({ kind: "link-bytes", connection: id, bytes }, () => {
+        untaken -= bytes.length;
+        if (untaken < UNTAKEN_BYTES_MAX && socket.isPaused()) socket.resume();
+      });
+    });
     socket.on("error", (error: NodeJS.ErrnoException) => {
       reason = error.message;
     });

@@ -100,7 +100,16 @@ test("the pod is on the host network of its node, apart from its partner, and st
 test("the engine is told its relationship, its name and where its store is; extra arguments come last", () => {
   const objects = rendered({}, { ...OPTIONS, engineArgs: ["--dhcp-port", "1067"] });
   assert.deepEqual(at(engine(objects), "args"), [
-    ...["engine", "--relationship", "dhcp/campus", "--member", "a", "--data-dir", "/var/lib/leasepair"],
+    ...[
+      "engine",
+      "--relationship",
+      "dhcp/campus",
+      "--member",
+      "a",
+      "--data-dir",
+      "/var/lib/leasepair",
+      "--clear-link",
+    ],
     ...["--dhcp-port", "1067"],
   ]);
   assert.equal(at(engine(objects), "ports.0.containerPort"), 1067);

@@ -3,55 +3,16 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { FaultError } from "../../../src/base/fault.ts";
-import { parseIpv4 } from "../../../src/base/ipv4.ts";
 import type { EngineEvent } from "../../../src/dhcp/engine/event.ts";
-import { TcpPartnerLink } from "../../../src/dhcp/host/partner-link.ts";
-
-const A = parseIpv4("127.0.0.21")!;
-const B = parseIpv4("127.0.0.22")!;
-const DIALED = 1000;
-
-/** A link whose events can be awaited one by one. */
-function createLink(address: typeof A, partnerAddress: typeof A, port: number) {
-  const events: EngineEvent[] = [];
-  const strangers: string[] = [];
-  let wake = () => {};
-  let accepted = 0;
-  const link = new TcpPartnerLink({
-    address,
-    partnerAddress,
-    port,
-    nextAcceptedId: () => ++accepted,
-    onEvent: (event) => {
-      events.push(event);
-      wake();
-    },
-    onStranger: (from) => {
-      strangers.push(from);
-      wake();
-    },
-  });
-  const until = async (isTrue: () => boolean) => {
-    const timeout = AbortSignal.timeout(10_000);
-    while (!isTrue()) {
-      timeout.throwIfAborted();
-      await Promise.race([new Promise<void>((resolve) => (wake = resolve)), once(timeout, "abort")]);
-    }
-  };
-  return { link, events, strangers, until };
-}
-
-function bytesOf(events: readonly EngineEvent[]): string {
-  return events.map((e) => (e.kind === "link-bytes" ? Buffer.from(e.bytes).toString() : "")).join("");
-}
+import { A, B, bytesOf, createLink, DIALED } from "./test-link.ts";
 
 const kinds = (events: readonly EngineEvent[]) => events.map((event) => event.kind);
 
 describe("the link over TCP", () => {
   test("bytes go both ways between the partners, and closing flushes first", async () => {
-    const listener = createLink(A, B, 0);
+    const listener = createLink(A, B, { port: 0 });
     await listener.link.listen();
-    const dialer = createLink(B, A, listener.link.port);
+    const dialer = createLink(B, A, { port: listener.link.port });
     try {
       dialer.link.dial(DIALED);
       await dialer.until(() => dialer.events.length > 0);
@@ -72,7 +33,7 @@ describe("the link over TCP", () => {
   });
 
   test("a connection from anywhere but the partner's address is closed unread", async () => {
-    const listener = createLink(A, B, 0);
+    const listener = createLink(A, B, { port: 0 });
     await listener.link.listen();
     const stranger = connect({ host: "127.0.0.21", port: listener.link.port, localAddress: "127.0.0.23" });
     try {
@@ -87,7 +48,7 @@ describe("the link over TCP", () => {
   });
 
   test("a dial that nobody answers ends in link-closed with the reason", async () => {
-    const dialer = createLink(B, A, 9);
+    const dialer = createLink(B, A, { port: 9 });
     dialer.link.dial(DIALED);
     await dialer.until(() => dialer.events.length > 0);
     const [event] = dialer.events;
@@ -97,9 +58,9 @@ describe("the link over TCP", () => {
   });
 
   test("a port in use is a fault that names the process", async () => {
-    const first = createLink(A, B, 0);
+    const first = createLink(A, B, { port: 0 });
     await first.link.listen();
-    const second = createLink(A, B, first.link.port);
+    const second = createLink(A, B, { port: first.link.port });
     try {
       await assert.rejects(second.link.listen(), (error) => {
         assert.ok(error instanceof FaultError);
@@ -115,8 +76,55 @@ describe("the link over TCP", () => {
     }
   });
 
+  test("a partner that sends without pause is held back until what it sent is taken", async () => {
+    const listener = createLink(A, B, { port: 0, holdsBack: true });
+    await listener.link.listen();
+    const flooder = connect({ host: "127.0.0.21", port: listener.link.port, localAddress: "127.0.0.22" });
+    try {
+      flooder.on("error", () => {});
+      await once(flooder, "connect");
+      const block = Buffer.alloc(1024 * 1024);
+      const heldBack = () => flooder.writableLength > 16 * block.length;
+      while (!heldBack()) {
+        flooder.write(block);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const held = listener.events.reduce(
+        (sum, e) => sum + (e.kind === "link-bytes" ? e.bytes.length : 0),
+        0,
+      );
+      assert.ok(held < 256 * 1024, `${held} bytes wait in the process`);
+    } finally {
+      flooder.destroy();
+      listener.takeAll();
+      await listener.link.stop();
+    }
+  });
+
+  test("a partner that stops reading is cut off before what waits for it fills the memory", async () => {
+    const listener = createLink(A, B, { port: 0 });
+    await listener.link.listen();
+    const deaf = connect({ host: "127.0.0.21", port: listener.link.port, localAddress: "127.0.0.22" });
+    try {
+      deaf.on("error", () => {});
+      deaf.pause();
+      await listener.until(() => listener.events.length > 0);
+      const closed = () => kinds(listener.events).includes("link-closed");
+      for (let sent = 0; !closed(); sent += 65_536) {
+        assert.ok(sent < 64 * 1024 * 1024, "it was sent without end");
+        listener.link.send(1, Buffer.alloc(65_536));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const last = listener.events.at(-1);
+      assert.match(last?.kind === "link-closed" ? last.reason : "", /does not read/);
+    } finally {
+      deaf.destroy();
+      await listener.link.stop();
+    }
+  });
+
   test("sending on a connection that is gone does nothing", () => {
-    const { link } = createLink(A, B, 0);
+    const { link } = createLink(A, B, { port: 0 });
     link.send(7, Buffer.from("x"));
     link.close(7);
   });

@@ -1,0 +1,232 @@
+import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import * as tls from "node:tls";
+import { FaultError } from "../../../src/base/fault.ts";
+import { linkIdentity } from "../../../src/base/link-identity.ts";
+import { LinkCertificates } from "../../../src/dhcp/host/link-certificates.ts";
+import { TlsTransport } from "../../../src/dhcp/host/link-transport.ts";
+import {
+  type CertificateAndKey,
+  issueLinkCertificate,
+  makeLinkAuthority,
+} from "../../../src/kube/link-certificates.ts";
+import { A, B, bytesOf, createLink, DIALED } from "./test-link.ts";
+
+const CAMPUS = "default/campus";
+const VALIDITY = { now: new Date(), days: 2 };
+
+let root = "";
+let authority: CertificateAndKey;
+let other: CertificateAndKey;
+before(async () => {
+  root = mkdtempSync(join(tmpdir(), "leasepair-tls-"));
+  authority = await makeLinkAuthority("test", VALIDITY);
+  other = await makeLinkAuthority("another", VALIDITY);
+});
+after(() => rmSync(root, { recursive: true, force: true }));
+
+async function writeCertificates(
+  directory: string,
+  identity: string,
+  signer = authority,
+  days = VALIDITY.days,
+): Promise<string> {
+  const { certificate, key } = await issueLinkCertificate(signer, identity, { ...VALIDITY, days });
+  const files = { "tls.crt": certificate, "tls.key": key, "ca.crt": authority.certificate };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+  return certificate;
+}
+
+const newDirectory = () => mkdtempSync(join(root, "member-"));
+
+/** One end of a link; `identity` is what its certificate says, `partner` whom it expects. */
+async function end(
+  at: "a" | "b",
+  port: number,
+  identity: string,
+  partner: string,
+  signer?: CertificateAndKey,
+) {
+  const directory = newDirectory();
+  await writeCertificates(directory, identity, signer);
+  const problems: string[] = [];
+  const renewals: number[] = [];
+  const transport = new TlsTransport({
+    certificates: new LinkCertificates(directory, identity),
+    partnerIdentity: partner,
+    handshakeMs: 5_000,
+    onDistrust: (problem) => problems.push(problem),
+    onRenewed: (expiresAtMs) => renewals.push(expiresAtMs),
+  });
+  const [address, partnerAddress] = at === "a" ? [A, B] : [B, A];
+  return { ...createLink(address, partnerAddress, { port, transport }), directory, problems, renewals };
+}
+
+const ID_A = linkIdentity(CAMPUS, "a");
+const ID_B = linkIdentity(CAMPUS, "b");
+
+async function listenerAndDialer(identityB: string, signerB?: CertificateAndKey) {
+  const listener = await end("a", 0, ID_A, ID_B);
+  await listener.link.listen();
+  const dialer = await end("b", listener.link.port, identityB, ID_A, signerB);
+  const stop = () => Promise.all([dialer.link.stop(), listener.link.stop()]);
+  return { listener, dialer, stop };
+}
+
+describe("the link over TLS", { concurrency: 4 }, () => {
+  test("two members with certificates of one authority talk, in TLS 1.3", async () => {
+    const { listener, dialer, stop } = await listenerAndDialer(ID_B);
+    try {
+      dialer.link.dial(DIALED);
+      await listener.until(() => listener.events.length > 0);
+      await dialer.until(() => dialer.events.length > 0);
+      assert.deepEqual(dialer.events[0], { kind: "link-opened", connection: DIALED, dialed: true });
+      dialer.link.send(DIALED, Buffer.from("hello"));
+      await listener.until(() => bytesOf(listener.events) === "hello");
+      listener.link.send(1, Buffer.from("last words"));
+      listener.link.close(1);
+      await dialer.until(() => dialer.events.at(-1)?.kind === "link-closed");
+      assert.equal(bytesOf(dialer.events), "last words");
+    } finally {
+      await stop();
+    }
+  });
+
+  const impostors = [
+    ["the certificate of another relationship", linkIdentity("default/branch", "b"), false],
+    ["the certificate of the listening member itself", ID_A, false],
+    ["a certificate of another authority", ID_B, true],
+  ] as const;
+  for (const [name, identity, isForeign] of impostors) {
+    test(`${name} is not let in, and both sides hear why`, async () => {
+      const { listener, dialer, stop } = await listenerAndDialer(identity, isForeign ? other : undefined);
+      try {
+        dialer.link.dial(DIALED);
+        await dialer.until(() => dialer.events.some(({ kind }) => kind === "link-closed"));
+        assert.deepEqual(listener.events, []);
+        assert.equal(listener.problems.length, 1);
+        if (!isForeign)
+          assert.match(listener.problems[0]!, /speaks for URI:leasepair.*not for URI:leasepair/);
+      } finally {
+        await stop();
+      }
+    });
+  }
+
+  test("a dialer does not talk to a listener that is not its partner", async () => {
+    const listener = await end("a", 0, linkIdentity("default/branch", "a"), ID_B);
+    await listener.link.listen();
+    const dialer = await end("b", listener.link.port, ID_B, ID_A);
+    try {
+      dialer.link.dial(DIALED);
+      await dialer.until(() => dialer.events.length > 0);
+      const [event] = dialer.events;
+      assert.equal(event?.kind, "link-closed");
+      assert.match(event.kind === "link-closed" ? event.reason : "", /branch\/a, not for URI:.*campus\/a/);
+    } finally {
+      await Promise.all([dialer.link.stop(), listener.link.stop()]);
+    }
+  });
+
+  const peers = [
+    [
+      "without a certificate",
+      (port: number) =>
+        tls.connect({ ...at(port), ca: authority.certificate, checkServerIdentity: () => undefined }),
+    ],
+    [
+      "in TLS 1.2",
+      (port: number) => tls.connect({ ...at(port), maxVersion: "TLSv1.2", rejectUnauthorized: false }),
+    ],
+    [
+      "in clear",
+      (port: number) => {
+        const socket = connect(at(port));
+        return socket.on("connect", () => socket.write("CONNECT".repeat(10)));
+      },
+    ],
+  ] as const;
+  for (const [name, open] of peers) {
+    test(`a peer that comes ${name} never becomes a connection`, async () => {
+      const listener = await end("a", 0, ID_A, ID_B);
+      await listener.link.listen();
+      const socket = open(listener.link.port);
+      try {
+        socket.on("error", () => {});
+        socket.resume();
+        await new Promise((resolve) => socket.once("close", resolve));
+        assert.deepEqual(listener.events, []);
+      } finally {
+        socket.destroy();
+        await listener.link.stop();
+      }
+    });
+  }
+
+  test("new certificates count for the next connection, and the present one stays", async () => {
+    const { listener, dialer, stop } = await listenerAndDialer(ID_B);
+    try {
+      dialer.link.dial(DIALED);
+      await listener.until(() => listener.events.length > 0);
+      const renewed = await writeCertificates(listener.directory, ID_A, authority, 1);
+      listener.link.renew();
+      assert.deepEqual(listener.renewals, [Date.parse(validTo(renewed))]);
+      listener.link.renew();
+      assert.equal(listener.renewals.length, 1, "unchanged files are not taken up again");
+      const seen = await certificateShownAt(listener.link.port, dialer.directory);
+      assert.equal(seen, renewed.trim());
+      dialer.link.send(DIALED, Buffer.from("still here"));
+      await listener.until(() => bytesOf(listener.events).includes("still here"));
+    } finally {
+      await stop();
+    }
+  });
+
+  test("files that are half written or of another member change nothing", async () => {
+    const { listener, dialer, stop } = await listenerAndDialer(ID_B);
+    try {
+      cpSync(join(dialer.directory, "tls.key"), join(listener.directory, "tls.key"));
+      assert.throws(
+        () => listener.link.renew(),
+        faultOf(/tls\.crt: certificate, key and authority do not fit/),
+      );
+      cpSync(join(dialer.directory, "tls.crt"), join(listener.directory, "tls.crt"));
+      assert.throws(() => listener.link.renew(), faultOf(/speaks for URI:.*campus\/b, not for this member/));
+      rmSync(join(listener.directory, "ca.crt"));
+      assert.throws(() => listener.link.renew(), faultOf(/ca\.crt: cannot be read \(ENOENT\)/));
+      dialer.link.dial(DIALED);
+      await listener.until(() => listener.events.length > 0);
+    } finally {
+      await stop();
+    }
+  });
+});
+
+function at(port: number) {
+  return { host: "127.0.0.21", port, localAddress: "127.0.0.22" };
+}
+
+function validTo(certificate: string): string {
+  return new X509Certificate(certificate).validTo;
+}
+
+function faultOf(message: RegExp) {
+  return (error: unknown) =>
+    error instanceof FaultError && error.code === "LINK_CERTIFICATE_UNUSABLE" && message.test(error.message);
+}
+
+/** PEM of what a listener shows. */
+async function certificateShownAt(port: number, directory: string): Promise<string> {
+  const files = new LinkCertificates(directory, ID_B).files;
+  const socket = tls.connect({ ...at(port), ...files, checkServerIdentity: () => undefined });
+  await once(socket, "secureConnect");
+  const pem = socket.getPeerX509Certificate()!.toString().trim();
+  socket.destroy();
+  return pem;
+}
