@@ -10,6 +10,8 @@ export const SCRIPT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   check: "The developer's loop, under a minute: format, lint, types, generated files, unit tests",
   format: "Formats and lints the code, and repairs what can be repaired",
   crds: "Writes crds/ and docs/reference/api.md anew from the schemas in src/api",
+  image:
+    "Writes the container image, reproducible, as an OCI archive into dist/, and says how to bring it into a cluster",
   conformance: "Writes docs/protocol/conformance.md anew: each MUST of the RFCs and the tests that hold it",
   bench: "Measures the lease store against its figures; -- store 50000 for one size",
   sim: "Simulates pairs under faults; -- --seed N replays one run",

@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { run } from "../lib/run.ts";
 
 const PREFIX = "lpk";
 const DIRECTORY = "/var/tmp";
@@ -29,15 +30,6 @@ export function prefixOf(pid: number): string {
 /** The directory for everything on disk; not under /tmp, which may be memory or an overlay. */
 export function stateDirectory(prefix: string): string {
   return join(DIRECTORY, `${prefix}state`);
-}
-
-/** Runs a program to its end; gives its output, throws with what it said on failure. */
-export function run(program: string, ...args: readonly string[]): string {
-  const done = spawnSync(program, args, { encoding: "utf8", maxBuffer: 64 << 20 });
-  if (done.status === 0) return done.stdout;
-  const said =
-    `${done.stderr ?? ""}${done.stdout ?? ""}`.trim() || done.error?.message || `exit ${done.status}`;
-  throw new Error(`${program} ${args.join(" ")}: ${said}`);
 }
 
 export function ip(...args: readonly string[]): string {

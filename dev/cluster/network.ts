@@ -7,7 +7,8 @@
 //
 // Nothing touches the machine's own namespace, and no route leads out of these.
 
-import { ip, run } from "./machine.ts";
+import { run } from "../lib/run.ts";
+import { ip } from "./machine.ts";
 
 export const NODES = [1, 2, 3] as const;
 export type NodeNumber = (typeof NODES)[number];

@@ -6,7 +6,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { stringify } from "yaml";
-import { controlGroups, kill, removeGroup, run } from "./machine.ts";
+import { run } from "../lib/run.ts";
+import { controlGroups, kill, removeGroup } from "./machine.ts";
 import { type Network, type NodeNumber, nodeAddress, nodeName } from "./network.ts";
 import type { Pki } from "./pki.ts";
 import type { Program } from "./programs.ts";

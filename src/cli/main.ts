@@ -8,6 +8,7 @@ import { addControllerCommand } from "./controller.ts";
 import { addCrdsCommand } from "./crds.ts";
 import { addEngineCommand } from "./engine.ts";
 import { addLeasesCommand } from "./leases.ts";
+import { addOwnCommand } from "./own.ts";
 import { addStatusCommand } from "./status.ts";
 import { addStoreCommand } from "./store.ts";
 import { addVersionCommand, packageVersion } from "./version.ts";
@@ -34,6 +35,7 @@ Exit codes: 0 done; 1 failed; 2 the command line or a file it names is wrong; 3 
     addStoreCommand,
     addCertsCommand,
     addCrdsCommand,
+    addOwnCommand,
     addVersionCommand,
   ]) {
     add(program);

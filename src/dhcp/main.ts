@@ -19,6 +19,7 @@ import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts"
 import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
 import { FileDisk } from "./host/files.ts";
 import { HISTORY_DIRECTORY, LeaseHistory } from "./host/lease-history.ts";
+import { takeUpCapabilities } from "./host/libc.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
 import { EventLoop } from "./host/loop.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
@@ -73,6 +74,8 @@ const REFUSALS: readonly string[] = ["DATA_DIRECTORY_LOCKED", "STORE_FOREIGN", "
 export async function engineProcess(options: EngineOptions): Promise<never> {
   const fields = { relationship: `${options.namespace}/${options.relationship}`, member: options.member };
   const logger = createLogger({ level: options.logLevel, fields });
+  // What is not permitted shows, with its remedy, where it is needed.
+  takeUpCapabilities();
   const end = Promise.withResolvers<End>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => end.resolve({ kind: "signal", signal }));

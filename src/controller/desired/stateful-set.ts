@@ -119,7 +119,7 @@ function ownershipContainer(options: RenderOptions): Json {
     name: "data-owner",
     image: options.image,
     ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
-    command: ["chown", `${ENGINE_UID}:${ENGINE_UID}`, DATA_DIRECTORY],
+    command: ["leasepair", "own", String(ENGINE_UID), DATA_DIRECTORY],
     securityContext: {
       runAsUser: 0,
       runAsGroup: 0,

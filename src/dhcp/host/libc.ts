@@ -18,6 +18,8 @@ const functions = {
   close: library.func("int close(int fd)"),
   flock: library.func("int flock(int fd, int operation)"),
   clock_gettime: library.func("int clock_gettime(int clock, void *time)"),
+  capget: library.func("int capget(void *header, void *data)"),
+  capset: library.func("int capset(void *header, void *data)"),
   if_nametoindex: library.func("uint32_t if_nametoindex(str name)"),
 } as const;
 
@@ -44,6 +46,7 @@ export const LINUX = {
   CLOCK_BOOTTIME: 7,
   LOCK_EX: 2,
   LOCK_NB: 4,
+  CAPABILITY_VERSION_3: 0x20080522,
 } as const;
 
 export type CallResult =
@@ -72,6 +75,19 @@ export function addressOf(buffer: Buffer): bigint {
 export function interfaceIndex(name: string): number | null {
   const index = functions.if_nametoindex(name) as number;
   return index === 0 ? null : index;
+}
+
+/** Makes every capability that this thread is permitted effective; threads started later inherit that. In the image the
+ *  file capabilities of node are permitted alone, so that a container with fewer may run it. Source: capabilities(7). */
+export function takeUpCapabilities(): CallResult {
+  const header = fixedBuffer(8);
+  header.writeUInt32LE(LINUX.CAPABILITY_VERSION_3, 0);
+  // Two halves of { effective, permitted, inheritable }, each a uint32.
+  const data = fixedBuffer(24);
+  const read = call("capget", header, data);
+  if (!read.ok) return read;
+  for (const half of [0, 12]) data.copy(data, half, half + 4, half + 8);
+  return call("capset", header, data);
 }
 
 /** Calls back whenever the descriptor has something to read, until closed. The callback runs outside Node's callback

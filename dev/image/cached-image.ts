@@ -1,0 +1,30 @@
+// The image of this checkout as it is now, for tests and for `npm run cluster`: written anew only when something in it
+// changed.
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { collectImage } from "./image.ts";
+import { writeImage } from "./oci-archive.ts";
+
+const CACHE = join(import.meta.dirname, "..", "..", ".cache");
+const PREFIX = "image-";
+
+/** The archive's path; the image in it is called `name`. */
+export async function cachedImage(name: string): Promise<string> {
+  const { image } = collectImage();
+  const digest = createHash("sha256").update(JSON.stringify([name, image.config]));
+  for (const { path, mode, content = "", capabilities = "" } of image.layers.flat()) {
+    digest.update(`${path}\0${mode}\0`).update(capabilities).update(content);
+  }
+  const file = join(CACHE, `${PREFIX}${digest.digest("hex").slice(0, 16)}.tar`);
+  if (existsSync(file)) return file;
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = `${file}.${process.pid}`;
+  await writeImage(unfinished, name, image);
+  for (const old of readdirSync(CACHE)) {
+    if (old.startsWith(PREFIX) && old.endsWith(".tar")) rmSync(join(CACHE, old), { force: true });
+  }
+  renameSync(unfinished, file);
+  return file;
+}
