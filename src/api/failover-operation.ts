@@ -12,6 +12,10 @@ const operationSpecSchema = z
     declarePartnerDown: z
       .strictObject({
         survivor: dnsLabel("Name of the member that shall go on alone.", 15),
+        partnerIs: choice(
+          ["Unreachable", "Destroyed"],
+          "Unreachable: nothing is claimed but that nobody reaches it. Destroyed: its machine is powered off or gone for good, or its disk is lost; only this takes a grant away from it, and if it is not true, addresses are given twice. Unset: Unreachable.",
+        ).optional(),
       })
       .optional()
       .meta({

@@ -28,6 +28,10 @@ const witnessSchema = z
     ),
     holder: dnsLabel("The member that may act as if its partner were down. Unset: nobody.", 15).optional(),
     holderStore: storeIdText("Id of the lease store that the grant is for. Unset: no grant.").optional(),
+    transferredFrom: dnsLabel(
+      "The member that held the grant before and was declared dead. Unset: nobody.",
+      15,
+    ).optional(),
     stores: z
       .record(z.string().max(15), storeIdText("Id of a lease store."))
       .optional()

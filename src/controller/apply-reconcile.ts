@@ -5,13 +5,15 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { WorkResult } from "../kube/queue.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
+import { readNodeLeases } from "./apply-node-leases.ts";
 import type { Cache } from "./caches.ts";
 import { decide } from "./decide/decide.ts";
 import { decideOrphans } from "./decide/orphans.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
 import { readKey, referenceName } from "./keys.ts";
-import { type Memory, observe, observedOperation, observedScope, observedSet } from "./observe.ts";
+import type { Memory } from "./memory.ts";
+import { observe, observedOperation, observedScope, observedSet } from "./observe.ts";
 import type { Observed } from "./observed.ts";
 
 export interface ReconcileContext {
@@ -45,7 +47,12 @@ export async function reconcileKey(
   const decision = decide(observed, context.render);
   if (decision.rollout === "settled") context.memory.rolling.delete(key);
   if (decision.rollout === "under-way") context.memory.rolling.add(key);
+  await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
   const result = await performEffects(decision.effects, { ...context.apply, signal });
+  // Unless it is certain that nothing was written, it counts.
+  if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {
+    context.memory.automaticGrants = [...context.memory.automaticGrants, now];
+  }
   logResult(context, key, decision.step, result);
   return next(key, result, decision.requeueAfterSeconds, context.memory);
 }

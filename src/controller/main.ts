@@ -14,8 +14,8 @@ import { reconcileKey } from "./apply-reconcile.ts";
 import { Caches } from "./caches.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import { type HealthServer, startHealthServer } from "./health-server.ts";
+import { newMemory } from "./memory.ts";
 import { type ControllerMetrics, createMetrics } from "./metrics.ts";
-import { newMemory } from "./observe.ts";
 
 export interface RunControllerOptions {
   /** Called at the start and again after the API refused our credentials (see kube/connection.ts). */

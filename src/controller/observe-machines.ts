@@ -1,6 +1,6 @@
 // What the cluster says of the machines and of what runs on them: pods and nodes as plain data.
 
-import { unixSeconds } from "../base/units.ts";
+import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
 import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
@@ -27,7 +27,8 @@ export function observedPod(pod: KubeObject): ObservedPod {
   };
 }
 
-export function observedNode(node: KubeObject): ObservedNode {
+/** `leaseRenewedAt`: see ObservedNode. */
+export function observedNode(node: KubeObject, leaseRenewedAt: UnixSeconds | null): ObservedNode {
   const { name = "", labels = {} } = node.metadata;
   const ready = readyCondition(map(node["status"]));
   const status = ready?.["status"];
@@ -37,6 +38,8 @@ export function observedNode(node: KubeObject): ObservedNode {
     ready: status === "False" || status === "Unknown" ? status : "True",
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     isControlPlane: CONTROL_PLANE_LABELS.some((label) => labels[label] !== undefined),
+    isCordoned: map(node["spec"])["unschedulable"] === true,
+    leaseRenewedAt,
     isOutOfService: maps(map(node["spec"])["taints"]).some(({ key }) => key === OUT_OF_SERVICE_TAINT),
   };
 }

@@ -4,6 +4,7 @@
 // left out here, so that nothing later can mistake it.
 
 import { compile } from "../api/compile.ts";
+import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
@@ -12,6 +13,7 @@ import { readWitness } from "./decide/witness.ts";
 import { ANNOTATION_PAUSED, memberObjectName, memberPodName } from "./desired/names.ts";
 import { map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
+import { apartSince, heardAt, type Memory, nodeLeaseRenewedAt, recentGrants } from "./memory.ts";
 import { observedNode, observedPod } from "./observe-machines.ts";
 import {
   childKey,
@@ -25,25 +27,11 @@ import {
   type ObservedRelationship,
 } from "./observed.ts";
 import { type NamespaceObjects, readNamespace } from "./read-objects.ts";
-import { readReport, reportedAt } from "./read-report.ts";
+import { readReport } from "./read-report.ts";
 import { CHILD_KINDS } from "./resource-types.ts";
 import { parseTime } from "./time.ts";
 
-/** What the process remembers between two looks, beyond what the API holds. */
-export interface Memory {
-  /** When each FailoverMember's report was last seen to change, by UID. */
-  readonly heard: Map<string, { readonly report: string; readonly at: UnixSeconds }>;
-  /** Why the last look at a relationship could not be finished, by key. */
-  readonly failures: Map<string, string>;
-  /** Relationships in the middle of a rollout. */
-  readonly rolling: Set<string>;
-}
-
-export function newMemory(): Memory {
-  return { heard: new Map(), failures: new Map(), rolling: new Set() };
-}
-
-/** Everything about the relationship `namespace/name`; null when it does not exist. Updates `memory.heard`. */
+/** Everything about the relationship `namespace/name`; null when it does not exist. Updates `memory`. */
 export function observe(
   cache: Cache,
   memory: Memory,
@@ -54,17 +42,17 @@ export function observe(
   if (object === undefined) return null;
   const objects = readNamespace(cache, namespace);
   const key = `${namespace}/${name}`;
-  const nodes = new Map(
-    cache.list("Node", null).map((node) => [node.metadata.name ?? "", observedNode(node)]),
-  );
+  const nodes = observedNodes(cache, memory, now);
   const fencing = fencingOf(object, objects, nodes);
   return {
     now,
     relationship: observedRelationship(object),
     fencing,
     compiled: compiledConfig(pinned(objects, object, fencing), namespace, name),
-    members: observedMembers(cache, memory, object, now),
+    members: observedMembers(cache, memory, object, { nodes, now }),
     nodes,
+    afterSeconds: afterSecondsOf(object),
+    automaticGrants: recentGrants(memory, now),
     operations: operations(cache, namespace, name),
     ...scopesOf(cache, namespace, name),
     children: children(cache, object),
@@ -90,6 +78,20 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     primary: text(spec["primary"]),
     status: map(object["status"]),
   };
+}
+
+function observedNodes(cache: Cache, memory: Memory, now: UnixSeconds): ReadonlyMap<string, ObservedNode> {
+  return new Map(
+    cache.list("Node", null).map((node) => {
+      const { name = "" } = node.metadata;
+      return [name, observedNode(node, nodeLeaseRenewedAt(memory, name, now))];
+    }),
+  );
+}
+
+function afterSecondsOf(relationship: KubeObject): number {
+  const { afterSeconds } = map(map(relationship["spec"])["partnerDown"]);
+  return typeof afterSeconds === "number" ? afterSeconds : AFTER_SECONDS_DEFAULT;
 }
 
 /** What the relationship is to be compiled with: chosen here, because the revision covers it. */
@@ -149,7 +151,7 @@ function observedMembers(
   cache: Cache,
   memory: Memory,
   relationship: KubeObject,
-  now: UnixSeconds,
+  { nodes, now }: { readonly nodes: ReadonlyMap<string, ObservedNode>; readonly now: UnixSeconds },
 ): readonly ObservedMember[] {
   const { namespace = "", name = "", uid } = relationship.metadata;
   const { primary } = map(relationship["spec"]);
@@ -159,27 +161,18 @@ function observedMembers(
     const object = found !== undefined && ownerUid(found) === uid ? found : null;
     const role = memberName === primary ? "Primary" : "Secondary";
     const pod = cache.get("Pod", namespace, memberPodName(name, memberName));
+    const report = object === null ? null : readReport(object, role);
+    const heard = object === null ? unixSeconds(0) : heardAt(memory, object, now);
     return {
       ...member,
-      report: object === null ? null : readReport(object, role),
+      report,
       reportVersion: object?.metadata.resourceVersion ?? "",
-      heardAt: object === null ? unixSeconds(0) : heardAt(memory, object, now),
+      heardAt: heard,
       pod: pod === undefined ? null : observedPod(pod),
+      node: nodes.get(member.nodeName) ?? null,
+      apartSince: apartSince(memory, object?.metadata.uid ?? "", report, { heard, now }),
     };
   });
-}
-
-/** By this process's own observation: what counts is that the report changed, not what its clock says. Only at first
- *  sight is the report's own time taken, so that a restarted controller does not find a long silent member fresh. */
-function heardAt(memory: Memory, object: KubeObject, now: UnixSeconds): UnixSeconds {
-  const uid = object.metadata.uid ?? "";
-  const report = JSON.stringify(object["status"] ?? null);
-  const known = memory.heard.get(uid);
-  if (known !== undefined && known.report === report) return known.at;
-  const said = known === undefined ? reportedAt(object) : null;
-  const at = said === null ? now : unixSeconds(Math.min(said, now));
-  memory.heard.set(uid, { report, at });
-  return at;
 }
 
 function operations(cache: Cache, namespace: string, relationship: string): readonly ObservedOperation[] {
@@ -192,7 +185,7 @@ function operations(cache: Cache, namespace: string, relationship: string): read
 export function observedOperation(object: KubeObject): ObservedOperation {
   const spec = map(object["spec"]);
   const { metadata } = object;
-  const survivor = map(spec["declarePartnerDown"])["survivor"];
+  const { partnerIs, survivor } = map(spec["declarePartnerDown"]);
   const epoch = spec["expectedEpoch"];
   return {
     name: metadata.name ?? "",
@@ -202,6 +195,7 @@ export function observedOperation(object: KubeObject): ObservedOperation {
     createdAt: parseTime(metadata.creationTimestamp) ?? unixSeconds(0),
     type: text(spec["type"]),
     survivor: typeof survivor === "string" ? survivor : null,
+    isPartnerDestroyed: partnerIs === "Destroyed",
     reason: text(spec["reason"]),
     notAfter: parseTime(spec["notAfter"]),
     expectedEpoch: typeof epoch === "number" ? epoch : null,

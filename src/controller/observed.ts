@@ -18,6 +18,10 @@ export interface Observed {
   readonly fencing: FencingChoice;
   /** The nodes of this cluster by name. */
   readonly nodes: ReadonlyMap<string, ObservedNode>;
+  /** spec.partnerDown.afterSeconds. */
+  readonly afterSeconds: number;
+  /** When this process lately granted PARTNER-DOWN without a human's word, over all relationships; oldest first. */
+  readonly automaticGrants: readonly UnixSeconds[];
   /** FailoverOperations that name this relationship. */
   readonly operations: readonly ObservedOperation[];
   readonly scopes: readonly ObservedScope[];
@@ -76,6 +80,10 @@ export interface ObservedMember {
   /** When this controller last saw the report change (first sight: the report's own word for it). */
   readonly heardAt: UnixSeconds;
   readonly pod: ObservedPod | null;
+  /** Its node; null when the cluster has none of that name. */
+  readonly node: ObservedNode | null;
+  /** Since when this process has seen it say, without falling silent, that it has lost its partner; null: it does not. */
+  readonly apartSince: UnixSeconds | null;
 }
 
 /** FailoverMember.status, checked and with times parsed. */
@@ -92,6 +100,8 @@ export interface MemberReportView {
   readonly entry: UnixSeconds | null;
   readonly returned: number;
   readonly seen: number;
+  /** Witness: it caps every lease, durably. */
+  readonly fencing: Fencing;
   readonly activeRevision: string;
   /** Refused or held revision, "" when none. */
   readonly pendingRevision: string;
@@ -131,6 +141,10 @@ export interface ObservedNode {
   readonly readySince: UnixSeconds;
   /** An API server and its store run here. */
   readonly isControlPlane: boolean;
+  /** spec.unschedulable: nothing new starts here. */
+  readonly isCordoned: boolean;
+  /** When this process last saw its kubelet renew the node's Lease; null when that was not looked at. */
+  readonly leaseRenewedAt: UnixSeconds | null;
   /** Carries the taint node.kubernetes.io/out-of-service: a human's word that the machine is off. */
   readonly isOutOfService: boolean;
 }
@@ -154,6 +168,8 @@ export interface ObservedOperation {
   readonly type: string;
   /** DeclarePartnerDown: the member that goes on alone. */
   readonly survivor: string | null;
+  /** DeclarePartnerDown: a human's word that the partner is off for good. */
+  readonly isPartnerDestroyed: boolean;
   readonly reason: string;
   readonly notAfter: UnixSeconds | null;
   readonly expectedEpoch: number | null;

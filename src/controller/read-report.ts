@@ -30,6 +30,7 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     entry: parseTime(status["entry"]),
     returned: count(status["returned"]),
     seen: count(status["seen"]),
+    fencing: status["fencing"] === "Witness" ? "Witness" : "None",
     activeRevision: text(revisions["active"]),
     pendingRevision: text(revisions["pending"]),
     freeAddresses: counted.length === 0 ? null : own,

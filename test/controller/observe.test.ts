@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unixSeconds } from "../../src/base/units.ts";
-import { newMemory, observe } from "../../src/controller/observe.ts";
+import { newMemory } from "../../src/controller/memory.ts";
+import { observe } from "../../src/controller/observe.ts";
 import { formatTime } from "../../src/controller/time.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 

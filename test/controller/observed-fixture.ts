@@ -99,6 +99,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     entry: null,
     returned: 0,
     seen: 0,
+    fencing: "None",
     activeRevision: REVISION,
     pendingRevision: "",
     freeAddresses: 112,
@@ -129,6 +130,8 @@ export function member(
       readySince: unixSeconds(NOW - 3600),
       templateHash: hashes(config())[name] ?? "",
     },
+    node: node(name === "a" ? "node-1" : "node-2"),
+    apartSince: says.state === "CommunicationsInterrupted" ? unixSeconds(NOW - 10) : null,
     ...rest,
   };
 }
@@ -157,6 +160,8 @@ export function node(name: string, changes: Partial<ObservedNode> = {}): Observe
     ready: "True",
     readySince: unixSeconds(NOW - 86_400),
     isControlPlane: false,
+    isCordoned: false,
+    leaseRenewedAt: null,
     isOutOfService: false,
     ...changes,
   };
@@ -175,6 +180,7 @@ export function operation(changes: Partial<ObservedOperation> = {}): ObservedOpe
     createdAt: unixSeconds(NOW - 10),
     type: "DeclarePartnerDown",
     survivor: "a",
+    isPartnerDestroyed: false,
     reason: "b burnt down",
     notAfter: unixSeconds(NOW + 600),
     expectedEpoch: 0,
@@ -218,6 +224,8 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     compiled: { kind: "compiled", config: config(), rejected: [] },
     members: [member("a"), member("b")],
     fencing: { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false },
+    afterSeconds: 300,
+    automaticGrants: [],
     nodes: new Map([node("node-1"), node("node-2")].map((each) => [each.name, each])),
     operations: [],
     scopes: [],

@@ -13,7 +13,7 @@ import { Validator } from "../../dev/embedded-api/validation.ts";
 import type { ApplyContext } from "../../src/controller/apply.ts";
 import { reconcileKey } from "../../src/controller/apply-reconcile.ts";
 import type { Cache } from "../../src/controller/caches.ts";
-import { newMemory } from "../../src/controller/observe.ts";
+import { newMemory } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { formatTime, type KubeObject, type ResourceType } from "../../src/kube/resource.ts";
@@ -133,6 +133,7 @@ export class PairWorld {
     const fresh = {
       state: "Startup",
       store: `store-${name}`,
+      complete: true,
       entered: 0,
       returned: 0,
       seen: 0,
@@ -150,10 +151,12 @@ export class PairWorld {
     if (before !== engine["state"]) engine["since"] = status["since"] = formatTime(this.nowMs);
     engine["serving"] = status["serving"] =
       engine["state"] === "Startup" || engine["state"] === "Recover" ? "None" : "All";
-    const { revision } = (this.status("FailoverRelationship", "campus")["effective"] ?? {}) as {
+    const { fencing, revision } = (this.status("FailoverRelationship", "campus")["effective"] ?? {}) as {
+      fencing?: string;
       revision?: string;
     };
     if (revision !== undefined) status["revisions"] = { active: revision };
+    engine["fencing"] = status["fencing"] = fencing ?? "None";
     const same = JSON.stringify({
       ...this.status("FailoverMember", object.metadata.name ?? ""),
       reportedAt: "",
@@ -226,7 +229,13 @@ export class PairWorld {
     }
     if (holder === undefined || (holder === was["holder"] && is["epoch"] === was["epoch"])) return;
     this.grants += 1;
-    if (was["holder"] !== undefined) this.violations.push("granted over a holder");
+    if (was["holder"] !== undefined && is["transferredFrom"] !== was["holder"]) {
+      this.violations.push("granted over a holder");
+    }
+    const effective = this.status("FailoverRelationship", "campus")["effective"] as Json;
+    const uncapped = Object.values(this.engines).some(({ fencing }) => fencing !== effective["fencing"]);
+    if (effective["fencing"] === "Witness" && uncapped)
+      this.violations.push("granted before both are capped");
     if (is["epoch"] !== (was["epoch"] as number) + 1) this.violations.push("a grant with a wrong epoch");
   }
 

@@ -3,28 +3,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isReady, until } from "./life.ts";
 import { FAULTS, KEY, PairWorld, TestController } from "./pair-world.ts";
 
-const TURNS_MAX = 60;
-
-/** Turns the world until `done`; fails when that takes too long. */
-async function until(
-  world: PairWorld,
-  controllers: readonly TestController[],
-  what: string,
-  done: () => boolean,
-) {
-  for (let turn = 0; turn < TURNS_MAX; turn++) {
-    for (const controller of controllers) await controller.look();
-    if (done()) return;
-    world.turn();
-  }
-  assert.fail(
-    `not reached: ${what}; ${JSON.stringify(world.status("FailoverRelationship", "campus"), null, 1)}`,
-  );
-}
-
-const isReady = (world: PairWorld) => world.condition("Ready")["status"] === "True";
 const isComplete = (world: PairWorld) =>
   world.condition("Complete", "FailoverOperation", "b-is-off")["status"] === "True";
 

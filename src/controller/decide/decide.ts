@@ -1,17 +1,19 @@
 // The controller's whole judgement on one relationship: what is observed in, effects out. Pure; the same Observed always
 // gives the same Decision, and at the fixpoint there are no effects. The chain, first match decides the write:
-// being deleted, the witness's upkeep, a grant; otherwise children, a rollout step, and the statuses of all concerned.
+// being deleted, the witness's upkeep, a human's grant, an automatic one; otherwise children, a rollout step, and the statuses of all concerned.
 // Never: two grants of one word, a grant over a holder, both members restarted at once, an object of somebody else.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
+import { automaticStep, WATCH_SECONDS } from "./automatic.ts";
 import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { operationEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { nextLivenessChange } from "./liveness.ts";
-import { type OperationStep, operationSteps } from "./operation.ts";
+import { operationSteps } from "./operation.ts";
+import type { OperationStep } from "./operation-outcome.ts";
 import { operationStatus } from "./operation-status.ts";
 import { bothNormal, otherMember, type Pair, pairOf } from "./pair.ts";
 import { missingNode } from "./placement.ts";
@@ -35,11 +37,13 @@ import { nextAgeChange } from "./words.ts";
 
 export interface Decision {
   /** Which link of the chain decided; for logs. */
-  readonly step: "deletion" | "witness" | "grant" | "reconcile" | "steady";
+  readonly step: "deletion" | "witness" | "grant" | "automatic-grant" | "reconcile" | "steady";
   /** To be performed in this order; the first failure ends it. */
   readonly effects: readonly Effect[];
   /** When to look again though nothing happened; null: only an event matters. */
   readonly requeueAfterSeconds: number | null;
+  /** Nodes whose Leases are to be read before the next look. */
+  readonly watchedNodes: readonly string[];
   /** Where the pair stands in a rollout: other pairs wait while one is under way. */
   readonly rollout: "idle" | "under-way" | "settled";
 }
@@ -52,7 +56,13 @@ const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, hashes: new Map
 export function decide(observed: Observed, options: RenderOptions): Decision {
   if (observed.relationship.deleting) {
     // Owner references stop the pods; the stores on the nodes are kept. No finalizer, so nothing is left to do.
-    return { step: "deletion", effects: [], requeueAfterSeconds: null, rollout: "settled" };
+    return {
+      step: "deletion",
+      effects: [],
+      requeueAfterSeconds: null,
+      watchedNodes: [],
+      rollout: "settled",
+    };
   }
   const witness = readWitness(observed.relationship.status);
   const upkeep = witnessUpkeep(witness, observed.members);
@@ -60,6 +70,10 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
   const operations = witness === null ? [] : operationSteps(observed, witness);
   const granted = operations.find((step) => step.kind === "grant");
   if (granted !== undefined) return writeWitness(observed, granted.change, "grant", options);
+  const automatic = automaticStep(observed, witness);
+  if (automatic.kind === "grant") {
+    return writeWitness(observed, automatic.change, automatic.isWord ? "grant" : "automatic-grant", options);
+  }
   return reconcile(pairOf(observed, witness), operations, options);
 }
 
@@ -67,14 +81,15 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
 function writeWitness(
   observed: Observed,
   change: WitnessChange,
-  step: "witness" | "grant",
+  step: "witness" | "grant" | "automatic-grant",
   options: RenderOptions,
 ): Decision {
-  const pair = pairOf(observed, change.witness);
+  const pair = pairOf(observed, change.witness, change);
   const plan = judge(pair, options);
   const status = statusEffects(pair, plan, options, change);
   // Our own write comes back as an event; the pause is only for an event that gets lost.
-  return { step, effects: [...status, witnessEvent(pair, change)], requeueAfterSeconds: 5, rollout: "idle" };
+  const effects = [...status, witnessEvent(pair, change)];
+  return { step, effects, requeueAfterSeconds: 5, watchedNodes: [], rollout: "idle" };
 }
 
 interface Plan {
@@ -120,6 +135,7 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     step: effects.length === 0 ? "steady" : "reconcile",
     effects,
     requeueAfterSeconds: nextLook(pair, plan, operations),
+    watchedNodes: watchedNodes(pair),
     rollout: rolloutState(pair, plan),
   };
 }
@@ -190,6 +206,10 @@ function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] 
 function workOf(pair: Pair, rollout: RolloutStep): { reason: string; message: string } | null {
   const { lastFailure } = pair.observed;
   if (lastFailure !== null) return { reason: "ApplyFailed", message: lastFailure };
+  if (pair.observed.fencing.isSwitchHeld) {
+    const message = `Fencing is switched off once ${pair.witness?.holder} has given back the grant that it holds.`;
+    return { reason: "FencingSwitchHeld", message };
+  }
   if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
   if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };
   const waiting = pair.members.filter(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
@@ -246,6 +266,13 @@ interface WrittenObject {
   readonly status: Readonly<Record<string, unknown>>;
 }
 
+/** The node of the member that may be dead, while a grant to its partner draws near. */
+function watchedNodes({ observed, witness }: Pair): readonly string[] {
+  const step = automaticStep(observed, witness);
+  if (step.kind !== "wait") return [];
+  return observed.members.filter(({ name }) => name !== step.survivor).map(({ nodeName }) => nodeName);
+}
+
 /** Seconds until time alone could change the verdict; null when it cannot. */
 function nextLook(pair: Pair, plan: Plan, operations: readonly OperationStep[]): number | null {
   const { observed, now } = pair;
@@ -261,6 +288,10 @@ function nextLook(pair: Pair, plan: Plan, operations: readonly OperationStep[]):
   }
   if (plan.rollout.kind === "wait") moments.push(plan.rollout.until);
   if (plan.problem?.reason === "ObjectConflict") moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
+  const automatic = automaticStep(observed, pair.witness);
+  if (automatic.kind === "wait") {
+    moments.push(automatic.at, unixSeconds(now + WATCH_SECONDS));
+  }
   for (const step of operations) if (step.kind === "report") moments.push(step.outcome.until);
   for (const scope of observed.scopes) moments.push(scopeStatus(pair, scope, revision).until);
   const ahead = moments.filter((moment): moment is UnixSeconds => moment !== null && moment > now);

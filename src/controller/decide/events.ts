@@ -6,10 +6,10 @@ import type { MemberSummary } from "../../api/failover-relationship-status.ts";
 import type { Effect, EventWish } from "../effect.ts";
 import type { ObservedOperation, ObservedRelationship } from "../observed.ts";
 import { type Condition, readConditions } from "./condition.ts";
-import type { OperationOutcome } from "./operation.ts";
+import type { OperationOutcome } from "./operation-outcome.ts";
 import { type Pair, type PairMember, partnerOf, previousMember } from "./pair.ts";
 import type { WitnessChange } from "./witness.ts";
-import { draftState } from "./words.ts";
+import { CAUSE_WORDS, draftState } from "./words.ts";
 
 type Regarding = EventWish["regarding"];
 
@@ -53,14 +53,7 @@ function cause(pair: Pair, member: PairMember): string {
   const partner = partnerOf(pair, member);
   const name = partner?.name ?? "its partner";
   if (member.life.kind === "unknown") {
-    return {
-      NeverReported: "it has not reported yet.",
-      PodGone: "its pod is gone.",
-      NotRunning: "its engine is not running.",
-      NotAnswering: "its pod no longer answers.",
-      Silent: "it no longer reports.",
-      Unheard: "its partner no longer hears it.",
-    }[member.life.why];
+    return `${CAUSE_WORDS[member.life.why]}.`;
   }
   const { report } = member.life;
   switch (report.state) {
@@ -107,10 +100,11 @@ const WITNESS_REASONS: Readonly<Record<WitnessChange["kind"], string>> = {
   cleared: "GrantCleared",
   "store-listed": "StoreListed",
   granted: "PartnerDownGranted",
+  transferred: "GrantTransferred",
 };
 
 export function witnessEvent(pair: Pair, change: WitnessChange): Effect {
-  const loud = change.kind === "granted" || change.kind === "recreated";
+  const loud = ["granted", "transferred", "recreated"].includes(change.kind);
   return event(relationshipReference(pair.observed.relationship), {
     type: loud ? "Warning" : "Normal",
     reason: WITNESS_REASONS[change.kind],

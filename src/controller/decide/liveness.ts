@@ -20,7 +20,17 @@ export type Liveness =
       readonly last: MemberReportView | null;
     };
 
-export type UnknownCause = "NeverReported" | "PodGone" | "NotRunning" | "NotAnswering" | "Silent" | "Unheard";
+export type UnknownCause =
+  | "NeverReported"
+  | "PodGone"
+  | "NotRunning"
+  | "NotAnswering"
+  | "Silent"
+  | "Unheard"
+  | "NodeGone"
+  | "NodeOutOfService"
+  | "NodeSilent"
+  | "NodeCordoned";
 
 /** Judges one member beside its partner. In NORMAL silence is golden: there the pod's own signs decide, and the partner's
  *  report: a partner that has lost contact means that this member's "NORMAL" is history.
@@ -35,7 +45,7 @@ export function liveness(
   const unknown = (why: UnknownCause, since: UnixSeconds): Liveness => ({
     kind: "unknown",
     since: unknownSince ?? since,
-    why,
+    why: why === "NeverReported" ? why : (causeInNode(member) ?? why),
     last: report,
   });
   if (report === null) return unknown("NeverReported", now);
@@ -51,6 +61,27 @@ export function liveness(
   if (unheardSince !== null && now - unheardSince > CONTRADICTION_SECONDS)
     return unknown("Unheard", unheardSince);
   return { kind: "known", report };
+}
+
+/** What the member's node says about why it is not heard; null when the node is well. */
+function causeInNode({ node, pod }: ObservedMember): UnknownCause | null {
+  if (node === null) return "NodeGone";
+  if (node.isOutOfService) return "NodeOutOfService";
+  if (node.ready === "Unknown") return "NodeSilent";
+  return node.isCordoned && pod?.running !== true ? "NodeCordoned" : null;
+}
+
+/** A kubelet renews its node's Lease every ten seconds; after two it missed, its word on a pod is history. */
+const NODE_LEASE_SILENCE_SECONDS = 25;
+
+/** When the API last had a sign of life of the member: its own report, or its kubelet's word that it answers. */
+export function lastSignOfLife({ heardAt, node, pod }: ObservedMember, now: UnixSeconds): UnixSeconds {
+  if (node === null || pod === null || !pod.running || !pod.ready || pod.deleting) return heardAt;
+  const { leaseRenewedAt, ready } = node;
+  const isKubeletAlive =
+    leaseRenewedAt === null ? ready === "True" : now - leaseRenewedAt <= NODE_LEASE_SILENCE_SECONDS;
+  if (isKubeletAlive) return now;
+  return leaseRenewedAt === null ? heardAt : unixSeconds(Math.max(heardAt, leaseRenewedAt));
 }
 
 /** Since when the partner, in its later report, does not hear a member whose last word was NORMAL; null when it does. */

@@ -5,7 +5,7 @@ import type { FailoverOperationStatus } from "../../api/failover-operation.ts";
 import type { Observed, ObservedOperation } from "../observed.ts";
 import { formatTime } from "../time.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
-import { isStarted, type OperationOutcome } from "./operation.ts";
+import { isStarted, type OperationOutcome } from "./operation-outcome.ts";
 
 const MESSAGE_LENGTH_MAX = 1024;
 

@@ -5,7 +5,7 @@ import type { UnixSeconds } from "../../base/units.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { ObservedOperation, ObservedReservationSet, ObservedScope } from "../observed.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
-import { isFinished } from "./operation.ts";
+import { isFinished } from "./operation-outcome.ts";
 
 /** What points to nothing. */
 export interface Orphans {

@@ -5,7 +5,7 @@ import type { UnixSeconds } from "../../base/units.ts";
 import type { MemberReportView, Observed, ObservedMember } from "../observed.ts";
 import { parseTime } from "../time.ts";
 import { type Liveness, liveness } from "./liveness.ts";
-import type { Witness } from "./witness.ts";
+import type { Witness, WitnessChange } from "./witness.ts";
 
 export interface PairMember {
   readonly name: string;
@@ -22,9 +22,15 @@ export interface Pair {
   /** Primary first. */
   readonly members: readonly PairMember[];
   readonly witness: Witness | null;
+  /** The change of the witness that this look writes; null when it writes none. */
+  readonly change: WitnessChange | null;
 }
 
-export function pairOf(observed: Observed, witness: Witness | null): Pair {
+export function pairOf(
+  observed: Observed,
+  witness: Witness | null,
+  change: WitnessChange | null = null,
+): Pair {
   const { primary } = observed.relationship;
   const members = observed.members.map((member): PairMember => {
     const life = liveness(
@@ -42,7 +48,7 @@ export function pairOf(observed: Observed, witness: Witness | null): Pair {
     };
   });
   members.sort((a, b) => (a.role === b.role ? 0 : a.role === "Primary" ? -1 : 1));
-  return { observed, now: observed.now, members, witness };
+  return { observed, now: observed.now, members, witness, change };
 }
 
 /** The relationship's other member; null when there is none. */

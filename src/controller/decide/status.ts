@@ -128,6 +128,7 @@ function witnessStatus(witness: Witness): WitnessStatus {
   if (witness.holder !== null) {
     status.holder = witness.holder;
     status.holderStore = witness.holderStore;
+    if (witness.transferredFrom !== null) status.transferredFrom = witness.transferredFrom;
   }
   return status;
 }

@@ -2,8 +2,9 @@
 // Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
 
 import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import { automaticStep } from "./automatic.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
-import { clockTime, draftState, roughCount } from "./words.ts";
+import { CAUSE_WORDS, clockTime, draftState, roughCount } from "./words.ts";
 
 /** When the member in PARTNER-DOWN may give out its partner's free addresses: entry + MCLT; null when not known. */
 export function takeoverAt(pair: Pair, member: PairMember): UnixSeconds | null {
@@ -31,14 +32,7 @@ function unknownSentence(pair: Pair, { life, name, member }: PairMember): string
       ? `${name} has no pod yet.`
       : `${name} has not reported yet${member.pod.running ? "" : "; its engine is not running"}.`;
   }
-  const why = {
-    PodGone: "its pod is gone",
-    NotRunning: "its engine is not running",
-    NotAnswering: "its pod no longer answers",
-    Silent: "it no longer reports",
-    Unheard: "its partner no longer hears it",
-  }[life.why];
-  return `${name} is unreachable since ${clockTime(life.since, pair.now)}: ${why}.`;
+  return `${name} is unreachable since ${clockTime(life.since, pair.now)}: ${CAUSE_WORDS[life.why]}.`;
 }
 
 function serves(pair: Pair, member: PairMember): string {
@@ -105,11 +99,16 @@ function interruptedSentence(pair: Pair, name: string, partner: string): string 
   if (pair.witness?.holder === partner) {
     return `${partner} holds the grant of epoch ${pair.witness.epoch}; ${name} waits for it to give it back.`;
   }
+  const step = automaticStep(pair.observed, pair.witness);
+  if (step.kind === "wait") {
+    return `${step.survivor} is granted PARTNER-DOWN at ${clockTime(step.at, pair.now)} unless ${partner} shows a sign of life.`;
+  }
+  const why = step.kind === "blocked" ? `PARTNER-DOWN is not granted by itself: ${step.message}.` : "";
   const { fencing } = pair.observed.fencing;
   const certainty =
     fencing === "None" ? `if ${partner} is certainly off` : `if ${partner} is not coming back soon`;
   return (
-    `Nothing more happens until contact returns; ${certainty}, create a FailoverOperation DeclarePartnerDown with ` +
+    `${why === "" ? "Nothing more happens until contact returns" : why.replace(/\.$/, "")}; ${certainty}, create a FailoverOperation DeclarePartnerDown with ` +
     `survivor ${name} and expectedEpoch ${pair.witness?.epoch ?? 0}.`
   );
 }

@@ -4,10 +4,10 @@
 
 import type { Fencing } from "../../api/partner-down.ts";
 import type { Rejected } from "../observed.ts";
-import type { Verdict } from "./condition.ts";
+import { readConditions, type Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { story } from "./story.ts";
-import { unlistedStores } from "./witness.ts";
+import { unlistedStores, type Witness } from "./witness.ts";
 
 const RECOVERING = ["Recover", "RecoverWait", "RecoverDone"];
 const CONFLICT = ["PotentialConflict", "ResolutionInterrupted", "ConflictDone"];
@@ -106,7 +106,7 @@ export function partnerDownVerdict(pair: Pair): Verdict {
     return verdict(
       "True",
       "Declared",
-      `${alone.name} goes on without ${partner}, by the grant of epoch ${epoch}.`,
+      `${alone.name} goes on without ${partner}, by the grant of epoch ${epoch}.${transferWarning(pair)}`,
     );
   }
   const holder = pair.members.find(({ name }) => name === pair.witness?.holder);
@@ -119,6 +119,13 @@ export function partnerDownVerdict(pair: Pair): Verdict {
     return verdict("False", "GrantPending", message);
   }
   return verdict("False", "NotDeclared", "No member was told that its partner is down.");
+}
+
+/** A human's word that nothing can check is repeated for as long as it counts. */
+function transferWarning({ witness }: Pair): string {
+  const from = witness?.transferredFrom ?? null;
+  if (from === null) return "";
+  return ` It was taken from ${from}, which was declared dead: if ${from} still runs anywhere, addresses are given twice.`;
 }
 
 /** `revision`: of the last configuration accepted, "" when none ever was. */
@@ -174,7 +181,8 @@ export function witnessVerdict(pair: Pair): Verdict {
   if (replaced !== undefined) {
     const message =
       `${replaced.name} has a new, empty store, while the grant of epoch ${witness.epoch} was given to its old one. ` +
-      "Bring the old store back, so that the grant can be given back.";
+      "Bring the old store back, so that the grant can be given back; if it is lost for good, create a FailoverOperation " +
+      "DeclarePartnerDown for the other member with partnerIs Destroyed.";
     return verdict("False", "HolderStoreReplaced", message);
   }
   const lost = unlistedStores(
@@ -195,10 +203,24 @@ export function witnessVerdict(pair: Pair): Verdict {
       "Both members are in PARTNER-DOWN: addresses may be given twice.",
     );
   }
+  if (isRecreated(pair, witness)) {
+    const message =
+      `The record was lost or set back, and written anew with epoch ${witness.epoch}. If the members were out of contact ` +
+      "meanwhile, both may have given the same address: compare their leases. This goes once both are NORMAL and have read it.";
+    return verdict("False", "Recreated", message);
+  }
   const { sharedWith, fencing } = pair.observed.fencing;
   if (sharedWith !== null) return verdict("False", "SharesNodeWithMember", sharedText(sharedWith, fencing));
   const holds = witness.holder === null ? "nobody holds a grant" : `${witness.holder} holds the grant`;
   return verdict("True", "Reading", `Epoch ${witness.epoch}, ${holds}.`);
+}
+
+/** The record was written anew by this look or an earlier one, and not both members have moved on from it yet. */
+function isRecreated(pair: Pair, { epoch }: Witness): boolean {
+  if (pair.change?.kind === "recreated") return true;
+  const before = readConditions(pair.observed.relationship.status["conditions"]);
+  if (before.find(({ type }) => type === "WitnessHealthy")?.reason !== "Recreated") return false;
+  return !bothNormal(pair) || pair.members.some(({ report }) => (report?.seen ?? 0) < epoch);
 }
 
 function sharedText(member: string, fencing: Fencing): string {

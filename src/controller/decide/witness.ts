@@ -1,9 +1,9 @@
 // The witness record: the one place where PARTNER-DOWN is granted. The controller alone writes it, each write names
 // the resourceVersion it was decided on, and this file decides what may be written.
-// Source: docs/protocol/witness.md W1 (writes), W8a (clearing), W13 (incarnations), answer e (a lost record).
-// Must never: grant over a holder, reuse an epoch, clear without the holder's own word.
+// Source: docs/protocol/witness.md W1 (writes), W8 (clearing, transfer), W13 (incarnations), answer e (a lost record).
+// Must never: grant over a living holder, reuse an epoch, clear without the holder's own word.
 
-import type { ObservedMember } from "../observed.ts";
+import type { Observed, ObservedMember } from "../observed.ts";
 
 export interface Witness {
   /** +1 with each grant, never falls. */
@@ -14,11 +14,13 @@ export interface Witness {
   readonly holderStore: string;
   /** Listed store per member name. */
   readonly stores: Readonly<Record<string, string>>;
+  /** Member that the grant was taken from because it was declared dead; null when nobody was. */
+  readonly transferredFrom: string | null;
 }
 
 /** A change of the record, with its cause for the event. */
 export interface WitnessChange {
-  readonly kind: "created" | "recreated" | "cleared" | "store-listed" | "granted";
+  readonly kind: "created" | "recreated" | "cleared" | "store-listed" | "granted" | "transferred";
   readonly witness: Witness;
   readonly message: string;
   /** Members whose reports this rests on: they are read again, uncached, before the write. */
@@ -29,7 +31,7 @@ export interface WitnessChange {
 export function readWitness(status: Readonly<Record<string, unknown>>): Witness | null {
   const value = status["witness"];
   if (typeof value !== "object" || value === null) return null;
-  const { epoch, holder, holderStore, stores } = value as Record<string, unknown>;
+  const { epoch, holder, holderStore, stores, transferredFrom } = value as Record<string, unknown>;
   if (typeof epoch !== "number" || !Number.isInteger(epoch) || epoch < 0) return null;
   const listed: Record<string, string> = {};
   if (typeof stores === "object" && stores !== null) {
@@ -42,6 +44,7 @@ export function readWitness(status: Readonly<Record<string, unknown>>): Witness 
     holder: holds ? holder : null,
     holderStore: holds && typeof holderStore === "string" ? holderStore : "",
     stores: listed,
+    transferredFrom: holds && typeof transferredFrom === "string" ? transferredFrom : null,
   };
 }
 
@@ -61,10 +64,39 @@ export function grant(witness: Witness, survivor: string, message: string): Witn
   if (witness.holder !== null || store === undefined) return null;
   return {
     kind: "granted",
-    witness: { ...witness, epoch: witness.epoch + 1, holder: survivor, holderStore: store },
+    witness: {
+      ...witness,
+      epoch: witness.epoch + 1,
+      holder: survivor,
+      holderStore: store,
+      transferredFrom: null,
+    },
     message,
     restsOn: [survivor],
   };
+}
+
+/** W8b: the grant of a holder that is certainly dead goes to `survivor`, in one write with a new epoch. Nothing can make
+ *  it safe when `cause` is not true, so the message says what follows then. */
+export function transfer(witness: Witness, survivor: string, cause: string): WitnessChange | null {
+  const { holder } = witness;
+  if (holder === null || holder === survivor) return null;
+  const change = grant({ ...witness, holder: null }, survivor, "");
+  if (change === null) return null;
+  return {
+    ...change,
+    kind: "transferred",
+    witness: { ...change.witness, transferredFrom: holder },
+    message:
+      `${survivor} was given the grant of ${holder}, with epoch ${witness.epoch + 1}, because ${cause}. If ${holder} still ` +
+      "runs anywhere, addresses are given twice: make sure that it is off before it is connected again.",
+  };
+}
+
+/** Members that did not say that they cap their leases, while fencing needs it: before both have, no grant is safe. */
+export function uncappedMembers({ fencing, members }: Observed): readonly string[] {
+  if (fencing.fencing === "None") return [];
+  return members.filter(({ report }) => report?.fencing !== "Witness").map(({ name }) => name);
 }
 
 /** True while a grant given to this member's listed store is open. */
@@ -84,7 +116,7 @@ function create(members: readonly ObservedMember[]): WitnessChange {
   if (highestEpoch(members) > 0) return recreate({}, members);
   return {
     kind: "created",
-    witness: { epoch: 0, holder: null, holderStore: "", stores: {} },
+    witness: { epoch: 0, holder: null, holderStore: "", stores: {}, transferredFrom: null },
     message: "The witness record was created.",
     restsOn: reporting(members),
   };
@@ -107,6 +139,7 @@ function recreate(
       holder: holder?.name ?? null,
       holderStore: store,
       stores: holder === undefined ? stores : { ...stores, [holder.name]: store },
+      transferredFrom: null,
     },
     message:
       `The witness record was lost or set back although members remember epoch ${highest}: it was written anew with ` +
@@ -126,7 +159,7 @@ function clear(witness: Witness, members: readonly ObservedMember[]): WitnessCha
   if (holder.report.store !== witness.holderStore || holder.report.returned < witness.epoch) return null;
   return {
     kind: "cleared",
-    witness: { ...witness, holder: null, holderStore: "" },
+    witness: { ...witness, holder: null, holderStore: "", transferredFrom: null },
     message: `${holder.name} has given back the grant of epoch ${witness.epoch}.`,
     restsOn: [holder.name],
   };

@@ -2,6 +2,7 @@
 // UTC to the minute. Durations are rounded in growing steps, because each new text is a write to the API.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { UnknownCause } from "./liveness.ts";
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -42,6 +43,20 @@ export function roughCount(count: number): string {
   const lead = count / power;
   return `more than ${(lead >= 5 ? 5 : lead >= 2 ? 2 : 1) * power - 1}`;
 }
+
+/** Why a member is not heard, to follow its name. */
+export const CAUSE_WORDS: Readonly<Record<UnknownCause, string>> = {
+  NeverReported: "it has not reported yet",
+  PodGone: "its pod is gone",
+  NotRunning: "its engine is not running",
+  NotAnswering: "its pod no longer answers",
+  Silent: "it no longer reports",
+  Unheard: "its partner no longer hears it",
+  NodeGone: "its node was deleted",
+  NodeOutOfService: "its node is out of service",
+  NodeSilent: "its node no longer answers",
+  NodeCordoned: "its node is cordoned and its pod gone",
+};
 
 const DRAFT_STATES: Readonly<Record<string, string>> = {
   Startup: "STARTUP",

@@ -55,3 +55,23 @@ test("a member out of NORMAL that has been silent for half a minute is unknown, 
   assert.ok(life.kind === "unknown");
   assert.equal(life.why, "Silent");
 });
+
+test("what the node says goes before the member's own signs as the reason, and only when the member is not heard", () => {
+  const silent = reports(B, "CommunicationsInterrupted", 31);
+  const why = (node: ObservedMember["node"], changes: Partial<ObservedMember> = {}) => {
+    const life = liveness({ ...silent, node, ...changes }, null, NOW);
+    return life.kind === "unknown" ? life.why : "known";
+  };
+  const node = B.node!;
+  assert.equal(why(null), "NodeGone");
+  assert.equal(why({ ...node, isOutOfService: true, ready: "Unknown" }), "NodeOutOfService");
+  assert.equal(why({ ...node, ready: "Unknown", isCordoned: true }), "NodeSilent");
+  assert.equal(why({ ...node, isCordoned: true }, { pod: null }), "NodeCordoned");
+  assert.equal(why({ ...node, isCordoned: true }), "Silent", "a cordoned node's pods go on");
+  const fresh = { ...reports(B, "CommunicationsInterrupted", 1), node: null };
+  assert.equal(
+    liveness(fresh, null, NOW).kind,
+    "known",
+    "who reports is alive, whatever became of its Node object",
+  );
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
-import { isFinished, type OperationStep, operationSteps } from "../../../src/controller/decide/operation.ts";
+import { operationSteps } from "../../../src/controller/decide/operation.ts";
+import { isFinished, type OperationStep } from "../../../src/controller/decide/operation-outcome.ts";
 import { operationStatus } from "../../../src/controller/decide/operation-status.ts";
 import type { Witness } from "../../../src/controller/decide/witness.ts";
 import type { Observed, ObservedOperation } from "../../../src/controller/observed.ts";
@@ -12,6 +13,7 @@ const record = (changes: Partial<Witness> = {}): Witness => ({
   holder: null,
   holderStore: "",
   stores: { a: "store-a", b: "store-b" },
+  transferredFrom: null,
   ...changes,
 });
 const granted = record({ epoch: 1, holder: "a", holderStore: "store-a" });
@@ -86,6 +88,64 @@ test("every precondition that does not hold fails with a remedy, or waits while 
     const [step] = operationSteps({ ...seen, operations: [of] }, witness);
     if (step?.kind === "report") assert.ok(step.outcome.message.length > 20, what);
   }
+});
+
+test("a grant is taken from a holder only when it was declared destroyed and says nothing itself", () => {
+  const byB = record({ epoch: 1, holder: "b", holderStore: "store-b" });
+  const destroyed = operation({
+    isPartnerDestroyed: true,
+    expectedEpoch: 1,
+    status: { ...STARTED, epoch: 2 },
+  });
+  const unreachable = { ...destroyed, isPartnerDestroyed: false };
+  assert.equal(outcomeOf(separated(), byB, unreachable), "Failed/GrantHeld");
+  assert.equal(outcomeOf(separated(), byB, destroyed), "grant");
+  const [step] = operationSteps({ ...separated(), operations: [destroyed] }, byB);
+  assert.ok(step?.kind === "grant");
+  assert.deepEqual(step.change.kind, "transferred");
+  assert.deepEqual(step.change.witness, {
+    ...byB,
+    epoch: 2,
+    holder: "a",
+    holderStore: "store-a",
+    transferredFrom: "b",
+  });
+  const a = member("a", { says: { state: "CommunicationsInterrupted" } });
+  const reporting = (store: string) =>
+    observed({ members: [a, member("b", { says: { state: "PartnerDown", store } })] });
+  assert.equal(outcomeOf(reporting("store-b"), byB, destroyed), "Failed/HolderReports");
+  // Its disk is lost and it runs on an empty one: the incarnation that held the grant is gone.
+  assert.equal(outcomeOf(reporting("new"), byB, destroyed), "grant");
+});
+
+test("a survivor that recovers from a destroyed partner may go on alone when its own records are whole", () => {
+  const recovering = (complete: boolean) =>
+    separated({
+      members: [member("a", { says: { state: "Recover", complete } }), member("b", { pod: null })],
+    });
+  const destroyed = operation({ isPartnerDestroyed: true });
+  assert.equal(outcomeOf(recovering(true), record(), destroyed), "Running/Started");
+  assert.equal(outcomeOf(recovering(false), record(), destroyed), "Failed/SurvivorRecovering");
+});
+
+test("under fencing Witness both members must have said that they cap their leases", () => {
+  const fencing = {
+    fencing: "Witness",
+    automatic: "Disabled",
+    sharedWith: null,
+    isSwitchHeld: false,
+  } as const;
+  const pair = (a: "None" | "Witness", b: "None" | "Witness") =>
+    separated({
+      fencing,
+      members: [
+        member("a", { says: { state: "CommunicationsInterrupted", fencing: a } }),
+        member("b", { pod: null, says: { fencing: b } }),
+      ],
+    });
+  assert.equal(outcomeOf(pair("Witness", "None"), record(), operation()), "Failed/NotCappedYet");
+  assert.equal(outcomeOf(pair("None", "Witness"), record(), operation()), "Failed/NotCappedYet");
+  assert.equal(outcomeOf(pair("Witness", "Witness"), record(), operation()), "Running/Started");
 });
 
 test("a grant that was given back unused, or went to somebody else, ends the operation", () => {

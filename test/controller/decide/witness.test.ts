@@ -14,6 +14,7 @@ const record = (changes: Partial<Witness> = {}): Witness => ({
   holder: null,
   holderStore: "",
   stores: { a: "store-a", b: "store-b" },
+  transferredFrom: null,
   ...changes,
 });
 const held = record({ holder: "a", holderStore: "store-a" });
@@ -90,7 +91,13 @@ test("what is in order is not written", () => {
 
 test("a first record has epoch 0 and nobody in it", () => {
   const change = witnessUpkeep(null, [member("a", { report: null }), member("b", { report: null })]);
-  assert.deepEqual(change?.witness, { epoch: 0, holder: null, holderStore: "", stores: {} });
+  assert.deepEqual(change?.witness, {
+    epoch: 0,
+    holder: null,
+    holderStore: "",
+    stores: {},
+    transferredFrom: null,
+  });
 });
 
 test("a record that is lost or behind comes back above every epoch remembered, with who is in PARTNER-DOWN", () => {
@@ -118,5 +125,6 @@ test("a status that holds no record is read as none", () => {
     holder: null,
     holderStore: "",
     stores: {},
+    transferredFrom: null,
   });
 });

@@ -1,0 +1,97 @@
+// What the process remembers between two looks, beyond what the API holds. All of it may be lost: then time is counted
+// anew from the first look, and nothing is granted earlier for it.
+
+import { type UnixSeconds, unixSeconds } from "../base/units.ts";
+import type { KubeObject } from "../kube/resource.ts";
+import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
+import { SILENCE_SECONDS } from "./decide/liveness.ts";
+import type { MemberReportView } from "./observed.ts";
+import { reportedAt } from "./read-report.ts";
+
+export interface Memory {
+  /** When each FailoverMember's report was last seen to change, by UID. */
+  readonly heard: Map<string, { readonly report: string; readonly at: UnixSeconds }>;
+  /** Since when each FailoverMember reports, without a gap, that it has lost its partner, by UID. */
+  readonly apart: Map<string, { readonly since: UnixSeconds; readonly heardAt: UnixSeconds }>;
+  /** When each node's Lease was last seen to be renewed, and last read, by the node's name. */
+  readonly nodeLeases: Map<
+    string,
+    { readonly renewTime: string; readonly at: UnixSeconds; readonly readAt: UnixSeconds }
+  >;
+  /** When grants were made without a human's word, the oldest first. */
+  automaticGrants: readonly UnixSeconds[];
+  /** Why the last look at a relationship could not be finished, by key. */
+  readonly failures: Map<string, string>;
+  /** Relationships in the middle of a rollout. */
+  readonly rolling: Set<string>;
+}
+
+export function newMemory(): Memory {
+  return {
+    heard: new Map(),
+    apart: new Map(),
+    nodeLeases: new Map(),
+    automaticGrants: [],
+    failures: new Map(),
+    rolling: new Set(),
+  };
+}
+
+/** By this process's own observation: what counts is that the report changed, not what its clock says. Only at first
+ *  sight is the report's own time taken, so that a restarted controller does not find a long silent member fresh. */
+export function heardAt(memory: Memory, object: KubeObject, now: UnixSeconds): UnixSeconds {
+  const uid = object.metadata.uid ?? "";
+  const report = JSON.stringify(object["status"] ?? null);
+  const known = memory.heard.get(uid);
+  if (known !== undefined && known.report === report) return known.at;
+  const said = known === undefined ? reportedAt(object) : null;
+  const at = said === null ? now : unixSeconds(Math.min(said, now));
+  memory.heard.set(uid, { report, at });
+  return at;
+}
+
+/** Since when this process has seen the member say, without falling silent in between, that it has lost its partner;
+ *  null when it does not say so. What was said before this process first looked does not count. */
+export function apartSince(
+  memory: Memory,
+  uid: string,
+  report: MemberReportView | null,
+  { heard, now }: { readonly heard: UnixSeconds; readonly now: UnixSeconds },
+): UnixSeconds | null {
+  if (report?.state !== "CommunicationsInterrupted" || now - heard > SILENCE_SECONDS) {
+    memory.apart.delete(uid);
+    return null;
+  }
+  const known = memory.apart.get(uid);
+  const since = known !== undefined && heard - known.heardAt <= SILENCE_SECONDS ? known.since : now;
+  memory.apart.set(uid, { since, heardAt: heard });
+  return since;
+}
+
+/** Takes a node's Lease as just read; null: there is none, or it may not be read. */
+export function noteNodeLease(
+  memory: Memory,
+  node: string,
+  renewTime: string | null,
+  now: UnixSeconds,
+): void {
+  if (renewTime === null) {
+    memory.nodeLeases.delete(node);
+    return;
+  }
+  const known = memory.nodeLeases.get(node);
+  const at = known?.renewTime === renewTime ? known.at : now;
+  memory.nodeLeases.set(node, { renewTime, at, readAt: now });
+}
+
+/** When the node's Lease was last seen to be renewed; null when nobody has looked lately. */
+export function nodeLeaseRenewedAt(memory: Memory, node: string, now: UnixSeconds): UnixSeconds | null {
+  const known = memory.nodeLeases.get(node);
+  return known === undefined || now - known.readAt > 3 * WATCH_SECONDS ? null : known.at;
+}
+
+/** The grants that still count against the limit of automatic ones. */
+export function recentGrants(memory: Memory, now: UnixSeconds): readonly UnixSeconds[] {
+  memory.automaticGrants = memory.automaticGrants.filter((at) => now - at < GRANT_WINDOW_SECONDS);
+  return memory.automaticGrants;
+}

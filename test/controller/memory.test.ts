@@ -1,0 +1,55 @@
+// What a controller has seen itself: loss without a gap, nodes' Leases, and the grants that count against the limit.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../src/base/units.ts";
+import {
+  apartSince,
+  newMemory,
+  nodeLeaseRenewedAt,
+  noteNodeLease,
+  recentGrants,
+} from "../../src/controller/memory.ts";
+import { NOW, report } from "./observed-fixture.ts";
+
+const later = (seconds: number) => unixSeconds(NOW + seconds);
+const interrupted = report({ state: "CommunicationsInterrupted" });
+
+test("loss counts from the first look, goes on while reports come, and starts anew after a silence", () => {
+  const memory = newMemory();
+  const look = (heard: number, now: number) =>
+    apartSince(memory, "uid", interrupted, { heard: later(heard), now: later(now) });
+  assert.equal(look(-3000, 0), null, "an old report is no loss seen now");
+  assert.equal(look(-5, 0), NOW, "not since the report says, but since it was looked at");
+  assert.equal(look(5, 6), NOW);
+  assert.equal(look(35, 36), NOW, "30 s between two reports");
+  assert.equal(look(66, 66), later(66), "31 s between two reports");
+  assert.equal(look(66, 97), null, "silent by now");
+});
+
+test("another state ends the loss", () => {
+  const memory = newMemory();
+  const at = { heard: NOW, now: NOW };
+  assert.equal(apartSince(memory, "uid", interrupted, at), NOW);
+  assert.equal(apartSince(memory, "uid", report(), at), null);
+  const again = { heard: later(1), now: later(1) };
+  assert.equal(apartSince(memory, "uid", interrupted, again), later(1));
+});
+
+test("a node's Lease was renewed when its time was seen to change, and is nothing when nobody has looked lately", () => {
+  const memory = newMemory();
+  noteNodeLease(memory, "node-1", "one", NOW);
+  noteNodeLease(memory, "node-1", "one", later(10));
+  assert.equal(nodeLeaseRenewedAt(memory, "node-1", later(10)), NOW);
+  noteNodeLease(memory, "node-1", "two", later(12));
+  assert.equal(nodeLeaseRenewedAt(memory, "node-1", later(20)), later(12));
+  assert.equal(nodeLeaseRenewedAt(memory, "node-1", later(28)), null);
+  noteNodeLease(memory, "node-1", null, later(30));
+  assert.equal(nodeLeaseRenewedAt(memory, "node-1", later(30)), null);
+});
+
+test("grants count for a minute", () => {
+  const memory = newMemory();
+  memory.automaticGrants = [later(-60), later(-59), NOW];
+  assert.deepEqual(recentGrants(memory, NOW), [later(-59), NOW]);
+});
