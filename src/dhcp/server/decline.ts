@@ -19,8 +19,8 @@ export function handleDecline(view: ServerView, request: ClientRequest): ServerO
   if (view.authority.service !== "All") return dropped("not-serving");
   const { options } = request.message;
   const server = addressOption(options, OPTION.SERVER_IDENTIFIER);
-  if (server === null) return dropped("no-server-identifier");
-  if (!isPairIdentifier(view, request, server)) return dropped("other-server-selected");
+  // dhcpcd leaves the identifier out after INIT-REBOOT, against table 5. Address and client must agree all the same.
+  if (server !== null && !isPairIdentifier(view, request, server)) return dropped("other-server-selected");
   const address = addressOption(options, OPTION.REQUESTED_ADDRESS);
   if (address === null) return dropped("request-without-address");
   const record = heldRecord(view, request, address);

@@ -91,6 +91,13 @@ test("DECLINE of an address that is only offered is taken from the client it is 
   assert.equal(world.offers.size, 0);
 });
 
+test("DECLINE without a server identifier, as dhcpcd sends after a reboot, counts when address and client agree", () => {
+  const { server: _, ...without } = DECLINE;
+  assert.equal(answer(holding().send(clientMessage(without), local())), "declined");
+  const stranger = { ...without, mac: "020000000099" };
+  assert.equal(asDropped(holding().send(clientMessage(stranger), local())), "not-the-holder");
+});
+
 test("DECLINE from a stranger, for another server or without an address changes nothing", () => {
   const cases: readonly [Partial<ClientMessage>, string][] = [
     [{ mac: MAC_2 }, "not-the-holder"],
