@@ -16,7 +16,9 @@ const ETHERNET_ADDRESS_BYTES = 6;
 export function routeReply(view: ServerView, request: ClientRequest, yourAddress: Ipv4): ReplyRoute | null {
   const { message, arrival } = request;
   if (message.relayAddress !== 0) return toRelay(view, request);
-  if (message.clientAddress !== 0) return toClient(view, arrival, message.clientAddress);
+  if (message.clientAddress !== 0 && !hasMoved(request, yourAddress)) {
+    return toClient(view, arrival, message.clientAddress);
+  }
   if (arrival.kind === "routed") return null;
   const isEthernet =
     message.hardwareType === ETHERNET && message.hardwareAddress.length === ETHERNET_ADDRESS_BYTES;
@@ -29,6 +31,13 @@ export function routeReply(view: ServerView, request: ClientRequest, yourAddress
     hardwareAddress: message.hardwareAddress.slice(),
     to: yourAddress,
   };
+}
+
+/** Whether the client is to get an address here while it names one of another link, where nobody reaches it. Table 5 wants no
+ *  ciaddr then, but NetworkManager sends its old one in the DISCOVER after a move. */
+function hasMoved({ message, arrival }: ClientRequest, yourAddress: Ipv4): boolean {
+  if (arrival.kind === "routed" || message.clientAddress === yourAddress) return false;
+  return linkOf(arrival, message.clientAddress) === null;
 }
 
 /** The route of a NAK. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Arrival } from "../../../src/dhcp/ports.ts";
 import { DECLINED_ALWAYS } from "../../../src/dhcp/server/decline.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import {
@@ -56,8 +57,17 @@ test("RELEASE is taken only when address, client and server identifier agree", (
     assert.equal(asDropped(world.send(clientMessage({ ...RELEASE, ...parts }), local())), reason, name);
     assert.equal(world.leases.get(ip("10.0.0.12"))?.status, "ACTIVE", name);
   }
+});
+
+test("RELEASE without a server identifier, as systemd-networkd sends, counts when it comes to this server from the address", () => {
   const { server: _, ...without } = RELEASE;
-  assert.equal(asDropped(holding().send(clientMessage(without), local())), "no-server-identifier");
+  const send = (arrival: Arrival, parts = {}) =>
+    holding().send(clientMessage({ ...without, ...parts }), arrival);
+  assert.equal(answer(send(routed("10.0.0.12", 68))), "released");
+  assert.equal(asDropped(send(routed("10.0.0.12", 68), { mac: MAC_2 })), "not-the-holder");
+  for (const arrival of [local(), local("10.0.0.12"), routed("10.0.0.13", 68)]) {
+    assert.equal(asDropped(send(arrival)), "no-server-identifier");
+  }
 });
 
 test("a lease that is not running cannot be released or declined", () => {

@@ -43,6 +43,15 @@ test("a relayed client is answered through giaddr, port 67", () => {
   assert.deepEqual(route({ giaddr: "10.0.0.1" }, routed("10.9.9.9", 40_000)), unicast("10.0.0.1", 67));
 });
 
+test("a DISCOVER that names an address of another link, as NetworkManager's after a move, is answered on this one", () => {
+  const here = route({ ciaddr: "10.0.0.12" }, local());
+  assert.deepEqual(here, unicast("10.0.0.12", 68, "eth0"));
+  for (const parts of [{ ciaddr: "10.9.9.9" }, { ciaddr: "172.16.0.5" }]) {
+    assert.equal(route(parts, local()).kind, "link-layer");
+    assert.equal(route({ ...parts, flags: 0x8000 }, local()).kind, "broadcast");
+  }
+});
+
 test("RFC 8357: a relay that sends sub-option 19 is answered on its source port", () => {
   const parts = { giaddr: "10.0.0.1", relayInformation: "1300" };
   assert.deepEqual(route(parts, routed("10.0.0.1", 40_000)), unicast("10.0.0.1", 40_000));
