@@ -13,31 +13,47 @@ export interface Need {
 /** The Debian package that brings each program. */
 const NEEDS: readonly Need[] = [
   { package: "busybox-static", isPresent: hasDhcpClient },
-  { package: "iproute2", isPresent: () => hasProgram("ip") },
-  { package: "strace", isPresent: () => hasProgram("strace") },
+  program("ip", "iproute2"),
+  program("strace", "strace"),
 ];
 
-/** The DHCP clients that the tests drive; whoever lacks one skips its test. */
+function program(name: string, from: string): Need {
+  return { package: from, isPresent: () => hasProgram(name) };
+}
+
+/** The DHCP clients, relays and tools that the tests drive; where one is missing its test is skipped. */
 const CLIENTS: readonly Need[] = [
-  { package: "isc-dhcp-client", isPresent: () => hasProgram("dhclient") },
-  { package: "dhcpcd-base", isPresent: () => hasProgram("dhcpcd") },
+  program("dhclient", "isc-dhcp-client"),
+  program("dhcpcd", "dhcpcd-base"),
+  program("networkctl", "systemd"),
+  program("NetworkManager", "network-manager"),
+  program("dbus-daemon", "dbus-daemon"),
+  program("dhcrelay", "isc-dhcp-relay"),
+  program("dhcpd", "isc-dhcp-server"),
+  program("dnsmasq", "dnsmasq-base"),
+  program("tcpdump", "tcpdump"),
+  program("qemu-system-x86_64", "qemu-system-x86"),
+  { package: "ipxe-qemu", isPresent: () => existsSync(IPXE_ROM) },
 ];
 
 /** What the real cluster of dev/cluster consists of besides Kubernetes itself. */
 export const CLUSTER_PACKAGES: readonly Need[] = [
   { package: "busybox-static", isPresent: hasDhcpClient },
-  { package: "conntrack", isPresent: () => hasProgram("conntrack") },
-  { package: "containerd", isPresent: () => hasProgram("containerd") },
+  program("conntrack", "conntrack"),
+  program("containerd", "containerd"),
   { package: "containernetworking-plugins", isPresent: () => existsSync("/usr/lib/cni/bridge") },
-  { package: "iproute2", isPresent: () => hasProgram("ip") },
-  { package: "iptables", isPresent: () => hasProgram("iptables") },
-  { package: "isc-dhcp-relay", isPresent: () => hasProgram("dhcrelay") },
-  { package: "nftables", isPresent: () => hasProgram("nft") },
-  { package: "prometheus", isPresent: () => hasProgram("promtool") },
-  { package: "prometheus-alertmanager", isPresent: () => hasProgram("prometheus-alertmanager") },
-  { package: "runc", isPresent: () => hasProgram("runc") },
-  { package: "skopeo", isPresent: () => hasProgram("skopeo") },
+  program("ip", "iproute2"),
+  program("iptables", "iptables"),
+  program("dhcrelay", "isc-dhcp-relay"),
+  program("nft", "nftables"),
+  program("promtool", "prometheus"),
+  program("prometheus-alertmanager", "prometheus-alertmanager"),
+  program("runc", "runc"),
+  program("skopeo", "skopeo"),
 ];
+
+/** iPXE for the network card that QEMU emulates most simply. */
+export const IPXE_ROM = "/usr/lib/ipxe/qemu/pxe-e1000.rom";
 
 /** The places an unprivileged PATH often lacks. */
 const SYSTEM_PATHS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];

@@ -1,44 +1,47 @@
-// Real DHCP clients, started as an administrator starts them. Each calls the same event script, which sets the address and
-// appends one line per event: reason, address, lease seconds, server. What is in that file is what the tests believe.
+// Real DHCP clients, started as an administrator starts them, each in a namespace of its own. What they do is seen on the
+// wire (tap.ts) and in the addresses of their interface; how they are started and told to release differs and is here.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { ClientLab } from "./client-lab.ts";
+import { endProcess } from "../../dev/lib/end-process.ts";
+import { ip, until } from "./network.ts";
+import type { PairLab } from "./pair-lab.ts";
+
+/** Where a client keeps its things; the directory outlives its processes. */
+export interface ClientPaths {
+  readonly state: string;
+  readonly script: string;
+}
 
 export interface ClientKind {
   readonly name: string;
   readonly package: string;
-  readonly program: string;
-  /** Seconds after which the client renews and rebinds on its own: udhcpc heeds neither T1 nor T2. */
-  readonly renewSeconds: number;
-  readonly rebindSeconds: number;
-  /** What it logs when it asks for its remembered address after a restart; null when it remembers none. */
-  readonly rebootLog: RegExp | null;
+  readonly programs: readonly string[];
+  /** Writes what the client needs before its first start. */
+  readonly prepare?: (paths: ClientPaths) => void;
   readonly command: (paths: ClientPaths) => readonly string[];
-  /** What makes it release and end; null: SIGUSR2 and SIGTERM to the process. */
-  readonly release: ((paths: ClientPaths) => readonly string[]) | null;
+  /** Sent when T1 is up, for the client that does not heed T1 and T2. */
+  readonly renewSignal?: NodeJS.Signals;
+  /** What makes it release: a signal or a command; null when it never does. */
+  readonly release: NodeJS.Signals | ((paths: ClientPaths) => readonly string[]) | null;
+  /** Whether it tells the server of a conflict; others start anew in silence. */
+  readonly declines: boolean;
+  /** Whether it asks for its old address after a restart (INIT-REBOOT); others start anew. */
+  readonly remembers: boolean;
 }
 
-export interface ClientPaths {
-  readonly script: string;
-  /** Kept over restarts. */
-  readonly state: string;
-}
-
-/** Refuses an address that stands in the file $REFUSED (dhclient leaves the check to its script). dhclient and dhcpcd hand on
- *  no environment of ours, so the paths are written into it. */
+/** Sets the address that udhcpc or dhclient got. dhclient leaves the check for a conflict to its script. */
 const SCRIPT = `#!/bin/sh
-EVENTS=@STATE@/events REFUSED=@STATE@/refused OWN_ADDRESSES=@OWN@
 reason=\${reason:-$1}
 address=\${new_ip_address:-$ip}
 case $reason in
-deconfig|EXPIRE|FAIL|RELEASE|STOP|PREINIT) [ -n "$OWN_ADDRESSES" ] || ip -4 addr flush dev lan ;;
+deconfig|EXPIRE|FAIL|RELEASE|STOP|PREINIT) ip -4 addr flush dev lan ;;
 bound|renew|BOUND|RENEW|REBIND|REBOOT)
-  if grep -qxF "$address" "$REFUSED" 2>/dev/null; then exit 1; fi
-  [ -n "$OWN_ADDRESSES" ] || { ip -4 addr flush dev lan; ip addr add "$address/24" dev lan
-    ip route replace default via "\${new_routers:-$router}"; }
-  echo "$reason $address \${new_dhcp_lease_time:-$lease} \${new_dhcp_server_identifier:-$serverid}" >> "$EVENTS" ;;
+  ip -4 -o addr show dev lan | grep -q "inet $address/" && exit 0
+  busybox arping -q -D -c 1 -w 1 -I lan "$address" || exit 1
+  ip -4 addr flush dev lan; ip addr add "$address/24" dev lan
+  ip route replace default via "\${new_routers:-$router}" ;;
 esac
 exit 0
 `;
@@ -47,120 +50,162 @@ export const CLIENT_KINDS: readonly ClientKind[] = [
   {
     name: "udhcpc",
     package: "busybox-static",
-    program: "busybox",
-    renewSeconds: 30,
-    rebindSeconds: 53,
-    rebootLog: null,
+    programs: ["busybox"],
     command: ({ script }) => [
-      "busybox",
-      "udhcpc",
-      "-f",
-      "-i",
-      "lan",
-      "-s",
-      script,
-      "-t",
-      "4",
-      "-T",
-      "2",
-      "-A",
-      "2",
-      "-a",
+      ...["busybox", "udhcpc", "-f", "-i", "lan", "-s", script],
+      ...["-t", "4", "-T", "2", "-A", "2", "-a"],
     ],
-    release: null,
+    renewSignal: "SIGUSR1",
+    release: "SIGUSR2",
+    declines: true,
+    remembers: false,
   },
   {
     name: "dhclient",
     package: "isc-dhcp-client",
-    program: "dhclient",
-    renewSeconds: 4,
-    rebindSeconds: 8,
-    rebootLog: /DHCPREQUEST for \S+ on lan to 255\.255\.255\.255/,
+    programs: ["dhclient", "busybox"],
     command: (paths) => ["dhclient", "-d", ...dhclientFiles(paths), "lan"],
     release: (paths) => ["dhclient", "-r", ...dhclientFiles(paths), "lan"],
+    declines: true,
+    remembers: true,
   },
   {
     name: "dhcpcd",
     package: "dhcpcd-base",
-    program: "dhcpcd",
-    renewSeconds: 4,
-    rebindSeconds: 8,
-    rebootLog: /rebinding lease of/,
-    command: (paths) => inOwnDirectories(paths, `exec dhcpcd -B -4 -L -f /dev/null -c ${paths.script} lan`),
+    programs: ["dhcpcd"],
+    // It knows no options for where its files are: they are mounted over.
+    command: ({ state }) =>
+      inOwnDirectories(
+        state,
+        ["/var/lib/dhcpcd", "/run/dhcpcd"],
+        "exec dhcpcd -B -4 -L -f /dev/null -c /bin/true lan",
+      ),
+    release: "SIGALRM",
+    declines: true,
+    remembers: true,
+  },
+  {
+    name: "networkd",
+    package: "systemd",
+    programs: ["networkctl"],
+    prepare: ({ state }) => writeFileSync(join(state, "lan.network"), NETWORKD_CONFIG, { mode: 0o644 }),
+    // A read-only /sys tells it that there is no udev to wait for. It gives up root for its own user.
+    command: ({ state }) =>
+      inOwnDirectories(
+        state,
+        ["/run/systemd/netif", "/etc/systemd/network"],
+        [
+          "mount -o remount,ro,bind /sys",
+          `cp ${state}/lan.network /etc/systemd/network`,
+          "mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp",
+          "chown -R systemd-network /run/systemd/netif",
+          "SYSTEMD_LOG_LEVEL=debug SYSTEMD_LOG_TARGET=console exec /lib/systemd/systemd-networkd",
+        ].join(" && "),
+      ),
+    release: "SIGTERM",
+    // Version 252 fails to even when told to (SendDecline=yes): "Failed to send DHCP DECLINE: Network is unreachable".
+    declines: false,
+    remembers: false,
+  },
+  {
+    name: "NetworkManager",
+    package: "network-manager",
+    programs: ["NetworkManager", "dbus-daemon"],
+    prepare: prepareNetworkManager,
+    // With a bus of its own, which ends with it.
+    command: ({ state }) =>
+      inOwnDirectories(
+        state,
+        ["/run/dbus", "/run/NetworkManager", "/var/lib/NetworkManager"],
+        [
+          "mount -o remount,ro,bind /sys",
+          "rm -f /run/dbus/system_bus_socket",
+          `{ setpriv --pdeathsig KILL dbus-daemon --config-file=${state}/bus.conf --nofork --nopidfile & }`,
+          "until [ -S /run/dbus/system_bus_socket ]; do sleep 0.05; done",
+          `exec NetworkManager --debug --config ${state}/NetworkManager.conf --config-dir /nonexistent --system-config-dir /nonexistent`,
+        ].join(" && "),
+      ),
+    // Version 1.42 has no RELEASE in its internal client.
     release: null,
+    declines: true,
+    remembers: true,
   },
 ];
+
+const NETWORKD_CONFIG = `[Match]
+Name=lan
+[Network]
+DHCP=ipv4
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+`;
+
+const BUS_CONFIG = `<busconfig>
+<listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
+<policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/><allow user="*"/>
+</policy></busconfig>
+`;
+
+const CONNECTION = `[connection]
+id=lan
+uuid=11111111-2222-3333-4444-555555555555
+type=ethernet
+interface-name=lan
+[ipv4]
+method=auto
+dad-timeout=300
+[ipv6]
+method=disabled
+`;
+
+function prepareNetworkManager({ state }: ClientPaths): void {
+  const connections = join(state, "connections");
+  mkdirSync(connections);
+  writeFileSync(join(connections, "lan.nmconnection"), CONNECTION, { mode: 0o600 });
+  writeFileSync(join(state, "bus.conf"), BUS_CONFIG);
+  const main = "plugins=keyfile\ndhcp=internal\nno-auto-default=*\nauth-polkit=false\nrc-manager=unmanaged";
+  const config = `[main]\n${main}\n[keyfile]\npath=${connections}\n[connectivity]\nenabled=false\n`;
+  writeFileSync(join(state, "NetworkManager.conf"), config);
+}
 
 function dhclientFiles({ script, state }: ClientPaths): string[] {
   const file = (name: string) => join(state, name);
   return ["-4", "-sf", script, "-lf", file("leases"), "-pf", file("pid"), "-cf", "/dev/null"];
 }
 
-/** dhcpcd knows no options for where its files are: they are mounted over. */
-function inOwnDirectories({ state }: ClientPaths, command: string): string[] {
-  const mounts = ["/var/lib/dhcpcd", "/run/dhcpcd"].map((path) => {
+/** Runs the command with own directories in the place of the machine's. */
+function inOwnDirectories(state: string, paths: readonly string[], command: string): string[] {
+  const mounts = paths.map((path) => {
     const own = join(state, path.replaceAll("/", "-"));
     return `mkdir -p ${own} ${path} && chmod 777 ${own} && mount --bind ${own} ${path}`;
   });
   return ["sh", "-c", [...mounts, command].join(" && ")];
 }
 
-export interface ClientEvent {
-  readonly reason: string;
-  readonly address: string;
-  readonly seconds: number;
-  readonly server: string;
-}
+const GRACE_MS = 10_000;
 
 export class RealClient {
   readonly kind: ClientKind;
-  readonly namespace: string;
-  readonly #lab: ClientLab;
+  readonly hardwareAddress: string;
+  /** The switch's port its cable is in. */
+  readonly port: string;
+  readonly #lab: PairLab;
+  readonly #namespace: string;
   readonly #paths: ClientPaths;
-  readonly #events: string;
-  readonly #refused: string;
   #process: ChildProcess | null = null;
 
-  constructor(lab: ClientLab, kind: ClientKind) {
+  constructor(lab: PairLab, kind: ClientKind, hardwareAddress: string, segment: string) {
     this.kind = kind;
+    this.hardwareAddress = hardwareAddress;
     this.#lab = lab;
-    this.namespace = lab.clientNamespace(kind.name);
+    this.#namespace = lab.network.namespace(kind.name);
+    this.port = lab.network.connect(this.#namespace, "lan", segment, { hardwareAddress });
     const state = join(lab.directory, kind.name);
     mkdirSync(state, { mode: 0o777 });
-    this.#paths = { script: join(state, "script"), state };
-    this.#events = join(state, "events");
-    this.#refused = join(state, "refused");
-    const script = SCRIPT.replaceAll("@STATE@", state).replace("@OWN@", kind.name === "dhcpcd" ? "1" : "");
-    writeFileSync(this.#paths.script, script, { mode: 0o755 });
-    writeFileSync(this.#events, "", { mode: 0o666 });
-  }
-
-  events(): readonly ClientEvent[] {
-    return readFileSync(this.#events, "utf8")
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => {
-        const [reason = "", address = "", seconds, server = ""] = line.split(" ");
-        return { reason: reason.toUpperCase(), address, seconds: Number(seconds), server };
-      });
-  }
-
-  /** The first event after `count` that fits. */
-  async next(
-    what: string,
-    count: number,
-    limitMs: number,
-    fits: (event: ClientEvent) => boolean = () => true,
-  ) {
-    const find = () => this.events().slice(count).find(fits);
-    try {
-      await this.#lab.until(`${this.kind.name}: ${what}`, limitMs, () => find() !== undefined);
-    } catch (error) {
-      const log = join(this.#paths.state, "log");
-      const tail = existsSync(log) ? readFileSync(log, "utf8").slice(-1_500) : "";
-      throw new Error(`${(error as Error).message}\nevents: ${JSON.stringify(this.events())}\n${tail}`);
-    }
-    return find() as ClientEvent;
+    this.#paths = { state, script: join(state, "script") };
+    writeFileSync(this.#paths.script, SCRIPT, { mode: 0o755 });
+    kind.prepare?.(this.#paths);
   }
 
   /** What the client itself has written so far. */
@@ -168,60 +213,52 @@ export class RealClient {
     return readFileSync(join(this.#paths.state, "log"), "utf8");
   }
 
-  start(): void {
-    const log = openSync(join(this.#paths.state, "log"), "a");
-    this.#process = spawn("ip", ["netns", "exec", this.namespace, ...this.kind.command(this.#paths)], {
-      stdio: ["ignore", log, log],
-    });
-    closeSync(log);
+  /** What its interface has. */
+  addresses(): readonly string[] {
+    return this.#lab.network.addresses(this.#namespace, "lan");
   }
 
-  signal(name: NodeJS.Signals): void {
-    this.#process?.kill(name);
+  /** Resolves once the interface has this address, or, for null, none. */
+  async untilUses(address: string | null, limitMs = 30_000): Promise<void> {
+    const isSo = () =>
+      address === null ? this.addresses().length === 0 : this.addresses().includes(address);
+    await until(() => `${this.kind.name} uses ${address}\n${this.log().slice(-2_000)}`, limitMs, isSo);
+  }
+
+  start(): void {
+    const log = join(this.#paths.state, "log");
+    this.#process = this.#lab.network.start(this.#namespace, this.kind.command(this.#paths), log);
+  }
+
+  /** T1 has come, for a client that does not heed it. */
+  renewNow(): void {
+    if (this.kind.renewSignal !== undefined) this.#process?.kill(this.kind.renewSignal);
   }
 
   /** kill -9: the machine lost its power. Its address is gone with it. */
   async crash(): Promise<void> {
-    await this.#end("SIGKILL");
-    spawnSync("ip", ["-n", this.namespace, "-4", "addr", "flush", "dev", "lan"]);
+    this.#process?.kill("SIGKILL");
+    await this.stop();
   }
 
-  async release(): Promise<void> {
-    if (this.kind.release !== null) {
-      const args = ["netns", "exec", this.namespace, ...this.kind.release(this.#paths)];
-      spawnSync("ip", args, { timeout: 10_000 });
-      await this.#end("SIGTERM");
-    } else if (this.kind.name === "dhcpcd") {
-      await this.#end("SIGALRM");
-    } else {
-      this.signal("SIGUSR2");
-      await this.#lab.until("udhcpc logs its release", 5_000, () => this.log().includes("sending release"));
-      await this.#end("SIGTERM");
-    }
-    spawnSync("ip", ["-n", this.namespace, "-4", "addr", "flush", "dev", "lan"]);
+  /** Makes it release its lease; follow with stop(). */
+  release(): void {
+    const { release } = this.kind;
+    if (typeof release === "string") this.#process?.kill(release);
+    else if (release !== null) this.#lab.network.run(this.#namespace, ...release(this.#paths));
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process;
-    this.#process = null;
-    if (child === null || child.exitCode !== null) return;
-    const closed = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    const timer = setTimeout(() => child.kill("SIGKILL"), 8_000);
-    await closed;
-    clearTimeout(timer);
-  }
-
-  /** Lets unicast to one server fail, or work again, as a broken route does. */
-  blackhole(server: string, action: "add" | "del"): void {
-    spawnSync("ip", ["-n", this.namespace, "route", action, "blackhole", `${server}/32`]);
-  }
-
-  refuse(address: string): void {
-    writeFileSync(this.#refused, `${address}\n`, { mode: 0o666 });
-  }
-
+  /** Ends it, and takes its address off the interface. */
   async stop(): Promise<void> {
-    await this.#end("SIGTERM");
+    if (this.#process !== null) await endProcess(this.#process, GRACE_MS);
+    this.#process = null;
+    ip("-n", this.#namespace, "-4", "addr", "flush", "dev", "lan");
+  }
+
+  /** Lets unicast to one server fail, or work again. A wrong neighbour rather than a missing route: Linux ignores its routing
+   *  table for sockets that are bound to an interface. */
+  cutOff(server: string, action: "replace" | "del"): void {
+    const neighbour = [server, "lladdr", "02:00:00:00:00:99", "nud", "permanent"];
+    ip("-n", this.#namespace, "neigh", action, ...neighbour, "dev", "lan");
   }
 }
