@@ -67,7 +67,14 @@ export class PairLab {
 
   /** Starts an engine; a relationship named default/campus must be configured. */
   startEngine(member: Member): void {
-    const args = ["engine", "--clear-link", "--manifests", this.#manifests, "--relationship", "default/campus"];
+    const args = [
+      "engine",
+      "--clear-link",
+      "--manifests",
+      this.#manifests,
+      "--relationship",
+      "default/campus",
+    ];
     const own = ["--member", member, "--data-dir", join(this.directory, member)];
     const command = [process.execPath, PROGRAM, ...args, ...own];
     const engine = {
