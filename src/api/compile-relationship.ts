@@ -2,10 +2,11 @@
 
 import { parseIpv4 } from "../base/ipv4.ts";
 import type { Fault } from "./compile-reservations.ts";
-import type { CompiledMember } from "./compiled.ts";
-import type { FailoverRelationshipObject, RelationshipMember } from "./failover-relationship.ts";
+import type { CompiledExternal, CompiledMember } from "./compiled.ts";
+import type { FailoverRelationshipObject } from "./failover-relationship.ts";
 import { showValue } from "./field-error.ts";
 import { byPrecedence, objectKey } from "./object-order.ts";
+import type { RelationshipMember } from "./relationship-member.ts";
 
 export type MembersCompiled =
   | { readonly kind: "ok"; readonly members: readonly [CompiledMember, CompiledMember] }
@@ -15,16 +16,28 @@ export type MembersCompiled =
 export function compileMembers(relationship: FailoverRelationshipObject): MembersCompiled {
   const faults: Fault[] = [];
   const members = relationship.spec.members.flatMap((member, i) => {
-    const address = parseIpv4(member.address);
-    const linkAddress = parseIpv4(member.linkAddress ?? member.address);
+    const { external, name, metricsPort } = member;
+    const addressText = member.address ?? external?.address;
+    const address = parseIpv4(addressText ?? "");
+    const linkAddress = parseIpv4(member.linkAddress ?? addressText ?? "");
     if (address === null || linkAddress === null) {
       const field = `spec.members[${i}].${address === null ? "address" : "linkAddress"}`;
       faults.push({ reason: "InvalidAddress", field, message: "must be an IPv4 address" });
       return [];
     }
     const interfaces = [...(member.interfaces ?? [])].sort();
-    const { name, nodeName, metricsPort } = member;
-    return [{ name, nodeName, address, linkAddress, interfaces, metricsPort }];
+    const nodeName = member.nodeName ?? "";
+    return [
+      {
+        name,
+        nodeName,
+        address,
+        linkAddress,
+        interfaces,
+        metricsPort,
+        external: external === undefined ? null : compileExternal(relationship, external),
+      },
+    ];
   });
   const [a, b] = members;
   if (a === undefined || b === undefined || members.length !== 2) {
@@ -40,6 +53,17 @@ export function compileMembers(relationship: FailoverRelationshipObject): Member
   return { kind: "ok", members: [a, b] };
 }
 
+function compileExternal(
+  { metadata, spec }: FailoverRelationshipObject,
+  { dialect, relationshipName, port }: NonNullable<RelationshipMember["external"]>,
+): CompiledExternal {
+  return {
+    dialect,
+    relationshipName: relationshipName ?? `${metadata.namespace}/${metadata.name}`,
+    port: port ?? spec.link.port,
+  };
+}
+
 /** Sockets of one node that an older relationship has already: its members' addresses and interfaces there. */
 export function portConflicts(
   relationship: FailoverRelationshipObject,
@@ -49,7 +73,7 @@ export function portConflicts(
   return relationship.spec.members.flatMap((member, i) =>
     older.flatMap((other) =>
       other.spec.members
-        .filter((neighbour) => neighbour.nodeName === member.nodeName)
+        .filter(({ nodeName }) => nodeName !== undefined && nodeName === member.nodeName)
         .flatMap((neighbour) => conflictWith(member, neighbour, `spec.members[${i}]`, objectKey(other))),
     ),
   );
@@ -68,7 +92,9 @@ function conflictWith(
     field: `${path}.${field}`,
     message: `${showValue(value)}: is used ${where}`,
   });
-  if (taken.includes(member.address)) return [fault("address", member.address)];
+  if (member.address !== undefined && taken.includes(member.address)) {
+    return [fault("address", member.address)];
+  }
   if (member.linkAddress !== undefined && taken.includes(member.linkAddress)) {
     return [fault("linkAddress", member.linkAddress)];
   }

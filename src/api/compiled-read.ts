@@ -8,6 +8,7 @@ import { compileClassExpression } from "../base/class-expression.ts";
 import { type CompiledRelationship, DEFAULT_SCOPE_POLICY, NO_LIMITS } from "./compiled.ts";
 import { digestOf } from "./digest.ts";
 import { type FieldError, fieldErrors } from "./field-error.ts";
+import { DIALECTS } from "./relationship-member.ts";
 
 export type CompiledRead =
   | { readonly kind: "ok"; readonly config: CompiledRelationship }
@@ -29,6 +30,10 @@ const member = z.strictObject({
   linkAddress: address,
   interfaces: z.array(z.string().min(1)),
   metricsPort: port,
+  external: z
+    .strictObject({ dialect: z.enum(DIALECTS), relationshipName: z.string().min(1), port })
+    .nullable()
+    .default(null),
 });
 
 const options = z.array(z.strictObject({ code: z.int().min(1).max(254), hex }));

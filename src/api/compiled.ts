@@ -7,6 +7,9 @@ import { type Seconds, seconds } from "../base/units.ts";
 
 export type FailoverMode = "LoadBalance" | "HotStandby";
 
+/** How a partner speaks: as ISC dhcpd 4.4 does, or as our own engines do. */
+export type Dialect = "ISC" | "Leasepair";
+
 export interface CompiledRelationship {
   readonly namespace: string;
   readonly name: string;
@@ -43,6 +46,7 @@ export interface CompiledRelationship {
 
 export interface CompiledMember {
   readonly name: string;
+  /** "" for an external member, which has no interfaces either. */
   readonly nodeName: string;
   /** Where relays and renewing clients send to; option 54. */
   readonly address: Ipv4;
@@ -51,6 +55,16 @@ export interface CompiledMember {
   /** Local segments served; empty = relayed clients only. */
   readonly interfaces: readonly string[];
   readonly metricsPort: number;
+  /** Null for a member that runs as one of our engines. */
+  readonly external: CompiledExternal | null;
+}
+
+/** A member that runs elsewhere. */
+export interface CompiledExternal {
+  readonly dialect: Dialect;
+  /** The relationship as the partner calls it, on the wire and in certificates. */
+  readonly relationshipName: string;
+  readonly port: number;
 }
 
 export interface CompiledScope {

@@ -57,6 +57,10 @@ const memberStatusSchema = z
       .boolean()
       .optional()
       .meta({ description: "Whether the failover link to the partner stands." }),
+    linkSecurity: choice(
+      ["TLS", "Clear"],
+      "How the failover link is secured: TLS, with a certificate on both sides; or Clear, neither encrypted nor authenticated. Unset: the link is not open.",
+    ).optional(),
     serving: choice(
       SERVING,
       "Whom the member answers: All; OwnAddresses (new clients from its own free addresses only); RenewOnly (no new clients); None.",

@@ -6,54 +6,14 @@ import { CLIENT_CLASSES_MAX, clientClassSchema } from "./client-class.ts";
 import { limitsSchema } from "./client-limits.ts";
 import { optionsSchema } from "./dhcp-options.ts";
 import { relationshipStatusSchema } from "./failover-relationship-status.ts";
-import {
-  choice,
-  dnsLabel,
-  dnsSubdomain,
-  INTERFACE_PATTERN,
-  integer,
-  ipv4Text,
-  list,
-  networkText,
-  secondsField,
-  text,
-} from "./fields.ts";
+import { choice, dnsLabel, integer, list, networkText, secondsField } from "./fields.ts";
 import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
 import { leaseTimeSchema } from "./lease-time.ts";
 import { partnerDownSchema } from "./partner-down.ts";
+import { MEMBER_NAME_MAX, memberSchema } from "./relationship-member.ts";
 
 /** `<relationship>-<member>` names a StatefulSet, whose pods' labels hold at most 63 characters. */
 export const RELATIONSHIP_NAME_MAX = 36;
-export const MEMBER_NAME_MAX = 15;
-
-const memberSchema = z.strictObject({
-  name: dnsLabel(
-    'The member\'s own name, such as "a". Not a role: primary says who is primary. At most 15 characters.',
-    MEMBER_NAME_MAX,
-  ),
-  nodeName: dnsSubdomain("Name of the node on which this member runs. The two members need different nodes."),
-  address: ipv4Text(
-    "IPv4 address of the node under which clients and relays reach this member: relays send to it, and it is the server identifier (option 54). Must be configured on the node.",
-  ),
-  linkAddress: ipv4Text(
-    "IPv4 address of the node for the failover link to the partner, where it differs from address. Unset: address.",
-  ).optional(),
-  interfaces: list(
-    text({
-      description: "Name of a network interface, at most 15 characters.",
-      form: "an interface name: at most 15 characters, no slash, colon or white space",
-      pattern: INTERFACE_PATTERN,
-      lengthMax: 15,
-    }),
-    {
-      max: 16,
-      type: "set",
-      description:
-        "Interfaces of the node on which this member answers clients of its own segments. Unset or empty: it answers relayed requests only. Never all interfaces by default.",
-    },
-  ).optional(),
-  metricsPort: integer(1, 65535, "TCP port on address for metrics and health, 1 to 65535.").default(9647),
-});
 
 const relationshipSpecSchema = z
   .strictObject({
@@ -65,7 +25,12 @@ const relationshipSpecSchema = z
       "Name of the primary member; in HotStandby the one that answers. Changing it swaps the roles.",
       MEMBER_NAME_MAX,
     ),
-    members: list(memberSchema, { min: 2, max: 2, type: ["name"], description: "The two members." }),
+    members: list(memberSchema, {
+      min: 2,
+      max: 2,
+      type: ["name"],
+      description: "The two members; one of them may be external.",
+    }),
     maxClientLeadTimeSeconds: secondsField(
       60,
       86400,
@@ -204,7 +169,6 @@ export const failoverRelationshipKind = defineKind({
 
 export type FailoverRelationshipSpec = z.output<typeof relationshipSpecSchema>;
 export type FailoverRelationshipStatus = z.output<typeof relationshipStatusSchema>;
-export type RelationshipMember = z.output<typeof memberSchema>;
 export type FailoverRelationshipObject = KindObject<
   "FailoverRelationship",
   FailoverRelationshipSpec,

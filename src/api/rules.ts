@@ -4,7 +4,7 @@
 import { parseIpv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
 import type { DHCPScopeSpec } from "./dhcp-scope.ts";
 import type { FailoverOperationSpec } from "./failover-operation.ts";
-import type { FailoverRelationshipSpec, RelationshipMember } from "./failover-relationship.ts";
+import type { FailoverRelationshipSpec } from "./failover-relationship.ts";
 import type { Path } from "./field-error.ts";
 import type { KindName } from "./kinds.ts";
 import type { Reservation } from "./reservation.ts";
@@ -16,27 +16,7 @@ import {
   orderedRangeRule,
   reservationOptionsRules,
 } from "./rules-common.ts";
-
-function linkAddress(member: RelationshipMember): string {
-  return member.linkAddress ?? member.address;
-}
-
-const CEL_LINK = (i: number) =>
-  `(has(self.members[${i}].linkAddress) ? self.members[${i}].linkAddress : self.members[${i}].address)`;
-
-/** A member's address must be one that a host can have. Source: Go net/netip, whose classes CEL's ip library shows. */
-function hostAddressRule(at: string): Rule {
-  return rule<string>({
-    at,
-    cel: "!isIP(self) || ip(self).isGlobalUnicast() || ip(self).isLoopback() || ip(self).isLinkLocalUnicast()",
-    message: "must be an address that a host can have, not 0.0.0.0, a multicast or the broadcast address",
-    check: (self) => {
-      const address = parseIpv4(self);
-      if (address === null) return HOLDS;
-      return unless(address !== 0 && address !== 0xffff_ffff && address >>> 28 !== 0xe);
-    },
-  });
-}
+import { MEMBER_RULES } from "./rules-members.ts";
 
 const RELATIONSHIP_RULES: readonly Rule[] = [
   rule<FailoverRelationshipSpec>({
@@ -50,42 +30,7 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
         "primary",
       ),
   }),
-  rule<FailoverRelationshipSpec>({
-    at: "spec",
-    cel: "size(self.members) != 2 || self.members[0].nodeName != self.members[1].nodeName",
-    message: "the two members must be on different nodes, or one node's failure takes both",
-    fieldPath: ".members",
-    check: ({ members: [a, b] }) => unless(a?.nodeName !== b?.nodeName, "members", 1, "nodeName"),
-  }),
-  rule<FailoverRelationshipSpec>({
-    at: "spec",
-    cel: `size(self.members) != 2 || [self.members[0].address, ${CEL_LINK(0)}].all(a, a != self.members[1].address && a != ${CEL_LINK(1)})`,
-    message: "the two members must not share an address, neither as address nor as linkAddress",
-    fieldPath: ".members",
-    check: ({ members: [a, b] }) => {
-      if (a === undefined || b === undefined) return HOLDS;
-      const taken = [a.address, linkAddress(a)];
-      if (taken.includes(b.address)) return [["members", 1, "address"]];
-      return unless(!taken.includes(linkAddress(b)), "members", 1, "linkAddress");
-    },
-  }),
-  hostAddressRule("spec.members[].address"),
-  hostAddressRule("spec.members[].linkAddress"),
-  rule<FailoverRelationshipSpec>({
-    at: "spec",
-    cel: "self.members.all(m, m.metricsPort != self.link.port || (has(m.linkAddress) && m.linkAddress != m.address))",
-    message: "must differ from spec.link.port, as both listen on the same address",
-    fieldPath: ".members",
-    check: ({ members, link }) =>
-      members.flatMap((member, i) =>
-        unless(
-          member.metricsPort !== link.port || linkAddress(member) !== member.address,
-          "members",
-          i,
-          "metricsPort",
-        ),
-      ),
-  }),
+  ...MEMBER_RULES,
   rule<FailoverRelationshipSpec["partnerDown"]>({
     at: "spec.partnerDown",
     cel: "!has(self.fencing) || self.fencing != 'None' || !has(self.automatic) || self.automatic != 'Enabled'",

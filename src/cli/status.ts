@@ -80,7 +80,10 @@ export function reportText(report: MemberReport): string {
     ["State", `${report.state} since ${timeText(report.stateSince)}`],
     ["Serving", report.serving],
     ["Partner", `${report.partnerState ?? "never heard"}, last heard ${timeText(report.lastContactAt)}`],
-    ["Link", report.connected ? "up" : "down"],
+    [
+      "Link",
+      `${report.connected ? "up" : "down"}${report.linkSecurity === "Clear" ? ", in clear: anybody on the way can read and forge it" : ""}`,
+    ],
     ["Updates owed to the partner", String(report.unackedUpdates)],
     ["Store", `${report.store}, opened ${times(report.generation)}`],
     ["Revision", report.revision],

@@ -340,7 +340,8 @@ class EngineProcess {
   }
 
   #memberReport(engine: Engine): MemberReport {
-    return { ...memberReport(engine, this.#clock.now()), storeDamage: this.#damage };
+    const { linkSecurity } = this.#outlets;
+    return { ...memberReport(engine, this.#clock.now()), storeDamage: this.#damage, linkSecurity };
   }
 
   /** Null when a client that asked now would be answered. */

@@ -37,6 +37,24 @@ test("the relationship's values and defaults reach the configuration", () => {
   assert.deepEqual(config.members[0].interfaces, []);
 });
 
+test("an external member is reached at its own address and port, under the name it knows", () => {
+  const external = { dialect: "ISC", address: "10.20.0.12", port: 847, relationshipName: "fo-campus" };
+  const own = { name: "a", nodeName: "node-1", address: "10.20.0.11" };
+  const config = configOf(relationshipJson({ members: [own, { name: "b", external }] }), scopeJson());
+  const [a, b] = config.members;
+  assert.equal(a.external, null);
+  assert.deepEqual(b.external, { dialect: "ISC", relationshipName: "fo-campus", port: 847 });
+  assert.deepEqual([b.address, b.linkAddress, b.nodeName], [a.address + 1, a.address + 1, ""]);
+  assert.ok(config.scopes[0]?.pools.length, "its address is left out of the pools like a member's");
+  const plain = { name: "b", external: { dialect: "Leasepair", address: "10.20.0.12" } };
+  const same = configOf(relationshipJson({ members: [own, plain] }), scopeJson());
+  assert.deepEqual(same.members[1].external, {
+    dialect: "Leasepair",
+    relationshipName: `${same.namespace}/${same.name}`,
+    port: 647,
+  });
+});
+
 const POOL_CASES: readonly [string, Record<string, unknown>, string[]][] = [
   ["a range as it stands", {}, ["10.20.0.100-10.20.0.199"]],
   [

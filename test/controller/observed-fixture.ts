@@ -39,6 +39,7 @@ export function config(changes: Partial<CompiledRelationship> = {}): CompiledRel
     linkAddress: parseIpv4(address)!,
     interfaces: [],
     metricsPort: 9647,
+    external: null,
   });
   return {
     namespace: "dhcp",

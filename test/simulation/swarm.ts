@@ -215,5 +215,6 @@ function member(name: string, address: number): CompiledRelationship["members"][
     linkAddress: ipv4(address),
     interfaces: ["eth1"],
     metricsPort: 9647,
+    external: null,
   };
 }

@@ -26,7 +26,9 @@ export function planChildren(
   const owner = { ...observed.relationship, kind: "FailoverRelationship" };
   const desired = [
     ...renderPair(config, owner),
-    ...config.members.flatMap((member) => renderMember(config, member, owner, options)),
+    ...config.members.flatMap((member) =>
+      member.external === null ? renderMember(config, member, owner, options) : [],
+    ),
   ];
   const conflict = foreignObject(observed, desired);
   if (conflict !== null) return { effects: [], conflict, hashes: new Map() };

@@ -6,7 +6,9 @@ import type { Observed, Rejected } from "../observed.ts";
 
 /** The first member whose node does not exist, or null. */
 export function missingNode(observed: Observed, config: CompiledRelationship): Rejected | null {
-  const index = config.members.findIndex((member) => !observed.nodes.has(member.nodeName));
+  const index = config.members.findIndex(
+    ({ external, nodeName }) => external === null && !observed.nodes.has(nodeName),
+  );
   const member = config.members[index];
   if (member === undefined) return null;
   const { namespace, name } = observed.relationship;

@@ -135,6 +135,8 @@ export interface MemberReport {
   readonly clockIsBehind: boolean;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
+  /** How the failover link is secured; null while it is not open. The composition root adds it. */
+  readonly linkSecurity?: "TLS" | "Clear" | null;
   /** The store found at the start was damaged and was set aside; the composition root adds it. */
   readonly storeDamage?: { readonly problem: string; readonly setAside: readonly string[] } | null;
 }

@@ -2,6 +2,7 @@
 // is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
 
 import { latest } from "../../base/units.ts";
+import { linkName } from "../failover/dialect.ts";
 import { hashBucketAssignment } from "../failover/load-balance.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
@@ -52,10 +53,6 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
   if (engine.role === "primary") sendConnect(engine, turn, connection);
 }
 
-function relationshipName(engine: Engine): string {
-  return `${engine.config.namespace}/${engine.config.name}`;
-}
-
 /** What both CONNECT and CONNECTACK say of this server. A receive timer below 3 makes dhcpd flood. */
 function ownTerms(engine: Engine) {
   return {
@@ -69,7 +66,7 @@ function ownTerms(engine: Engine) {
 function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
   send(engine, turn, connection, {
     type: "CONNECT",
-    relationshipName: relationshipName(engine),
+    relationshipName: linkName(engine.config),
     ...ownTerms(engine),
     mcltSeconds: engine.config.mcltSeconds,
     hashBuckets: hashBucketAssignment(
@@ -133,10 +130,10 @@ function objection(
   hello: Connect | ConnectAck,
   frame: FailoverFrame,
 ): Refusal | null {
-  if (hello.relationshipName !== relationshipName(engine)) {
+  if (hello.relationshipName !== linkName(engine.config)) {
     return {
       reason: REJECT_REASON.invalidPartner,
-      message: `this server belongs to relationship ${relationshipName(engine)}, not ${hello.relationshipName}`,
+      message: `this server belongs to relationship ${linkName(engine.config)}, not ${hello.relationshipName}`,
     };
   }
   const offset = frame.sentAt - turn.now.wall;

@@ -2,11 +2,12 @@
 // the start, where any failure is final; afterwards each follows the configuration by itself, and what cannot be opened
 // is said, tried again, and makes the member not ready.
 
-import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts";
+import type { CompiledMember, CompiledRelationship, Dialect } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import { linkIdentity } from "../../base/link-identity.ts";
 import type { EngineEvent, LogEntry } from "../engine/event.ts";
+import { linkDialect, linkName } from "../failover/dialect.ts";
 import type { ClientSocket, ConnectionId, PartnerLink } from "../ports.ts";
 import { HttpServer } from "./http.ts";
 import { InterfaceAddresses } from "./interfaces.ts";
@@ -44,6 +45,7 @@ interface SocketSettings {
 
 interface LinkSettings extends Endpoint {
   readonly partner: Endpoint;
+  readonly dialect: Dialect;
   readonly identity: string;
   readonly partnerIdentity: string;
 }
@@ -124,6 +126,11 @@ export class EngineOutlets {
     return this.#sockets.fault ?? this.#link.fault;
   }
 
+  /** How the link is secured; null while it is not open. */
+  get linkSecurity(): LinkTransport["security"] | null {
+    return this.#link.current?.security ?? null;
+  }
+
   /** Stops answering clients at once. */
   silence(): void {
     this.#sockets.current?.stop();
@@ -140,9 +147,10 @@ export class EngineOutlets {
       link: {
         address: own.linkAddress,
         port: config.linkPort,
-        partner: { address: partner.linkAddress, port: config.linkPort },
-        identity: linkIdentity(`${config.namespace}/${config.name}`, own.name),
-        partnerIdentity: linkIdentity(`${config.namespace}/${config.name}`, partner.name),
+        partner: { address: partner.linkAddress, port: partner.external?.port ?? config.linkPort },
+        dialect: linkDialect(config),
+        identity: linkIdentity(linkName(config), own.name),
+        partnerIdentity: linkIdentity(linkName(config), partner.name),
       },
       http: { address: own.address, port: own.metricsPort },
     };
@@ -185,9 +193,10 @@ export class EngineOutlets {
     return link;
   }
 
-  #openTransport({ identity, partnerIdentity }: LinkSettings): LinkTransport {
+  #openTransport({ dialect, identity, partnerIdentity }: LinkSettings): LinkTransport {
     const { linkSecurity } = this.#options;
-    if (linkSecurity.kind === "Clear") return CLEAR_TRANSPORT;
+    // A dhcpd knows nothing else; to name one as partner is the choice.
+    if (dialect === "ISC" || linkSecurity.kind === "Clear") return CLEAR_TRANSPORT;
     if (linkSecurity.kind === "Unsaid") {
       throw new FaultError(
         "LINK_SECURITY_UNSAID",
@@ -270,14 +279,20 @@ export class EngineOutlets {
   }
 }
 
-/** The member of this name and the other one. Throws FaultError MEMBER_UNKNOWN. */
+/** The member of this name and the other one. Throws FaultError MEMBER_UNKNOWN, MEMBER_EXTERNAL. */
 export function membersOf(
   config: CompiledRelationship,
   name: string,
 ): { readonly own: CompiledMember; readonly partner: CompiledMember } {
   const [a, b] = config.members;
-  if (a.name === name) return { own: a, partner: b };
-  if (b.name === name) return { own: b, partner: a };
+  const [own, partner] = a.name === name ? [a, b] : [b, a];
+  if (own.external !== null) {
+    throw new FaultError(
+      "MEMBER_EXTERNAL",
+      `member ${name} of relationship ${config.namespace}/${config.name} is external: it runs elsewhere. Give --member ${partner.name}, or remove spec.members[].external.`,
+    );
+  }
+  if (own.name === name) return { own, partner };
   throw new FaultError(
     "MEMBER_UNKNOWN",
     `relationship ${config.namespace}/${config.name} has the members ${a.name} and ${b.name}, none is called ${name}.`,

@@ -141,6 +141,7 @@ function significant(report: MemberReport): readonly unknown[] {
     report.pendingShape,
     report.fencing,
     report.storeDamage?.problem,
+    report.linkSecurity,
   ];
 }
 
@@ -157,6 +158,7 @@ export function memberStatus(report: MemberReport, wallMs: number): Record<strin
     partnerState: report.partnerState === null ? null : toApiState(report.partnerState),
     lastContact: timeOrNull(report.lastContactAt),
     connected: report.connected,
+    linkSecurity: report.linkSecurity ?? null,
     serving: report.serving,
     store: report.store,
     generation: report.generation,

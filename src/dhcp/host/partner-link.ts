@@ -57,6 +57,10 @@ export class TcpPartnerLink implements PartnerLink {
     return listeningPort(this.#server);
   }
 
+  get security(): LinkTransport["security"] {
+    return this.#options.transport.security;
+  }
+
   /** Takes up certificates that changed. Throws FaultError LINK_CERTIFICATE_UNUSABLE; those before stay in use. */
   renew(): void {
     this.#options.transport.renew();

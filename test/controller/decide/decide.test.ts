@@ -6,6 +6,7 @@ import type { Observed } from "../../../src/controller/observed.ts";
 import {
   children,
   conditionOf,
+  config,
   kindsOf,
   member,
   NOW,
@@ -84,6 +85,21 @@ test("missing objects are made in the order in which they need each other", () =
   const kinds = decision.effects.flatMap((effect) => (effect.kind === "apply" ? [effect.object.kind] : []));
   const member = ["FailoverMember", "ServiceAccount", "Role", "RoleBinding", "StatefulSet"];
   assert.deepEqual(kinds, ["PodDisruptionBudget", ...member, ...member]);
+});
+
+test("an external member is made no objects and needs no node", () => {
+  const external = { dialect: "ISC", relationshipName: "fo-campus", port: 647 } as const;
+  const [a, b] = config().members;
+  const pair = config({ members: [a, { ...b, nodeName: "", external }] });
+  const seen = observed({ children: new Map(), compiled: { kind: "compiled", config: pair, rejected: [] } });
+  const made = decide(seen, OPTIONS).effects.flatMap((effect) =>
+    effect.kind === "apply" ? [effect.object.name] : [],
+  );
+  assert.ok(made.length > 0);
+  assert.deepEqual(
+    made.filter((name) => name.startsWith("campus-b")),
+    [],
+  );
 });
 
 test("an object that drifted is put back with the version it was seen at", () => {

@@ -32,6 +32,7 @@ function member(name: string, address: string): CompiledMember {
     linkAddress: ip(address),
     interfaces: [],
     metricsPort: 9647,
+    external: null,
   };
 }
 

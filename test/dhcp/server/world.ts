@@ -66,6 +66,7 @@ function member(name: string, address: string): CompiledMember {
     linkAddress: ip(address),
     interfaces: [],
     metricsPort: 9647,
+    external: null,
   };
 }
 
