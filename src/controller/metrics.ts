@@ -124,35 +124,38 @@ function relationshipGauges(registry: Registry): ControllerMetrics["onObserved"]
     labelNames: ["namespace", "relationship", "member"] as const,
     registers,
   });
-  const shown = new Map<string, { readonly conditions: Set<string>; readonly members: Set<string> }>();
+  const info = new Gauge({
+    name: "leasepair_relationship_info",
+    help: "1 for each member that should be there, with its partner and both roles.",
+    labelNames: ["namespace", "relationship", "member", "partner", "primary", "secondary"] as const,
+    registers,
+  });
+  const shown = new Map<string, readonly (() => void)[]>();
   return (key, observed) => {
+    for (const remove of shown.get(key) ?? []) remove();
+    shown.delete(key);
+    if (observed === null) return;
     const [namespace = "", relationship = ""] = key.split("/");
-    const before = shown.get(key) ?? { conditions: new Set<string>(), members: new Set<string>() };
-    const conditions = observed === null ? [] : readConditions(observed.relationship.status["conditions"]);
-    const members = observed === null ? [] : observed.members.map(({ name }) => name);
-    const types = new Set(conditions.map(({ type }) => type));
-    for (const type of before.conditions) {
-      if (types.has(type)) continue;
-      for (const status of STATUSES) condition.remove({ namespace, relationship, condition: type, status });
-    }
-    for (const member of before.members) {
-      if (!members.includes(member)) granted.remove({ namespace, relationship, member });
-    }
-    if (observed === null) {
-      epoch.remove({ namespace, relationship });
-      shown.delete(key);
-      return;
-    }
-    for (const { type, status: present } of conditions) {
-      for (const status of STATUSES) {
-        condition.set({ namespace, relationship, condition: type, status }, status === present ? 1 : 0);
+    const removals: (() => void)[] = [];
+    const show = (gauge: Gauge, labels: Record<string, string>, value: number) => {
+      const all = { namespace, relationship, ...labels };
+      gauge.set(all, value);
+      removals.push(() => gauge.remove(all));
+    };
+    for (const { type, status } of readConditions(observed.relationship.status["conditions"])) {
+      for (const each of STATUSES) {
+        show(condition, { condition: type, status: each }, each === status ? 1 : 0);
       }
     }
     const witness = readWitness(observed.relationship.status);
-    if (witness !== null) epoch.set({ namespace, relationship }, witness.epoch);
-    for (const member of members) {
-      granted.set({ namespace, relationship, member }, witness?.holder === member ? 1 : 0);
+    if (witness !== null) show(epoch, {}, witness.epoch);
+    const { primary } = observed.relationship;
+    const secondary = observed.members.find(({ name }) => name !== primary)?.name ?? "";
+    for (const { name: member } of observed.members) {
+      show(granted, { member }, witness?.holder === member ? 1 : 0);
+      const partner = member === primary ? secondary : primary;
+      show(info, { member, partner, primary, secondary }, 1);
     }
-    shown.set(key, { conditions: types, members: new Set(members) });
+    shown.set(key, removals);
   };
 }

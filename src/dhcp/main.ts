@@ -23,6 +23,7 @@ import { takeUpCapabilities } from "./host/libc.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
 import { EventLoop } from "./host/loop.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
+import { registerPairMetrics } from "./host/pair-metrics.ts";
 import { WireProber } from "./host/probe.ts";
 import { assertRoom, damageOf, registerStoreMetrics, type StoreDamage } from "./host/store-health.ts";
 import { BootTimers } from "./host/timers.ts";
@@ -186,6 +187,10 @@ class EngineProcess {
       relationship,
       member,
       source: { report: () => this.#report(), counts: () => this.#counts() },
+    });
+    registerPairMetrics(this.#metrics.registry, member, {
+      config: () => this.#running?.engine.config ?? null,
+      report: () => this.#report(),
     });
     this.#history = new LeaseHistory({ directory: `${dataDirectory}/${HISTORY_DIRECTORY}`, log: logger.log });
     this.#prober = new WireProber({

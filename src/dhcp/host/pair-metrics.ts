@@ -1,0 +1,87 @@
+// What the alert rules need to know of the pair: who its two members are, whose the free addresses are, which epochs the
+// member remembers. Labels are names of members and scopes, never a client.
+
+import { Gauge, type Registry } from "prom-client";
+import type { CompiledRelationship } from "../../api/compiled.ts";
+import { SERVING } from "../../api/failover-relationship-status.ts";
+import type { MemberReport } from "../engine/event.ts";
+
+export interface PairMetricsSource {
+  /** Null before the engine stands. */
+  config(): CompiledRelationship | null;
+  report(): MemberReport | null;
+}
+
+/** `member`: this engine's name; the registry's default labels carry it besides. */
+export function registerPairMetrics(registry: Registry, member: string, source: PairMetricsSource): void {
+  const registers = [registry];
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    fill: (
+      set: (labels: Record<string, string>, value: number) => void,
+      config: CompiledRelationship,
+      report: MemberReport,
+    ) => void,
+  ) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers,
+      collect() {
+        this.reset();
+        const [config, report] = [source.config(), source.report()];
+        if (config !== null && report !== null)
+          fill((labels, value) => this.set(labels, value), config, report);
+      },
+    });
+  gauge(
+    "leasepair_relationship_info",
+    "1; names this member's partner and both roles.",
+    ["partner", "primary", "secondary"],
+    (set, config) => {
+      const roles = rolesOf(config);
+      set({ partner: roles.primary === member ? roles.secondary : roles.primary, ...roles }, 1);
+    },
+  );
+  gauge(
+    "leasepair_scope_free_addresses",
+    "Free addresses of a scope by the member that owns them: only the owner gives them to new clients.",
+    ["scope", "owner"],
+    (set, config, { addresses }) => {
+      const { primary, secondary } = rolesOf(config);
+      for (const [scope, { free, backup }] of Object.entries(addresses)) {
+        set({ scope, owner: primary }, free);
+        set({ scope, owner: secondary }, backup);
+      }
+    },
+  );
+  gauge(
+    "leasepair_serving",
+    "1 for whom the member answers: All, OwnAddresses (new clients from its own), RenewOnly or None.",
+    ["service"],
+    (set, _, { serving }) => {
+      for (const service of SERVING) set({ service }, service === serving ? 1 : 0);
+    },
+  );
+  gauge(
+    "leasepair_witness_epoch",
+    "Epochs of the witness that the member remembers: seen, entered (its last PARTNER-DOWN), returned.",
+    ["kind"],
+    (set, _, { seen, entered, returned }) => {
+      for (const [kind, epoch] of Object.entries({ seen, entered, returned })) set({ kind }, epoch);
+    },
+  );
+  gauge(
+    "leasepair_config_revision_info",
+    "1; the configuration that the member runs on, the first 12 digits of its digest.",
+    ["revision"],
+    (set, _, { revision }) => set({ revision: revision.slice(0, 12) }, 1),
+  );
+}
+
+function rolesOf({ primary, members }: CompiledRelationship) {
+  return { primary, secondary: members.find(({ name }) => name !== primary)?.name ?? "" };
+}

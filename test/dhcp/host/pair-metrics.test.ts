@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Registry } from "prom-client";
+import type { CompiledRelationship } from "../../../src/api/compiled.ts";
+import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
+import { registerPairMetrics } from "../../../src/dhcp/host/pair-metrics.ts";
+
+const config = { primary: "a", members: [{ name: "a" }, { name: "b" }] } as unknown as CompiledRelationship;
+const report = {
+  serving: "OwnAddresses",
+  seen: 3,
+  entered: 2,
+  returned: 1,
+  revision: `${"a".repeat(12)}b`,
+  addresses: { office: { free: 7, backup: 5 } },
+} as unknown as MemberReport;
+
+async function shown(member: string, stands: boolean): Promise<string[]> {
+  const registry = new Registry();
+  registerPairMetrics(registry, member, {
+    config: () => (stands ? config : null),
+    report: () => (stands ? report : null),
+  });
+  return (await registry.metrics()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+test("each member names its partner and both roles, and every free address has its owner's name", async () => {
+  assert.deepEqual(await shown("b", true), [
+    'leasepair_relationship_info{partner="a",primary="a",secondary="b"} 1',
+    'leasepair_scope_free_addresses{scope="office",owner="a"} 7',
+    'leasepair_scope_free_addresses{scope="office",owner="b"} 5',
+    'leasepair_serving{service="All"} 0',
+    'leasepair_serving{service="OwnAddresses"} 1',
+    'leasepair_serving{service="RenewOnly"} 0',
+    'leasepair_serving{service="None"} 0',
+    'leasepair_witness_epoch{kind="seen"} 3',
+    'leasepair_witness_epoch{kind="entered"} 2',
+    'leasepair_witness_epoch{kind="returned"} 1',
+    'leasepair_config_revision_info{revision="aaaaaaaaaaaa"} 1',
+  ]);
+  assert.match((await shown("a", true))[0] ?? "", /partner="b"/);
+});
+
+test("before the engine stands nothing is shown", async () => {
+  assert.deepEqual(await shown("a", false), []);
+});
