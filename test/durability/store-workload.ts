@@ -45,6 +45,15 @@ export const ENDPOINT: EndpointRecord = {
   partnerOpenedAt: 1_700_000_004 as UnixSeconds,
   partnerHeardAt: 1_700_000_005 as UnixSeconds,
   generationBase: 8,
+  clockAnchor: { wall: 3 as UnixSeconds, boot: 4 as BootMs, bootId: "b-2" },
+  clockAhead: 9,
+  clockBehind: 10,
+  steppedAt: 11 as BootMs,
+  partnerOffset: -12,
+  partnerEchoes: true,
+  fencing: "Witness",
+  witnessVersion: "13",
+  superseded: true,
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */
@@ -78,6 +87,7 @@ export function drawRecord(random: Random, n: number, addresses: number): Durabl
       acknowledged: draw(2) === 0,
       endAnnounced: draw(2) === 0,
       taken: draw(2) === 0,
+      sinceHold: draw(2) === 0,
       hostname: draw(3) === 0 ? `host-${n}-ä` : null,
       relayInformation: draw(3) === 0 ? new Uint8Array(draw(30)).fill(0x52) : null,
     },

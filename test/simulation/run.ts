@@ -285,7 +285,7 @@ export class Run implements ClientWorld, Stage {
 }
 
 /** X of assumption A3 less the rounding of two clocks: what a takeover waits at least beyond every promise. */
-const TAKEOVER_MARGIN_SECONDS = 58;
+const TAKEOVER_MARGIN_SECONDS = 0;
 
 function localArrival(node: NodeIndex): Arrival {
   const own = SERVER_ADDRESSES[node] as Extract<Arrival, { kind: "local" }>["source"];

@@ -49,6 +49,11 @@ def hex_or_none(fields, tag):
     return fields[tag].hex() if tag in fields else None
 
 
+def signed(fields, tag):
+    value = number(fields, tag)
+    return -(value + 1) // 2 if value % 2 else value // 2
+
+
 def stamp(fields, tag):
     if tag not in fields:
         return None
@@ -61,6 +66,7 @@ def binding(fields):
     times = ("expiresAt potentialSent potentialAcked potentialReceived lastTransactionAt statusSince").split()
     row |= {name: number(fields, 3 + i) for i, name in enumerate(times)}
     row |= {name: number(fields, 9 + i) == 1 for i, name in enumerate(("acknowledged", "endAnnounced", "taken"))}
+    row["sinceHold"] = number(fields, 17) == 1
     row["hostname"] = fields[12].decode() if 12 in fields else None
     row["relayInformation"] = hex_or_none(fields, 13)
     row["client"] = None if 14 not in fields else {
@@ -74,11 +80,15 @@ def binding(fields):
 def endpoint(fields):
     names = {2: "stateSince", 4: "lastContactAt", 5: "lastAliveAt", 6: "mcltSeconds", 8: "entered", 10: "returned",
              11: "seen", 12: "clean", 13: "partnerReturned", 15: "agreedMcltSeconds", 16: "outageSince",
-             18: "partnerGeneration", 19: "partnerOpenedAt", 20: "partnerHeardAt", 21: "generationBase"}
+             18: "partnerGeneration", 19: "partnerOpenedAt", 20: "partnerHeardAt", 21: "generationBase",
+             23: "clockAhead", 24: "clockBehind", 25: "steppedAt"}
     row = {name: number(fields, tag) for tag, name in names.items()}
     row |= {"state": STATE[number(fields, 1)], "partnerState": STATE[number(fields, 3)] if 3 in fields else None,
             "complete": number(fields, 7) == 1, "entry": stamp(fields, 9), "hold": stamp(fields, 17),
-            "partnerStore": fields.get(14, b"").decode()}
+            "partnerStore": fields.get(14, b"").decode(), "clockAnchor": stamp(fields, 22),
+            "partnerOffset": signed(fields, 26), "partnerEchoes": number(fields, 27) == 1,
+            "fencing": "Witness" if number(fields, 28) == 1 else "None",
+            "witnessVersion": fields.get(29, b"").decode(), "superseded": number(fields, 30) == 1}
     return row
 
 

@@ -24,6 +24,7 @@ import {
 import type { EndpointState, Stamp } from "../lease/durable-record.ts";
 import { CLOCK_UNCERTAINTY_SECONDS, cappedLease, hasEnded } from "../lease/lead-time.ts";
 import type { Engine } from "./engine-state.ts";
+import type { Turn } from "./turn.ts";
 
 /** Source: failover draft 9.4-9.14; S9. */
 const SERVICE_IN: Readonly<Record<EndpointState, Service>> = {
@@ -47,7 +48,7 @@ export function presentState(engine: Engine): EndpointState {
 }
 
 export function presentService(engine: Engine): Service {
-  return engine.isStopping ? "None" : SERVICE_IN[presentState(engine)];
+  return engine.isStopping || engine.clockIsBehind ? "None" : SERVICE_IN[presentState(engine)];
 }
 
 /** The status of the free addresses that are this server's own. Source: failover draft 5.4. */
@@ -67,7 +68,12 @@ export function waitLeadSeconds(engine: Engine): Seconds {
   return seconds(Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds));
 }
 
-function longestLeaseSeconds(engine: Engine): Seconds {
+/** X: how exactly the partner's clock is known, see lease/lead-time.ts. */
+export function clockUncertainty(engine: Engine): Seconds {
+  return engine.endpoint.partnerEchoes ? CLOCK_UNCERTAINTY_SECONDS.byEcho : CLOCK_UNCERTAINTY_SECONDS.byRule;
+}
+
+export function longestLeaseSeconds(engine: Engine): Seconds {
   let longest = 0;
   for (const { lease, policy } of engine.config.scopes) {
     longest = Math.max(longest, lease.maxSeconds, policy.infiniteSeconds ?? 0);
@@ -81,7 +87,7 @@ function longestLeaseSeconds(engine: Engine): Seconds {
 /** eps: how far past every promise a takeover waits. */
 export function marginSeconds(engine: Engine, now: Instant): Seconds {
   const sinceContact = secondsUntil(engine.endpoint.lastContactAt, now.wall);
-  return takeoverMarginSeconds(CLOCK_UNCERTAINTY_SECONDS, sinceContact, longestLeaseSeconds(engine));
+  return takeoverMarginSeconds(clockUncertainty(engine), sinceContact, longestLeaseSeconds(engine));
 }
 
 /** Whether, in PARTNER-DOWN, the partner can hold no promise about this address any more (S6 ii, W6).
@@ -175,21 +181,21 @@ function allocatableStatuses(engine: Engine): readonly BindingStatus[] {
 }
 
 /** The authority that the DHCP server asks during one step. */
-export function leaseAuthority(engine: Engine): LeaseAuthority {
+export function leaseAuthority(engine: Engine, turn: Turn): LeaseAuthority {
   return {
     service: presentService(engine),
     isOwnClient: (client) =>
       presentState(engine) === "PARTNER-DOWN" || responsibleMember(engine, client) === engine.role,
     isResponsible: (client, secs, reservedAddress) => isResponsible(engine, client, secs, reservedAddress),
     allocatableStatuses: allocatableStatuses(engine),
-    mayAllocate: (binding, client, now) => mayAllocate(engine, binding, client, now),
-    cappedLease: (binding, desired, now) => cappedLease(binding, desired, now.wall, leadSeconds(engine)),
+    mayAllocate: (binding, client) => mayAllocate(engine, binding, client, turn.early),
+    cappedLease: (binding, desired) => cappedLease(binding, desired, turn.late.wall, leadSeconds(engine)),
   };
 }
 
 /** Whether an ACTIVE binding has ended for good at this server (grace included, W15). */
-export function leaseHasEnded(binding: Binding, now: Instant): boolean {
-  return binding.status === "ACTIVE" && hasEnded(binding, now.wall);
+export function leaseHasEnded(engine: Engine, binding: Binding, now: Instant): boolean {
+  return binding.status === "ACTIVE" && hasEnded(binding, now.wall, clockUncertainty(engine));
 }
 
 /** Whether a declined address has rested for as long as its scope wants. RFC 2131 4.3.3 leaves the length to the server. */

@@ -98,7 +98,7 @@ function give(engine: Engine, turn: Turn, binding: Binding): void {
   turn.putBinding({
     ...binding,
     status: engine.role === "primary" ? "BACKUP" : "FREE",
-    statusSince: turn.now.wall,
+    statusSince: turn.late.wall,
     expiresAt: NEVER,
     acknowledged: false,
   });

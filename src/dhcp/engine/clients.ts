@@ -42,13 +42,13 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
     config: engine.serverConfig,
     leases: engine.leases,
     offers: engine.offers,
-    authority: leaseAuthority(engine),
+    authority: leaseAuthority(engine, turn),
     counters: engine.datagrams,
     ...(tries === null && { limits: engine.limits }),
     relays: { watch: engine.relays, onFinding: (relay: Ipv4) => tellRelay(turn, relay) },
     ...(engine.probes !== null && { probes: engine.probes }),
   };
-  const outcome = handleDatagram(view, bytes, arrival, turn.now);
+  const outcome = handleDatagram(view, bytes, arrival, turn.late);
   switch (outcome.kind) {
     case "probe":
       return startProbe(engine, turn, outcome, incoming);
@@ -149,7 +149,7 @@ function withFailoverTimes(engine: Engine, turn: Turn, change: BindingChange): B
     : next;
   if (next.status !== "ACTIVE") return { ...base, acknowledged: false, endAnnounced: false };
   // Told at once when the link stands, so promised on disk with this very record (S5).
-  const told = potentialExpiration(turn.now.wall, change.leaseSeconds, change.desiredSeconds);
+  const told = potentialExpiration(turn.late.wall, change.leaseSeconds, change.desiredSeconds);
   const isTaken = newGeneration && previous !== null && previous.status !== ownFreeStatus(engine);
   return {
     ...base,

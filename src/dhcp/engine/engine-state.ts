@@ -3,6 +3,7 @@
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { BootMs, UnixSeconds } from "../../base/units.ts";
+import type { ClockOffset } from "../failover/clock-offset.ts";
 import type { Role, SettledState } from "../failover/transition.ts";
 import type { UpdateQueue } from "../failover/update-queue.ts";
 import type { ProcessStart } from "../failover/waits.ts";
@@ -48,8 +49,10 @@ export interface Connection {
   /** Bytes of a frame that is not complete yet; shorter than one frame. */
   partial: Uint8Array;
   nextXid: number;
-  lastSentAt: BootMs;
   lastReceivedAt: BootMs;
+  /** When this side's CONNECT, CONNECTACK and CONTACT were last sent. */
+  helloAt: BootMs;
+  contactedAt: BootMs;
 }
 
 /** What is known of the partner on the established connection. */
@@ -69,8 +72,14 @@ export interface Session {
   updatesReceived: boolean;
   /** The partner was sent UPDDONE on this connection: it holds all our news (W7). */
   partnerUpdated: boolean;
-  /** Partner's clock minus ours as its last message showed it, whole seconds, delay included. */
-  clockOffsetSeconds: number;
+  /** The partner answers by echo. */
+  readonly echoes: boolean;
+  readonly offset: ClockOffset;
+  /** The offset was known well enough to act on the partner's STATE. */
+  isClockKnown: boolean;
+  /** Echo questions that are not answered yet: token and when it was asked, oldest first. */
+  readonly asked: Map<number, BootMs>;
+  nextToken: number;
   /** The most updates that the partner takes unanswered. */
   readonly window: number;
   /** The partner's clock in its latest frame. */
@@ -127,7 +136,15 @@ export interface Engine {
   readonly operationsDone: Set<string>;
   /** A DeclarePartnerDown from a manifest that could not be followed yet. */
   declared: { readonly operation: string; readonly digest: string } | null;
+  /** W2: when the latest question was sent whose answer proved that nobody holds a grant against this server. */
+  proofAt: BootMs | null;
   clockMarkedAt: BootMs;
+  /** The latest that the wall clock is known to have shown (S11). */
+  clockMark: UnixSeconds;
+  clockIsBehind: boolean;
+  /** The doubt about the wall clock comes from the time that the machine was off, and from nothing else. */
+  isStartInDoubt: boolean;
+  clocksAreApart: boolean;
   balanceDueAt: BootMs;
   readonly counters: Counters;
   readonly datagrams: DatagramCounters;

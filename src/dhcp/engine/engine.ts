@@ -4,7 +4,7 @@
 // record is durable (runner.ts does it). Source: failover draft 9.3 (start), design rules S8, W5.
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
-import { bootAfter, type Instant, latest, NEVER } from "../../base/units.ts";
+import { bootAfter, bootMs, type Instant, latest, NEVER } from "../../base/units.ts";
 import type { Role } from "../failover/transition.ts";
 import { UpdateQueue } from "../failover/update-queue.ts";
 import type { DurableRecord, EndpointRecord } from "../lease/durable-record.ts";
@@ -19,6 +19,7 @@ import { ProbeTable } from "../server/probe-table.ts";
 import { RelayWatch } from "../server/relay-watch.ts";
 import { balanceWhenDue } from "./balance.ts";
 import { onClientDatagram } from "./clients.ts";
+import { markClock, watchClock } from "./clock-watch.ts";
 import { DropLog } from "./drop-log.ts";
 import { type Engine, LINK_TIMING, type LinkTiming } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
@@ -27,7 +28,8 @@ import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partn
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
-import { endLeases, freeAddresses, markClock } from "./sweep.ts";
+import { endLeases, freeAddresses } from "./sweep.ts";
+import { anchoredAt, clockAtStart, isInDoubt } from "./timeline.ts";
 import { Turn } from "./turn.ts";
 import { sendUpdates } from "./updates.ts";
 import { nextWakeAt } from "./wake.ts";
@@ -53,6 +55,8 @@ export interface EngineBoot {
   readonly settings?: Partial<ServerSettings>;
   /** Whether the host carries out "probe" effects. Unset: addresses are offered without. */
   readonly canProbe?: boolean;
+  /** The machine's wall clock is synchronised: then it is believed after a restart of the machine. */
+  readonly isClockSynchronised?: boolean;
 }
 
 /** Rebuilds an engine from its store. It does nothing until the "started" event. */
@@ -85,7 +89,12 @@ export function createEngine(boot: EngineBoot): Engine {
     witness: null,
     operationsDone: new Set(),
     declared: null,
+    proofAt: null,
     clockMarkedAt: boot.now.boot,
+    clockMark: NEVER,
+    clockIsBehind: false,
+    isStartInDoubt: false,
+    clocksAreApart: false,
     balanceDueAt: boot.now.boot,
     counters: {
       updatesSent: 0,
@@ -103,8 +112,20 @@ export function createEngine(boot: EngineBoot): Engine {
     probes: boot.canProbe === true ? new ProbeTable() : null,
   };
   for (const record of boot.records) replay(engine, record);
+  startClock(engine, boot);
   engine.limits.configure(serverConfig, leases);
   return engine;
+}
+
+function startClock(engine: Engine, { now, bootId, isClockSynchronised }: EngineBoot): void {
+  const mark = engine.endpoint.lastAliveAt;
+  const isBelieved = isClockSynchronised === true && now.wall >= mark;
+  const stored = engine.endpoint;
+  const clock =
+    isBelieved && !isInDoubt(stored) ? anchoredAt(bootId, now) : clockAtStart(stored, { now, bootId, mark });
+  engine.clockMark = mark;
+  engine.isStartInDoubt = !isInDoubt(stored) && isInDoubt(clock);
+  engine.endpoint = { ...stored, ...clock };
 }
 
 function roleOf(config: CompiledRelationship, member: string): Role {
@@ -135,6 +156,15 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     partnerOpenedAt: NEVER,
     partnerHeardAt: NEVER,
     generationBase: 0,
+    clockAnchor: null,
+    clockAhead: 0,
+    clockBehind: 0,
+    steppedAt: bootMs(0),
+    partnerOffset: 0,
+    partnerEchoes: false,
+    fencing: boot.config.fencing,
+    witnessVersion: "",
+    superseded: false,
   };
 }
 
@@ -164,6 +194,7 @@ function replay(engine: Engine, record: DurableRecord): void {
 /** One event, one moment, the effects in order. */
 export function step(engine: Engine, event: EngineEvent, now: Instant): readonly Effect[] {
   const turn = new Turn(engine, now);
+  watchClock(engine, turn);
   handle(engine, turn, event);
   if (!engine.isStopping) {
     balanceWhenDue(engine, turn);

@@ -19,7 +19,6 @@ export function answer(turn: Turn, connection: Connection, message: FailoverMess
 }
 
 function write(turn: Turn, connection: Connection, message: FailoverMessage, xid: number): void {
-  connection.lastSentAt = turn.now.boot;
   const bytes = writeMessage(message, turn.now.wall, xid);
   turn.do({ kind: "link-send", connection: connection.id, bytes });
 }

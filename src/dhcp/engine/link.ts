@@ -2,13 +2,16 @@
 // is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
 
 import { latest } from "../../base/units.ts";
+import { ClockOffset } from "../failover/clock-offset.ts";
 import { linkName } from "../failover/dialect.ts";
 import { hashBucketAssignment } from "../failover/load-balance.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
+import { readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type FailoverFrame, FRAME_BYTES_MAX, readFrame } from "../wire-failover/frame.ts";
 import { type Connect, type ConnectAck, REJECT_REASON } from "../wire-failover/message.ts";
 import { readMessage } from "../wire-failover/read-message.ts";
+import { ask, isClockKnown, takeSample } from "./echo.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
 import { dialLater, drop, forget } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
@@ -46,8 +49,9 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
     established: false,
     partial: new Uint8Array(0),
     nextXid: 0,
-    lastSentAt: turn.now.boot,
     lastReceivedAt: turn.now.boot,
+    helloAt: turn.now.boot,
+    contactedAt: turn.now.boot,
   };
   engine.connections.set(id, connection);
   if (engine.role === "primary") sendConnect(engine, turn, connection);
@@ -60,10 +64,12 @@ function ownTerms(engine: Engine) {
     receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
     vendorClass: VENDOR_CLASS,
     protocolVersion: PROTOCOL_VERSION,
+    extras: writeExtras({ echoes: true }),
   };
 }
 
 function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
+  connection.helloAt = turn.now.boot;
   send(engine, turn, connection, {
     type: "CONNECT",
     relationshipName: linkName(engine.config),
@@ -72,7 +78,6 @@ function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
     hashBuckets: hashBucketAssignment(
       engine.config.mode === "HotStandby" ? 100 : engine.config.primaryPercent,
     ),
-    extras: null,
   });
 }
 
@@ -105,9 +110,8 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   if (read.kind === "malformed") return drop(engine, turn, connection, `malformed message: ${read.field}`);
   const { message } = read;
   if (engine.session?.connection === connection) {
-    engine.session.clockOffsetSeconds = frame.sentAt - turn.now.wall;
     engine.session.heardAt = frame.sentAt;
-    return receiveFromPartner(engine, turn, engine.session, message, frame.xid);
+    return receiveFromPartner(engine, turn, engine.session, message, frame);
   }
   if (message.type === "CONNECT" && engine.role === "secondary") {
     return acceptConnect(engine, turn, connection, message, frame);
@@ -137,7 +141,9 @@ function objection(
     };
   }
   const offset = frame.sentAt - turn.now.wall;
-  if (Math.abs(offset) > CLOCK_UNCERTAINTY_SECONDS) {
+  // A partner that echoes is corrected for; the times of another are taken as they are.
+  const isCorrected = readExtras(hello.extras).echoes === true;
+  if (!isCorrected && Math.abs(offset) > CLOCK_UNCERTAINTY_SECONDS.byRule) {
     return { reason: REJECT_REASON.timeMismatch, message: `the clocks are ${Math.abs(offset)} s apart` };
   }
   if (!hello.maxUnackedUpdates) {
@@ -159,14 +165,14 @@ function acceptConnect(
     ...ownTerms(engine),
     rejectReason: refusal?.reason ?? null,
     message: refusal?.message ?? null,
-    extras: null,
   };
+  connection.helloAt = turn.now.boot;
   answer(turn, connection, { type: "CONNECTACK", ...ack }, frame.xid);
   if (refusal !== null) return refuse(engine, turn, connection, refusal);
   // The primary dials anew only when it holds the old connection for dead: the newest handshake counts.
   if (engine.session !== null)
     drop(engine, turn, engine.session.connection, "replaced by a newer connection");
-  establish(engine, turn, connection, hello.maxUnackedUpdates ?? 1);
+  establish(engine, turn, connection, hello);
 }
 
 function onConnectAck(
@@ -194,7 +200,9 @@ function onConnectAck(
     });
     return refuse(engine, turn, connection, refusal);
   }
-  establish(engine, turn, connection, ack.maxUnackedUpdates ?? 1);
+  const session = establish(engine, turn, connection, ack);
+  if (session.echoes)
+    takeSample(engine, turn, session, { askedAt: connection.helloAt, sentAt: frame.sentAt });
 }
 
 function refuse(engine: Engine, turn: Turn, connection: Connection, { reason, message }: Refusal): void {
@@ -209,8 +217,14 @@ function tellRefusal(engine: Engine, turn: Turn, text: string, reason: number): 
   turn.log(level, "link-refused", text, { reason });
 }
 
-function establish(engine: Engine, turn: Turn, connection: Connection, partnerWindow: number): void {
+function establish(
+  engine: Engine,
+  turn: Turn,
+  connection: Connection,
+  hello: Pick<Connect, "maxUnackedUpdates" | "extras">,
+): Session {
   connection.established = true;
+  const echoes = readExtras(hello.extras).echoes === true;
   const session: Session = {
     connection,
     partnerState: null,
@@ -222,8 +236,12 @@ function establish(engine: Engine, turn: Turn, connection: Connection, partnerWi
     openRequestXid: null,
     updatesReceived: false,
     partnerUpdated: false,
-    clockOffsetSeconds: 0,
-    window: Math.min(partnerWindow, MAX_UNACKED_UPDATES),
+    echoes,
+    offset: new ClockOffset(),
+    isClockKnown: false,
+    asked: new Map(),
+    nextToken: 0,
+    window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_UNACKED_UPDATES),
     heardAt: engine.endpoint.partnerHeardAt,
     contactBefore: engine.endpoint.lastContactAt,
     partnerHeardBefore: engine.endpoint.partnerHeardAt,
@@ -236,9 +254,13 @@ function establish(engine: Engine, turn: Turn, connection: Connection, partnerWi
   turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
   // What the partner hears from here on is never much later than what this store remembers of the contact: otherwise a
   // crash right after the handshake would make this store look like an old copy (partner-store.ts).
-  turn.putEndpoint({ lastContactAt: latest(engine.endpoint.lastContactAt, turn.now.wall) });
+  turn.putEndpoint({
+    lastContactAt: latest(engine.endpoint.lastContactAt, turn.now.wall),
+    partnerEchoes: echoes,
+  });
   sendState(engine, turn);
   refillUpdates(engine);
+  return session;
 }
 
 export function onLinkClosed(engine: Engine, turn: Turn, id: ConnectionId, reason: string): void {
@@ -261,8 +283,18 @@ export function watchContact(engine: Engine, turn: Turn): void {
     }
     if (turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
       drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`);
-    } else if (turn.now.boot >= connection.lastSentAt + contactIntervalMs) {
-      send(engine, turn, connection, { type: "CONTACT" });
+    } else if (turn.now.boot >= connection.contactedAt + contactIntervalMs) {
+      watchUncertainty(engine, turn, connection);
     }
   }
+}
+
+/** Asks again; a partner whose clock stays unknown is no partner (S11). */
+function watchUncertainty(engine: Engine, turn: Turn, connection: Connection): void {
+  const { session } = engine;
+  const isOld = turn.now.boot >= connection.openedAt + engine.timing.handshakeMs;
+  if (session?.connection === connection && isOld && !isClockKnown(engine, turn, session)) {
+    return drop(engine, turn, connection, "the partner's clock cannot be measured");
+  }
+  ask(engine, turn, connection);
 }

@@ -28,7 +28,7 @@ export function giveUpOutdatedStore(engine: Engine, turn: Turn, session: Session
   );
   enterState(engine, turn, "RECOVER", "the lease store is an old copy", {
     complete: false,
-    outageSince: turn.now.wall,
+    outageSince: turn.late.wall,
     lastContactAt: turn.now.wall,
     hold: null,
     generationBase: engine.endpoint.generationBase + Math.max(0, seen + 1 - ownGeneration(engine)),

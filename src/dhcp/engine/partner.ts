@@ -10,9 +10,11 @@ import {
 } from "../failover/transition.ts";
 import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
 import { type Extras, readExtras } from "../wire-failover/extras.ts";
+import type { FailoverFrame } from "../wire-failover/frame.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
 import { waitLeadSeconds } from "./authority.ts";
 import { givePartnerAddresses } from "./balance.ts";
+import { corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
@@ -37,11 +39,11 @@ export function receiveFromPartner(
   turn: Turn,
   session: Session,
   message: FailoverMessage,
-  xid: number,
+  { xid, sentAt }: Pick<FailoverFrame, "xid" | "sentAt">,
 ): void {
   switch (message.type) {
     case "STATE":
-      return onState(engine, turn, session, message);
+      return onState(engine, turn, session, { report: message, sentAt });
     case "BNDUPD":
       return onBindingUpdate(engine, turn, session, message.update, xid);
     case "BNDACK":
@@ -56,8 +58,10 @@ export function receiveFromPartner(
       const given = givePartnerAddresses(engine, turn);
       return answer(turn, session.connection, { type: "POOLRESP", addressesTransferred: given }, xid);
     }
-    case "POOLRESP":
     case "CONTACT":
+      onContact(engine, turn, session, { bytes: message.extras, sentAt });
+      return resumeAfterContact(engine, turn, session);
+    case "POOLRESP":
       return;
     case "DISCONNECT":
       return drop(engine, turn, session.connection, `partner disconnects: ${message.message ?? "no reason"}`);
@@ -70,14 +74,23 @@ export function receiveFromPartner(
 }
 
 /** Source: failover draft 7.10.2. */
-function onState(engine: Engine, turn: Turn, session: Session, report: StateReport): void {
+function onState(
+  engine: Engine,
+  turn: Turn,
+  session: Session,
+  { report, sentAt }: { readonly report: StateReport; readonly sentAt: UnixSeconds },
+): void {
   const state = STATE_OF_CODE.get(report.state);
   if (state === undefined || state === "STARTUP") {
     return drop(engine, turn, session.connection, `unknown server-state ${report.state}`);
   }
   const extras = readExtras(report.extras);
+  if (session.echoes && session.offset.seconds === null) {
+    // The primary's first STATE answers our CONNECTACK.
+    takeSample(engine, turn, session, { askedAt: session.connection.helloAt, sentAt });
+  }
   session.partnerState = state;
-  session.partnerStateSince = report.startTimeOfState;
+  session.partnerStateSince = corrected(session, report.startTimeOfState);
   session.partnerInStartup = (report.flags & SERVER_FLAG_STARTUP) !== 0;
   session.partnerShape = extras.shape ?? null;
   session.partnerStore = extras.store ?? null;
@@ -88,6 +101,13 @@ function onState(engine: Engine, turn: Turn, session: Session, report: StateRepo
   if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);
   if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
   else reactToPartner(engine, turn);
+}
+
+/** What had to wait until the partner's clock was known goes on. */
+function resumeAfterContact(engine: Engine, turn: Turn, session: Session): void {
+  if (engine.session !== session || session.isClockKnown || !isClockKnown(engine, turn, session)) return;
+  session.isClockKnown = true;
+  reactToPartner(engine, turn);
 }
 
 function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: Extras): void {
@@ -127,6 +147,7 @@ export function reactToPartner(engine: Engine, turn: Turn): void {
   if (session === null || session.partnerState === null || engine.startupEndsAt !== null || engine.isStopping)
     return;
   // A partner in STARTUP speaks of its past; it says more as soon as it has heard us.
+  if (!isClockKnown(engine, turn, session)) return;
   if (session.partnerInStartup || session.partnerOutdated) return;
   const state = settled(engine);
   const agree = shapesAgree(engine, session);
@@ -218,7 +239,7 @@ export function leaveRecoverWait(engine: Engine, turn: Turn): void {
   if (engine.endpoint.state !== "RECOVER-WAIT" || engine.startupEndsAt !== null) return;
   const bothNew = areBothNew(engine);
   if (bothNew && !isFirstPair(engine)) return;
-  if (!bothNew && turn.now.wall < recoverWaitEndsAt(engine)) return;
+  if (!bothNew && turn.early.wall < recoverWaitEndsAt(engine)) return;
   enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown");
   reactToPartner(engine, turn);
 }

@@ -58,9 +58,9 @@ function onConflict(engine: Engine, turn: Turn, probe: PendingProbe, result: Pro
     });
   }
   const record = engine.leases.get(address) ?? freshBinding(address);
-  const authority = leaseAuthority(engine);
+  const authority = leaseAuthority(engine, turn);
   const nobody = { clientIdentifier: fromHex("00"), hardwareType: 0, hardwareAddress: new Uint8Array(0) };
-  if (authority.service !== "All" || !authority.mayAllocate(record, nobody, turn.now)) return;
+  if (authority.service !== "All" || !authority.mayAllocate(record, nobody, turn.early)) return;
   if (isQuotaUsed({ leases: engine.leases }, address)) return tellDrop(engine, turn, "decline-quota");
-  recordChange(engine, turn, abandoned(record, turn.now.wall));
+  recordChange(engine, turn, abandoned(record, turn.late.wall));
 }

@@ -28,13 +28,17 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     fencing: "None",
     cappedUntil: null,
     unackedUpdates: engine.leases.unacknowledgedCount,
-    clockOffsetSeconds: session?.clockOffsetSeconds ?? null,
-    clockUncertaintySeconds: null,
-    clockIsBehind: false,
+    clockOffsetSeconds: session?.offset.seconds ?? null,
+    clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
+    clockIsBehind: engine.clockIsBehind,
     addresses: Object.fromEntries(
       config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),
     ),
   };
+}
+
+function finiteOrNull(value: number | undefined): number | null {
+  return value !== undefined && Number.isFinite(value) ? value : null;
 }
 
 /** While the link stands, the partner was heard as long ago as its last bytes; else as the store remembers. */

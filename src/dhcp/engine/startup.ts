@@ -13,7 +13,7 @@ export function start(engine: Engine, turn: Turn): void {
   engine.startupEndsAt = bootAfter(turn.now.boot, engine.timing.startupMs);
   engine.dialAt = engine.role === "primary" ? turn.now.boot : null;
   turn.putEndpoint({});
-  turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
+  turn.putClockMark();
   turn.log("info", "started", `STARTUP with saved state ${settled(engine)}`, {
     saved: settled(engine),
     store: engine.identity.store,
@@ -36,7 +36,7 @@ function mayLeaveStartupAlone(engine: Engine, turn: Turn): boolean {
   const next = stateAfterRestart(settled(engine));
   if (next !== "COMMUNICATIONS-INTERRUPTED" && next !== "RESOLUTION-INTERRUPTED" && next !== "CONFLICT-DONE")
     return true;
-  const away = secondsUntil(engine.endpoint.lastAliveAt, turn.now.wall);
+  const away = secondsUntil(engine.endpoint.lastAliveAt, turn.late.wall);
   if (away < waitLeadSeconds(engine)) return true;
   return (
     engine.witness !== null && (engine.witness.holder === null || engine.witness.holder === engine.member)

@@ -14,7 +14,7 @@ import type { Turn } from "./turn.ts";
 
 /** The present moment on both clocks, for waits that outlive this process. */
 export function stampNow(engine: Engine, turn: Turn): Stamp {
-  return { wall: turn.now.wall, boot: turn.now.boot, bootId: engine.process.bootId };
+  return { wall: turn.late.wall, boot: turn.now.boot, bootId: engine.process.bootId };
 }
 
 /** Moves to `next`: one durable record with `changes`, then STATE. `cause` is for people. */
@@ -58,7 +58,7 @@ function isRecovering(engine: Engine): boolean {
 
 /** Until when this server may have acted on records that are outdated now: a running one until this moment. */
 function lastAlive(engine: Engine, turn: Turn): UnixSeconds {
-  return engine.startupEndsAt === null ? turn.now.wall : engine.endpoint.lastAliveAt;
+  return engine.startupEndsAt === null ? turn.late.wall : engine.endpoint.lastAliveAt;
 }
 
 /** Announces the present state on the established link, if there is one. Source: failover draft 7.10.1. */
@@ -94,7 +94,7 @@ export function stopInOrder(engine: Engine, turn: Turn): void {
   if (pauses && engine.startupEndsAt === null)
     enterState(engine, turn, "PAUSED", "the process stops in order");
   engine.isStopping = true;
-  turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
+  turn.putClockMark();
   for (const connection of engine.connections.values()) {
     turn.do({ kind: "link-close", connection: connection.id, reason: "stopping" });
   }

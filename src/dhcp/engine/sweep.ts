@@ -1,27 +1,15 @@
-// What time alone brings about: leases end, abandoned addresses rest long enough, the clock mark is written.
-// Source: failover draft 5.11, 9.4.2; rules W6, W15; S11.
+// What time alone brings about: leases end, abandoned addresses rest long enough.
+// Source: failover draft 5.11, 9.4.2; rules W6, W15.
 
-import { bootAfter, type Instant } from "../../base/units.ts";
+import type { Instant } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { abandonmentIsOver, isTakeoverDue, leaseHasEnded, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
-import { contactNow } from "./partner-store.ts";
 import type { Turn } from "./turn.ts";
 import { freed, owe } from "./updates.ts";
 
-/** Between two clock marks: how exactly a restart knows when this engine was last alive. */
-const CLOCK_MARK_INTERVAL_MS = 30_000;
 /** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
 const SWEEP_MAX = 256;
-
-/** Writes the high-water mark of the clock when due (S11). */
-export function markClock(engine: Engine, turn: Turn): void {
-  if (turn.now.boot < bootAfter(engine.clockMarkedAt, CLOCK_MARK_INTERVAL_MS)) return;
-  engine.clockMarkedAt = turn.now.boot;
-  turn.do({ kind: "append", record: { kind: "clock", wall: turn.now.wall } });
-  const { session } = engine;
-  if (session !== null && session.partnerState !== null) turn.putEndpoint(contactNow(engine, turn, session));
-}
 
 /** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once.
  *  Source: failover draft 5.11. */
@@ -33,15 +21,15 @@ export function endLeases(engine: Engine, turn: Turn): void {
     (state === "NORMAL" && engine.role === "primary");
   if (!mayEnd) return;
   const ended: Binding[] = [];
-  for (const binding of engine.leases.activeEndedBy(turn.now.wall)) {
+  for (const binding of engine.leases.activeEndedBy(turn.early.wall)) {
     if (ended.length >= SWEEP_MAX) break;
-    if (leaseHasEnded(binding, turn.now)) ended.push(binding);
+    if (leaseHasEnded(engine, binding, turn.early)) ended.push(binding);
   }
   for (const binding of ended) {
     turn.putBinding({
       ...binding,
       status: "EXPIRED",
-      statusSince: turn.now.wall,
+      statusSince: turn.late.wall,
       acknowledged: false,
       endAnnounced: false,
     });
@@ -57,11 +45,11 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
     const { policy, reservations } = engine.config.scopes[place]!;
     if (state === "PARTNER-DOWN") {
       for (const status of ["EXPIRED", "RELEASED", "RESET"] as const) {
-        collect(changed, engine.leases.candidates(pool, status), (b) => isTakeoverDue(engine, b, turn.now));
+        collect(changed, engine.leases.candidates(pool, status), (b) => isTakeoverDue(engine, b, turn.early));
       }
     }
     if (state === "PARTNER-DOWN" || (state === "NORMAL" && engine.role === "primary")) {
-      const isOver = (b: Binding) => abandonmentIsOver(b, policy.declinedHoldSeconds, turn.now);
+      const isOver = (b: Binding) => abandonmentIsOver(b, policy.declinedHoldSeconds, turn.early);
       collect(changed, engine.leases.candidates(pool, "ABANDONED"), isOver);
       // Reserved addresses count once, with the scope's own pool.
       for (const { address } of pool === place ? slice(reservations, turn.now) : []) {
@@ -71,7 +59,7 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
     }
   }
   for (const binding of changed) {
-    turn.putBinding({ ...freed(binding, turn.now.wall), acknowledged: false, taken: true });
+    turn.putBinding({ ...freed(binding, turn.late.wall), acknowledged: false, taken: true });
     owe(engine, binding.address);
   }
 }

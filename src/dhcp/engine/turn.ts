@@ -1,21 +1,34 @@
 // One step in the making: the event's moment and the effects so far, in order. Writing to the lease table and to the
 // store goes through here, so that no change can be made in memory alone.
 
-import type { Instant } from "../../base/units.ts";
+import { type Instant, latest } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Effect, LogEntry } from "./event.ts";
 import { leaseEvent } from "./history.ts";
+import { type Moments, momentsAt } from "./timeline.ts";
 
 export class Turn {
+  /** What the clocks show: for what is told to the partner and to people. */
   readonly now: Instant;
+  /** The same moment as leases may rely on it (timeline.ts): records and caps take `late`, ends and waits `early`. */
+  readonly moments: Moments;
   readonly effects: Effect[] = [];
   readonly #engine: Engine;
 
   constructor(engine: Engine, now: Instant) {
     this.#engine = engine;
     this.now = now;
+    this.moments = momentsAt(engine.endpoint, now);
+  }
+
+  get early(): Instant {
+    return this.moments.early;
+  }
+
+  get late(): Instant {
+    return this.moments.late;
   }
 
   do(effect: Effect): void {
@@ -38,6 +51,12 @@ export class Turn {
     const endpoint = { ...this.#engine.endpoint, ...changes };
     this.#engine.endpoint = endpoint;
     this.effects.push({ kind: "append", record: { kind: "endpoint", endpoint } });
+  }
+
+  /** Orders the wall clock's high-water mark onto the disk; it never falls, whatever the clock does (S11). */
+  putClockMark(): void {
+    this.#engine.clockMark = latest(this.#engine.clockMark, this.now.wall);
+    this.effects.push({ kind: "append", record: { kind: "clock", wall: this.#engine.clockMark } });
   }
 
   log(level: LogEntry["level"], event: string, message: string, fields: LogEntry["fields"] = {}): void {

@@ -26,6 +26,8 @@ import {
 import { scopeOfAddress } from "../server/prepare-config.ts";
 import { readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON } from "../wire-failover/message.ts";
+import { clockUncertainty } from "./authority.ts";
+import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
 import type { Turn } from "./turn.ts";
@@ -95,9 +97,9 @@ function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeco
   if (binding.status !== "ACTIVE") return known;
   const pool = engine.leases.poolOf(binding.address);
   const scope = pool === null ? undefined : engine.config.scopes[engine.serverConfig.scopeOfPool[pool] ?? -1];
-  const remaining = secondsUntil(turn.now.wall, binding.expiresAt);
+  const remaining = secondsUntil(turn.late.wall, binding.expiresAt);
   if (scope === undefined || remaining === 0) return known;
-  const wanted = after(turn.now.wall, seconds(Math.ceil(remaining / 2) + scope.lease.defaultSeconds));
+  const wanted = after(turn.late.wall, seconds(Math.ceil(remaining / 2) + scope.lease.defaultSeconds));
   // What was promised with the lease itself is near enough: raising it by seconds would cost a record and a sync each.
   const isNearEnough = known >= wanted - scope.lease.defaultSeconds * NEAR_ENOUGH_PART;
   return isNearEnough ? known : latest(known, wanted);
@@ -135,7 +137,7 @@ export function onBindingUpdate(
   xid: number,
 ): void {
   engine.counters.updatesReceived += 1;
-  const refusal = takeUpdate(engine, turn, update);
+  const refusal = takeUpdate(engine, turn, session, update);
   answer(
     turn,
     session.connection,
@@ -154,8 +156,11 @@ interface Refusal {
   readonly message: string;
 }
 
-function takeUpdate(engine: Engine, turn: Turn, update: BindingUpdate): Refusal | null {
-  const theirs = toPartnerBinding(update);
+function takeUpdate(engine: Engine, turn: Turn, session: Session, update: BindingUpdate): Refusal | null {
+  if (!isClockKnown(engine, turn, session)) {
+    return { reason: REJECT_REASON.timeMismatch, message: "the clocks are not compared yet" };
+  }
+  const theirs = toPartnerBinding(session, update);
   if (theirs === null) {
     return { reason: REJECT_REASON.missingBindingInformation, message: `binding-status ${update.status}` };
   }
@@ -168,7 +173,8 @@ function takeUpdate(engine: Engine, turn: Turn, update: BindingUpdate): Refusal 
     mine: before,
     theirs,
     role: engine.role,
-    now: turn.now.wall,
+    now: turn.early.wall,
+    clockUncertainty: clockUncertainty(engine),
     crossing: mine !== null && !mine.acknowledged,
   });
   if (decision.kind === "refused") {
@@ -193,24 +199,25 @@ function isConfigured(engine: Engine, address: Ipv4): boolean {
 /** Two clients with a running lease of one address: only after a wrong PARTNER-DOWN, and never silently. */
 function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: PartnerBinding): void {
   if (mine.status !== "ACTIVE" || theirs.status !== "ACTIVE" || theirs.client === null) return;
-  if (isSameClient(mine, theirs.client) || mine.expiresAt <= turn.now.wall) return;
+  if (isSameClient(mine, theirs.client) || mine.expiresAt <= turn.early.wall) return;
   engine.counters.duplicatesFound += 1;
   turn.log("error", "duplicate-found", "one address was given to two clients; the later one keeps it", {
     address: mine.address,
   });
 }
 
-function toPartnerBinding(update: BindingUpdate): PartnerBinding | null {
+/** The update on our clock. */
+function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBinding | null {
   const status = STATUS_OF_CODE.get(update.status);
   if (status === undefined) return null;
   const extras = readExtras(update.extras);
   return {
     status,
     client: toClient(update),
-    leaseExpiration: update.leaseExpiration ?? NEVER,
-    potentialExpiration: update.potentialExpiration ?? NEVER,
-    lastTransaction: update.lastTransaction ?? NEVER,
-    startTimeOfState: update.startTimeOfState ?? NEVER,
+    leaseExpiration: corrected(session, update.leaseExpiration ?? NEVER),
+    potentialExpiration: corrected(session, update.potentialExpiration ?? NEVER),
+    lastTransaction: corrected(session, update.lastTransaction ?? NEVER),
+    startTimeOfState: corrected(session, update.startTimeOfState ?? NEVER),
     hostname: extras.hostname ?? null,
     relayInformation: extras.relayInformation === undefined ? null : fromHex(extras.relayInformation),
   };
@@ -248,7 +255,7 @@ export function onBindingAck(
   }
   const binding = engine.leases.get(ack.address);
   if (binding === null) return;
-  const next = afterAcknowledgement(binding, update, turn.now.wall);
+  const next = afterAcknowledgement(binding, update, turn.late.wall);
   if (next !== null) turn.putBinding(next);
 }
 

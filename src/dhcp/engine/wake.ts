@@ -12,7 +12,7 @@ export function nextWakeAt(engine: Engine, now: Instant): BootMs {
   for (const connection of engine.connections.values()) {
     wishes.push(
       connection.established
-        ? bootAfter(connection.lastSentAt, engine.timing.contactIntervalMs)
+        ? bootAfter(connection.contactedAt, engine.timing.contactIntervalMs)
         : bootAfter(connection.openedAt, engine.timing.handshakeMs),
       bootAfter(connection.lastReceivedAt, engine.timing.contactLossMs),
     );

@@ -2,7 +2,7 @@
 // Source: failover draft 7.1.3, sharpened by invariants S7 and S10 and rules W4, W14, W15: a lease that still runs is
 // never changed by stale or foreign news; of two crossing updates one survives on both sides.
 
-import { latest, NEVER, type UnixSeconds } from "../../base/units.ts";
+import { latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
 import type { Binding, BindingStatus, ClientIdentity } from "../lease/binding.ts";
 import { isSameClient } from "../lease/binding.ts";
 import { hasEnded } from "../lease/lead-time.ts";
@@ -31,6 +31,8 @@ interface Situation {
   readonly theirs: PartnerBinding;
   readonly role: Role;
   readonly now: UnixSeconds;
+  /** X, see lease/lead-time.ts. */
+  readonly clockUncertainty: Seconds;
   /** I have news of this address that the partner has not acknowledged. */
   readonly crossing: boolean;
 }
@@ -46,7 +48,7 @@ export function acceptUpdate(situation: Situation): Acceptance {
     case "ACTIVE":
       return acceptActive(situation);
     case "EXPIRED":
-      return acceptEnd(situation, mine.status !== "ACTIVE" || hasEnded(mine, situation.now));
+      return acceptEnd(situation, mine.status !== "ACTIVE" || isOver(situation));
     case "RELEASED":
       return acceptEnd(situation, mayRelease(situation));
     case "FREE":
@@ -60,12 +62,16 @@ export function acceptUpdate(situation: Situation): Acceptance {
   }
 }
 
+function isOver({ mine, now, clockUncertainty }: Situation): boolean {
+  return hasEnded(mine, now, clockUncertainty);
+}
+
 function needsClient(status: BindingStatus): boolean {
   return status === "ACTIVE" || status === "EXPIRED" || status === "RELEASED";
 }
 
 function acceptActive(situation: Situation): Acceptance {
-  const { mine, theirs, role, now, crossing } = situation;
+  const { mine, theirs, role, crossing } = situation;
   const sameClient = theirs.client !== null && isSameClient(mine, theirs.client);
   const isLater =
     theirs.lastTransaction > mine.lastTransactionAt ||
@@ -78,7 +84,7 @@ function acceptActive(situation: Situation): Acceptance {
       if (sameClient) return accepted(asActive(situation));
       // A lease that the partner knows of and that still runs is not changed by news of another client (S10);
       // when both are news, both sides keep the one whose client spoke last (W14).
-      if (!hasEnded(mine, now) && !crossing) return outdated(mine);
+      if (!isOver(situation) && !crossing) return outdated(mine);
       return isLater ? accepted(asActive(situation)) : outdated(mine);
     case "RELEASED":
       if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
@@ -126,8 +132,8 @@ function myEndStands({ mine, theirs, role }: Situation): boolean {
 }
 
 function acceptFree(situation: Situation, status: "FREE" | "BACKUP"): Acceptance {
-  const { mine, theirs, role, now, crossing } = situation;
-  if (mine.status === "ACTIVE" && !hasEnded(mine, now)) return outdated(mine);
+  const { mine, theirs, role, crossing } = situation;
+  if (mine.status === "ACTIVE" && !isOver(situation)) return outdated(mine);
   const bothGive = mine.status === "FREE" || mine.status === "BACKUP";
   if (bothGive && crossing && role === "primary") {
     return refused(

@@ -57,6 +57,8 @@ export interface Binding {
   readonly endAnnounced: boolean;
   /** Taken from the partner's part while it was down; unknown to it until updated (W7). */
   readonly taken: boolean;
+  /** Freed or given anew since the endpoint's latest hold: the partner cannot have given it away unheard of (W9). */
+  readonly sinceHold: boolean;
   /** The client's host name (option 12 or 81) as sent, cleaned; null when none. */
   readonly hostname: string | null;
   /** Value of option 82 as the relay last sent it; null when the client is local or renews by unicast from the start. */
@@ -78,6 +80,7 @@ export function freshBinding(address: Ipv4): Binding {
     acknowledged: true,
     endAnnounced: false,
     taken: false,
+    sinceHold: false,
     hostname: null,
     relayInformation: null,
   };

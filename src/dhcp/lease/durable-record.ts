@@ -74,6 +74,22 @@ export interface EndpointRecord {
   readonly partnerHeardAt: UnixSeconds;
   /** Added to this store's generation, so that it goes on above the one that the partner saw of a later state. */
   readonly generationBase: number;
+  /** Where both clocks were last compared, how far the wall clock has been ahead of and behind the boot clock since, and
+   *  the boot time at which that was last found (engine/timeline.ts). */
+  readonly clockAnchor: Stamp | null;
+  readonly clockAhead: number;
+  readonly clockBehind: number;
+  readonly steppedAt: BootMs;
+  /** Partner's clock minus ours when the two were last in contact. */
+  readonly partnerOffset: number;
+  /** The partner answers by echo, so that its clock is known within 2 s and not only within 60 s. */
+  readonly partnerEchoes: boolean;
+  /** The fencing in force: Witness from the moment on at which leases are capped. */
+  readonly fencing: Fencing;
+  /** The resourceVersion of the newest witness read, "" when none was: an older one is no news (W1). */
+  readonly witnessVersion: string;
+  /** Its grant went to another while this holder was powered off: nobody is served before a full update, or the wait (W11). */
+  readonly superseded: boolean;
 }
 
 export type DurableRecord =

@@ -5,8 +5,9 @@
 import { after, latest, type Seconds, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
 import type { Binding } from "./binding.ts";
 
-/** Bound on the error of this server's view of its partner's clock. The link refuses partners farther apart. */
-export const CLOCK_UNCERTAINTY_SECONDS = seconds(60);
+/** X: bound on the error of this server's view of its partner's clock. Measured by echo; else as far as the link lets the
+ *  clocks be apart, which is dhcpd's rule too. Source: docs/protocol/witness.md section 3. */
+export const CLOCK_UNCERTAINTY_SECONDS = { byEcho: seconds(2), byRule: seconds(60) } as const;
 
 /** The latest end an ACK may promise: max(now, acked, received) + MCLT. Never from E, never from sent (S3). */
 export function leaseEndCap(binding: Binding | null, now: UnixSeconds, mclt: Seconds): UnixSeconds {
@@ -30,12 +31,12 @@ export function potentialExpiration(now: UnixSeconds, lease: Seconds, desired: S
 }
 
 /** How long past its end a lease still counts as running, at every server: clock error, in-flight ACK, client's drift. */
-export function graceSeconds(binding: Binding): Seconds {
+export function graceSeconds(binding: Binding, uncertainty: Seconds): Seconds {
   const leaseSeconds = secondsUntil(binding.lastTransactionAt, binding.expiresAt);
-  return seconds(CLOCK_UNCERTAINTY_SECONDS + 2 + Math.ceil(leaseSeconds * 0.0005));
+  return seconds(uncertainty + 2 + Math.ceil(leaseSeconds * 0.0005));
 }
 
-/** Whether the lease counts as ended. Source: design rule W15. */
-export function hasEnded(binding: Binding, now: UnixSeconds): boolean {
-  return now >= after(binding.expiresAt, graceSeconds(binding));
+/** Whether the lease counts as ended; `uncertainty` is X. Source: design rule W15. */
+export function hasEnded(binding: Binding, now: UnixSeconds, uncertainty: Seconds): boolean {
+  return now >= after(binding.expiresAt, graceSeconds(binding, uncertainty));
 }

@@ -8,6 +8,7 @@ export const NONE = -1;
 export const FLAG_ACKNOWLEDGED = 1;
 export const FLAG_END_ANNOUNCED = 2;
 export const FLAG_TAKEN = 4;
+export const FLAG_SINCE_HOLD = 8;
 
 export class LeaseColumns {
   address = new Uint32Array(SLOTS_MIN);

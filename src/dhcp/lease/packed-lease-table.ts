@@ -15,7 +15,14 @@ import {
 import type { LeaseTable, Pool, StatusCounts } from "./lease-table.ts";
 import { AddressMap } from "./packed-address-map.ts";
 import { ClientIndex } from "./packed-client-index.ts";
-import { FLAG_ACKNOWLEDGED, FLAG_END_ANNOUNCED, FLAG_TAKEN, LeaseColumns, NONE } from "./packed-columns.ts";
+import {
+  FLAG_ACKNOWLEDGED,
+  FLAG_END_ANNOUNCED,
+  FLAG_SINCE_HOLD,
+  FLAG_TAKEN,
+  LeaseColumns,
+  NONE,
+} from "./packed-columns.ts";
 import { BEFORE_ALL, SlotHeap } from "./packed-heap.ts";
 import { OwedList } from "./packed-owed-list.ts";
 import { PoolMap } from "./packed-pools.ts";
@@ -215,7 +222,8 @@ export class PackedLeaseTable implements LeaseTable {
     columns.flags[slot] =
       (binding.acknowledged ? FLAG_ACKNOWLEDGED : 0) |
       (binding.endAnnounced ? FLAG_END_ANNOUNCED : 0) |
-      (binding.taken ? FLAG_TAKEN : 0);
+      (binding.taken ? FLAG_TAKEN : 0) |
+      (binding.sinceHold ? FLAG_SINCE_HOLD : 0);
     columns.expiresAt[slot] = binding.expiresAt;
     columns.potentialSent[slot] = binding.potentialSent;
     columns.potentialAcked[slot] = binding.potentialAcked;
@@ -243,6 +251,7 @@ export class PackedLeaseTable implements LeaseTable {
       acknowledged: (flags & FLAG_ACKNOWLEDGED) !== 0,
       endAnnounced: (flags & FLAG_END_ANNOUNCED) !== 0,
       taken: (flags & FLAG_TAKEN) !== 0,
+      sinceHold: (flags & FLAG_SINCE_HOLD) !== 0,
       hostname,
       relayInformation,
     };

@@ -106,6 +106,7 @@ const BINDING_COLUMNS = [
   "acknowledged",
   "endAnnounced",
   "taken",
+  "sinceHold",
   "relayInformation",
 ] as const;
 
@@ -137,6 +138,7 @@ export function bindingRow(binding: Binding): BindingRow {
     acknowledged: binding.acknowledged,
     endAnnounced: binding.endAnnounced,
     taken: binding.taken,
+    sinceHold: binding.sinceHold,
     relayInformation: hexOrNull(binding.relayInformation),
   };
 }

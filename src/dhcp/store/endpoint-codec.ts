@@ -12,7 +12,7 @@ import {
 import type { FieldCursor, FrameWriter } from "./frame.ts";
 
 /** How a field's value looks on disk. Absent means 0, false, "" or null. */
-type Shape = "number" | "flag" | "text" | "state" | "stamp";
+type Shape = "number" | "signed" | "flag" | "text" | "state" | "stamp" | "fencing";
 
 /** Field -> [tag, shape]. */
 const FIELDS = {
@@ -37,11 +37,28 @@ const FIELDS = {
   partnerOpenedAt: [19, "number"],
   partnerHeardAt: [20, "number"],
   generationBase: [21, "number"],
+  clockAnchor: [22, "stamp"],
+  clockAhead: [23, "number"],
+  clockBehind: [24, "number"],
+  steppedAt: [25, "number"],
+  partnerOffset: [26, "signed"],
+  partnerEchoes: [27, "flag"],
+  fencing: [28, "fencing"],
+  witnessVersion: [29, "text"],
+  superseded: [30, "flag"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;
 
-const DEFAULT_OF: Record<Shape, FieldValue> = { number: 0, flag: false, text: "", state: null, stamp: null };
+const DEFAULT_OF: Record<Shape, FieldValue> = {
+  number: 0,
+  signed: 0,
+  flag: false,
+  text: "",
+  state: null,
+  stamp: null,
+  fencing: "None",
+};
 const FIELD_LIST = Object.entries(FIELDS) as readonly [keyof EndpointRecord, readonly [number, Shape]][];
 const FIELD_OF_TAG = new Map(FIELD_LIST.map(([name, [tag, shape]]) => [tag, { name, shape }]));
 const STATE_OF_CODE = new Map(
@@ -57,7 +74,9 @@ export function encodeEndpoint(writer: FrameWriter, endpoint: EndpointRecord): v
     if (shape === "text") writer.text(tag, value as string);
     else if (shape === "state") writer.unsigned(tag, ENDPOINT_STATE_CODE[value as EndpointState]);
     else if (shape === "stamp") writer.bytes(tag, encodeStamp(value as Stamp));
-    else writer.unsigned(tag, Number(value));
+    else if (shape === "signed") writer.unsigned(tag, zigzag(value as number));
+    else if (shape === "fencing") writer.unsigned(tag, value === "Witness" ? 1 : 0);
+    else writer.unsigned(tag, Math.ceil(Number(value)));
   }
 }
 
@@ -82,7 +101,14 @@ function decodeValue(fields: FieldCursor, shape: Shape): FieldValue {
   const value = fields.unsigned();
   if (Number.isNaN(value)) return null;
   if (shape === "state") return STATE_OF_CODE.get(value) ?? null;
+  if (shape === "signed") return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  if (shape === "fencing") return value === 1 ? "Witness" : "None";
   return shape === "flag" ? value !== 0 : value;
+}
+
+/** Small numbers of either sign as small numbers: 0, -1, 1, -2 become 0, 1, 2, 3. */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
 }
 
 function encodeStamp(stamp: Stamp): Buffer {

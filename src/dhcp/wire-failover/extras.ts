@@ -24,6 +24,17 @@ export interface Extras {
   readonly returned?: number;
   /** True while this store has never been in NORMAL: it knows no lease but what its partner told it. */
   readonly neverNormal?: boolean;
+  /** The sender answers by echo; in CONNECT and CONNECTACK. */
+  readonly echoes?: boolean;
+  /** In CONTACT: a token that the receiver sends back at once; and the token that this answers. */
+  readonly asks?: number;
+  readonly answers?: number;
+  /** With `answers`: the sender is not in PARTNER-DOWN, and its records are complete (W2 b). */
+  readonly proves?: boolean;
+  /** The sender's store is new and has not had a full update yet (W10). */
+  readonly incomplete?: boolean;
+  /** Digest of a shape that waits until the receiver holds it too, hex. */
+  readonly pendingShape?: string;
   /** The client's host name, in BNDUPD. */
   readonly hostname?: string;
   /** Value of option 82, hex, in BNDUPD. */
@@ -45,6 +56,12 @@ const CODE = {
   partnerGeneration: 11,
   partnerOpenedAt: 12,
   partnerHeardAt: 13,
+  echoes: 14,
+  asks: 15,
+  answers: 16,
+  proves: 17,
+  incomplete: 18,
+  pendingShape: 19,
 } as const;
 
 /** Items that are numbers of 32 bits. */
@@ -56,7 +73,12 @@ const NUMBERS = [
   "partnerGeneration",
   "partnerOpenedAt",
   "partnerHeardAt",
+  "asks",
+  "answers",
 ] as const;
+
+/** Items that are there or not. */
+const FLAGS = ["neverNormal", "echoes", "proves", "incomplete"] as const;
 
 /** Encodes the extras; null when there are none. Values over 255 bytes are left out.
  *  Source: failover draft 12.29. */
@@ -73,7 +95,8 @@ export function writeExtras(extras: Extras): Uint8Array | null {
       put(CODE[name], Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
   }
   if (extras.partnerStore !== undefined) put(CODE.partnerStore, fromHex(extras.partnerStore));
-  if (extras.neverNormal === true) put(CODE.neverNormal, new Uint8Array(0));
+  if (extras.pendingShape !== undefined) put(CODE.pendingShape, fromHex(extras.pendingShape));
+  for (const name of FLAGS) if (extras[name] === true) put(CODE[name], new Uint8Array(0));
   if (extras.hostname !== undefined) put(CODE.hostname, new TextEncoder().encode(extras.hostname));
   if (extras.relayInformation !== undefined) put(CODE.relayInformation, fromHex(extras.relayInformation));
   return bytes.length === MAGIC.length ? null : Uint8Array.from(bytes);
@@ -100,6 +123,7 @@ export function readExtras(bytes: Uint8Array | null): Extras {
       ? [[name, new DataView(item.buffer, item.byteOffset, 4).getUint32(0)] as const]
       : [];
   });
+  const pendingShape = items.get(CODE.pendingShape);
   const hostname = items.get(CODE.hostname);
   const relayInformation = items.get(CODE.relayInformation);
   return {
@@ -107,7 +131,8 @@ export function readExtras(bytes: Uint8Array | null): Extras {
     ...(store && { store: toHex(store) }),
     ...(partnerStore && { partnerStore: toHex(partnerStore) }),
     ...Object.fromEntries(numbers),
-    ...(items.has(CODE.neverNormal) && { neverNormal: true }),
+    ...(pendingShape && { pendingShape: toHex(pendingShape) }),
+    ...Object.fromEntries(FLAGS.filter((name) => items.has(CODE[name])).map((name) => [name, true])),
     ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
     ...(relayInformation && { relayInformation: toHex(relayInformation) }),
   };

@@ -105,7 +105,7 @@ export type FailoverMessage =
   | { readonly type: "UPDDONE" }
   | { readonly type: "UPDREQ" }
   | ({ readonly type: "STATE" } & StateReport)
-  | { readonly type: "CONTACT" }
+  | { readonly type: "CONTACT"; readonly extras: Uint8Array | null }
   | { readonly type: "DISCONNECT"; readonly rejectReason: number; readonly message: string | null };
 
 export type FailoverMessageType = FailoverMessage["type"];

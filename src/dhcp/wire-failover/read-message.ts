@@ -84,7 +84,7 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
       extras: copy(options.bytes("vendor-specific-options")),
     };
   },
-  CONTACT: () => ({ type: "CONTACT" }),
+  CONTACT: (options) => ({ type: "CONTACT", extras: copy(options.bytes("vendor-specific-options")) }),
   DISCONNECT: (options) => ({
     type: "DISCONNECT",
     rejectReason: options.uint("reject-reason") ?? 0,

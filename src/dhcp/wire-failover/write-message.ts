@@ -25,7 +25,9 @@ function writeOptions(message: FailoverMessage): Uint8Array {
     case "UPDREQ":
     case "UPDREQALL":
     case "UPDDONE":
+      break;
     case "CONTACT":
+      if (message.extras !== null) writer.bytes("vendor-specific-options", message.extras);
       break;
     case "POOLRESP":
       writer.uint("addresses-transferred", message.addressesTransferred);

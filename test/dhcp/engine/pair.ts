@@ -81,6 +81,10 @@ class Node {
   runner: EngineRunner | null = null;
   wakeAt: number | null = null;
   starts = 0;
+  /** How far this machine's wall clock is from true time, in seconds. */
+  wallError = 0;
+  /** A machine that was switched off comes up under another boot id. */
+  bootId = "boot-1";
 
   constructor(name: "a" | "b") {
     this.name = name;
@@ -132,6 +136,12 @@ export class Pair {
     return { wall: unixSeconds(START + Math.floor((this.boot - 1_000_000) / 1000)), boot: bootMs(this.boot) };
   }
 
+  /** What the machine's clocks show. */
+  clockOf(node: Node): Instant {
+    const { wall, boot } = this.now;
+    return { wall: unixSeconds(wall + node.wallError), boot };
+  }
+
   partnerOf(node: Node): Node {
     return node === this.a ? this.b : this.a;
   }
@@ -148,20 +158,20 @@ export class Pair {
         fresh: node.starts === 1,
       },
       records: [...node.disk],
-      bootId: "boot-1",
+      bootId: node.bootId,
       random: {
         uint32: () => {
           seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
           return seed;
         },
       },
-      now: this.now,
+      now: this.clockOf(node),
       canProbe: true,
     });
     let pending: DurableRecord[] = [];
     const alive = () => node.runner === runner;
     const runner: EngineRunner = new EngineRunner(engine, {
-      clock: { now: () => this.now, bootId: "boot-1" },
+      clock: { now: () => this.clockOf(node), bootId: node.bootId },
       journal: {
         append: (record) => void pending.push(record),
         flush: (done) => {

@@ -6,6 +6,7 @@ import { unixSeconds } from "../../../src/base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../../../src/dhcp/failover/acceptance.ts";
 import type { Role } from "../../../src/dhcp/failover/transition.ts";
 import { type Binding, type BindingStatus, freshBinding } from "../../../src/dhcp/lease/binding.ts";
+import { CLOCK_UNCERTAINTY_SECONDS } from "../../../src/dhcp/lease/lead-time.ts";
 import { hardwareClient, ip } from "../server/world.ts";
 
 const NOW = unixSeconds(1_800_000_000);
@@ -47,6 +48,7 @@ function decide(have: Binding, gets: PartnerBinding, options: { role?: Role; cro
     theirs: gets,
     role: options.role ?? "primary",
     now: NOW,
+    clockUncertainty: CLOCK_UNCERTAINTY_SECONDS.byRule,
     crossing: options.crossing ?? false,
   });
 }

@@ -1,0 +1,64 @@
+// Keeps an eye on the machine's clocks at every step: a stepped wall clock is told and remembered before anything is
+// decided on it; one that is behind what it showed before silences the server until it has caught up.
+// Source: invariant S11; docs/protocol/witness.md section 3.
+
+import { NEVER, secondsUntil } from "../../base/units.ts";
+import { clockUncertainty, longestLeaseSeconds, waitLeadSeconds } from "./authority.ts";
+import { isClockKnown } from "./echo.ts";
+import type { Engine } from "./engine-state.ts";
+import { contactNow } from "./partner-store.ts";
+import { anchoredAt, isDoubtOutlived, isInDoubt } from "./timeline.ts";
+import type { Turn } from "./turn.ts";
+
+/** Between two clock marks: how exactly a restart knows when this engine was last alive. */
+const CLOCK_MARK_INTERVAL_MS = 30_000;
+/** A promise reaches at most this much further than the longest lease (lease/lead-time.ts potentialExpiration). */
+const PROMISE_FACTOR = 1.5;
+
+/** The first thing of every step. */
+export function watchClock(engine: Engine, turn: Turn): void {
+  const { stepped } = turn.moments;
+  if (stepped !== null) {
+    engine.isStartInDoubt = false;
+    turn.putEndpoint(stepped);
+    const fields = { aheadSeconds: stepped.clockAhead, behindSeconds: stepped.clockBehind };
+    turn.log(
+      "error",
+      "clock-stepped",
+      "the wall clock was stepped; leases and waits take the worse of both",
+      fields,
+    );
+  }
+  const behind = secondsUntil(turn.now.wall, engine.clockMark);
+  const isBehind = engine.clockMark !== NEVER && behind > clockUncertainty(engine);
+  if (isBehind === engine.clockIsBehind) return;
+  engine.clockIsBehind = isBehind;
+  const fields = { behindSeconds: behind };
+  if (isBehind) {
+    const message = "the wall clock is behind what it showed before: nobody is served until it has caught up";
+    turn.log("error", "clock-behind", message, fields);
+  } else turn.log("info", "clock-caught-up", "the wall clock has caught up", fields);
+}
+
+/** Writes the high-water mark of the clock when due, and while in contact where both clocks stand (S11). */
+export function markClock(engine: Engine, turn: Turn): void {
+  if (turn.now.boot < engine.clockMarkedAt + CLOCK_MARK_INTERVAL_MS) return;
+  engine.clockMarkedAt = turn.now.boot;
+  turn.putClockMark();
+  const { session, endpoint } = engine;
+  if (isInDoubt(endpoint) && isDoubtOutlived(endpoint, turn.now, longestPromiseSeconds(engine))) {
+    turn.putEndpoint(anchoredAt(engine.process.bootId, turn.now));
+  }
+  if (session === null || session.partnerState === null) return;
+  const isAnchoring = !isInDoubt(endpoint) && isClockKnown(engine, turn, session);
+  turn.putEndpoint({
+    ...contactNow(engine, turn, session),
+    ...(isAnchoring && anchoredAt(engine.process.bootId, turn.now)),
+    ...(isAnchoring && { partnerOffset: session.offset.seconds ?? 0 }),
+  });
+}
+
+/** How far into the future any record of now may reach, waits included. */
+function longestPromiseSeconds(engine: Engine): number {
+  return longestLeaseSeconds(engine) * PROMISE_FACTOR + 2 * waitLeadSeconds(engine);
+}

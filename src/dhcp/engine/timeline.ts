@@ -1,0 +1,78 @@
+// The wall clock as leases may rely on it. What is stored and told is wall time, but the wall clock can be stepped; the
+// boot clock cannot. Since the anchor (the last contact, or the start) both are compared: `late` is the latest that any
+// record may have meant by a moment, `early` the earliest. Caps reckon with late, waits and lease ends with early, so that
+// a step of any size costs time and never safety. Source: docs/protocol/witness.md section 3; invariant S11.
+
+import {
+  type BootMs,
+  bootAfter,
+  type Instant,
+  NEVER,
+  type UnixSeconds,
+  unixSeconds,
+} from "../../base/units.ts";
+import type { EndpointRecord, Stamp } from "../lease/durable-record.ts";
+
+/** Rounding makes two sound clocks differ by so much. */
+const ROUNDING_SECONDS = 1;
+
+/** The durable part: where both clocks were compared last, and how far the wall clock has been off since then. */
+export type ClockRecord = Pick<EndpointRecord, "clockAnchor" | "clockAhead" | "clockBehind" | "steppedAt">;
+
+export interface Moments {
+  readonly early: Instant;
+  readonly late: Instant;
+  /** What to remember durably when the wall clock has just been found farther off than before; null when it was not. */
+  readonly stepped: ClockRecord | null;
+}
+
+/** What both ends of the doubt are at `now`. */
+export function momentsAt(clock: ClockRecord, now: Instant): Moments {
+  const anchor = clock.clockAnchor;
+  if (anchor === null) return { early: now, late: now, stepped: null };
+  const expected = anchor.wall + Math.floor((now.boot - anchor.boot) / 1000);
+  const off = now.wall - expected;
+  const ahead = Math.max(clock.clockAhead, off > ROUNDING_SECONDS ? off : 0);
+  const behind = Math.max(clock.clockBehind, off < -ROUNDING_SECONDS ? -off : 0);
+  if (ahead === 0 && behind === 0) return { early: now, late: now, stepped: null };
+  const isNews = ahead > clock.clockAhead + ROUNDING_SECONDS || behind > clock.clockBehind + ROUNDING_SECONDS;
+  return {
+    early: { wall: unixSeconds(Math.max(1, Math.min(now.wall, expected - behind))), boot: now.boot },
+    late: { wall: unixSeconds(Math.max(now.wall, expected + ahead)), boot: now.boot },
+    stepped: isNews
+      ? { clockAnchor: anchor, clockAhead: ahead, clockBehind: behind, steppedAt: now.boot }
+      : null,
+  };
+}
+
+/** The clock at a process's start. The same boot: what was known goes on. Another one: nobody knows how long the machine
+ *  was off but its wall clock, which may be wrong; so as little time has passed as the stored mark proves. */
+export function clockAtStart(
+  stored: ClockRecord,
+  { now, bootId, mark }: { readonly now: Instant; readonly bootId: string; readonly mark: UnixSeconds },
+): ClockRecord {
+  const { clockAnchor, clockAhead, clockBehind } = stored;
+  if (clockAnchor?.bootId === bootId) return stored;
+  const wall = mark === NEVER ? now.wall : unixSeconds(Math.min(mark, now.wall));
+  return {
+    clockAnchor: { wall, boot: now.boot, bootId },
+    clockAhead: Math.max(clockAhead, now.wall - wall > ROUNDING_SECONDS ? now.wall - wall : 0),
+    clockBehind,
+    steppedAt: now.boot,
+  };
+}
+
+/** Both clocks agree from here on: the doubt is over. */
+export function anchoredAt(bootId: string, { wall, boot }: Instant): ClockRecord {
+  const clockAnchor: Stamp = { wall, boot, bootId };
+  return { clockAnchor, clockAhead: 0, clockBehind: 0, steppedAt: 0 as BootMs };
+}
+
+export function isInDoubt({ clockAhead, clockBehind }: ClockRecord): boolean {
+  return clockAhead > 0 || clockBehind > 0;
+}
+
+/** Whether every record of before the last step is surely over: no lease and no promise is longer than `longestSeconds`. */
+export function isDoubtOutlived({ steppedAt }: ClockRecord, now: Instant, longestSeconds: number): boolean {
+  return now.boot >= bootAfter(steppedAt, longestSeconds * 1000);
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { bootMs, unixSeconds } from "../../../src/base/units.ts";
+import {
+  anchoredAt,
+  type ClockRecord,
+  clockAtStart,
+  isDoubtOutlived,
+  isInDoubt,
+  momentsAt,
+} from "../../../src/dhcp/engine/timeline.ts";
+
+const WALL = 1_800_000_000;
+const BOOT = 5_000_000;
+
+function at(passedSeconds: number, errorSeconds = 0) {
+  return {
+    wall: unixSeconds(WALL + passedSeconds + errorSeconds),
+    boot: bootMs(BOOT + passedSeconds * 1000),
+  };
+}
+
+const ANCHORED = anchoredAt("boot-1", at(0));
+
+function ends(clock: ClockRecord, passedSeconds: number, errorSeconds = 0): readonly [number, number] {
+  const { early, late } = momentsAt(clock, at(passedSeconds, errorSeconds));
+  return [early.wall - WALL - passedSeconds, late.wall - WALL - passedSeconds];
+}
+
+describe("section 3: early and late", () => {
+  test("are the wall clock itself while it goes with the boot clock", () => {
+    assert.deepEqual(ends(ANCHORED, 100), [0, 0]);
+    assert.deepEqual(ends(ANCHORED, 100, 1), [1, 1], "a second is rounding");
+    assert.equal(momentsAt(ANCHORED, at(100)).stepped, null);
+  });
+
+  test("enclose true time after a step of any size, either way", () => {
+    for (const step of [2, 30, 300, 86_400, -2, -30, -300, -86_400]) {
+      const [early, late] = ends(ANCHORED, 100, step);
+      assert.ok(early <= 0 && late >= 0, `${step}: ${early} ${late}`);
+      assert.deepEqual([early, late], step > 0 ? [0, step] : [step, 0]);
+    }
+  });
+
+  test("remember a step that was taken back, because records were made in between", () => {
+    const { stepped } = momentsAt(ANCHORED, at(100, 300));
+    assert.notEqual(stepped, null);
+    assert.deepEqual(ends(stepped!, 200, 0), [0, 300]);
+    const again = momentsAt(stepped!, at(300, -50)).stepped;
+    assert.deepEqual(ends(again!, 400, 0), [-50, 300]);
+    assert.equal(isInDoubt(again!), true);
+  });
+
+  test("meet again when no record of before the step can matter", () => {
+    const stepped = momentsAt(ANCHORED, at(100, 300)).stepped!;
+    assert.equal(isDoubtOutlived(stepped, at(1000), 901), false);
+    assert.equal(isDoubtOutlived(stepped, at(1002), 901), true);
+  });
+});
+
+describe("section 3: the clock at a process's start", () => {
+  test("goes on as before under the same boot id", () => {
+    const stepped = momentsAt(ANCHORED, at(100, 300)).stepped!;
+    assert.equal(clockAtStart(stepped, { now: at(500), bootId: "boot-1", mark: unixSeconds(WALL) }), stepped);
+  });
+
+  test("counts only from the mark after a restart of the machine: the wall clock may have been wrong all the while", () => {
+    const now = at(5_000);
+    const clock = clockAtStart(ANCHORED, { now, bootId: "boot-2", mark: unixSeconds(WALL + 100) });
+    assert.deepEqual(ends(clock, 5_000), [-4_900, 0]);
+    assert.deepEqual(ends(clock, 6_000), [-4_900, 0]);
+  });
+
+  test("is without doubt when there is no mark", () => {
+    const clock = clockAtStart(
+      { ...ANCHORED, clockAnchor: null },
+      { now: at(9), bootId: "x", mark: unixSeconds(0) },
+    );
+    assert.equal(isInDoubt(clock), false);
+  });
+});
