@@ -13,14 +13,14 @@ const PROGRAM = join(import.meta.dirname, "..", "..", "src/cli/main.ts");
 export const MEMBERS = ["a", "b"] as const;
 export type Member = (typeof MEMBERS)[number];
 const STATE_LIMIT_MS = 60_000;
+/** A lease counts as running for a minute beyond its end. */
+const HISTORY_LIMIT_MS = 120_000;
 const STOP_MS = 10_000;
 
 export interface Segment {
   readonly name: string;
   /** The first three bytes; .1 is the segment's router, .11 and .12 are the members. */
   readonly network: string;
-  /** Whether the members stand on it themselves; else clients need a relay. */
-  readonly hasMembers: boolean;
 }
 
 interface Engine {
@@ -32,11 +32,13 @@ export class PairLab {
   readonly directory = mkdtempSync(join(tmpdir(), "leasepair-lab-"));
   readonly network = new TestNetwork();
   readonly nodes: Readonly<Record<Member, string>>;
+  readonly #segments: readonly Segment[];
   readonly #addresses: Readonly<Record<Member, string>>;
   readonly #engines = new Map<Member, Engine>();
 
-  /** The first segment is the members' own: their addresses are on it. All segments are routed by the switch. */
+  /** Segments on which the members stand themselves; their own addresses are on the first. The switch routes between them. */
   constructor(segments: readonly Segment[]) {
+    this.#segments = segments;
     const [own] = segments;
     this.#addresses = { a: `${own?.network}.11`, b: `${own?.network}.12` };
     const { network } = this;
@@ -47,8 +49,7 @@ export class PairLab {
     }
     this.nodes = { a: network.namespace("node-a"), b: network.namespace("node-b") };
     for (const [index, member] of MEMBERS.entries()) {
-      for (const { name, network: bytes, hasMembers } of segments) {
-        if (!hasMembers) continue;
+      for (const { name, network: bytes } of segments) {
         network.connect(this.nodes[member], name, name, { address: `${bytes}.1${index + 1}/24` });
       }
       ip("-n", this.nodes[member], "route", "add", "default", "via", `${own?.network}.1`);
@@ -94,6 +95,25 @@ export class PairLab {
     this.configure(manifests);
     for (const member of MEMBERS) this.startEngine(member);
     await Promise.all(MEMBERS.map((member) => this.untilLogged(member, /"to":"NORMAL"/)));
+  }
+
+  /** A router between the members' first segment and new ones of its own, on each of which its address ends in .1: where a
+   *  relay runs. `place` is the last byte of its address among the members. Gives its namespace. */
+  relayHost(name: string, place: number, floors: Readonly<Record<string, string>>): string {
+    const { network } = this;
+    const [core] = this.#segments;
+    const host = network.namespace(name);
+    network.set(host, "net/ipv4/ip_forward", 1);
+    network.connect(host, "core", core?.name ?? "", { address: `${core?.network}.${place}/24` });
+    for (const [segment, bytes] of Object.entries(floors)) {
+      network.segment(segment);
+      network.connect(host, segment, segment, { address: `${bytes}.1/24` });
+      for (const member of MEMBERS) {
+        const via = ["via", `${core?.network}.${place}`];
+        ip("-n", this.nodes[member], "route", "add", `${bytes}.0/24`, ...via);
+      }
+    }
+    return host;
   }
 
   /** kill -9, or in order with SIGTERM. */
@@ -143,7 +163,7 @@ export class PairLab {
   ): Promise<LeaseEvent> {
     const find = () =>
       this.history(member).find((entry) => events.includes(entry.event) && entry.address === address);
-    return until(() => `${member}'s history has ${events} ${address}`, STATE_LIMIT_MS, find);
+    return until(() => `${member}'s history has ${events} ${address}`, HISTORY_LIMIT_MS, find);
   }
 
   /** The metrics page; "" when there is none. */

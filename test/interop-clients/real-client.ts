@@ -195,13 +195,17 @@ export class RealClient {
   readonly #paths: ClientPaths;
   #process: ChildProcess | null = null;
 
-  constructor(lab: PairLab, kind: ClientKind, hardwareAddress: string, segment: string) {
+  /** Plugged into the segment, not started. The last bytes of the hardware address tell it from the lab's other clients. */
+  constructor(lab: PairLab, kindName: string, hardwareAddress: string, segment: string) {
+    const kind = CLIENT_KINDS.find(({ name }) => name === kindName);
+    if (kind === undefined) throw new Error(`no client ${kindName}`);
     this.kind = kind;
     this.hardwareAddress = hardwareAddress;
     this.#lab = lab;
-    this.#namespace = lab.network.namespace(kind.name);
+    const name = `${kind.name}${hardwareAddress.slice(-5).replace(":", "")}`;
+    this.#namespace = lab.network.namespace(name);
     this.port = lab.network.connect(this.#namespace, "lan", segment, { hardwareAddress });
-    const state = join(lab.directory, kind.name);
+    const state = join(lab.directory, name);
     mkdirSync(state, { mode: 0o777 });
     this.#paths = { state, script: join(state, "script") };
     writeFileSync(this.#paths.script, SCRIPT, { mode: 0o755 });
