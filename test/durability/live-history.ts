@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bindingRow } from "../../src/dhcp/store/dump.ts";
-import { frameBytes, frameEnd } from "../../src/dhcp/store/frame.ts";
+import { frameEnd } from "../../src/dhcp/store/frame.ts";
 import { decodeRecord } from "../../src/dhcp/store/record-codec.ts";
 import { MAGIC, sequenceOf } from "../../src/dhcp/store/segment-header.ts";
 import type { StoreVerdict } from "./live-check.ts";
@@ -23,8 +23,10 @@ function readHistory(leases: string, since: number): readonly HistoryRow[] {
     const segment = sequenceOf(name);
     if (segment === null || segment <= since) continue;
     const bytes = readFileSync(join(leases, name));
-    for (let at: number = MAGIC.length; frameEnd(bytes, at, bytes.length) > 0; at += frameBytes(bytes, at)) {
-      const record = decodeRecord(bytes, at, frameEnd(bytes, at, bytes.length));
+    for (let at: number = MAGIC.length, end: number; ; at = end) {
+      end = frameEnd(bytes, at, bytes.length);
+      if (end < 0) break;
+      const record = decodeRecord(bytes, at, end);
       if (record?.kind === "binding") rows.push({ segment, row: bindingRow(record.binding) });
     }
   }

@@ -78,6 +78,17 @@ test("a reordering crash keeps later writes without earlier ones, and names with
   }
 });
 
+test("stale bytes are what the file that was removed last held, from an offset on, zeros behind it", () => {
+  const disk = new SimulatedDisk({ random: counter() }, new Map([["old", bytes("0123456789")]]));
+  disk.remove("old", ignore);
+  disk.append("a", bytes("one"), ignore);
+  disk.sync("a", ignore);
+  disk.append("a", bytes("two!"), ignore);
+  assert.equal(disk.removedBytes.toString(), "0123456789");
+  assert.deepEqual(contents(disk.imageAfter({ kind: "stale", bytes: 0, offset: 2 })), { a: "one2345" });
+  assert.deepEqual(contents(disk.imageAfter({ kind: "stale", bytes: 1, offset: 8 })), { a: "onet89\0" });
+});
+
 test("a file whose name was not synced is gone although its bytes were", () => {
   const disk = new SimulatedDisk({ random: counter() });
   disk.append("a", bytes("one"), ignore);

@@ -17,6 +17,9 @@ export type CrashMode =
   | { readonly kind: "torn"; readonly bytes: number }
   /** Names and sizes are there; unsynced bytes read as zeros. */
   | { readonly kind: "zeroed" }
+  /** Names and sizes are there; of each file's unsynced bytes the first `bytes`, the others read as what a removed file had
+   *  left there, from `offset` of it on. */
+  | { readonly kind: "stale"; readonly bytes: number; readonly offset: number }
   /** Each unsynced append and each unsynced name change is there or not by chance, independent of the others. */
   | { readonly kind: "reordered" };
 
@@ -66,6 +69,7 @@ export class SimulatedDisk implements Disk {
   #failed: FaultError | null = null;
   #dead = false;
   #reserve: { readonly bytes: number; readonly onUsed: (fault: FaultError) => void } | null = null;
+  #removed = Buffer.alloc(0);
   #performed = 0;
   /** Operations performed, per kind: for tests that count. */
   readonly performedOf: Record<DiskOperation, number> = {
@@ -145,7 +149,10 @@ export class SimulatedDisk implements Disk {
 
   remove(name: string, done: DiskDone): void {
     this.#enqueue("remove", done, (failed) => {
-      if (!failed) this.#changeName({ kind: "remove", name });
+      if (failed) return;
+      const inode = this.#names.get(name);
+      if (inode !== undefined) this.#removed = Buffer.from(inode.durable.subarray(0, inode.durableLength));
+      this.#changeName({ kind: "remove", name });
     });
   }
 
@@ -213,6 +220,11 @@ export class SimulatedDisk implements Disk {
   unsyncedBytes(name: string): number {
     const inode = this.#names.get(name);
     return inode === undefined ? 0 : Math.max(0, inode.length - inode.durableLength);
+  }
+
+  /** What the file that was removed last held: an unsynced write may show it again. */
+  get removedBytes(): Buffer {
+    return this.#removed;
   }
 
   /** All files as they are now: for comparing, for going back to an old backup. */
@@ -319,9 +331,18 @@ export class SimulatedDisk implements Disk {
         return written.subarray(0, truncated ? inode.length : inode.durableLength + mode.bytes);
       case "zeroed":
         return truncated ? written : written.fill(0, inode.durableLength);
+      case "stale":
+        return truncated ? written : this.#leftBehind(written, inode.durableLength + mode.bytes, mode.offset);
       case "reordered":
         return truncated ? (this.#draw() ? written : Buffer.from(durable)) : this.#mixed(inode, written);
     }
+  }
+
+  /** The bytes from `from` on taken from the file that was removed last; zeros where it had none. */
+  #leftBehind(written: Buffer, from: number, offset: number): Buffer {
+    written.fill(0, from);
+    this.#removed.copy(written, from, offset);
+    return written;
   }
 
   /** Each unsynced append arrived or reads as zeros; the file ends after the last that arrived, or a little short. */

@@ -69,7 +69,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "checksum not checked",
     file: `${STORE}/frame.ts`,
-    find: "return crc32(bytes.subarray(at + 4, end)) === bytes.readUInt32BE(at) ? end : -1;",
+    find: "return end >= 0 && crc32(bytes.subarray(at + 4, end)) === bytes.readUInt32BE(at) ? end : -1;",
     replace: "return end;",
     testFile: "test/dhcp/store/record-codec.test.ts",
     testName: "a frame is whole only with every byte as it was",
@@ -77,10 +77,18 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "bad record in the middle cut like a tail",
     file: `${STORE}/segment-scan.ts`,
-    find: "return hasMarkAfter(bytes, at, limit, store)",
-    replace: "return false",
+    find: "return isProven || hasLaterMark(input, at, ordinal)",
+    replace: "return isProven",
     testFile: "test/dhcp/store/store.test.ts",
     testName: "a flipped byte anywhere before the last flush is damage, and in the last flush it is a cut",
+  },
+  {
+    name: "a flush counts record by record",
+    file: "src/dhcp/store/segment-scan.ts",
+    find: "if (!isWhole(bytes, end, limit, mark)) break;",
+    replace: "",
+    testFile: "test/durability/store-crash.e2e.test.ts",
+    testName: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
   },
   {
     name: "a failed flush is tried again",
@@ -101,8 +109,8 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "generation not checked",
     file: "src/dhcp/engine/partner-store.ts",
-    find: "if (seen.generation !== said.generation) return seen.generation > said.generation;",
-    replace: "if (seen.generation !== said.generation) return false;",
+    find: "if (seen.generation > store.generation) return true;",
+    replace: "if (seen.generation > store.generation) return false;",
     testFile: "test/dhcp/engine/outdated-store.test.ts",
     testName:
       "a store put back to a copy of an older generation is treated like a lost one, and works afterwards",
@@ -110,20 +118,19 @@ const MUTATIONS: readonly Mutation[] = [
   {
     name: "generation counted but its opening not compared",
     file: "src/dhcp/engine/partner-store.ts",
-    find: "return seen.generation > 0 && seen.openedAt !== said.openedAt;",
+    find: "if (isOtherOpen && seen.generation > 0) return true;",
+    replace: "",
+    testFile: "test/dhcp/engine/outdated-store.test.ts",
+    testName: "a copy of the generation before is recognised although nothing was told since",
+  },
+  {
+    name: "position not compared",
+    file: "src/dhcp/engine/partner-store.ts",
+    find: "return store.aloneSince !== 0 && seen.position > store.aloneSince;",
     replace: "return false;",
     testFile: "test/dhcp/engine/outdated-store.test.ts",
     testName:
-      "a store put back to a copy of the generation before is treated like a lost one, and works afterwards",
-  },
-  {
-    name: "last contact not compared",
-    file: "src/dhcp/engine/partner-store.ts",
-    find: "(extras.partnerHeardAt ?? 0) > session.contactBefore + CONTACT_SLACK_SECONDS",
-    replace: "false",
-    testFile: "test/dhcp/engine/outdated-store.test.ts",
-    testName:
-      "a store put back to a copy of the very generation, made while it ran is treated like a lost one, and works afterwards",
+      "a store put back to a copy of the very generation, made moments before is treated like a lost one, and works afterwards",
   },
 ];
 

@@ -80,8 +80,8 @@ def binding(fields):
 def endpoint(fields):
     names = {2: "stateSince", 4: "lastContactAt", 5: "lastAliveAt", 6: "mcltSeconds", 8: "entered", 10: "returned",
              11: "seen", 12: "clean", 13: "partnerReturned", 15: "agreedMcltSeconds", 16: "outageSince",
-             18: "partnerGeneration", 19: "partnerOpenedAt", 20: "partnerHeardAt", 21: "generationBase",
-             23: "clockAhead", 24: "clockBehind", 25: "steppedAt"}
+             18: "partnerGeneration", 19: "partnerOpenedAt", 21: "generationBase",
+             23: "clockAhead", 24: "clockBehind", 25: "steppedAt", 31: "partnerPosition", 32: "aloneSince"}
     row = {name: number(fields, tag) for tag, name in names.items()}
     row |= {"state": STATE[number(fields, 1)], "partnerState": STATE[number(fields, 3)] if 3 in fields else None,
             "complete": number(fields, 7) == 1, "entry": stamp(fields, 9), "hold": stamp(fields, 17),
@@ -116,24 +116,33 @@ def apply(memory, kind, fields):
         raise Damaged(f"unknown kind {kind}")
 
 
-def mark_behind(data, at, store):
-    """Whether a whole flush mark of this store stands behind `at`."""
+def mark_behind(data, at, store, ordinal):
+    """Whether a whole mark of a later flush of this store stands behind `at`."""
     for found in range(at + 1, len(data)):
         frame = frame_at(data, found, len(data)) if data[found + 8:found + 9] == b"\x02" else None
-        if frame is not None and frame[0] == 2 and frame[1].get(1) == store[:8]:
+        if frame is not None and frame[0] == 2 and frame[1].get(1) == store[:8] and number(frame[1], 2) > ordinal:
             return True
     return False
 
 
 def read_segment(data, at, limit, ordinal, memory):
-    """Applies the records up to `limit`; returns where it stopped and the next ordinal."""
+    """Applies the flushes up to `limit`; returns where it stopped and the next ordinal."""
+    flush_end = at
     while at < limit and (frame := frame_at(data, at, limit)):
-        kind, fields, at = frame
-        if kind != 2:
+        kind, fields, end = frame
+        if kind == 2:
+            body = data[end:min(end + number(fields, 5), limit)]
+            if number(fields, 2) > ordinal:
+                raise Damaged("records are missing before a flush mark")
+            if number(fields, 2) < ordinal or len(body) < number(fields, 5) or zlib.crc32(body) != number(fields, 6):
+                break
+            flush_end = end + len(body) if body else -1
+        elif at == flush_end:
+            break
+        else:
             apply(memory, kind, fields)
             ordinal += 1
-        elif number(fields, 2) != ordinal:
-            raise Damaged("a flush mark has the wrong ordinal")
+        at = end
     return at, ordinal
 
 
@@ -158,7 +167,7 @@ def read_store(directory):
             raise Damaged(f"{names[sequence]} does not follow its predecessor")
         limit = len(data) if sequence == newest else number(header_of(load(sequence + 1), "successor")[0], 10)
         stop, ordinal = read_segment(data, at, limit, number(header, 9), memory)
-        if stop != limit and (sequence != newest or mark_behind(data, stop, header[2])):
+        if stop != limit and (sequence != newest or mark_behind(data, stop, header[2], ordinal)):
             raise Damaged(f"{names[sequence]} is bad at byte {stop}")
         digest = hashlib.sha256(data[:limit]).digest()
     memory["bindings"] = [memory["bindings"][address] for address in sorted(memory["bindings"])]

@@ -82,11 +82,8 @@ export interface Session {
   nextToken: number;
   /** The most updates that the partner takes unanswered. */
   readonly window: number;
-  /** The partner's clock in its latest frame. */
-  heardAt: UnixSeconds;
-  /** When the two last were in contact before this connection, by this side's clock; and the partner's clock then. */
-  contactBefore: UnixSeconds;
-  partnerHeardBefore: UnixSeconds;
+  /** The highest position that the partner's store told. */
+  partnerPosition: number;
   /** The partner's store is an old copy, and the partner has not given up its memory yet. */
   partnerOutdated: boolean;
   /** The partner was last asked for addresses at this boot time. */
@@ -112,6 +109,8 @@ export interface Engine {
   readonly process: ProcessStart;
   /** When this process opened the store, by the wall clock. */
   readonly openedAt: UnixSeconds;
+  /** Records that the store has taken over its life, those on their way included. */
+  position: number;
   config: CompiledRelationship;
   serverConfig: ServerConfig;
   role: Role;

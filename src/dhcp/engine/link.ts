@@ -1,7 +1,6 @@
 // Connections to the partner: dialing, the CONNECT handshake, contact and its loss. What is said once the link stands
 // is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
 
-import { latest } from "../../base/units.ts";
 import { ClockOffset } from "../failover/clock-offset.ts";
 import { linkName } from "../failover/dialect.ts";
 import { hashBucketAssignment } from "../failover/load-balance.ts";
@@ -110,7 +109,6 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   if (read.kind === "malformed") return drop(engine, turn, connection, `malformed message: ${read.field}`);
   const { message } = read;
   if (engine.session?.connection === connection) {
-    engine.session.heardAt = frame.sentAt;
     return receiveFromPartner(engine, turn, engine.session, message, frame);
   }
   if (message.type === "CONNECT" && engine.role === "secondary") {
@@ -242,9 +240,7 @@ function establish(
     asked: new Map(),
     nextToken: 0,
     window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_UNACKED_UPDATES),
-    heardAt: engine.endpoint.partnerHeardAt,
-    contactBefore: engine.endpoint.lastContactAt,
-    partnerHeardBefore: engine.endpoint.partnerHeardAt,
+    partnerPosition: engine.endpoint.partnerPosition,
     partnerOutdated: false,
     poolRequestedAt: null,
   };
@@ -252,12 +248,7 @@ function establish(
   engine.lastRefusal = null;
   engine.updates.restart(session.window);
   turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
-  // What the partner hears from here on is never much later than what this store remembers of the contact: otherwise a
-  // crash right after the handshake would make this store look like an old copy (partner-store.ts).
-  turn.putEndpoint({
-    lastContactAt: latest(engine.endpoint.lastContactAt, turn.now.wall),
-    partnerEchoes: echoes,
-  });
+  turn.putEndpoint({ partnerEchoes: echoes });
   sendState(engine, turn);
   refillUpdates(engine);
   return session;

@@ -19,7 +19,6 @@ export function giveUpOutdatedStore(engine: Engine, turn: Turn, session: Session
   engine.updates.restart(session.window);
   session.openRequestXid = null;
   session.updatesReceived = false;
-  session.contactBefore = turn.now.wall;
   turn.log(
     "error",
     "store-outdated",
@@ -31,6 +30,7 @@ export function giveUpOutdatedStore(engine: Engine, turn: Turn, session: Session
     outageSince: turn.late.wall,
     lastContactAt: turn.now.wall,
     hold: null,
+    aloneSince: 0,
     generationBase: engine.endpoint.generationBase + Math.max(0, seen + 1 - ownGeneration(engine)),
   });
 }

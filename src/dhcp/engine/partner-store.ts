@@ -1,17 +1,21 @@
 // Whether a lease store is an old copy (a restored backup, a disk put back): its memory is then false, and it is
-// treated like a lost one. Each engine remembers which store of the partner it heard, in which generation and until
-// when, and says so with every STATE; so each side can see that the other has forgotten what it once knew.
+// treated like a lost one. A store's position counts the records it has taken; it falls for nothing but an old copy. Each
+// engine tells its position with every update and every answer to one, durable before the message leaves; remembers the
+// highest that the partner's store told, and in which generation; and says so with every STATE. So each side can see
+// that the other has forgotten what it once told. No clock is involved.
 // Departs from draft 9.5: the draft knows only lost stable storage, not an outdated one. Source: invariant S13.
 
 import { latest, type UnixSeconds } from "../../base/units.ts";
 import type { EndpointRecord } from "../lease/durable-record.ts";
-import type { Extras } from "../wire-failover/extras.ts";
+import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import type { Turn } from "./turn.ts";
 
-/** While in contact each side marks that every 30 s; a mark may be that old when the process is killed, and late on a
- *  slow disk. A copy that is not older than this is recognised by its generation only. */
-const CONTACT_SLACK_SECONDS = 45;
+/** What an engine writes down before anything else: where its store stood when it was opened, unless it was opened before
+ *  without the partner hearing of it since. */
+export function openedAlone({ endpoint, identity }: Engine): Pick<EndpointRecord, "aloneSince"> {
+  return { aloneSince: endpoint.aloneSince === 0 ? identity.position : endpoint.aloneSince };
+}
 
 /** What this engine says of its own store and of the one it remembers of the partner; for the extras of STATE. */
 export function storeMemory({ engine, session }: { engine: Engine; session: Session }): Extras {
@@ -20,14 +24,24 @@ export function storeMemory({ engine, session }: { engine: Engine; session: Sess
     store: engine.identity.store,
     generation: ownGeneration(engine),
     openedAt: engine.openedAt,
-    contactAt: session.contactBefore,
+    ...(endpoint.aloneSince !== 0 && { aloneSince: endpoint.aloneSince }),
     ...(endpoint.partnerStore !== "" && {
       partnerStore: endpoint.partnerStore,
       partnerGeneration: endpoint.partnerGeneration,
       partnerOpenedAt: endpoint.partnerOpenedAt,
-      partnerHeardAt: session.partnerHeardBefore,
+      partnerPosition: session.partnerPosition,
     }),
   };
+}
+
+/** What goes with an update and with an answer to one; nothing for a partner that tells no store. */
+export function storePosition(engine: Engine, session: Session): Extras {
+  return session.partnerStore === null ? {} : { position: engine.position };
+}
+
+/** Takes note of the position that came with the partner's message. */
+export function notePosition(session: Session, extras: Uint8Array | null): void {
+  session.partnerPosition = Math.max(session.partnerPosition, readExtras(extras).position ?? 0);
 }
 
 /** Counts the opens of the store, and goes on above the highest that the partner saw of an outdated one. */
@@ -36,23 +50,26 @@ export function ownGeneration(engine: Engine): number {
 }
 
 /** Whether the partner remembers more of this very store than the store itself. */
-export function isOwnStoreOutdated(engine: Engine, session: Session, extras: Extras): boolean {
+export function isOwnStoreOutdated(engine: Engine, extras: Extras): boolean {
   if (extras.partnerStore !== engine.identity.store) return false;
-  const heard = { generation: extras.partnerGeneration ?? 0, openedAt: extras.partnerOpenedAt ?? 0 };
-  return (
-    isLaterOpen(heard, { generation: ownGeneration(engine), openedAt: engine.openedAt }) ||
-    (extras.partnerHeardAt ?? 0) > session.contactBefore + CONTACT_SLACK_SECONDS
-  );
+  const seen = {
+    generation: extras.partnerGeneration ?? 0,
+    openedAt: extras.partnerOpenedAt ?? 0,
+    position: extras.partnerPosition ?? 0,
+  };
+  const { openedAt, endpoint } = engine;
+  return knowsLess({ generation: ownGeneration(engine), openedAt, aloneSince: endpoint.aloneSince }, seen);
 }
 
 /** The same of the partner's store: it will find out itself as soon as it hears our STATE. */
 export function isPartnerStoreOutdated(engine: Engine, session: Session, extras: Extras): boolean {
-  const { endpoint } = engine;
-  if (extras.store === undefined || extras.store !== endpoint.partnerStore) return false;
-  const seen = { generation: endpoint.partnerGeneration, openedAt: endpoint.partnerOpenedAt };
-  return (
-    isLaterOpen(seen, { generation: extras.generation ?? 0, openedAt: extras.openedAt ?? 0 }) ||
-    session.partnerHeardBefore > (extras.contactAt ?? 0) + CONTACT_SLACK_SECONDS
+  const { partnerStore, partnerGeneration, partnerOpenedAt } = engine.endpoint;
+  if (extras.store === undefined || extras.store !== partnerStore) return false;
+  const { generation = 0, openedAt = 0, aloneSince = 0 } = extras;
+  const { partnerPosition: position } = session;
+  return knowsLess(
+    { generation, openedAt, aloneSince },
+    { generation: partnerGeneration, openedAt: partnerOpenedAt, position },
   );
 }
 
@@ -61,10 +78,16 @@ interface Open {
   readonly openedAt: number;
 }
 
-/** Each start opens the store once, in a generation of its own: the same one at another moment is another history. */
-function isLaterOpen(seen: Open, said: Open): boolean {
-  if (seen.generation !== said.generation) return seen.generation > said.generation;
-  return seen.generation > 0 && seen.openedAt !== said.openedAt;
+/** Each start opens the store once, in a generation of its own: the same one at another moment is another history. Before
+ *  a store that is alone it cannot have told more than it held when it was opened. */
+function knowsLess(
+  store: Open & { readonly aloneSince: number },
+  seen: Open & { readonly position: number },
+): boolean {
+  if (seen.generation > store.generation) return true;
+  const isOtherOpen = seen.generation === store.generation && seen.openedAt !== store.openedAt;
+  if (isOtherOpen && seen.generation > 0) return true;
+  return store.aloneSince !== 0 && seen.position > store.aloneSince;
 }
 
 /** What to remember of the partner's store; nothing of an outdated one, which has to give up its memory first. */
@@ -72,17 +95,22 @@ export function rememberedPartnerStore(
   engine: Engine,
   session: Session,
   extras: Extras,
-): Pick<EndpointRecord, "partnerStore" | "partnerGeneration" | "partnerOpenedAt"> {
-  const { partnerStore, partnerGeneration, partnerOpenedAt } = engine.endpoint;
-  if (session.partnerOutdated) return { partnerStore, partnerGeneration, partnerOpenedAt };
-  const store = extras.store ?? "";
-  // What was heard of another store says nothing of this one.
-  if (store !== partnerStore) session.partnerHeardBefore = 0 as UnixSeconds;
-  return {
-    partnerStore: store,
-    partnerGeneration: extras.generation ?? 0,
-    partnerOpenedAt: (extras.openedAt ?? 0) as UnixSeconds,
-  };
+): Pick<EndpointRecord, "partnerStore" | "partnerGeneration" | "partnerOpenedAt" | "partnerPosition"> {
+  const { endpoint } = engine;
+  if (session.partnerOutdated) {
+    const { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition } = endpoint;
+    return { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition };
+  }
+  const partnerStore = extras.store ?? "";
+  const partnerGeneration = extras.generation ?? 0;
+  const partnerOpenedAt = (extras.openedAt ?? 0) as UnixSeconds;
+  const isSameOpen =
+    partnerStore === endpoint.partnerStore &&
+    partnerGeneration === endpoint.partnerGeneration &&
+    partnerOpenedAt === endpoint.partnerOpenedAt;
+  // A new open vouches for all that was told before: counting begins anew.
+  if (!isSameOpen) session.partnerPosition = 0;
+  return { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition: session.partnerPosition };
 }
 
 /** When the two last knew of each other, for the store; while the link stands, and as it is lost. */
@@ -90,10 +118,10 @@ export function contactNow(
   engine: Engine,
   turn: Turn,
   session: Session,
-): Pick<EndpointRecord, "lastContactAt" | "partnerHeardAt"> {
-  const { lastContactAt, partnerHeardAt } = engine.endpoint;
+): Pick<EndpointRecord, "lastContactAt" | "partnerPosition"> {
+  const { lastContactAt, partnerPosition } = engine.endpoint;
   return {
     lastContactAt: latest(lastContactAt, turn.now.wall),
-    partnerHeardAt: session.partnerOutdated ? partnerHeardAt : session.heardAt,
+    partnerPosition: session.partnerOutdated ? partnerPosition : session.partnerPosition,
   };
 }

@@ -23,6 +23,7 @@ import {
   contactNow,
   isOwnStoreOutdated,
   isPartnerStoreOutdated,
+  notePosition,
   rememberedPartnerStore,
 } from "./partner-store.ts";
 import { enterState, sendState, settled } from "./state-change.ts";
@@ -45,8 +46,10 @@ export function receiveFromPartner(
     case "STATE":
       return onState(engine, turn, session, { report: message, sentAt });
     case "BNDUPD":
+      notePosition(session, message.update.extras);
       return onBindingUpdate(engine, turn, session, message.update, xid);
     case "BNDACK":
+      notePosition(session, message.extras);
       return onBindingAck(engine, turn, message, xid);
     case "UPDREQ":
       return onUpdateRequest(engine, session, xid, "owed");
@@ -96,7 +99,7 @@ function onState(
   session.partnerStore = extras.store ?? null;
   session.partnerNeverNormal = extras.neverNormal === true;
   session.partnerOutdated = isPartnerStoreOutdated(engine, session, extras);
-  const isOutdated = isOwnStoreOutdated(engine, session, extras);
+  const isOutdated = isOwnStoreOutdated(engine, extras);
   rememberPartner(engine, turn, session, extras);
   if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);
   if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
@@ -116,6 +119,7 @@ function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: E
     partnerState: session.partnerState,
     partnerReturned: Math.max(endpoint.partnerReturned, extras.returned ?? 0),
     ...rememberedPartnerStore(engine, session, extras),
+    aloneSince: 0,
   };
   const isKnown = (Object.keys(news) as (keyof typeof news)[]).every((key) => news[key] === endpoint[key]);
   if (!isKnown) turn.putEndpoint({ ...news, ...contactNow(engine, turn, session) });

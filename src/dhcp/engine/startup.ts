@@ -5,6 +5,7 @@ import { bootAfter, secondsUntil } from "../../base/units.ts";
 import { stateAfterRestart } from "../failover/transition.ts";
 import { waitLeadSeconds } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
+import { openedAlone } from "./partner-store.ts";
 import { enterState, settled } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 
@@ -12,7 +13,7 @@ import type { Turn } from "./turn.ts";
 export function start(engine: Engine, turn: Turn): void {
   engine.startupEndsAt = bootAfter(turn.now.boot, engine.timing.startupMs);
   engine.dialAt = engine.role === "primary" ? turn.now.boot : null;
-  turn.putEndpoint({});
+  turn.putEndpoint(openedAlone(engine));
   turn.putClockMark();
   turn.log("info", "started", `STARTUP with saved state ${settled(engine)}`, {
     saved: settled(engine),

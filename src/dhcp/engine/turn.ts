@@ -32,6 +32,7 @@ export class Turn {
   }
 
   do(effect: Effect): void {
+    if (effect.kind === "append") this.#engine.position += 1;
     this.effects.push(effect);
   }
 
@@ -42,15 +43,15 @@ export class Turn {
     limits.leases?.change(before, binding);
     leases.put(binding);
     const entry = leaseEvent(before, binding, this.now);
-    this.effects.push({ kind: "append", record: { kind: "binding", binding } });
-    if (entry !== null) this.effects.push({ kind: "history", entry });
+    this.do({ kind: "append", record: { kind: "binding", binding } });
+    if (entry !== null) this.do({ kind: "history", entry });
   }
 
   /** Changes the endpoint's durable part in memory and orders it onto the disk. */
   putEndpoint(changes: Partial<EndpointRecord>): void {
     const endpoint = { ...this.#engine.endpoint, ...changes };
     this.#engine.endpoint = endpoint;
-    this.effects.push({ kind: "append", record: { kind: "endpoint", endpoint } });
+    this.do({ kind: "append", record: { kind: "endpoint", endpoint } });
   }
 
   /** Orders the wall clock's high-water mark onto the disk; it never falls, whatever the clock does (S11). */

@@ -24,12 +24,13 @@ import {
   latestPossibleEnd,
 } from "../lease/binding.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
-import { readExtras, writeExtras } from "../wire-failover/extras.ts";
+import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON } from "../wire-failover/message.ts";
 import { clockUncertainty } from "./authority.ts";
 import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
+import { storePosition } from "./partner-store.ts";
 import type { Turn } from "./turn.ts";
 
 const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
@@ -78,7 +79,8 @@ function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Bindi
     };
     turn.putBinding(told);
   }
-  const xid = send(engine, turn, session.connection, { type: "BNDUPD", update: toUpdate(told, potential) });
+  const update = toUpdate(told, potential, storePosition(engine, session));
+  const xid = send(engine, turn, session.connection, { type: "BNDUPD", update });
   engine.counters.updatesSent += 1;
   engine.updates.sent(xid, {
     address: binding.address,
@@ -105,12 +107,14 @@ function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeco
   return isNearEnough ? known : latest(known, wanted);
 }
 
-function toUpdate(binding: Binding, potential: UnixSeconds): BindingUpdate {
+function toUpdate(binding: Binding, potential: UnixSeconds, position: Extras): BindingUpdate {
   const withClient = binding.status !== "ABANDONED" && binding.client !== null;
   const client = withClient ? binding.client : null;
   const extras = {
-    ...(binding.hostname !== null && { hostname: binding.hostname }),
-    ...(binding.relayInformation !== null && { relayInformation: toHex(binding.relayInformation) }),
+    ...position,
+    ...(withClient && binding.hostname !== null && { hostname: binding.hostname }),
+    ...(withClient &&
+      binding.relayInformation !== null && { relayInformation: toHex(binding.relayInformation) }),
   };
   return {
     address: binding.address,
@@ -123,7 +127,7 @@ function toUpdate(binding: Binding, potential: UnixSeconds): BindingUpdate {
     startTimeOfState: binding.statusSince,
     lastTransaction: binding.lastTransactionAt === NEVER ? null : binding.lastTransactionAt,
     ipFlags: 0,
-    extras: withClient ? writeExtras(extras) : null,
+    extras: writeExtras(extras),
   };
 }
 
@@ -146,6 +150,7 @@ export function onBindingUpdate(
       address: update.address,
       rejectReason: refusal?.reason ?? null,
       message: refusal?.message ?? null,
+      extras: writeExtras(storePosition(engine, session)),
     },
     xid,
   );

@@ -67,11 +67,14 @@ export interface EndpointRecord {
   /** The partner's `returned` and store id as it told them; "" when unknown. */
   readonly partnerReturned: number;
   readonly partnerStore: string;
-  /** That store's generation and opening as last told, and the partner's clock when it was last heard: a partner whose
-   *  store knows less than that was put back to an old copy (engine/partner-store.ts). 0 when unknown. */
+  /** That store's generation and opening as last told, and the highest position told since: a partner whose store knows
+   *  less than that was put back to an old copy (engine/partner-store.ts). 0 when unknown. */
   readonly partnerGeneration: number;
   readonly partnerOpenedAt: UnixSeconds;
-  readonly partnerHeardAt: UnixSeconds;
+  readonly partnerPosition: number;
+  /** This store's position at its first open since the partner was last heard: the partner cannot have been told more.
+   *  0 once it was heard. */
+  readonly aloneSince: number;
   /** Added to this store's generation, so that it goes on above the one that the partner saw of a later state. */
   readonly generationBase: number;
   /** Where both clocks were last compared, how far the wall clock has been ahead of and behind the boot clock since, and

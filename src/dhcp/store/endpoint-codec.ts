@@ -35,7 +35,6 @@ const FIELDS = {
   hold: [17, "stamp"],
   partnerGeneration: [18, "number"],
   partnerOpenedAt: [19, "number"],
-  partnerHeardAt: [20, "number"],
   generationBase: [21, "number"],
   clockAnchor: [22, "stamp"],
   clockAhead: [23, "number"],
@@ -46,6 +45,8 @@ const FIELDS = {
   fencing: [28, "fencing"],
   witnessVersion: [29, "text"],
   superseded: [30, "flag"],
+  partnerPosition: [31, "number"],
+  aloneSince: [32, "number"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

@@ -24,16 +24,16 @@ const FIELD_BYTES_MAX = 0xffff;
 
 /** The offset after the frame at `at`, or -1 when no whole and sound frame stands there before `limit`. */
 export function frameEnd(bytes: Buffer, at: number, limit: number): number {
+  const end = soundEnd(bytes, at, limit);
+  return end >= 0 && crc32(bytes.subarray(at + 4, end)) === bytes.readUInt32BE(at) ? end : -1;
+}
+
+/** The same for bytes whose soundness is known: the checksum is not looked at. */
+export function soundEnd(bytes: Buffer, at: number, limit: number): number {
   if (at + FRAME_HEADER_BYTES + 1 > limit) return -1;
   const length = bytes.readUInt32BE(at + 4);
   const end = at + FRAME_HEADER_BYTES + length;
-  if (length === 0 || length > PAYLOAD_BYTES_MAX || end > limit) return -1;
-  return crc32(bytes.subarray(at + 4, end)) === bytes.readUInt32BE(at) ? end : -1;
-}
-
-/** The size of a frame that is known to be sound. */
-export function frameBytes(bytes: Buffer, at: number): number {
-  return FRAME_HEADER_BYTES + bytes.readUInt32BE(at + 4);
+  return length === 0 || length > PAYLOAD_BYTES_MAX || end > limit ? -1 : end;
 }
 
 /** The kind byte of a sound frame. */

@@ -13,7 +13,7 @@ import type { LogIndex } from "./log-index.ts";
 import { encodeRecord } from "./record-codec.ts";
 import type { Segment } from "./recovery.ts";
 import { encodeHeader, PREPARED_NAME, type SegmentHeader, segmentName } from "./segment-header.ts";
-import { encodeMark } from "./segment-scan.ts";
+import { encodeFlush } from "./segment-scan.ts";
 
 /** What a store starts from: an empty one, or what recovery read. */
 export interface StoreBasis {
@@ -59,8 +59,11 @@ export class Store {
   #segmentLength = 0;
   #hash: Hash = createHash("sha256");
   #nextOrdinal: number;
-  /** Number of the first record of the group being collected. */
+  /** Records taken over the store's life, the compaction's copies not counted. */
+  #position: number;
+  /** What the next flush begins with: number of its first record, records taken before it. */
   #groupOrdinal: number;
+  #groupPosition: number;
   /** Segments below this one are wholly on disk. */
   #settledBelow: number;
   /** Segments below this one were emptied by groups already written: the next header may leave them out. */
@@ -71,7 +74,8 @@ export class Store {
   /** Made by openStore() alone. Starts a new segment at once: that is what counts the generation. */
   constructor(disk: Disk, basis: StoreBasis, limits: CompactionLimits) {
     const { header, index } = basis;
-    this.identity = { store: header.store, generation: header.generation, fresh: basis.fresh };
+    const { store, generation, position } = header;
+    this.identity = { store, generation, position, fresh: basis.fresh };
     this.#disk = disk;
     this.#limits = limits;
     this.#index = index;
@@ -79,6 +83,8 @@ export class Store {
     this.#header = header;
     this.#nextOrdinal = header.firstOrdinal;
     this.#groupOrdinal = header.firstOrdinal;
+    this.#position = position;
+    this.#groupPosition = position;
     this.#settledBelow = header.sequence;
     this.#oldestNeeded = header.oldest;
     const flight = this.#takeOff([]);
@@ -93,13 +99,10 @@ export class Store {
   /** Takes a record into the next group. After a failure records are dropped: no flush will succeed any more. */
   append(record: DurableRecord): void {
     if (this.#fault !== null) return;
-    if (this.#writer.length === 0) {
-      this.#groupOrdinal = this.#nextOrdinal;
-      encodeMark(this.#writer, this.identity.store, this.#nextOrdinal);
-    }
     encodeRecord(this.#writer, record);
     this.#index.note(record, this.#nextOrdinal);
     this.#nextOrdinal += 1;
+    this.#position += 1;
   }
 
   /** Makes everything appended so far durable with one write and one sync, then calls back; with nothing new, once
@@ -133,11 +136,13 @@ export class Store {
   }
 
   #write(done: DiskDone): void {
-    const bytes = this.#writer.take();
+    const bytes = this.#takeGroup();
     const isFull = this.#segmentLength + bytes.length > this.#limits.segmentBytes;
     const closes = isFull && this.#segmentLength > this.#segmentFrom;
     const flight = this.#takeOff([done], closes ? 1 : 0);
     if (closes) this.#nextSegment(flight);
+    this.#groupOrdinal = this.#nextOrdinal;
+    this.#groupPosition = this.#position;
     const name = segmentName(this.#header.sequence);
     this.#hash.update(bytes);
     this.#segmentLength += bytes.length;
@@ -149,6 +154,16 @@ export class Store {
     for (const sequence of this.#compactor.takeEmptied(this.#header.oldest)) {
       this.#disk.remove(segmentName(sequence), (fault) => this.#note(flight, fault));
     }
+  }
+
+  /** The bytes of the next flush: its mark, the new records, the compaction's copies. */
+  #takeGroup(): Buffer {
+    const mark = {
+      ordinal: this.#groupOrdinal,
+      position: this.#groupPosition,
+      taken: this.#position - this.#groupPosition,
+    };
+    return encodeFlush(this.identity.store, mark, this.#writer.take());
   }
 
   /** Copies a bounded number of old records into the group that is about to be written. */
@@ -186,6 +201,7 @@ export class Store {
       sequence: closed.sequence + 1,
       oldest: this.#oldestNeeded,
       firstOrdinal: this.#groupOrdinal,
+      position: this.#groupPosition,
       previousLength: this.#segmentLength,
       previousDigest: this.#hash.digest("hex"),
     };

@@ -4,7 +4,7 @@
 
 import { assert } from "../../base/assert.ts";
 import type { FaultError } from "../../base/fault.ts";
-import { NEVER, type UnixSeconds } from "../../base/units.ts";
+import type { UnixSeconds } from "../../base/units.ts";
 import type { Disk, DiskDone, Random } from "../ports.ts";
 import type { StoreStatistics } from "./lease-store.ts";
 import { recover } from "./recovery.ts";
@@ -55,8 +55,8 @@ export function compactStore(
   store.flush(walk);
 }
 
-/** Marks a copy of a store so that its engine believes it in nothing: RECOVER, incomplete, and no memory of a contact, so
- *  that a partner which knows this store calls it outdated however young the copy is. */
+/** Marks a copy of a store so that its engine believes it in nothing: RECOVER, incomplete, and alone since its first
+ *  record, so that a partner which knows this store calls it outdated however young the copy is. */
 export function markRestored(
   options: MaintenanceOptions,
   now: UnixSeconds,
@@ -79,8 +79,8 @@ export function markRestored(
         stateSince: now,
         complete: false,
         outageSince: now,
-        lastContactAt: NEVER,
         hold: null,
+        aloneSince: 1,
       },
     });
   }

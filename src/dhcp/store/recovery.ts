@@ -5,7 +5,7 @@
 import { assert } from "../../base/assert.ts";
 import type { DurableRecord } from "../lease/durable-record.ts";
 import type { Disk } from "../ports.ts";
-import { FRAME_KIND, frameBytes, frameKind } from "./frame.ts";
+import { FRAME_KIND, frameKind, soundEnd } from "./frame.ts";
 import { LogIndex } from "./log-index.ts";
 import { decodeRecord } from "./record-codec.ts";
 import { FORMAT_VERSION, readHeader, type SegmentHeader, segmentName, sequenceOf } from "./segment-header.ts";
@@ -30,6 +30,8 @@ export interface Recovered {
   readonly segments: readonly Segment[];
   readonly index: LogIndex;
   readonly nextOrdinal: number;
+  /** Records that the store has taken over its life. */
+  readonly position: number;
   /** Of the newest segment's bytes that count. */
   readonly lastDigest: string;
   /** Bytes at the end of the newest segment that were not whole. */
@@ -90,7 +92,7 @@ function* readLive(
     const bytes = readSegment(disk, segment.sequence);
     let ordinal = segment.firstOrdinal;
     for (let at = segment.from; at < segment.length; ) {
-      const end = at + frameBytes(bytes, at);
+      const end = soundEnd(bytes, at, segment.length);
       if (frameKind(bytes, at) !== FRAME_KIND.flush) {
         if (isLive(ordinal) === 1) {
           const record = decodeRecord(bytes, at, end);
@@ -150,12 +152,11 @@ class Reader {
     const length = successor.previousLength;
     if (bytes.length < length)
       return damaged(header.sequence, `ends at byte ${bytes.length} instead of ${length}`);
-    const scan = this.#scan(segment, length);
+    const isProven = digestOf(bytes.subarray(0, length)) === successor.previousDigest;
+    const scan = this.#scan(segment, length, isProven);
     if (scan.kind === "unknown") return newer(header.sequence, scan.at);
     if (scan.kind !== "whole") return damaged(header.sequence, `has a bad record at byte ${scan.at}`);
-    if (digestOf(bytes.subarray(0, length)) !== successor.previousDigest) {
-      return damaged(header.sequence, "is not the one that its successor was written after");
-    }
+    if (!isProven) return damaged(header.sequence, "is not the one that its successor was written after");
     if (scan.nextOrdinal !== successor.firstOrdinal) return damaged(header.sequence, "lacks records");
     this.#accept(segment, length, scan.nextOrdinal);
     return null;
@@ -163,7 +164,7 @@ class Reader {
 
   #readLast(segment: Opened): Recovery {
     const { bytes, header } = segment;
-    const scan = this.#scan(segment, bytes.length);
+    const scan = this.#scan(segment, bytes.length, false);
     if (scan.kind === "unknown") return newer(header.sequence, scan.at);
     if (scan.kind === "damaged") return damaged(header.sequence, `has a bad record at byte ${scan.at}`);
     const length = scan.kind === "tail" ? scan.at : bytes.length;
@@ -174,18 +175,21 @@ class Reader {
       segments: this.#segments,
       index: this.#index,
       nextOrdinal: this.#nextOrdinal,
+      position: scan.position,
       lastDigest: digestOf(bytes.subarray(0, length)),
       cutBytes: bytes.length - length,
     };
   }
 
-  #scan({ bytes, header, from }: Opened, limit: number): ScanResult {
+  #scan({ bytes, header, from }: Opened, limit: number, isProven: boolean): ScanResult {
     return scanSegment({
       bytes,
       from,
       limit,
       store: header.store,
       firstOrdinal: header.firstOrdinal,
+      position: header.position,
+      isProven,
       onRecord: (at, end, ordinal) => this.#index.noteFrame(bytes, at, end, ordinal),
     });
   }

@@ -31,6 +31,8 @@ export interface SegmentHeader {
   readonly oldest: number;
   /** Number of the first record in this segment, counted from 0 over the store's life. */
   readonly firstOrdinal: number;
+  /** Records that the store had taken before this segment, the compaction's copies not counted. */
+  readonly position: number;
   /** How many bytes of the segment before count: what lies behind was cut off by a recovery. 0 in the first segment. */
   readonly previousLength: number;
   /** SHA-256 of these bytes, as hex; "" in the first segment. */
@@ -49,6 +51,7 @@ const TAG = {
   firstOrdinal: 9,
   previousLength: 10,
   previousDigest: 11,
+  position: 12,
 } as const satisfies Record<keyof SegmentHeader, number>;
 
 export type HeaderRead =
@@ -79,6 +82,7 @@ export function encodeHeader(header: SegmentHeader): Buffer {
   writer.unsigned(TAG.sequence, header.sequence);
   writer.unsigned(TAG.oldest, header.oldest);
   writer.unsigned(TAG.firstOrdinal, header.firstOrdinal);
+  writer.unsigned(TAG.position, header.position);
   writer.unsigned(TAG.previousLength, header.previousLength);
   writer.bytes(TAG.previousDigest, Buffer.from(header.previousDigest, "hex"));
   writer.finish();
@@ -112,6 +116,7 @@ export function readHeader(bytes: Buffer): HeaderRead {
     sequence: number(TAG.sequence),
     oldest: number(TAG.oldest),
     firstOrdinal: number(TAG.firstOrdinal),
+    position: number(TAG.position),
     previousLength: number(TAG.previousLength),
     previousDigest: hex(TAG.previousDigest),
   };

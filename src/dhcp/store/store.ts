@@ -133,6 +133,7 @@ function createStore(options: StoreOptions): Store {
     sequence: 1,
     oldest: 1,
     firstOrdinal: 0,
+    position: 0,
     previousLength: 0,
     previousDigest: "",
   };
@@ -170,6 +171,7 @@ function reopen(options: StoreOptions, recovered: Recovered): OpenResult {
     sequence: last.sequence + 1,
     oldest: segments[0]!.sequence,
     firstOrdinal: nextOrdinal,
+    position: recovered.position,
     previousLength: recovered.segments.at(-1)!.length,
     previousDigest: recovered.lastDigest,
   };

@@ -12,14 +12,15 @@ export interface Extras {
   /** How often the sender's store was opened, and when by this process (see engine/partner-store.ts). */
   readonly generation?: number;
   readonly openedAt?: number;
-  /** When the sender was last in contact before this connection, by its clock and as its store remembers. */
-  readonly contactAt?: number;
-  /** Which store of the receiver the sender remembers: id, generation, opening, and the receiver's clock when last heard
-   *  before this connection. */
+  /** Records that the sender's store has taken with this message; in BNDUPD and BNDACK. */
+  readonly position?: number;
+  /** The position at the first open of the sender's store since it last heard the receiver; absent once it has. */
+  readonly aloneSince?: number;
+  /** Which store of the receiver the sender remembers: id, generation, opening, highest position told. */
   readonly partnerStore?: string;
   readonly partnerGeneration?: number;
   readonly partnerOpenedAt?: number;
-  readonly partnerHeardAt?: number;
+  readonly partnerPosition?: number;
   /** Highest own epoch given back. */
   readonly returned?: number;
   /** True while this store has never been in NORMAL: it knows no lease but what its partner told it. */
@@ -51,17 +52,18 @@ const CODE = {
   relayInformation: 6,
   generation: 7,
   openedAt: 8,
-  contactAt: 9,
   partnerStore: 10,
   partnerGeneration: 11,
   partnerOpenedAt: 12,
-  partnerHeardAt: 13,
   echoes: 14,
   asks: 15,
   answers: 16,
   proves: 17,
   incomplete: 18,
   pendingShape: 19,
+  position: 20,
+  aloneSince: 21,
+  partnerPosition: 22,
 } as const;
 
 /** Items that are numbers of 32 bits. */
@@ -69,13 +71,14 @@ const NUMBERS = [
   "returned",
   "generation",
   "openedAt",
-  "contactAt",
   "partnerGeneration",
   "partnerOpenedAt",
-  "partnerHeardAt",
   "asks",
   "answers",
 ] as const;
+
+/** Items that are numbers of 53 bits, in 8 bytes. */
+const POSITIONS = ["position", "aloneSince", "partnerPosition"] as const;
 
 /** Items that are there or not. */
 const FLAGS = ["neverNormal", "echoes", "proves", "incomplete"] as const;
@@ -93,6 +96,10 @@ export function writeExtras(extras: Extras): Uint8Array | null {
     const n = extras[name];
     if (n !== undefined)
       put(CODE[name], Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
+  }
+  for (const name of POSITIONS) {
+    const position = extras[name];
+    if (position !== undefined) put(CODE[name], positionBytes(position));
   }
   if (extras.partnerStore !== undefined) put(CODE.partnerStore, fromHex(extras.partnerStore));
   if (extras.pendingShape !== undefined) put(CODE.pendingShape, fromHex(extras.pendingShape));
@@ -124,16 +131,32 @@ export function readExtras(bytes: Uint8Array | null): Extras {
       : [];
   });
   const pendingShape = items.get(CODE.pendingShape);
+  const positions = POSITIONS.flatMap((name) => {
+    const position = readPosition(items.get(CODE[name]));
+    return position === null ? [] : [[name, position] as const];
+  });
   const hostname = items.get(CODE.hostname);
   const relayInformation = items.get(CODE.relayInformation);
   return {
     ...(shape && { shape: toHex(shape) }),
     ...(store && { store: toHex(store) }),
     ...(partnerStore && { partnerStore: toHex(partnerStore) }),
-    ...Object.fromEntries(numbers),
+    ...Object.fromEntries([...numbers, ...positions]),
     ...(pendingShape && { pendingShape: toHex(pendingShape) }),
     ...Object.fromEntries(FLAGS.filter((name) => items.has(CODE[name])).map((name) => [name, true])),
     ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
     ...(relayInformation && { relayInformation: toHex(relayInformation) }),
   };
+}
+
+function positionBytes(position: number): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(position));
+  return bytes;
+}
+
+function readPosition(item: Uint8Array | undefined): number | null {
+  if (item?.length !== 8) return null;
+  const position = Number(new DataView(item.buffer, item.byteOffset, 8).getBigUint64(0));
+  return Number.isSafeInteger(position) ? position : null;
 }

@@ -98,6 +98,7 @@ export type FailoverMessage =
       /** null = accepted. */
       readonly rejectReason: number | null;
       readonly message: string | null;
+      readonly extras: Uint8Array | null;
     }
   | ({ readonly type: "CONNECT" } & Connect)
   | ({ readonly type: "CONNECTACK" } & ConnectAck)

@@ -46,6 +46,7 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
       address: address as Ipv4,
       rejectReason: options.uint("reject-reason"),
       message: options.text("message"),
+      extras: copy(options.bytes("vendor-specific-options")),
     };
   },
   CONNECT: (options) => {

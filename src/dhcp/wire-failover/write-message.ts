@@ -38,6 +38,7 @@ function writeOptions(message: FailoverMessage): Uint8Array {
     case "BNDACK":
       writer.uint("assigned-ip-address", message.address);
       writeReject(writer, message);
+      if (message.extras !== null) writer.bytes("vendor-specific-options", message.extras);
       break;
     case "CONNECT":
       writeConnect(writer, message);

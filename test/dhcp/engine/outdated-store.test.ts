@@ -39,7 +39,8 @@ function assertTreatedAsLost(pair: Pair, leased: readonly string[]): void {
   assert.equal(entry?.level, "error");
   pair.until("b has everything", () => pair.b.report.complete);
   for (const address of leased) assert.equal(pair.b.binding(address)?.status, "ACTIVE", address);
-  assert.equal(pair.renew(MACS[0]!, leased[0]!, [pair.b]), null, "nobody is answered before MCLT is over");
+  const address = leased[0] ?? "10.20.0.100";
+  assert.equal(pair.renew(MACS[0]!, address, [pair.b]), null, "nobody is answered before MCLT is over");
   pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
   assert.ok(pair.boot - startedAt > 590_000, `back after ${pair.boot - startedAt} ms`);
 }
@@ -69,6 +70,7 @@ const CASES: readonly [string, (pair: Pair) => void, (pair: Pair) => void][] = [
     },
   ],
   ["of the very generation, made while it ran", (pair) => pair.run(OLD_MS), () => {}],
+  ["of the very generation, made moments before", () => {}, () => {}],
 ];
 
 for (const [name, between, count] of CASES) {
@@ -90,6 +92,21 @@ for (const [name, between, count] of CASES) {
   });
 }
 
+test("a copy of the generation before is recognised although nothing was told since", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.lease(MACS[0]!);
+  // The pool is balanced by then: nothing more is told.
+  pair.run(5_000);
+  const copy = [...pair.b.disk];
+  pair.kill(pair.b);
+  pair.start(pair.b);
+  pair.untilNormal();
+  putBack(pair, copy);
+  pair.b.starts -= 1;
+  pair.start(pair.b);
+  assertTreatedAsLost(pair, []);
+});
+
 test("an old copy that has served alone for long is still recognised when the partner is back", () => {
   const { pair, copy, leased } = withOldCopy((p) => p.run(OLD_MS));
   putBack(pair, copy);
@@ -101,6 +118,17 @@ test("an old copy that has served alone for long is still recognised when the pa
   pair.start(pair.b);
   pair.run(100_000);
   pair.heal();
+  assertTreatedAsLost(pair, leased);
+});
+
+test("an old copy is recognised although its partner was killed too, as soon as that had noticed the loss of the link", () => {
+  const { pair, copy, leased } = withOldCopy(() => {});
+  putBack(pair, copy);
+  pair.until("a knows", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  pair.run(10);
+  pair.kill(pair.a);
+  pair.start(pair.a);
+  pair.start(pair.b);
   assertTreatedAsLost(pair, leased);
 });
 

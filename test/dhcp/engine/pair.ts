@@ -155,6 +155,7 @@ export class Pair {
       identity: {
         store: node.name.charCodeAt(0).toString(16).repeat(16),
         generation: node.starts,
+        position: node.disk.length,
         fresh: node.starts === 1,
       },
       records: [...node.disk],

@@ -20,7 +20,7 @@ function lonely() {
   const engine = createEngine({
     member: "a",
     config: relationship(),
-    identity: { store: "61".repeat(16), generation: 2, fresh: false },
+    identity: { store: "61".repeat(16), generation: 2, position: 0, fresh: false },
     records: [...pair.a.disk],
     bootId: "boot-1",
     random: { uint32: () => 1 },

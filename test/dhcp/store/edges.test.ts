@@ -17,7 +17,7 @@ import {
   type SegmentHeader,
   segmentName,
 } from "../../../src/dhcp/store/segment-header.ts";
-import { encodeMark } from "../../../src/dhcp/store/segment-scan.ts";
+import { encodeFlush } from "../../../src/dhcp/store/segment-scan.ts";
 import { openStore, type StoreLogEntry, type StoreOptions } from "../../../src/dhcp/store/store.ts";
 import { SimulatedDisk, type SimulatedDiskOptions } from "../../durability/simulated-disk.ts";
 import { seededRandom } from "../../durability/store-workload.ts";
@@ -35,6 +35,7 @@ function header(change: Partial<SegmentHeader> = {}): SegmentHeader {
     sequence: 1,
     oldest: 1,
     firstOrdinal: 0,
+    position: 0,
     previousLength: 0,
     previousDigest: "",
     ...change,
@@ -49,10 +50,8 @@ function frame(kind: number, fields: readonly [tag: number, value: readonly numb
   return writer.take();
 }
 
-function mark(ordinal: number): Buffer {
-  const writer = new FrameWriter();
-  encodeMark(writer, STORE, ordinal);
-  return writer.take();
+function flush(ordinal: number, records: Buffer): Buffer {
+  return encodeFlush(STORE, { ordinal, position: ordinal, taken: 1 }, records);
 }
 
 /** A segment of this content and an empty one behind it that vouches for it. */
@@ -90,11 +89,34 @@ const READINGS: readonly [string, SimulatedDisk, string, RegExp][] = [
   ["a closed segment that lacks records", sealed(CLOCK, { firstOrdinal: 2 }), "damaged", /lacks records/],
   [
     "a flush that does not follow on",
-    diskOf([Buffer.concat([encodeHeader(header()), mark(0), CLOCK, mark(5), CLOCK])]),
+    diskOf([Buffer.concat([encodeHeader(header()), flush(0, CLOCK), flush(5, CLOCK)])]),
+    "damaged",
+    /bad record at byte/,
+  ],
+  [
+    "a closed segment that was written with the same flush twice",
+    sealed(Buffer.concat([flush(0, CLOCK), flush(0, CLOCK)]), { firstOrdinal: 2 }),
     "damaged",
     /bad record at byte/,
   ],
 ];
+
+/** Behind the last flush of a segment: what a removed file had left on the disk, whole as it was. */
+const LEFT_BEHIND: readonly [string, Buffer][] = [
+  ["an earlier flush", flush(0, CLOCK)],
+  ["a record of one", CLOCK],
+  ["half a record and an earlier flush", Buffer.concat([CLOCK.subarray(3), flush(1, CLOCK)])],
+  ["a flush that is short of its records", flush(2, CLOCK).subarray(0, -1)],
+];
+
+for (const [name, bytes] of LEFT_BEHIND) {
+  test(`${name} behind the last flush is cut off and counts for nothing`, () => {
+    const sound = Buffer.concat([encodeHeader(header()), flush(0, CLOCK), flush(1, CLOCK)]);
+    const result = recover(diskOf([Buffer.concat([sound, bytes])]));
+    assert.ok(result.kind === "recovered", JSON.stringify(result));
+    assert.deepEqual([result.nextOrdinal, result.position, result.cutBytes], [2, 2, bytes.length]);
+  });
+}
 
 for (const [name, disk, kind, problem] of READINGS) {
   test(`${name} makes the store ${kind}`, () => {
@@ -123,7 +145,7 @@ test("a number beyond what a number holds exactly is not understood", () => {
     [1, [2]],
     [8, [255, 255, 255, 255, 255, 255, 255]],
   ]);
-  assert.equal(recover(diskOf([Buffer.concat([encodeHeader(header()), huge])])).kind, "newer");
+  assert.equal(recover(diskOf([Buffer.concat([encodeHeader(header()), flush(0, huge)])])).kind, "newer");
 });
 
 const log: StoreLogEntry[] = [];

@@ -111,7 +111,7 @@ test("a restored store knows its leases, is in RECOVER and incomplete, and remem
     stateSince: NOW,
     complete: false,
     outageSince: NOW,
-    lastContactAt: 0 as UnixSeconds,
+    aloneSince: 1,
     hold: null,
   } as const;
   model.apply({ kind: "endpoint", endpoint });

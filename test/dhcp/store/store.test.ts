@@ -11,6 +11,7 @@ import type { DurableRecord } from "../../../src/dhcp/lease/durable-record.ts";
 import { FRAME_KIND, FrameWriter } from "../../../src/dhcp/store/frame.ts";
 import type { Store } from "../../../src/dhcp/store/lease-store.ts";
 import { encodeHeader, readHeader, segmentName } from "../../../src/dhcp/store/segment-header.ts";
+import { encodeFlush } from "../../../src/dhcp/store/segment-scan.ts";
 import {
   type OpenResult,
   openStore,
@@ -78,7 +79,12 @@ test("a store is a journal", () => {
 test("an empty directory gives a fresh store, and each later start the same store one generation on", () => {
   const disk = newDisk();
   const first = opened(disk);
-  assert.deepEqual(first.store.identity, { store: first.store.identity.store, generation: 1, fresh: true });
+  assert.deepEqual(first.store.identity, {
+    store: first.store.identity.store,
+    generation: 1,
+    position: 0,
+    fresh: true,
+  });
   assert.match(first.store.identity.store, /^[0-9a-f]{32}$/);
   assert.deepEqual([...first.records], []);
   const second = opened(disk);
@@ -238,11 +244,13 @@ test("a store of a newer format is refused and not touched", () => {
 
 test("a sound record of an unknown kind makes the store a newer one, not a damaged one", () => {
   const disk = newDisk();
-  flushed(opened(disk).store);
+  const { store } = opened(disk);
+  flushed(store);
   const writer = new FrameWriter();
   writer.begin(100);
   writer.finish();
-  disk.append(segmentName(1), writer.take(), () => {});
+  const mark = { ordinal: 0, position: 0, taken: 1 };
+  disk.append(segmentName(1), encodeFlush(store.identity.store, mark, writer.take()), () => {});
   const result = open(disk);
   assert.ok(result.kind === "refused" && result.code === "STORE_FORMAT_NEWER", JSON.stringify(result));
 });
@@ -267,6 +275,33 @@ test("a torn tail is cut, counted in the log, and never comes back", () => {
     [...opened(disk).records].some((record) => record.kind === "clock"),
     false,
   );
+});
+
+test("of a flush that is not whole nothing counts, and what it took does not either", () => {
+  const { disk, text } = threeSegments();
+  const { position } = opened(disk).store.identity;
+  assert.equal(position, 21);
+  const { store } = opened(disk);
+  for (let n = 50; n < 60; n++) store.append(lease(n));
+  flushed(store);
+  const length = disk.read(segmentName(5)).length;
+  disk.truncate(segmentName(5), length - 1, () => {});
+  const again = opened(disk);
+  assert.deepEqual([StoreModel.of(again.records).text(), again.store.identity.position], [text, position]);
+});
+
+test("the position counts what was taken, not what the compaction copies, and stays through starts", () => {
+  const disk = newDisk();
+  const limits = { segmentBytes: 600, slackRecords: Number.NEGATIVE_INFINITY };
+  for (let start = 0; start < 4; start++) {
+    const { store } = opened(disk, { limits });
+    assert.equal(store.identity.position, 40 * start);
+    for (let n = 0; n < 40; n++) {
+      store.append(lease(n === 0 ? 9 : 1 + (n % 3)));
+      if (n % 4 === 3) flushed(store);
+    }
+    assert.ok(store.statistics().nextOrdinal > 40 * (start + 1), "the compaction copied something");
+  }
 });
 
 test("a flipped byte anywhere before the last flush is damage, and in the last flush it is a cut", () => {
