@@ -19,6 +19,9 @@ export const VENDOR_SPECIFIC = 43;
 /** RFC 1035 2.3.4. */
 const LABEL_BYTES_MAX = 63;
 const NAME_BYTES_MAX = 255;
+/** The two high bits mark a pointer, the other fourteen tell where to. RFC 1035 4.1.4. */
+const POINTER = 0xc0;
+const POINTER_OFFSET_MAX = 0x3fff;
 /** One byte tells the length. */
 const SUB_OPTION_BYTES_MAX = 255;
 
@@ -205,9 +208,9 @@ function sipServers(addresses: readonly string[]): Encoded {
   return list instanceof Uint8Array ? Buffer.concat([Uint8Array.of(1), list]) : list;
 }
 
-/** RFC 3397: names as in DNS, one after the other, here without compression. */
+/** Names as in DNS, one after the other; the end of a name that stands there already is a pointer to it. RFC 3397 2. */
 function searchList(domains: readonly string[]): Encoded {
-  const parts: Uint8Array[] = [];
+  const list = new CompressedNames();
   for (const [i, domain] of domains.entries()) {
     const labels = domain.split(".").map(utf8);
     const tooLong = labels.some((label) => label.length > LABEL_BYTES_MAX);
@@ -216,9 +219,34 @@ function searchList(domains: readonly string[]): Encoded {
       const message = `${showValue(domain)}: each part between dots must have at most ${LABEL_BYTES_MAX} characters`;
       return { below: `[${i}]`, message };
     }
-    parts.push(...labels.flatMap((label) => [Uint8Array.of(label.length), label]), Uint8Array.of(0));
+    list.add(labels);
   }
-  return Buffer.concat(parts);
+  return Buffer.concat(list.parts);
+}
+
+/** Source: RFC 1035 4.1.4. Offsets count from the start of the option's whole value (RFC 3397 2). */
+class CompressedNames {
+  readonly parts: Uint8Array[] = [];
+  #length = 0;
+  /** Where each end of a name stands, by its labels as hex. */
+  readonly #offsets = new Map<string, number>();
+
+  add(labels: readonly Uint8Array[]): void {
+    for (const [i, label] of labels.entries()) {
+      const rest = labels.slice(i).map(toHex).join(".");
+      const before = this.#offsets.get(rest);
+      if (before !== undefined) return this.#put(Uint8Array.of(POINTER | (before >>> 8), before & 255));
+      if (this.#length <= POINTER_OFFSET_MAX) this.#offsets.set(rest, this.#length);
+      this.#put(Uint8Array.of(label.length));
+      this.#put(label);
+    }
+    this.#put(Uint8Array.of(0));
+  }
+
+  #put(part: Uint8Array): void {
+    this.parts.push(part);
+    this.#length += part.length;
+  }
 }
 
 /** RFC 3442: prefix length, the significant bytes of the network, the router. */

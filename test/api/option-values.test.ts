@@ -15,12 +15,18 @@ const CASES: readonly [string, Options, number, string][] = [
   ["ntpServers", { ntpServers: ["192.0.2.3"] }, 42, "c0000203"],
   ["tftpServerName", { tftpServerName: "tftp" }, 66, ascii("tftp")],
   ["bootFileName", { bootFileName: "a/b" }, 67, ascii("a/b")],
-  // RFC 3397 section 2, without its compression.
+  // RFC 3397 section 3, its example in one piece.
   [
     "domainSearch",
     { domainSearch: ["eng.apple.com", "marketing.apple.com"] },
     119,
-    `03${ascii("eng")}05${ascii("apple")}03${ascii("com")}0009${ascii("marketing")}05${ascii("apple")}03${ascii("com")}00`,
+    `03${ascii("eng")}05${ascii("apple")}03${ascii("com")}0009${ascii("marketing")}c004`,
+  ],
+  [
+    "domainSearch with a name twice and an end of a compressed one",
+    { domainSearch: ["a.b.example", "c.b.example", "a.b.example", "example"] },
+    119,
+    `01${ascii("a")}01${ascii("b")}07${ascii("example")}0001${ascii("c")}c002c000c004`,
   ],
   // RFC 3442, the table of examples on page 4, each with router 10.0.0.1.
   ...(

@@ -195,8 +195,8 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}reply-options.ts`,
-    "if (value !== undefined) options.push({ code, value });\n  }\n  return options;",
-    "options.push({ code, value: value ?? new Uint8Array(1) });\n  }\n  return options;",
+    "const sent = [...codes].filter((code) => available.has(code));",
+    "const sent = [...codes];\n  for (const code of codes) available.set(code, available.get(code) ?? new Uint8Array(1));",
     "4.3.1: each requested parameter is included only once, and none that cannot be provided",
     "the parameter request list decides what is sent and in which order; each option once",
   ),
@@ -339,14 +339,14 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}reply-options.ts`,
-    "for (const code of ordered) {",
-    "for (const code of [...ordered].sort((a, b) => a - b)) {",
+    "return maskBeforeRouters(sent).map(",
+    "return maskBeforeRouters(sent.sort((a, b) => a - b)).map(",
     "9.8: options come in the order of the client's list",
   ),
   plant(
     `${SERVER}reply-options.ts`,
-    "codes.has(OPTION.SUBNET_MASK) ? new Set([OPTION.SUBNET_MASK, ...codes]) : codes;",
-    "codes;",
+    "codes.indexOf(OPTION.SUBNET_MASK) < routersAt) return codes;",
+    "codes.length > 0) return codes;",
     "RFC 2132 section 3.3: the subnet mask goes before the routers",
   ),
   plant(

@@ -3,7 +3,7 @@
 // identifier), RFC 3011 (subnet selection). Precedence: reservation, then scope, then what follows from the subnet.
 
 import type { CompiledLeaseTime } from "../../api/compiled.ts";
-import { broadcastAddress, netmask } from "../../base/ipv4.ts";
+import { netmask } from "../../base/ipv4.ts";
 import { CONCATENATION_REQUIRING, hasValidLength, OPTION } from "../wire/option-table.ts";
 import { type OptionValue, uint32Value } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
@@ -61,13 +61,17 @@ export function configuredOptions(
     codes.delete(OPTION.ROUTERS);
     codes.delete(OPTION.STATIC_ROUTES);
   }
-  const ordered = codes.has(OPTION.SUBNET_MASK) ? new Set([OPTION.SUBNET_MASK, ...codes]) : codes;
-  const options: OptionValue[] = [];
-  for (const code of ordered) {
-    const value = available.get(code);
-    if (value !== undefined) options.push({ code, value });
-  }
-  return options;
+  const sent = [...codes].filter((code) => available.has(code));
+  return maskBeforeRouters(sent).map((code) => ({ code, value: available.get(code) as Uint8Array }));
+}
+
+/** The client's order, except that the mask comes no later than right before the routers. Source: RFC 2132 3.3, 9.8. */
+function maskBeforeRouters(codes: readonly number[]): readonly number[] {
+  const routersAt = codes.indexOf(OPTION.ROUTERS);
+  if (routersAt === -1 || codes.indexOf(OPTION.SUBNET_MASK) < routersAt) return codes;
+  return codes
+    .filter((code) => code !== OPTION.SUBNET_MASK)
+    .toSpliced(routersAt, 0, OPTION.SUBNET_MASK);
 }
 
 /** What PXE clients say about themselves stands in every packet of the exchange, the server's ones too.
@@ -107,7 +111,6 @@ function derivedOptions(scope: ServerScope, reservation: Reservation | null): Ma
   const { subnet, boot } = scope.config;
   const derived = new Map<number, Uint8Array>();
   derived.set(OPTION.SUBNET_MASK, uint32Value(netmask(subnet.prefixLength)));
-  derived.set(OPTION.BROADCAST_ADDRESS, uint32Value(broadcastAddress(subnet)));
   const hostname = reservation?.hostname ?? null;
   for (const [code, text] of [
     [OPTION.HOST_NAME, hostname],
@@ -123,7 +126,6 @@ function derivedOptions(scope: ServerScope, reservation: Reservation | null): Ma
  *  their header fields. */
 function unrequestedCodes(available: ReadonlyMap<number, Uint8Array>, scope: ServerScope): Set<number> {
   const codes = new Set([...available.keys()].toSorted((a, b) => a - b));
-  if (!scope.options.has(OPTION.BROADCAST_ADDRESS)) codes.delete(OPTION.BROADCAST_ADDRESS);
   if (scope.serverName !== null && !scope.options.has(OPTION.TFTP_SERVER_NAME))
     codes.delete(OPTION.TFTP_SERVER_NAME);
   if (scope.fileName !== null && !scope.options.has(OPTION.BOOT_FILE_NAME))

@@ -29,11 +29,15 @@ const list = (...codes: number[]) => ({
 
 test("the parameter request list decides what is sent and in which order; each option once", () => {
   const { message } = offerOf({}, list(6, 3, 6, 200, 28));
-  assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 6, 3, 28]);
+  assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 6, 3]);
 });
 
 test("RFC 2132 section 3.3: the subnet mask goes before the routers", () => {
-  assert.deepEqual([...offerOf({}, list(3, 1)).message.options.keys()], [53, 54, 51, 58, 59, 1, 3]);
+  const order = (...codes: number[]) => [...offerOf({}, list(...codes)).message.options.keys()].slice(5);
+  assert.deepEqual(order(3, 1), [1, 3]);
+  assert.deepEqual(order(6, 3, 1), [6, 1, 3], "all else keeps the client's order");
+  assert.deepEqual(order(6, 1), [6, 1]);
+  assert.deepEqual(order(1, 6, 3), [1, 6, 3]);
 });
 
 test("without a list everything configured is sent, in order of code", () => {

@@ -1,0 +1,173 @@
+// Our pair, Kea and dhcpd, each in a network namespace of its own behind one more that plays relay and clients. All names carry
+// the process id; removing the namespaces removes every interface in them. Needs root.
+//
+//   <lab>r   the relay: every address of 10.0.0.0/8 is its own; 172.31.N.1 towards server N
+//   <lab>11  our member a, 172.31.11.2     <lab>13  Kea, 172.31.13.2
+//   <lab>12  our member b, 172.31.12.2     <lab>14  dhcpd, 172.31.14.2
+
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { endProcess } from "../../dev/lib/end-process.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const WAIT_MS = 60_000;
+
+export const SERVERS = { a: 11, b: 12, kea: 13, dhcpd: 14 } as const;
+export type ServerName = keyof typeof SERVERS;
+export type PeerName = "kea" | "dhcpd";
+
+export function serverAddress(server: ServerName): string {
+  return `172.31.${SERVERS[server]}.2`;
+}
+
+/** The configurations of one lab; see configuration.ts. */
+export interface LabConfiguration {
+  readonly manifests: string;
+  /** Given the path of its lease file. */
+  readonly kea: (leases: string) => string;
+  /** Given the network of its own link, /24. */
+  readonly dhcpd: (link: string) => string;
+}
+
+function ip(...args: readonly string[]): void {
+  execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
+}
+
+export class PeerLab {
+  readonly directory = mkdtempSync(join(tmpdir(), "leasepair-peers-"));
+  readonly #prefix = `lpd${process.pid.toString(36)}`;
+  readonly #namespaces: string[] = [];
+  readonly #processes = new Map<string, ChildProcess>();
+  #isStopped = false;
+
+  get relayNamespace(): string {
+    return `${this.#prefix}r`;
+  }
+
+  /** Namespaces up, all servers answering, our pair in NORMAL. Throws when they do not get there. */
+  async start(configuration: LabConfiguration): Promise<void> {
+    const relay = this.relayNamespace;
+    this.#namespace(relay);
+    this.#inside(relay, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    ip("-n", relay, "route", "add", "local", "10.0.0.0/8", "dev", "lo");
+    for (const number of Object.values(SERVERS)) {
+      const name = `${this.#prefix}${number}`;
+      this.#namespace(name);
+      ip("-n", relay, "link", "add", `s${number}`, "type", "veth", "peer", "name", "eth0", "netns", name);
+      ip("-n", relay, "addr", "add", `172.31.${number}.1/24`, "dev", `s${number}`);
+      ip("-n", relay, "link", "set", `s${number}`, "up");
+      ip("-n", name, "addr", "add", `172.31.${number}.2/24`, "dev", "eth0");
+      ip("-n", name, "link", "set", "eth0", "up");
+      ip("-n", name, "route", "add", "default", "via", `172.31.${number}.1`);
+    }
+    this.#startDhcpd(configuration.dhcpd("172.31.14.0"));
+    this.#startKea(configuration.kea(join(this.directory, "kea-leases.csv")));
+    const manifests = join(this.directory, "manifests");
+    mkdirSync(manifests);
+    writeFileSync(join(manifests, "pair.yaml"), configuration.manifests);
+    this.startMember("a");
+    this.startMember("b");
+    await Promise.all([
+      this.#until("kea", /DHCP4_STARTED/),
+      this.#until("dhcpd", /Server starting service/),
+      this.#until("a", /"to":"NORMAL"/),
+      this.#until("b", /"to":"NORMAL"/),
+    ]);
+  }
+
+  startMember(member: "a" | "b"): void {
+    const engine = ["engine", "--relationship", "default/peers", "--member", member];
+    const files = ["--manifests", join(this.directory, "manifests"), "--data-dir", join(this.directory, member)];
+    this.spawnIn(this.namespaceOf(member), member, [
+      process.execPath,
+      join(ROOT, "src/cli/main.ts"),
+      ...engine,
+      ...files,
+    ]);
+  }
+
+  #startKea(configuration: string): void {
+    const file = join(this.directory, "kea.json");
+    writeFileSync(file, configuration);
+    this.spawnIn(this.namespaceOf("kea"), "kea", ["kea-dhcp4", "-c", file], {
+      KEA_LOCKFILE_DIR: "none",
+      KEA_PIDFILE_DIR: this.directory,
+      KEA_LOGGER_DESTINATION: "stdout",
+    });
+  }
+
+  #startDhcpd(configuration: string): void {
+    const file = join(this.directory, "dhcpd.conf");
+    const leases = join(this.directory, "dhcpd.leases");
+    writeFileSync(file, configuration);
+    writeFileSync(leases, "");
+    const args = ["-4", "-f", "-d", "--no-pid", "-cf", file, "-lf", leases, "-user", "root", "-group", "root"];
+    this.spawnIn(this.namespaceOf("dhcpd"), "dhcpd", ["dhcpd", ...args, "eth0"]);
+  }
+
+  namespaceOf(server: ServerName): string {
+    return `${this.#prefix}${SERVERS[server]}`;
+  }
+
+  /** Runs a program in a namespace; its output goes to `<name>.log` in the lab's directory. */
+  spawnIn(namespace: string, name: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+    const log = openSync(join(this.directory, `${name}.log`), "a");
+    const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+    const child = spawn("ip", ["netns", "exec", namespace, "setpriv", "--pdeathsig", "KILL", ...command], {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, PATH: path, ...env },
+    });
+    closeSync(log);
+    this.#processes.set(name, child);
+    return child;
+  }
+
+  log(name: string): string {
+    try {
+      return readFileSync(join(this.directory, `${name}.log`), "utf8");
+    } catch {
+      return "";
+    }
+  }
+
+  async #until(name: string, holds: RegExp): Promise<void> {
+    for (const end = performance.now() + WAIT_MS; !holds.test(this.log(name)); await pause(50)) {
+      if (this.#isStopped) return;
+      const ended = this.#processes.get(name)?.exitCode ?? null;
+      if (ended !== null || performance.now() > end)
+        throw new Error(`${name}: no ${holds} in its log${ended === null ? "" : `, it ended`}:\n${this.log(name)}`);
+    }
+  }
+
+  /** Kills a member as a power cut would; resolves once the other has noticed. */
+  async cutPartner(member: "a" | "b"): Promise<void> {
+    this.#processes.get(member)?.kill("SIGKILL");
+    await this.#until(member === "a" ? "b" : "a", /"to":"COMMUNICATIONS-INTERRUPTED"/);
+  }
+
+  #inside(namespace: string, command: readonly string[]): void {
+    execFileSync("ip", ["netns", "exec", namespace, ...command], { stdio: ["ignore", "ignore", "pipe"] });
+  }
+
+  #namespace(name: string): void {
+    ip("netns", "add", name);
+    this.#namespaces.push(name);
+    ip("-n", name, "link", "set", "lo", "up");
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await Promise.all([...this.#processes.values()].map((child) => endProcess(child, 3_000)));
+    for (const name of this.#namespaces) {
+      try {
+        ip("netns", "delete", name);
+      } catch {
+        // Gone already.
+      }
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
