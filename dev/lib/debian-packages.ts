@@ -55,6 +55,14 @@ export const CLUSTER_PACKAGES: readonly Need[] = [
 /** iPXE for the network card that QEMU emulates most simply. */
 export const IPXE_ROM = "/usr/lib/ipxe/qemu/pxe-e1000.rom";
 
+/** Other DHCP servers and judges that the tests compare ours with. */
+const PEERS: readonly Need[] = [
+  program("kea-dhcp4", "kea-dhcp4-server"),
+  program("perfdhcp", "kea-admin"),
+  program("dhcpd", "isc-dhcp-server"),
+  program("tshark", "tshark"),
+];
+
 /** The places an unprivileged PATH often lacks. */
 const SYSTEM_PATHS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
@@ -98,5 +106,5 @@ export function installMissingPackages(needs: readonly Need[] = NEEDS): string[]
 
 /** The same for what the tests need beyond that. */
 export function installTestPackages(): string[] {
-  return installMissingPackages([...NEEDS, ...CLIENTS, ...CLUSTER_PACKAGES]);
+  return installMissingPackages([...NEEDS, ...CLIENTS, ...PEERS, ...CLUSTER_PACKAGES]);
 }

@@ -9,10 +9,11 @@ export interface DifferenceClass {
   readonly id: string;
   /** What ours does and what the others do. */
   readonly title: string;
-  /** The peers in which it is seen; a peer that is not named here must agree with us. */
+  /** The peers that differ from us in this way; any other must agree with us. */
   readonly peers: readonly PeerName[];
   /** Document and section. */
   readonly source: string;
+  /** As it stands there. */
   readonly sentence: string;
   readonly matches: (difference: Difference, step: Step, peer: PeerName) => boolean;
 }
@@ -22,112 +23,383 @@ const DHCPD = ["dhcpd"] as const;
 const BOTH = ["kea", "dhcpd"] as const;
 
 function asked(step: Step, code: number): boolean {
-  const list = step.options.find((option) => option.code === 55)?.hex ?? "";
-  return Buffer.from(list, "hex").includes(code);
+  return Buffer.from(sent(step, 55) ?? "", "hex").includes(code);
 }
 
 function sent(step: Step, code: number): string | undefined {
   return step.options.find((option) => option.code === code)?.hex;
 }
 
-export const CLASSES: readonly DifferenceClass[] = [
+/** N of "option N"; 0 for any other field. */
+function optionCode({ field }: Difference): number {
+  return Number(/^option (\d+)$/.exec(field)?.[1] ?? 0);
+}
+
+/** Whether we were silent, or answered, where the peer did the other. */
+function answers(
+  { field, ours, theirs }: Difference,
+  expectedOurs: string,
+  ...expectedTheirs: string[]
+): boolean {
+  return field === "answer" && ours === expectedOurs && expectedTheirs.includes(theirs);
+}
+
+const BROKEN = [
+  "strange: op is 2",
+  "strange: hops beyond 16",
+  "strange: no hardware address, no identifier",
+  "strange: hardware address of 17 bytes",
+  "strange: requested address of 3 bytes",
+  "strange: REQUEST of nothing",
+];
+const USELESS_OPTIONS = [
+  "strange: parameter request list empty",
+  "strange: maximum size of 1 byte",
+  "strange: client FQDN of 1 byte",
+];
+
+const HEADER: readonly DifferenceClass[] = [
   {
-    id: "hops",
-    title: "The field 'hops' of an answer is 0; the others copy it from the request",
+    id: "zero-fields",
+    title: "`hops` and `secs` of an answer are 0. Kea copies `hops` from the request, dhcpd both.",
     peers: BOTH,
     source: "RFC 2131 4.3.1, table 3",
     sentence: "'hops' 0 0 0",
-    matches: ({ field, ours, theirs }, step) => field === "hops" && ours === "0" && theirs === String(step.hops),
-  },
-  {
-    id: "client-identifier",
-    title: "The client identifier is returned; dhcpd leaves it out",
-    peers: DHCPD,
-    source: "RFC 6842 3",
-    sentence:
-      "If the 'client identifier' option is present in a message received from a client, the server MUST return the 'client identifier' option, unaltered, in its response message.",
-    matches: ({ field, ours, theirs }, step) => field === "option 61" && ours === sent(step, 61) && theirs === "absent",
-  },
-  {
-    id: "renewal-times",
-    title: "T1 and T2 are sent with every lease; dhcpd sends them only where they are configured and asked for",
-    peers: DHCPD,
-    source: "RFC 2131 4.4.5",
-    sentence: "Times T1 and T2 are configurable by the server through options.",
-    matches: ({ field, theirs }) => ["option 58", "option 59"].includes(field) && theirs === "absent",
-  },
-  {
-    id: "requested-order",
-    title: "Options stand in the order in which the client asks for them; Kea sends them in the order of their codes",
-    peers: KEA,
-    source: "RFC 2132 9.8",
-    sentence:
-      "The DHCP server is not required to return the options in the requested order, but MUST try to insert the requested options in the order requested by the client.",
-    matches: ({ field }) => field === "order",
-  },
-  {
-    id: "unrequested-options",
-    title: "A client that sends a parameter request list gets what it asks for; Kea adds 3, 6 and 15 to it",
-    peers: KEA,
-    source: "RFC 2131 3.5",
-    sentence:
-      "the client can inform the server which configuration parameters the client is interested in by including the 'parameter request list' option",
-    matches: ({ field, ours }, step) => {
-      const code = Number(/^option (3|6|15)$/.exec(field)?.[1] ?? 0);
-      return code !== 0 && ours === "absent" && !asked(step, code);
+    matches: ({ field, ours, theirs }, step, peer) => {
+      if (ours !== "0") return false;
+      return field === "hops"
+        ? theirs === String(step.hops)
+        : peer === "dhcpd" && field === "secs" && theirs === String(step.secs);
     },
   },
   {
-    id: "pxe-echo",
-    title: "What a PXE client says about itself (93, 94, 97) is in the answers too; Kea and dhcpd leave it out",
+    id: "nak-broadcast-bit",
+    title: "A NAK through a relay has the broadcast bit set. Kea leaves the bit as the client had it.",
+    peers: KEA,
+    source: "RFC 2131 4.3.2",
+    sentence: "If 'giaddr' is set in the DHCPREQUEST message, the client is on a different subnet.",
+    matches: ({ field, type, ours }, step) =>
+      type === "NAK" && field === "flags" && step.relay !== null && (Number(ours) & 0x8000) !== 0,
+  },
+  {
+    id: "well-formed",
+    title:
+      "An answer has at least 300 bytes, and every field of options its end option. Kea sends shorter answers; dhcpd leaves out the end option when it fills `file` and `sname` with options.",
     peers: BOTH,
-    source: "RFC 4578 2.1, 2.2, 2.3",
-    sentence: "This option MUST be present in all DHCP and PXE packets sent by PXE-compliant clients and servers.",
-    matches: ({ field, ours, theirs }, step) =>
-      ["option 93", "option 94", "option 97"].includes(field) && ours === sent(step, Number(field.slice(7))) && theirs === "absent",
+    source: "RFC 2131 4.1",
+    sentence: "The last option must always be the 'end' option.",
+    matches: ({ field, ours, theirs }, _step, peer) =>
+      field === "faults" &&
+      ours === "" &&
+      theirs === (peer === "kea" ? "shorter than 300 bytes" : "no end option in options"),
+  },
+];
+
+const OPTIONS: readonly DifferenceClass[] = [
+  {
+    id: "returned-options",
+    title:
+      "The client identifier (61), and what a PXE client says about itself (93, 94, 97), come back. dhcpd returns none of them, Kea the identifier alone.",
+    peers: BOTH,
+    source: "RFC 6842 3; RFC 4578 2.1, 2.2 and 2.3",
+    sentence:
+      "If the 'client identifier' option is present in a message received from a client, the server MUST return the 'client identifier' option, unaltered, in its response message.",
+    matches: (difference, step, peer) => {
+      const code = optionCode(difference);
+      const isReturned = [93, 94, 97].includes(code) || (code === 61 && peer === "dhcpd");
+      return isReturned && difference.ours === sent(step, code) && difference.theirs === "absent";
+    },
   },
   {
-    id: "fqdn-absent",
-    title: "A client's FQDN option is answered; dhcpd answers it only when it updates the DNS",
-    peers: DHCPD,
-    source: "RFC 4702 4",
-    sentence: "Servers that do not implement the Client FQDN option will ignore it",
-    matches: ({ field, theirs }) => field === "option 81" && theirs === "absent",
+    id: "renewal-times",
+    title:
+      "T1 and T2 come with every lease and keep their share of it when the lease is shorter than the scope's. dhcpd sends them only where configured and asked for, and then, as Kea, the configured seconds whatever the lease: T2 up to its very end.",
+    peers: BOTH,
+    source: "RFC 2131 4.4.5",
+    sentence:
+      "T1 MUST be earlier than T2, which, in turn, MUST be earlier than the time at which the client's lease will expire.",
+    matches: (difference, step, peer) => {
+      if (![58, 59].includes(optionCode(difference)) || difference.ours === "absent") return false;
+      if (difference.theirs === "absent" && peer === "dhcpd") return true;
+      return step.relay !== "plain" && ["absent", "900", "1800"].includes(difference.theirs);
+    },
   },
   {
-    id: "fqdn-rcodes",
-    title: "The two RCODE bytes of option 81 are 255; Kea sends 0 (and completes no name without a domain of its DNS updates)",
+    id: "requested-order",
+    title:
+      "Options stand in the order in which the client asks for them, the mask no later than right before the routers. Kea sends them in the order of their codes; dhcpd puts routers behind what was asked for later once it has moved the mask to the front.",
+    peers: BOTH,
+    source: "RFC 2132 9.8",
+    sentence:
+      "The DHCP server is not required to return the options in the requested order, but MUST try to insert the requested options in the order requested by the client.",
+    matches: ({ field, ours }, step) => field === "order" && isInRequestedOrder(ours, step),
+  },
+  {
+    id: "what-is-asked-for",
+    title:
+      "A client with a parameter request list gets what it asks for, one without gets all that is configured. Kea adds 3, 6, 15 and the client's own host name (12) to every list, sends little else to a client without one, and no host name beside option 81.",
     peers: KEA,
-    source: "RFC 4702 4",
-    sentence: "The server SHOULD set the RCODE1 and RCODE2 fields to 255 before sending the Client FQDN message to the client in a DHCPOFFER or DHCPACK.",
-    matches: ({ field, ours, theirs }) =>
-      field === "option 81" && ours.slice(2, 6) === "ffff" && theirs.slice(2, 6) === "0000",
+    source: "RFC 2131 4.3.1",
+    sentence:
+      "The server MUST supply as many of the requested parameters as possible and MUST omit any parameters it cannot provide.",
+    matches: (difference, step) => {
+      const code = optionCode(difference);
+      if (code === 0 || code === 82) return false;
+      // A reservation's name, to a client that sent option 81.
+      if (difference.theirs === "absent" && code === 12) return sent(step, 81) !== undefined;
+      if (difference.theirs === "absent") return !asked(step, code) && (sent(step, 55) ?? "") === "";
+      return difference.ours === "absent" && ([3, 6, 15].includes(code) ? !asked(step, code) : code === 12);
+    },
   },
   {
-    id: "host-name",
-    title: "Option 12 carries the name of a reservation only; Kea sends the client's own name back",
-    peers: KEA,
-    source: "RFC 2132 3.14",
-    sentence: "This option specifies the name of the client.",
-    matches: ({ field, ours }, step) => field === "option 12" && ours === "absent" && (sent(step, 12) ?? sent(step, 81)) !== undefined,
+    id: "client-fqdn",
+    title:
+      "A client's FQDN option is answered, with 255 in both RCODE bytes and the name completed by the domain. dhcpd answers it only when it updates the DNS; Kea sends 0 and completes no name without DNS updates.",
+    peers: BOTH,
+    source: "RFC 4702 4",
+    sentence:
+      "The server SHOULD set the RCODE1 and RCODE2 fields to 255 before sending the Client FQDN message to the client in a DHCPOFFER or DHCPACK.",
+    matches: (difference, _step, peer) =>
+      optionCode(difference) === 81 &&
+      difference.ours.slice(2, 6) === "ffff" &&
+      (difference.theirs === "absent"
+        ? peer === "dhcpd" || difference.what === "INFORM"
+        : difference.theirs.slice(2, 6) === "0000"),
   },
   {
     id: "server-identifier-override",
-    title: "The relay's server identifier override is obeyed; Kea 2.2 and dhcpd do not know it",
+    title:
+      "The relay's server identifier override is obeyed; and because the REQUEST may then be for the partner, one for an address that this server did not offer is not answered. Kea 2.2 and dhcpd do not know the override, and refuse such a REQUEST.",
     peers: BOTH,
     source: "RFC 5107 4",
-    sentence: "",
-    matches: ({ field, theirs }, step) => field === "option 54" && (step.relayInformation ?? "").includes("0b04") && theirs === "server",
+    sentence:
+      "DHCP servers that implement this Relay Agent Information suboption MUST use this value, if present in a DHCP message received from a client, as the value to insert into the Server Identifier option in the corresponding response.",
+    matches: (difference, step) => {
+      if (!(step.relayInformation ?? "").includes("0b04")) return false;
+      if (answers(difference, "silence", "NAK")) return difference.what.endsWith("instead of the offer");
+      return optionCode(difference) === 54 && difference.theirs === "server";
+    },
   },
   {
     id: "refusal-text",
-    title: "The text of a NAK is each server's own; Kea sends none",
+    title: "A NAK says why (option 56), in each server's own words. Kea gives no reason.",
     peers: BOTH,
     source: "RFC 2132 9.9",
-    sentence: "",
-    matches: ({ field, type }) => field === "option 56" && type === "NAK",
+    sentence:
+      "This option is used by a DHCP server to provide an error message to a DHCP client in a DHCPNAK message in the event of a failure.",
+    matches: (difference) =>
+      optionCode(difference) === 56 && difference.type === "NAK" && difference.ours !== "absent",
+  },
+  {
+    id: "boot-names-as-options",
+    title:
+      "A client that asks for 66 or 67 gets them beside the header fields. Kea and dhcpd fill the header fields alone.",
+    peers: BOTH,
+    source: "RFC 2131 4.3.1",
+    sentence:
+      "IF the server has been explicitly configured with a default value for the parameter, the server MUST include that value in an appropriate option in the 'option' field",
+    matches: (difference, step) => {
+      const code = optionCode(difference);
+      return [66, 67].includes(code) && asked(step, code) && difference.theirs === "absent";
+    },
+  },
+  {
+    id: "routes-alone",
+    title:
+      "A client that asks for classless routes gets neither routers nor static routes beside them. Kea and dhcpd send all three.",
+    peers: BOTH,
+    source: "RFC 3442, DHCP Server Administrator Responsibilities",
+    sentence:
+      "When a DHCP client requests the Classless Static Routes option and also requests either or both of the Router option and the Static Routes option, and the DHCP server is sending Classless Static Routes options to that client, the server SHOULD NOT include the Router or Static Routes options.",
+    matches: (difference, step) =>
+      [3, 33].includes(optionCode(difference)) &&
+      difference.ours === "absent" &&
+      difference.ourCodes.includes(121) &&
+      asked(step, 121),
+  },
+  {
+    id: "compressed-search",
+    title: "The search list is compressed. Kea writes every name in full.",
+    peers: KEA,
+    source: "RFC 3397 2",
+    sentence:
+      'To enable the searchlist to be encoded compactly, searchstrings in the searchlist MUST be concatenated and encoded using the technique described in section 4.1.4 of "Domain Names - Implementation And Specification" [RFC1035].',
+    matches: (difference) =>
+      optionCode(difference) === 119 && difference.ours.includes("c0") && difference.theirs !== "absent",
   },
 ];
+
+/** Whether the codes stand as in the list, the mask excepted. */
+function isInRequestedOrder(codes: string, step: Step): boolean {
+  const list = [...new Set(Buffer.from(sent(step, 55) ?? "", "hex"))];
+  // The server's own come first, whatever the list says: they must not be the ones that find no room.
+  const own = [54, 51, 58, 59, 61, 81, 97];
+  const places = codes
+    .split(" ")
+    .map(Number)
+    .filter((code) => code !== 1 && !own.includes(code))
+    .map((code) => list.indexOf(code));
+  return places.every((place, i) => place >= (places[i - 1] ?? 0));
+}
+
+const REQUESTS: readonly DifferenceClass[] = [
+  {
+    id: "selected-another",
+    title:
+      "A client that selects another server's offer is not answered. dhcpd gives it the address all the same.",
+    peers: DHCPD,
+    source: "RFC 2131 3.1",
+    sentence:
+      "Those servers not selected by the DHCPREQUEST message use the message as notification that the client has declined that server's offer.",
+    matches: (difference) =>
+      answers(difference, "silence", "ACK") && difference.what === "REQUEST selecting another server",
+  },
+  {
+    id: "no-record",
+    title:
+      "A client of which there is no record is not answered when it says that an address of its network, or any address on a network that is not served, is its own. Kea and dhcpd, told to be authoritative, refuse it by a NAK everywhere, or give it the address.",
+    peers: BOTH,
+    source: "RFC 2131 4.3.2",
+    sentence:
+      "If the DHCP server has no record of this client, then it MUST remain silent, and MAY output a warning to the network administrator.",
+    matches: (difference, step) =>
+      answers(difference, "silence", "NAK", "ACK") &&
+      difference.what.endsWith("unknown client") &&
+      (step.requested === "unused" || step.ciaddr === "unused" || step.network === "unserved"),
+  },
+  {
+    id: "wrong-address-refused",
+    title:
+      "An address that the client cannot have is refused by a NAK in every form of the REQUEST. Kea is silent when the client rebinds or selects it, dhcpd when it is reserved for another client.",
+    peers: BOTH,
+    source: "RFC 2131 3.5",
+    sentence:
+      "If a server receives a DHCPREQUEST message with an invalid 'requested IP address', the server SHOULD respond to the client with a DHCPNAK message and may choose to report the problem to the system administrator.",
+    matches: (difference, step, peer) =>
+      answers(difference, "NAK", "silence") &&
+      (peer === "dhcpd"
+        ? step.requested === "reserved" || step.ciaddr === "reserved"
+        : /rebinding|instead of the offer/.test(difference.what)),
+  },
+  {
+    id: "repeated-discover",
+    title:
+      "A client that repeats its DISCOVER, or holds a lease, is offered the same address again. Kea offers another one, dhcpd the one asked for then.",
+    peers: BOTH,
+    source: "RFC 2131 4.3.1",
+    sentence:
+      "the server SHOULD NOT reuse the selected network address before the client responds to the server's DHCPOFFER message.",
+    matches: ({ field, type, ours, theirs }) =>
+      type === "OFFER" &&
+      field === "yiaddr" &&
+      ["offer", "lease"].includes(ours) &&
+      theirs.startsWith("one of"),
+  },
+  {
+    id: "declined-reservation",
+    title:
+      "A reserved address that its client has declined is quarantined like any other. Kea and dhcpd offer it again at once.",
+    peers: BOTH,
+    source: "RFC 2131 4.3.3",
+    sentence:
+      "The server MUST mark the network address as not available and SHOULD notify the local system administrator of a possible configuration problem.",
+    matches: (difference, step) => {
+      const { field, ours, theirs } = difference;
+      if (!step.hardware.startsWith("02000001000")) return false;
+      if (answers(difference, "silence", "NAK", "ACK")) return step.requested === "reserved";
+      return ["yiaddr", "ciaddr"].includes(field) && theirs.startsWith("10.1.") && !ours.startsWith("10.1.");
+    },
+  },
+  {
+    id: "server-named-wrong",
+    title:
+      "A RELEASE or DECLINE that names another server changes nothing. Kea and dhcpd end the lease.",
+    peers: BOTH,
+    source: "RFC 2131 4.4.1, table 5",
+    sentence: "Server identifier MUST NOT MUST (after MUST SELECTING)",
+    matches: (difference) =>
+      answers(difference, "ACK", "NAK", "silence") &&
+      difference.what.startsWith("REQUEST init-reboot after a "),
+  },
+  {
+    id: "wish-for-nothing",
+    title:
+      "A client that asks for a lease of 0 seconds gets the scope's default. dhcpd gives it the shortest lease.",
+    peers: DHCPD,
+    source: "RFC 2131 4.3.1",
+    sentence:
+      "the server may choose either to return the requested lease (if the lease is acceptable to local policy) or select another lease.",
+    matches: (difference, step) =>
+      optionCode(difference) === 51 && sent(step, 51) === "00000000" && difference.theirs === "600",
+  },
+  {
+    id: "inform",
+    title:
+      "An INFORM is answered with all that is asked for, `giaddr` and option 82 as they came, and only when its address is on its network. Kea leaves out the mask, `giaddr`, 81 and 82, and answers any address; both answer an INFORM without an address.",
+    peers: BOTH,
+    source: "RFC 2131 3.4",
+    sentence:
+      "The server SHOULD check the network address in a DHCPINFORM message for consistency, but MUST NOT check for an existing lease.",
+    matches: (difference, step, peer) => {
+      if (answers(difference, "silence", "ACK"))
+        return /^strange: INFORM (without address|elsewhere)$/.test(difference.what);
+      const { what, field, theirs } = difference;
+      const dropped = ["giaddr", "option 1", "option 3", "option 82"].includes(field);
+      // dhcpd takes the relay's link selection (82/5) for option 5.
+      if (peer === "dhcpd" && what === "INFORM" && field === "option 5")
+        return (step.relayInformation ?? "").includes("0504");
+      return (
+        peer === "kea" &&
+        what === "INFORM" &&
+        (dropped || (field === "option 82 position" && theirs === "last"))
+      );
+    },
+  },
+  {
+    id: "bootp",
+    title:
+      "A BOOTP client gets the address reserved for it, and its option 82 back. Kea needs a hook library for that; dhcpd names itself as the next server and drops option 82.",
+    peers: BOTH,
+    source: "RFC 2131 1.6",
+    sentence: "DHCP must provide service to existing BOOTP clients.",
+    matches: ({ field, what, ours }, _step, peer) =>
+      what === "strange: no message type, reserved" &&
+      (peer === "kea"
+        ? field === "answer"
+        : (field === "siaddr" && ours === "none") || field.startsWith("option 82")),
+  },
+];
+
+const LIMITS: readonly DifferenceClass[] = [
+  {
+    id: "room",
+    title:
+      "A datagram is never larger than the client takes (option 57, else 576 bytes), options are split only for clients that join them, and what finds no room is left out whole, last asked for first. Kea sends more than the client takes and splits for everybody; dhcpd splits for everybody and leaves out others.",
+    peers: BOTH,
+    source: "RFC 2131 3.5",
+    sentence:
+      "The client SHOULD include the 'maximum DHCP message size' option to let the server know how large the server may make its DHCP messages.",
+    matches: (difference, step) => {
+      if (step.network !== "large") return false;
+      const isMissing = optionCode(difference) > 0 && [difference.ours, difference.theirs].includes("absent");
+      return isMissing || ["order", "size", "sname", "file", "option 82 position"].includes(difference.field);
+    },
+  },
+  {
+    id: "broken-messages",
+    title:
+      "What cannot be a client's request is dropped: `op` 2, more than 16 hops, no or too long a hardware address, an impossible length of an option that the answer hangs on, a REQUEST of no address. An impossible length of an option that only wishes for something is ignored, and a broken option 82 comes back as it was. Kea and dhcpd answer several of the former; Kea drops the latter, and both drop a broken option 82.",
+    peers: BOTH,
+    source: "RFC 2131 2; RFC 3046 2.2",
+    sentence: "The 'op' field of each DHCP message sent from a client to a server contains BOOTREQUEST.",
+    matches: (difference) =>
+      (answers(difference, "silence", "OFFER", "ACK", "NAK") && BROKEN.includes(difference.what)) ||
+      (answers(difference, "OFFER", "silence") && USELESS_OPTIONS.includes(difference.what)) ||
+      (difference.what === "strange: relay information broken" && difference.field.startsWith("option 82")),
+  },
+];
+
+export const CLASSES: readonly DifferenceClass[] = [...HEADER, ...OPTIONS, ...REQUESTS, ...LIMITS];
 
 /** The class of a difference; null when none covers it. */
 export function classify(difference: Difference, peer: PeerName, step: Step): string | null {

@@ -18,7 +18,11 @@ export type NetworkName = keyof typeof RELAY;
 export const RESERVED = {
   insideRange: { hardware: "020000010001", address: "10.1.1.5" },
   outsideRange: { hardware: "020000010002", address: "10.1.200.2" },
-  byIdentifier: { identifier: "ff00000001000200000102030405", address: "10.1.200.3" },
+  byIdentifier: {
+    hardware: "020000010003",
+    identifier: "ff00000001000200000102030405",
+    address: "10.1.200.3",
+  },
 } as const;
 
 /** The first and the last address that a client without a reservation may get, by relay. */
@@ -160,7 +164,7 @@ export function keaConfiguration(leases: string): string {
     "multi-threading": { "enable-multi-threading": false },
     "lease-database": { type: "memfile", persist: true, name: leases, "lfc-interval": 0 },
     "expired-leases-processing": { "hold-reclaimed-time": 3600 },
-    authoritative: true, 
+    authoritative: true,
     // Not a line per lease.
     loggers: [
       { name: "kea-dhcp4", severity: "INFO", output_options: [{ output: "stdout" }] },
@@ -200,7 +204,11 @@ export function keaConfiguration(leases: string): string {
       subnet(1, "10.1.0.0/16", "10.1.1.0 - 10.1.60.255", {
         "option-data": [routers("10.1.0.1"), { name: "interface-mtu", data: "1400" }],
         reservations: [
-          { "hw-address": "02:00:00:01:00:01", "ip-address": RESERVED.insideRange.address, hostname: "fixed-one" },
+          {
+            "hw-address": "02:00:00:01:00:01",
+            "ip-address": RESERVED.insideRange.address,
+            hostname: "fixed-one",
+          },
           {
             "hw-address": "02:00:00:01:00:02",
             "ip-address": RESERVED.outsideRange.address,

@@ -1,6 +1,6 @@
 // Plays relay and clients, inside the lab's relay namespace: says each message to all servers and compares what comes back.
 // Silence is told without a clock: after the message a client that is always answered speaks, and servers answer in the order in
-// which they are asked. Arguments: seed, number of exchanges, first exchange. Prints one JSON report.
+// which they are asked. Arguments: seed, number of exchanges. Waits for a word at half time; prints one JSON report.
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import { Prng } from "../simulation/prng.ts";
 import { classify } from "./classes.ts";
 import { RELAY } from "./configuration.ts";
 import { type AddressName, type Client, drawClient, drawExchange, type Step } from "./exchanges.ts";
-import { answerType, type Difference, differences, nameOf, type Observed } from "./judge.ts";
+import { answerType, type Difference, differences, type Observed } from "./judge.ts";
 import { type PeerName, serverAddress } from "./lab.ts";
 import {
   ACK,
@@ -25,14 +25,14 @@ import {
   readAnswer,
   writeQuery,
 } from "./packet.ts";
-import type { ClassCount, Report, Unlisted } from "./report.ts";
+import { type ClassCount, HALF_TIME, type Report, type Unlisted } from "./report.ts";
 
 const SERVERS = ["a", "kea", "dhcpd"] as const;
 type Judged = (typeof SERVERS)[number];
 const PEERS: readonly PeerName[] = ["kea", "dhcpd"];
 /** Clients alive at a time. */
 const POPULATION = 200;
-const UNLISTED_SHOWN = 40;
+const UNLISTED_SHOWN = 20;
 /** After so long without an answer the server is asked something that it surely answers. */
 const PATIENCE_MS = 2;
 /** A server that does not even answer that is gone. */
@@ -63,33 +63,41 @@ class Driver {
   readonly #clients: Client[] = [];
   readonly #counts = new Map<string, ClassCount>();
   readonly #unlisted = new Map<string, Unlisted>();
-  #xid: number;
+  #xid = 1;
   #created = 0;
   #unused = 0;
   #messages = 0;
   #strays = 0;
   #answers = 0;
 
-  constructor(seed: number, first: number) {
-    this.#prng = new Prng(seed + first * 0x1_0000);
-    this.#xid = 1 + first * 64;
-    this.#created = first;
-    this.#unused = first;
+  constructor(seed: number) {
+    this.#prng = new Prng(seed);
     for (const server of SERVERS) {
       const address = serverAddress(server);
       this.#servers.set(server, { address, taken: "", leases: new Map(), offers: new Map() });
     }
   }
 
-  async run(exchanges: number): Promise<Report> {
+  /** `halfTime` is awaited before the second half of the exchanges. */
+  async run(exchanges: number, halfTime: () => Promise<void>): Promise<Report> {
     for (const address of Object.values(RELAY)) await this.#open(address, 67);
     await this.#open("0.0.0.0", 68);
     await this.#settle();
-    for (let i = 0; i < exchanges; i++) await this.#exchange();
+    const half = Math.floor(exchanges / 2);
+    for (let i = 0; i < exchanges; i++) {
+      if (i === half) await halfTime();
+      await this.#exchange();
+    }
     for (const socket of this.#sockets.values()) socket.close();
     const counts = Object.fromEntries(this.#counts);
-    const unlisted = [...this.#unlisted.values()].toSorted((a, b) => b.count - a.count).slice(0, UNLISTED_SHOWN);
-    const { messages, answers, strays } = { messages: this.#messages, answers: this.#answers, strays: this.#strays };
+    const unlisted = [...this.#unlisted.values()]
+      .toSorted((a, b) => b.count - a.count)
+      .slice(0, UNLISTED_SHOWN);
+    const { messages, answers, strays } = {
+      messages: this.#messages,
+      answers: this.#answers,
+      strays: this.#strays,
+    };
     return { exchanges, messages, answers, strays, counts, unlisted };
   }
 
@@ -111,7 +119,13 @@ class Driver {
 
   /** One client takes a lease from every server and keeps it. */
   async #settle(): Promise<void> {
-    const settler = { hardware: SETTLER, network: "plain", flags: 0, options: [], relayInformation: null } as const;
+    const settler = {
+      hardware: SETTLER,
+      network: "plain",
+      flags: 0,
+      options: [],
+      relayInformation: null,
+    } as const;
     const base = { ...settler, relay: "plain", op: 1, ciaddr: "none", secs: 10, hops: 1 } as const;
     const discover: Step = { ...base, what: "settle", type: DISCOVER, requested: "none", server: "none" };
     await this.#say(discover);
@@ -124,8 +138,11 @@ class Driver {
 
   async #exchange(): Promise<void> {
     const prng = this.#prng;
-    if (this.#clients.length < POPULATION && (this.#clients.length < 8 || prng.chance(0.3)))
-      this.#clients.push(drawClient(prng, this.#created++));
+    if (this.#clients.length < POPULATION && (this.#clients.length < 8 || prng.chance(0.3))) {
+      const drawn = drawClient(prng, this.#created++);
+      // Those that addresses are reserved for are there once at a time.
+      if (!this.#clients.some(({ hardware }) => hardware === drawn.hardware)) this.#clients.push(drawn);
+    }
     const at = prng.between(0, this.#clients.length - 1);
     const client = this.#clients[at] as Client;
     const held = SERVERS.filter((name) => this.#servers.get(name)?.leases.has(client.hardware));
@@ -170,9 +187,15 @@ class Driver {
     const { what, field, ours, theirs, type } = difference;
     const shape = (text: string) => (text === "absent" || text === "silence" ? text : "");
     const isOption = field.startsWith("option") || field === "order";
-    const key = [peer, type, field, isOption ? `${shape(ours)}/${shape(theirs)}` : `${what} ${ours} ${theirs}`].join("|");
+    const key = [
+      peer,
+      type,
+      field,
+      isOption ? `${shape(ours)}/${shape(theirs)}` : `${what} ${ours} ${theirs}`,
+    ].join("|");
     const before = this.#unlisted.get(key);
-    if (before === undefined) this.#unlisted.set(key, { peer, ...difference, step: JSON.stringify(step), count: 1 });
+    if (before === undefined)
+      this.#unlisted.set(key, { peer, ...difference, step: JSON.stringify(step), count: 1 });
     else this.#unlisted.set(key, { ...before, count: before.count + 1 });
   }
 
@@ -182,10 +205,19 @@ class Driver {
     const unused = this.#nextUnused(step);
     const said = SERVERS.map(async (name) => {
       const server = this.#servers.get(name) as ServerState;
-      const before = { lease: server.leases.get(step.hardware) ?? null, offer: server.offers.get(step.hardware) ?? null };
+      const before = {
+        lease: server.leases.get(step.hardware) ?? null,
+        offer: server.offers.get(step.hardware) ?? null,
+      };
       const arrived = await this.#ask(server, step, this.#write(server, step, xid, unused), xid);
       const answer = arrived?.answer ?? null;
-      const observed: Observed = { answer, server: server.address, ...before, sizeMax: sizeMaxOf(step), to: arrived?.to ?? "" };
+      const observed: Observed = {
+        answer,
+        server: server.address,
+        ...before,
+        sizeMax: sizeMaxOf(step),
+        to: arrived?.to ?? "",
+      };
       this.#remember(server, step, observed);
       return [name, observed] as const;
     });
@@ -221,7 +253,8 @@ class Driver {
           return name satisfies never;
       }
     };
-    const options: RawOption[] = step.type === null ? [] : [{ code: 53, hex: step.type.toString(16).padStart(2, "0") }];
+    const options: RawOption[] =
+      step.type === null ? [] : [{ code: 53, hex: step.type.toString(16).padStart(2, "0") }];
     const requested = address(step.requested);
     if (requested !== "0.0.0.0") options.push({ code: 50, hex: addressHex(requested) });
     if (step.server !== "none") {
@@ -233,14 +266,26 @@ class Driver {
     if (step.relayInformation !== null) options.push({ code: 82, hex: step.relayInformation });
     const { op, hops, secs, flags, hardware } = step;
     const giaddr = step.relay === null ? "0.0.0.0" : RELAY[step.relay];
-    return writeQuery({ op, hops, xid, secs, flags, ciaddr: address(step.ciaddr), giaddr, hardware, options });
+    return writeQuery({
+      op,
+      hops,
+      xid,
+      secs,
+      flags,
+      ciaddr: address(step.ciaddr),
+      giaddr,
+      hardware,
+      options,
+    });
   }
 
   /** Resolves to the server's answer; null when it answers a later question but not this one. */
   #ask(server: ServerState, step: Step, bytes: Buffer, xid: number): Promise<Arrived | null> {
     const [key, sentinelXid] = [`${server.address} ${xid}`, (xid | 0x8000_0000) >>> 0];
     const sentinelKey = `${server.address} ${sentinelXid}`;
-    const socket = this.#sockets.get(step.relay === null ? "0.0.0.0:68" : `${RELAY[step.relay]}:67`) as Socket;
+    const socket = this.#sockets.get(
+      step.relay === null ? "0.0.0.0:68" : `${RELAY[step.relay]}:67`,
+    ) as Socket;
     return new Promise((resolve, reject) => {
       const finish = (arrived: Arrived | null) => {
         clearTimeout(timer);
@@ -248,15 +293,21 @@ class Driver {
         this.#waiting.delete(key);
         resolve(arrived);
       };
-      const askSentinel = () => {
+      // Asked twice: answers may overtake each other where the kernel hands them to two processors.
+      const askSentinel = (more: number) => {
         this.#waiting.set(sentinelKey, () => {
           this.#waiting.delete(sentinelKey);
-          finish(null);
+          // What came before it may lie in another socket: that is read by the end of this turn.
+          setImmediate(() => {
+            if (!this.#waiting.has(key)) return;
+            if (more === 0) finish(null);
+            else askSentinel(more - 1);
+          });
         });
         (this.#sockets.get(`${RELAY.plain}:67`) as Socket).send(sentinel(sentinelXid), 67, server.address);
       };
       const isSilent = step.type === RELEASE || step.type === DECLINE;
-      const timer = setTimeout(askSentinel, isSilent ? 0 : PATIENCE_MS);
+      const timer = setTimeout(() => askSentinel(1), isSilent ? 0 : PATIENCE_MS);
       const gone = setTimeout(() => reject(new Error(`${server.address} answers nothing any more`)), GONE_MS);
       this.#waiting.set(key, finish);
       socket.send(bytes, 67, server.address);
@@ -286,7 +337,13 @@ function sentinel(xid: number): Buffer {
   return writeQuery({ ...header, hardware: SENTINEL, options: [{ code: 53, hex: "01" }] });
 }
 
-void nameOf;
-const [seed = 1, exchanges = 100, first = 0] = process.argv.slice(2).map(Number);
-const report = await new Driver(seed, first).run(exchanges);
+/** Says that the first half is over, and waits for a word on standard input. */
+async function halfTime(): Promise<void> {
+  process.stdout.write(`${HALF_TIME}\n`);
+  await once(process.stdin, "data");
+  process.stdin.pause();
+}
+
+const [seed = 1, exchanges = 100] = process.argv.slice(2).map(Number);
+const report = await new Driver(seed).run(exchanges, halfTime);
 process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -39,6 +39,8 @@ export interface Step {
   /** Option 53; null for BOOTP. */
   readonly type: number | null;
   readonly op: number;
+  /** Where the client is. */
+  readonly network: NetworkName;
   /** Null for a client that unicasts past its relay. */
   readonly relay: NetworkName | null;
   readonly ciaddr: AddressName;
@@ -57,7 +59,10 @@ const PARAMETER_LISTS = [
   [1, 3, 6, 15],
   [1, 28, 2, 3, 15, 6, 119, 12, 44, 47, 26, 121, 42],
   [1, 3, 6, 15, 31, 33, 43, 44, 46, 47, 119, 121, 249, 252],
-  [1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 18, 22, 23, 28, 40, 41, 42, 43, 50, 51, 54, 58, 59, 60, 66, 67, 97, 128, 150],
+  [
+    1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 18, 22, 23, 28, 40, 41, 42, 43, 50, 51, 54, 58, 59, 60, 66, 67, 97, 128,
+    150,
+  ],
   [3, 1, 252, 42, 15, 6, 12],
   [121, 33, 3, 6, 1],
   [6, 6, 1, 3, 1],
@@ -67,8 +72,25 @@ const PARAMETER_LISTS = [
   [81, 12, 15, 1, 3],
 ] as const;
 
-const VENDORS = ["", "", "", "MSFT 5.0", "udhcp 1.36.1", "PXEClient:Arch:00007:UNDI:003016", "HTTPClient:Arch:00016:UNDI:003001"];
-const NETWORKS = ["plain", "plain", "plain", "sharedFirst", "sharedSecond", "boot", "large", "unserved"] as const;
+const VENDORS = [
+  "",
+  "",
+  "",
+  "MSFT 5.0",
+  "udhcp 1.36.1",
+  "PXEClient:Arch:00007:UNDI:003016",
+  "HTTPClient:Arch:00016:UNDI:003001",
+];
+const NETWORKS = [
+  "plain",
+  "plain",
+  "plain",
+  "sharedFirst",
+  "sharedSecond",
+  "boot",
+  "large",
+  "unserved",
+] as const;
 
 export function textHex(text: string): string {
   return Buffer.from(text, "latin1").toString("hex");
@@ -80,21 +102,23 @@ function numberHex(value: number, bytes: number): string {
 
 /** The n-th client of a run. */
 export function drawClient(prng: Prng, n: number): Client {
-  const reserved = prng.chance(0.03) ? prng.pick(["insideRange", "outsideRange", "byIdentifier"] as const) : null;
-  const hardware =
-    reserved !== null && reserved !== "byIdentifier"
-      ? RESERVED[reserved].hardware
-      : `0200${numberHex(0x100000 + n, 4)}`;
+  const reserved = prng.chance(0.03)
+    ? prng.pick(["insideRange", "outsideRange", "byIdentifier"] as const)
+    : null;
+  const hardware = reserved === null ? `0200${numberHex(0x100000 + n, 4)}` : RESERVED[reserved].hardware;
   const network = reserved !== null ? "plain" : prng.pick(NETWORKS);
   const options: RawOption[] = [];
-  const identifier = reserved === "byIdentifier" ? RESERVED.byIdentifier.identifier : drawIdentifier(prng, hardware, n);
-  if (identifier !== null && (reserved === null || reserved === "byIdentifier")) options.push({ code: 61, hex: identifier });
+  const identifier =
+    reserved === "byIdentifier" ? RESERVED.byIdentifier.identifier : drawIdentifier(prng, hardware, n);
+  if (identifier !== null && (reserved === null || reserved === "byIdentifier"))
+    options.push({ code: 61, hex: identifier });
   if (prng.chance(0.85)) {
     const list = prng.pick(PARAMETER_LISTS);
     options.push({ code: 55, hex: Buffer.from(list).toString("hex") });
   }
   options.push(...drawDescription(prng, n), ...drawName(prng, n));
-  if (prng.chance(0.4)) options.push({ code: 57, hex: numberHex(prng.pick([300, 576, 590, 1000, 1472, 1500]), 2) });
+  if (prng.chance(0.4))
+    options.push({ code: 57, hex: numberHex(prng.pick([300, 576, 590, 1000, 1472, 1500]), 2) });
   const flags = prng.chance(0.3) ? 0x8000 : 0;
   return { hardware, network, flags, options, relayInformation: drawRelayInformation(prng, network) };
 }
@@ -152,7 +176,11 @@ function drawRelayInformation(prng: Prng, network: NetworkName): string | null {
 
 /** What a client does next, one step after the other; each waits for an answer to the one before. */
 export function drawExchange(prng: Prng, client: Client, holdsLease: boolean): readonly Step[] {
-  const say = speaker(client, prng.chance(0.8) ? 0 : prng.between(1, 20), prng.chance(0.9) ? 1 : prng.pick([2, 4, 16]));
+  const say = speaker(
+    client,
+    prng.chance(0.8) ? 0 : prng.between(1, 20),
+    prng.chance(0.9) ? 1 : prng.pick([2, 4, 16]),
+  );
   if (prng.chance(0.06)) return [drawStrange(prng, say)];
   return holdsLease ? drawOfHolder(prng, client, say) : drawOfNewcomer(prng, client, say);
 }
@@ -164,6 +192,7 @@ function speaker(client: Client, secs: number, hops: number): Say {
     what,
     type,
     op: 1,
+    network: client.network,
     relay: client.network,
     ciaddr: "none",
     requested: "none",
@@ -189,21 +218,33 @@ function wish(prng: Prng, client: Client): readonly RawOption[] {
 
 function drawOfNewcomer(prng: Prng, client: Client, say: Say): readonly Step[] {
   const options = wish(prng, client);
-  const requested = prng.chance(0.75) ? "none" : prng.pick(["unused", "taken", "elsewhere", "outside", "reserved"] as const);
+  const requested = prng.chance(0.75)
+    ? "none"
+    : prng.pick(["unused", "taken", "elsewhere", "outside", "reserved"] as const);
   const discover = say(`DISCOVER asking for ${requested}`, DISCOVER, { options, requested });
   const select = say("REQUEST selecting", REQUEST, { options, requested: "offer", server: "own" });
   const draw = prng.fraction();
   if (draw < 0.62) return [discover, select];
   if (draw < 0.68) return [discover, discover, select];
   if (draw < 0.72) return [discover];
-  if (draw < 0.76) return [discover, say("REQUEST selecting another server", REQUEST, { requested: "offer", server: "other" })];
+  if (draw < 0.76)
+    return [
+      discover,
+      say("REQUEST selecting another server", REQUEST, { requested: "offer", server: "other" }),
+    ];
   if (draw < 0.86) {
     const address = prng.pick(["unused", "taken", "elsewhere", "outside", "reserved"] as const);
     return [say(`REQUEST init-reboot of ${address}, unknown client`, REQUEST, { requested: address })];
   }
   if (draw < 0.92) {
     const address = prng.pick(["taken", "elsewhere", "outside", "reserved"] as const);
-    return [discover, say(`REQUEST selecting ${address} instead of the offer`, REQUEST, { requested: address, server: "own" })];
+    return [
+      discover,
+      say(`REQUEST selecting ${address} instead of the offer`, REQUEST, {
+        requested: address,
+        server: "own",
+      }),
+    ];
   }
   const address = prng.pick(["unused", "taken", "elsewhere", "outside"] as const);
   return [say(`REQUEST rebinding ${address}, unknown client`, REQUEST, { ciaddr: address })];
@@ -227,7 +268,12 @@ function drawOfHolder(prng: Prng, client: Client, say: Say): readonly Step[] {
   if (draw < 0.9) {
     const relay = client.network === "boot" ? "plain" : "boot";
     const form = prng.chance(0.5) ? { requested: "lease" as const } : { ciaddr: "lease" as const };
-    return [say(`REQUEST after moving, ${form.requested === undefined ? "rebinding" : "init-reboot"}`, REQUEST, { relay, ...form })];
+    return [
+      say(`REQUEST after moving, ${form.requested === undefined ? "rebinding" : "init-reboot"}`, REQUEST, {
+        relay,
+        ...form,
+      }),
+    ];
   }
   const address = prng.pick(["taken", "elsewhere", "outside", "reserved"] as const);
   return [say(`REQUEST init-reboot of ${address}, holder`, REQUEST, { requested: address })];
@@ -240,7 +286,16 @@ function drawRelease(prng: Prng, say: Say, discover: Step): readonly Step[] {
     const address = prng.pick(["taken", "unused", "outside"] as const);
     return [say(`RELEASE of ${address}`, RELEASE, { ...released, ciaddr: address }), discover];
   }
-  if (lie < 0.3) return [say("RELEASE naming another server", RELEASE, { ...released, server: "other" }), discover];
+  const still = (after: string) =>
+    say(`REQUEST init-reboot after a ${after}`, REQUEST, { requested: "lease" });
+  if (lie < 0.3)
+    return [
+      say("RELEASE naming another server", RELEASE, { ...released, server: "other" }),
+      still("RELEASE"),
+    ];
+  if (lie < 0.35)
+    return [say("RELEASE naming no server", RELEASE, { ...released, server: "none" }), still("RELEASE")];
+  if (lie < 0.4) return [say("DECLINE naming no server", DECLINE, { requested: "lease" }), still("DECLINE")];
   return [say("RELEASE", RELEASE, released), say("DISCOVER after RELEASE", DISCOVER)];
 }
 
@@ -250,15 +305,17 @@ function drawStrange(prng: Prng, say: Say): Step {
   return prng.pick([
     say("strange: op is 2", DISCOVER, { op: 2 }),
     say("strange: no message type", null),
-    say("strange: no message type, reserved", null, { hardware: RESERVED.insideRange.hardware, relay: "plain", options: [] }),
+    say("strange: no message type, reserved", null, {
+      hardware: RESERVED.insideRange.hardware,
+      relay: "plain",
+      options: [],
+    }),
     say("strange: message type 0", 0),
     say("strange: message type 99", 99),
     say("strange: DHCPOFFER from a client", 2),
     say("strange: DHCPACK from a client", 5),
     say("strange: LEASEQUERY from anybody", 10),
     say("strange: REQUEST of nothing", REQUEST),
-    say("strange: DECLINE without server", DECLINE, { requested: "lease" }),
-    say("strange: RELEASE without server", RELEASE, { ciaddr: "lease" }),
     say("strange: INFORM without address", INFORM),
     say("strange: INFORM elsewhere", INFORM, { ciaddr: "outside" }),
     say("strange: requested address of 3 bytes", DISCOVER, broken(50, "0a0101")),

@@ -80,7 +80,12 @@ export class PeerLab {
 
   startMember(member: "a" | "b"): void {
     const engine = ["engine", "--relationship", "default/peers", "--member", member];
-    const files = ["--manifests", join(this.directory, "manifests"), "--data-dir", join(this.directory, member)];
+    const files = [
+      "--manifests",
+      join(this.directory, "manifests"),
+      "--data-dir",
+      join(this.directory, member),
+    ];
     this.spawnIn(this.namespaceOf(member), member, [
       process.execPath,
       join(ROOT, "src/cli/main.ts"),
@@ -104,7 +109,20 @@ export class PeerLab {
     const leases = join(this.directory, "dhcpd.leases");
     writeFileSync(file, configuration);
     writeFileSync(leases, "");
-    const args = ["-4", "-f", "-d", "--no-pid", "-cf", file, "-lf", leases, "-user", "root", "-group", "root"];
+    const args = [
+      "-4",
+      "-f",
+      "-d",
+      "--no-pid",
+      "-cf",
+      file,
+      "-lf",
+      leases,
+      "-user",
+      "root",
+      "-group",
+      "root",
+    ];
     this.spawnIn(this.namespaceOf("dhcpd"), "dhcpd", ["dhcpd", ...args, "eth0"]);
   }
 
@@ -113,7 +131,12 @@ export class PeerLab {
   }
 
   /** Runs a program in a namespace; its output goes to `<name>.log` in the lab's directory. */
-  spawnIn(namespace: string, name: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  spawnIn(
+    namespace: string,
+    name: string,
+    command: readonly string[],
+    env: NodeJS.ProcessEnv = {},
+  ): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), "a");
     const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
     const child = spawn("ip", ["netns", "exec", namespace, "setpriv", "--pdeathsig", "KILL", ...command], {
@@ -138,7 +161,9 @@ export class PeerLab {
       if (this.#isStopped) return;
       const ended = this.#processes.get(name)?.exitCode ?? null;
       if (ended !== null || performance.now() > end)
-        throw new Error(`${name}: no ${holds} in its log${ended === null ? "" : `, it ended`}:\n${this.log(name)}`);
+        throw new Error(
+          `${name}: no ${holds} in its log${ended === null ? "" : `, it ended`}:\n${this.log(name)}`,
+        );
     }
   }
 

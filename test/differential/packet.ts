@@ -86,6 +86,8 @@ export interface Answer {
   readonly options: ReadonlyMap<number, string>;
   /** Codes in the order of their first portion. */
   readonly order: readonly number[];
+  /** Code of the last option in the options field. */
+  readonly lastOption: number | null;
   readonly bytes: number;
   /** What is wrong with the bytes themselves. */
   readonly faults: readonly string[];
@@ -124,6 +126,7 @@ export function readAnswer(bytes: Buffer): Answer | string {
     overload,
     options,
     order: [...new Set(order)].filter((code) => code !== 52),
+    lastOption: main.at(-1) ?? null,
     bytes: bytes.length,
     faults,
   };

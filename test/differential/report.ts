@@ -3,6 +3,9 @@
 import type { Difference } from "./judge.ts";
 import type { PeerName } from "./lab.ts";
 
+/** What the driver prints when the first half of its exchanges is over. */
+export const HALF_TIME = "half time";
+
 /** How often a class of differences was seen, by peer. */
 export type ClassCount = Readonly<Record<PeerName, number>>;
 

@@ -43,21 +43,22 @@ export function leaseOptions(scope: ServerScope, term: LeaseTerm): OptionValue[]
   return options;
 }
 
-/** The configured options for the client. Without a parameter request list it gets all, in order of code. */
+/** The configured options for the client. Without a parameter request list, or with an empty one (RFC 2132 9.8: its
+ *  minimum length is 1), it gets all, in order of code. */
 export function configuredOptions(
   request: ClientRequest,
   scope: ServerScope,
   reservation: Reservation | null,
 ): OptionValue[] {
-  const list = request.message.options.get(OPTION.PARAMETER_REQUEST_LIST);
+  const list = [...(request.message.options.get(OPTION.PARAMETER_REQUEST_LIST) ?? [])];
   const available = new Map([
     ...derivedOptions(scope, reservation),
     ...scope.options,
     ...(reservation?.options ?? []),
   ]);
-  const codes = list === undefined ? unrequestedCodes(available, scope) : new Set(list);
-  if (codes.has(OPTION.CLASSLESS_STATIC_ROUTES) && available.has(OPTION.CLASSLESS_STATIC_ROUTES)) {
-    // RFC 3442: a client that asks for classless routes ignores the other two.
+  const codes = list.length === 0 ? unrequestedCodes(available, scope) : new Set(list);
+  if (list.includes(OPTION.CLASSLESS_STATIC_ROUTES) && available.has(OPTION.CLASSLESS_STATIC_ROUTES)) {
+    // RFC 3442: a client that asks for classless routes ignores the other two; one without a list may know only these.
     codes.delete(OPTION.ROUTERS);
     codes.delete(OPTION.STATIC_ROUTES);
   }
@@ -69,9 +70,7 @@ export function configuredOptions(
 function maskBeforeRouters(codes: readonly number[]): readonly number[] {
   const routersAt = codes.indexOf(OPTION.ROUTERS);
   if (routersAt === -1 || codes.indexOf(OPTION.SUBNET_MASK) < routersAt) return codes;
-  return codes
-    .filter((code) => code !== OPTION.SUBNET_MASK)
-    .toSpliced(routersAt, 0, OPTION.SUBNET_MASK);
+  return codes.filter((code) => code !== OPTION.SUBNET_MASK).toSpliced(routersAt, 0, OPTION.SUBNET_MASK);
 }
 
 /** What PXE clients say about themselves stands in every packet of the exchange, the server's ones too.

@@ -40,7 +40,8 @@ test("RFC 2132 section 3.3: the subnet mask goes before the routers", () => {
   assert.deepEqual(order(1, 6, 3), [1, 6, 3]);
 });
 
-test("without a list everything configured is sent, in order of code", () => {
+test("without a list, or with an empty one, everything configured is sent, in order of code", () => {
+  assert.deepEqual([...offerOf({}, list()).message.options.keys()], [53, 54, 51, 58, 59, 1, 3, 6]);
   assert.deepEqual([...offerOf({}).message.options.keys()], [53, 54, 51, 58, 59, 1, 3, 6]);
 });
 
@@ -73,6 +74,11 @@ test("RFC 3442: routers and static routes are left out for a client that asks fo
   ];
   assert.deepEqual([...offerOf({ options }, list(121, 3, 33)).message.options.keys()].slice(5), [121]);
   assert.deepEqual([...offerOf({ options }, list(3, 33)).message.options.keys()].slice(5), [3, 33]);
+  assert.deepEqual(
+    [...offerOf({ options }).message.options.keys()].slice(6),
+    [3, 33, 121],
+    "no list: all of them",
+  );
   const without = offerOf({ options: options.slice(0, 2) }, list(121, 3, 33));
   assert.deepEqual([...without.message.options.keys()].slice(5), [3, 33]);
 });
