@@ -264,8 +264,9 @@ const REQUESTS: readonly DifferenceClass[] = [
       "If the DHCP server has no record of this client, then it MUST remain silent, and MAY output a warning to the network administrator.",
     matches: (difference, step) =>
       answers(difference, "silence", "NAK", "ACK") &&
-      difference.what.endsWith("unknown client") &&
-      (step.requested === "unused" || step.ciaddr === "unused" || step.network === "unserved"),
+      (difference.what === "REQUEST init-reboot after a DECLINE" ||
+        (difference.what.endsWith("unknown client") &&
+          (step.requested === "unused" || step.ciaddr === "unused" || step.network === "unserved"))),
   },
   {
     id: "wrong-address-refused",
@@ -311,10 +312,10 @@ const REQUESTS: readonly DifferenceClass[] = [
     },
   },
   {
-    id: "server-named-wrong",
+    id: "release-not-to-us",
     title:
-      "A RELEASE or DECLINE that names another server changes nothing. Kea and dhcpd end the lease.",
-    peers: BOTH,
+      "A RELEASE that names another server changes nothing, nor does one that names none and comes from elsewhere than the address it gives up. Kea ends the lease.",
+    peers: KEA,
     source: "RFC 2131 4.4.1, table 5",
     sentence: "Server identifier MUST NOT MUST (after MUST SELECTING)",
     matches: (difference) =>

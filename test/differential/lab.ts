@@ -79,7 +79,7 @@ export class PeerLab {
   }
 
   startMember(member: "a" | "b"): void {
-    const engine = ["engine", "--relationship", "default/peers", "--member", member];
+    const engine = ["engine", "--relationship", "default/peers", "--member", member, "--clear-link"];
     const files = [
       "--manifests",
       join(this.directory, "manifests"),
