@@ -2,8 +2,8 @@
 
 import { z } from "zod";
 import { conditionsField, observedGenerationField } from "./conditions.ts";
-import { SERVING, storeIdText } from "./failover-relationship-status.ts";
-import { API_STATES } from "./failover-state.ts";
+import { storeIdText } from "./failover-relationship-status.ts";
+import { API_STATES, SERVING } from "./failover-state.ts";
 import { choice, digest, dnsLabel, dnsSubdomain, integer, list, reference, timeText } from "./fields.ts";
 import { AGE_COLUMN, defineKind, type KindObject, type PrinterColumn } from "./kind.ts";
 import { FENCING } from "./partner-down.ts";

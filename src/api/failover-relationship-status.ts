@@ -4,7 +4,7 @@
 
 import { z } from "zod";
 import { conditionsField, observedGenerationField } from "./conditions.ts";
-import { API_STATES } from "./failover-state.ts";
+import { API_STATES, SERVING } from "./failover-state.ts";
 import { choice, digest, dnsLabel, integer, list, secondsField, text, timeText } from "./fields.ts";
 import { AUTOMATIC, FENCING } from "./partner-down.ts";
 
@@ -16,8 +16,6 @@ function columnText(description: string) {
 export function storeIdText(description: string) {
   return text({ description, form: "at most 64 characters", lengthMin: 0, lengthMax: 64 });
 }
-
-export const SERVING = ["All", "OwnAddresses", "RenewOnly", "None"] as const;
 
 const witnessSchema = z
   .object({

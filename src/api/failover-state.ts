@@ -27,3 +27,6 @@ export const API_STATES = Object.values(API_STATE) as [ApiState, ...ApiState[]];
 export function toApiState(state: string): ApiState | null {
   return Object.hasOwn(API_STATE, state) ? API_STATE[state as DraftState] : null;
 }
+
+/** Whom a member answers: everybody, those whose address is its own, those who hold a lease, nobody. */
+export const SERVING = ["All", "OwnAddresses", "RenewOnly", "None"] as const;

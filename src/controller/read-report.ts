@@ -1,13 +1,12 @@
 // Reads what an engine wrote into its FailoverMember. The API server has checked it against the schema; an engine of
 // another version may leave fields out, which then count as their smallest meaning, never as an error.
 
+import { SERVING } from "../api/failover-state.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { map, text } from "./json.ts";
 import type { MemberReportView, ScopeCounts } from "./observed.ts";
 import { parseTime } from "./time.ts";
-
-const SERVING = ["All", "OwnAddresses", "RenewOnly", "None"] as const;
 
 /** Null when the engine has said nothing yet: a report without a state is none.
  *  `role` says whose free addresses are the member's own: `free` is the primary's, `backup` the secondary's. */

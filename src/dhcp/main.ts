@@ -2,6 +2,8 @@
 // turns every end into an exit code. Order of the start: data directory, configuration, lease store, addresses, and only
 // then the first event. A disk that fails silences the engine at once: it must come back from its log.
 
+import { flushCompileCache } from "node:module";
+import { setFlagsFromString } from "node:v8";
 import type { CompiledRelationship } from "../api/compiled.ts";
 import { FaultError } from "../base/fault.ts";
 import { createEngine } from "./engine/engine.ts";
@@ -73,6 +75,8 @@ const REFUSALS: readonly string[] = ["DATA_DIRECTORY_LOCKED", "STORE_FOREIGN", "
 
 /** Runs an engine until it is told to stop or must, then ends the process. The only process.exit of the engine. */
 export async function engineProcess(options: EngineOptions): Promise<never> {
+  // What a packet leaves behind is garbage at once: a young generation that stays small costs nothing and saves 20 MiB.
+  setFlagsFromString("--semi-space-growth-factor=1");
   const fields = { relationship: `${options.namespace}/${options.relationship}`, member: options.member };
   const logger = createLogger({ level: options.logLevel, fields });
   // What is not permitted shows, with its remedy, where it is needed.
@@ -231,6 +235,8 @@ class EngineProcess {
     running.loop.post({ kind: "started" });
     this.#notReady = null;
     this.#worker.keepSnapshots();
+    // Kept for the next start however this process ends. Does nothing without NODE_COMPILE_CACHE.
+    flushCompileCache();
     this.#feed.attach((message) => this.#onConfigMessage(message, running));
     this.#intervals.push(
       setInterval(() => this.#worker.report(this.#memberReport(running.engine)), REPORT_MS),

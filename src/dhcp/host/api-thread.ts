@@ -1,14 +1,13 @@
 // The configuration thread's program: reads the relationship's objects from the API or from manifests, compiles them
 // and tells the DHCP thread. It may be slow, block or die without harm to clients.
 
+import { flushCompileCache } from "node:module";
 import { parentPort, workerData } from "node:worker_threads";
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
 import { FaultError } from "../../base/fault.ts";
-import { ApiSource } from "./api-source.ts";
 import { ConfigHold } from "./config-hold.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
-import { ManifestSource } from "./manifest-source.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
 
 const port = parentPort;
@@ -55,16 +54,29 @@ function keepSnapshot(): void {
 
 const { source } = data;
 const lastGood = () => newest;
+// Only the one that is needed is loaded: the API's client library takes more memory than everything else here.
 const reader =
   source.kind === "api"
-    ? new ApiSource({ ...data, kubeconfig: source.kubeconfig, lastGood, post })
-    : new ManifestSource({ ...data, directory: source.directory, lastGood, post });
+    ? new (await import("./api-source.ts")).ApiSource({
+        ...data,
+        kubeconfig: source.kubeconfig,
+        lastGood,
+        post,
+      })
+    : new (await import("./manifest-source.ts")).ManifestSource({
+        ...data,
+        directory: source.directory,
+        lastGood,
+        post,
+      });
 
 port.on("message", (message: ToConfigThread) => {
   switch (message.kind) {
     case "report":
       return reader.report(message.report);
     case "keep-snapshots":
+      // The start is over.
+      flushCompileCache();
       keepsSnapshots = true;
       hold.engineRuns();
       return keepSnapshot();

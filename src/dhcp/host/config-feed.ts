@@ -6,7 +6,6 @@ import { FaultError } from "../../base/fault.ts";
 import type { LogEntry } from "../engine/event.ts";
 import type { FromConfigThread } from "./config-message.ts";
 import { membersOf } from "./engine-outlets.ts";
-import { readSnapshot } from "./snapshot.ts";
 
 export interface FeedOptions {
   readonly namespace: string;
@@ -53,8 +52,10 @@ export class ConfigFeed {
 
   /** The configuration to start with. Rejects with FaultError: CONFIG_REJECTED, MEMBER_UNKNOWN. */
   async initial(): Promise<CompiledRelationship> {
-    const snapshot = this.#snapshot();
-    if (snapshot !== null && !this.#options.isManifests) return this.#startFrom(snapshot);
+    if (!this.#options.isManifests) {
+      const snapshot = await this.#snapshot();
+      if (snapshot !== null) return this.#startFrom(snapshot);
+    }
     for (;;) {
       const verdict = await this.#nextVerdict();
       if (verdict.kind === "configured") {
@@ -62,6 +63,7 @@ export class ConfigFeed {
         return verdict.config;
       }
       if (!this.#options.isManifests) continue;
+      const snapshot = await this.#snapshot();
       if (snapshot !== null) return this.#startFrom(snapshot);
       const [first] = verdict.problems;
       const more =
@@ -87,8 +89,10 @@ export class ConfigFeed {
     });
   }
 
-  #snapshot(): CompiledRelationship | null {
+  async #snapshot(): Promise<CompiledRelationship | null> {
     const { dataDirectory, namespace, relationship, member } = this.#options;
+    // Its checks are a library of their own, which this thread needs for nothing else.
+    const { readSnapshot } = await import("./snapshot.ts");
     const read = readSnapshot(dataDirectory);
     if (read.kind === "none") return null;
     const problem =

@@ -3,7 +3,7 @@
 
 import { Gauge, type Registry } from "prom-client";
 import type { CompiledRelationship } from "../../api/compiled.ts";
-import { SERVING } from "../../api/failover-relationship-status.ts";
+import { SERVING } from "../../api/failover-state.ts";
 import type { MemberReport } from "../engine/event.ts";
 
 export interface PairMetricsSource {
