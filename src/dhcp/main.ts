@@ -27,6 +27,7 @@ import { EventLoop } from "./host/loop.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
 import { registerPairMetrics } from "./host/pair-metrics.ts";
 import { WireProber } from "./host/probe.ts";
+import { isScopeNews } from "./host/scope-events.ts";
 import { assertRoom, damageOf, registerStoreMetrics, type StoreDamage } from "./host/store-health.ts";
 import { BootTimers } from "./host/timers.ts";
 import { UnixSocket } from "./host/unix-socket.ts";
@@ -284,11 +285,17 @@ class EngineProcess {
       addressProber: this.#prober,
       history: (entry) => this.#history.note(entry),
       timers,
-      log: this.#log,
+      log: (entry) => this.#tell(entry),
       onFault: (fault) => this.#end.resolve({ kind: "fault", fault }),
     });
     const loop = new EventLoop(runner, (error) => this.#end.resolve({ kind: "crash", error }));
     return { engine, runner, loop, timers, disk };
+  }
+
+  /** What the engine says: to the log, and what concerns the owner of a scope to the API as well. */
+  #tell(entry: LogEntry): void {
+    this.#log(entry);
+    if (isScopeNews(entry)) this.#worker.tellScope(entry);
   }
 
   /** The journal with a stopwatch. */

@@ -1,5 +1,5 @@
 // Renders a member's service account with the fewest rights the engine needs: read its own relationship and the
-// scopes and reservation sets beside it, write the status of its own FailoverMember. Nothing about pods, secrets or
+// scopes and reservation sets beside it, write the status of its own FailoverMember, and Events. Nothing about pods, secrets or
 // the relationship's status: an engine only ever reads the witness.
 
 import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts";
@@ -42,5 +42,7 @@ function rules(relationship: string, memberObject: string): readonly Readonly<Re
       resourceNames: [memberObject],
       verbs: ["get", "patch", "update"],
     },
+    // Conflicts and reservations are told as Events of the scope.
+    { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },
   ];
 }

@@ -14,8 +14,11 @@ import {
   type ProbeOutcome,
   type ReplyOutcome,
 } from "../server/outcome.ts";
+import { scopeOfAddress } from "../server/prepare-config.ts";
 import { leaseAuthority, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
+import type { LogEntry } from "./event.ts";
+import type { ScopeNewsEvent } from "./scope-news.ts";
 import type { Turn } from "./turn.ts";
 import { owe } from "./updates.ts";
 
@@ -55,11 +58,11 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
     case "dropped":
       return tellDrop(engine, turn, outcome.reason);
     case "reply":
-      tellReservations(turn, outcome);
+      tellReservations(engine, turn, outcome);
       if (outcome.binding !== null) recordChange(engine, turn, outcome.binding);
       return reply(turn, outcome);
     case "declined":
-      tellDeclined(turn, outcome.binding);
+      tellDeclined(engine, turn, outcome.binding);
       return recordChange(engine, turn, outcome.binding);
     case "released":
       return recordChange(engine, turn, outcome.binding);
@@ -87,6 +90,27 @@ function startProbe(engine: Engine, turn: Turn, outcome: ProbeOutcome, incoming:
   turn.do({ kind: "probe", address, interface: arrival.kind === "local" ? arrival.interface : null });
 }
 
+interface News {
+  readonly event: ScopeNewsEvent;
+  readonly level: LogEntry["level"];
+  /** The address concerned; its scope is the one that hears of it. */
+  readonly address: Ipv4;
+  readonly message: string;
+  readonly fields?: LogEntry["fields"];
+}
+
+/** Tells of something that happened in the scope of an address. */
+export function tellScope(
+  engine: Engine,
+  turn: Turn,
+  { event, level, address, message, fields }: News,
+): void {
+  const scope = scopeOfAddress(engine.serverConfig, address)?.config.name ?? "";
+  if (!engine.scopeNews.note(event, scope, turn.now.boot)) return;
+  const entry = { level, event, message, fields: { scope, address: formatIpv4(address), ...fields } };
+  turn.do({ kind: "log", entry });
+}
+
 function tellRelay(turn: Turn, relay: Ipv4): void {
   const message =
     "the partner's clients come here in vain through this relay: it seems to know this member only";
@@ -101,30 +125,25 @@ export function tellDrop(engine: Engine, turn: Turn, reason: DropReason): void {
 }
 
 /** Somebody uses an address that this pair leases: a host with a fixed address, or another server. RFC 2131 4.3.3 */
-function tellDeclined(turn: Turn, { next }: BindingChange): void {
-  const fields = { address: formatIpv4(next.address) };
-  turn.log("warn", "address-declined", "a client found its address in use by somebody else", fields);
+function tellDeclined(engine: Engine, turn: Turn, { next }: BindingChange): void {
+  const message = "a client found its address in use by somebody else";
+  tellScope(engine, turn, { level: "warn", event: "address-declined", message, address: next.address });
 }
 
 /** A reservation that costs another client its address, or that cannot be honoured yet, is worth a line. */
-function tellReservations(turn: Turn, { nakReason, reservationWaits, address }: ReplyOutcome): void {
-  const fields = { address: formatIpv4(address) };
-  if (nakReason === "reserved-for-another") {
-    turn.log("info", "reservation-honoured", "a client must give up an address reserved for another", fields);
-  }
-  if (nakReason === "reserved-elsewhere") {
-    turn.log("info", "reservation-honoured", "a client must change to the address reserved for it", fields);
+function tellReservations(engine: Engine, turn: Turn, outcome: ReplyOutcome): void {
+  const { nakReason, reservationWaits, address } = outcome;
+  if (nakReason === "reserved-for-another" || nakReason === "reserved-elsewhere") {
+    const message =
+      nakReason === "reserved-for-another"
+        ? "a client must give up an address reserved for another"
+        : "a client must change to the address reserved for it";
+    tellScope(engine, turn, { level: "info", event: "reservation-honoured", message, address });
   }
   if (reservationWaits === null) return;
-  turn.log(
-    "info",
-    "reservation-waits",
-    "a client's reserved address cannot be given now, it is offered another",
-    {
-      ...fields,
-      reserved: formatIpv4(reservationWaits),
-    },
-  );
+  const message = "a client's reserved address cannot be given now, it is offered another";
+  const fields = { reserved: formatIpv4(reservationWaits) };
+  tellScope(engine, turn, { level: "info", event: "reservation-waits", message, address, fields });
 }
 
 function reply(turn: Turn, outcome: ReplyOutcome): void {

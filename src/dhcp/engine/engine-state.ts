@@ -19,6 +19,7 @@ import type { ProbeTable } from "../server/probe-table.ts";
 import type { RelayWatch } from "../server/relay-watch.ts";
 import type { DropLog } from "./drop-log.ts";
 import type { WitnessReading } from "./event.ts";
+import type { ScopeNews } from "./scope-news.ts";
 
 /** Intervals of the link, milliseconds. */
 export interface LinkTiming {
@@ -150,8 +151,7 @@ export interface Engine {
   readonly limits: ClientLimits;
   readonly relays: RelayWatch;
   readonly drops: DropLog;
-  /** Samples the lines about addresses found in use. */
-  readonly conflicts: DropLog;
+  readonly scopeNews: ScopeNews;
   /** Null where nothing can look for addresses on the wire. */
   readonly probes: ProbeTable | null;
 }

@@ -26,6 +26,7 @@ import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
 import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
+import { ScopeNews } from "./scope-news.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { endLeases, freeAddresses } from "./sweep.ts";
@@ -109,7 +110,7 @@ export function createEngine(boot: EngineBoot): Engine {
     limits: new ClientLimits(),
     relays: new RelayWatch(),
     drops: new DropLog(),
-    conflicts: new DropLog(),
+    scopeNews: new ScopeNews(),
     probes: boot.canProbe === true ? new ProbeTable() : null,
   };
   for (const record of boot.records) replay(engine, record);

@@ -2,14 +2,13 @@
 // it is quarantined as after a DECLINE, and the client gets another one. Source: RFC 2131 4.3.1, 4.4.1; RFC 5227 2.1.1.
 
 import { fromHex, toHex } from "../../base/bytes.ts";
-import { formatIpv4 } from "../../base/ipv4.ts";
 import { freshBinding } from "../lease/binding.ts";
 import { isQuotaUsed } from "../server/decline.ts";
 import { abandoned } from "../server/grant.ts";
 import { dropped } from "../server/outcome.ts";
 import { type PendingProbe, PROBE_TRIES_MAX } from "../server/probe-table.ts";
 import { leaseAuthority } from "./authority.ts";
-import { decideDatagram, recordChange, tellDrop } from "./clients.ts";
+import { decideDatagram, recordChange, tellDrop, tellScope } from "./clients.ts";
 import type { Engine } from "./engine-state.ts";
 import type { ProbeResult } from "./event.ts";
 import type { Turn } from "./turn.ts";
@@ -49,14 +48,13 @@ function isOwnAnswer({ hardwareAddress }: PendingProbe, result: ProbeResult): bo
 function onConflict(engine: Engine, turn: Turn, probe: PendingProbe, result: ProbeResult): void {
   const { address } = probe;
   engine.offers.release(probe.clientKey);
-  const fields = { address: formatIpv4(address), hardwareAddress: result.hardwareAddress ?? "unknown" };
-  if (engine.conflicts.note("probe-conflict", turn.now.boot) !== null) {
-    const total = engine.probes?.counts.conflicts ?? 0;
-    turn.log("warn", "address-conflict", "an address that was free is in use by somebody", {
-      ...fields,
-      total,
-    });
-  }
+  tellScope(engine, turn, {
+    level: "warn",
+    event: "address-conflict",
+    message: "an address that was free is in use by somebody",
+    address,
+    fields: { hardwareAddress: result.hardwareAddress ?? "unknown" },
+  });
   const record = engine.leases.get(address) ?? freshBinding(address);
   const authority = leaseAuthority(engine, turn);
   const nobody = { clientIdentifier: fromHex("00"), hardwareType: 0, hardwareAddress: new Uint8Array(0) };

@@ -8,13 +8,15 @@ import type { ObjectSet } from "../../api/object-set.ts";
 import { parseDHCPReservationSet, parseDHCPScope, parseFailoverRelationship } from "../../api/parse.ts";
 import { KubeClient } from "../../kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
+import { EventRecorder } from "../../kube/events.ts";
 import { Reflector } from "../../kube/reflector.ts";
 import type { KubeObject, ResourceType } from "../../kube/resource.ts";
 import { systemTiming } from "../../kube/timing.ts";
-import type { MemberReport } from "../engine/event.ts";
+import type { LogEntry, MemberReport } from "../engine/event.ts";
 import { SystemClock } from "./clock.ts";
 import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
 import { MemberStatusWriter } from "./member-status.ts";
+import { scopeEvent } from "./scope-events.ts";
 import { WitnessReader } from "./witness-reader.ts";
 
 export interface ApiSourceOptions {
@@ -48,6 +50,7 @@ export class ApiSource {
   readonly #scopes: Reflector;
   readonly #reservationSets: Reflector;
   readonly #status: MemberStatusWriter;
+  readonly #recorder: EventRecorder;
   readonly #witness: WitnessReader;
   #settle: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
@@ -84,10 +87,13 @@ export class ApiSource {
       bootMs: () => clock.bootMilliseconds(),
       onReading: (witness) => options.post({ kind: "witness", witness }),
     });
+    const instance = `${relationship}-${options.member}`;
+    const controller = `${API_GROUP}/engine`;
+    this.#recorder = new EventRecorder({ client: this.#client, timing, log, controller, instance });
     this.#status = new MemberStatusWriter({
       client: this.#client,
       namespace,
-      name: `${relationship}-${options.member}`,
+      name: instance,
       timing,
       log,
     });
@@ -103,7 +109,7 @@ export class ApiSource {
     if (this.#settle !== null) clearTimeout(this.#settle);
     if (this.#health !== null) clearInterval(this.#health);
     this.#witness.stop();
-    await this.#status.stop();
+    await Promise.all([this.#status.stop(), this.#recorder.stop()]);
     await Promise.all(this.#reflectors().map((reflector) => reflector.stop()));
     await this.#client.close();
   }
@@ -111,6 +117,12 @@ export class ApiSource {
   report(report: MemberReport): void {
     this.#status.report(report);
     this.#witness.follow(report);
+  }
+
+  /** An Event of the DHCPScope that the entry names; nothing when there is none of that name. */
+  tellScope(entry: LogEntry): void {
+    const scope = this.#scopes.get(`${this.#options.namespace}/${entry.fields["scope"]}`);
+    if (scope !== undefined) this.#recorder.record(scopeEvent(entry, scope));
   }
 
   /** What this machine cannot do of the newest configuration: told in the member's condition ConfigAccepted, first. */

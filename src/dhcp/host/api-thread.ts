@@ -74,6 +74,8 @@ port.on("message", (message: ToConfigThread) => {
   switch (message.kind) {
     case "report":
       return reader.report(message.report);
+    case "scope-news":
+      return reader.tellScope(message.entry);
     case "keep-snapshots":
       // The start is over.
       flushCompileCache();

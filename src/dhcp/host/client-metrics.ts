@@ -5,6 +5,7 @@ import { Counter, Gauge, type Registry } from "prom-client";
 import { formatIpv4 } from "../../base/ipv4.ts";
 import type { BootMs } from "../../base/units.ts";
 import type { Engine } from "../engine/engine-state.ts";
+import type { ScopeNewsEvent } from "../engine/scope-news.ts";
 
 export interface ClientMetricsSource {
   /** Null before the engine stands. */
@@ -17,6 +18,7 @@ export interface ClientMetricsSource {
 type Values = Iterable<readonly [label: string, value: number]>;
 
 export function registerClientMetrics(registry: Registry, source: ClientMetricsSource): void {
+  registerScopeNews(registry, source);
   const metric =
     (Kind: typeof Counter | typeof Gauge) =>
     (name: string, help: string, label: string | null, values: (engine: Engine) => Values) =>
@@ -67,6 +69,37 @@ export function registerClientMetrics(registry: Registry, source: ClientMetricsS
   counter("leasepair_lease_history_lines_total", "Lines of the lease history.", "result", () =>
     historyLines(source.history()),
   );
+}
+
+/** Counters of what the engine tells the owners of scopes (engine/scope-news.ts), by scope. */
+function registerScopeNews(registry: Registry, source: ClientMetricsSource): void {
+  const counter = (
+    name: string,
+    help: string,
+    label: string,
+    words: Readonly<Record<string, ScopeNewsEvent>>,
+  ) =>
+    new Counter({
+      name,
+      help,
+      labelNames: ["scope", label],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [word, event] of Object.entries(words)) {
+          const counts = source.engine()?.scopeNews.counts(event) ?? [];
+          for (const [scope, count] of counts) this.inc({ scope, [label]: word }, count);
+        }
+      },
+    });
+  counter("leasepair_address_conflicts_total", "Addresses found in use by somebody else.", "found_by", {
+    decline: "address-declined",
+    probe: "address-conflict",
+  });
+  counter("leasepair_reservations_total", "Reservations that moved a client, or must wait.", "result", {
+    honoured: "reservation-honoured",
+    waits: "reservation-waits",
+  });
 }
 
 function historyLines({ written, lost }: ReturnType<ClientMetricsSource["history"]>): Values {

@@ -31,6 +31,8 @@ export type FromConfigThread =
 
 export type ToConfigThread =
   | { readonly kind: "report"; readonly report: MemberReport }
+  /** For the owner of the scope that the entry names. */
+  | { readonly kind: "scope-news"; readonly entry: LogEntry }
   /** The engine runs, and the data directory is this member's: good configurations are stored there from now on. */
   | { readonly kind: "keep-snapshots" }
   | { readonly kind: "stop" };

@@ -8,7 +8,7 @@ import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { FailoverOperationObject } from "../../api/failover-operation.ts";
 import type { ManifestError, Manifests } from "../../api/manifests.ts";
 import type { Rejection } from "../../api/object-set.ts";
-import type { MemberReport } from "../engine/event.ts";
+import type { LogEntry, MemberReport } from "../engine/event.ts";
 import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
 import { manifestsFingerprint, readManifestDirectory, specDigest } from "./manifests.ts";
 
@@ -56,6 +56,9 @@ export class ManifestSource {
 
   /** Without an API there is nobody to report to. */
   report(_report: MemberReport): void {}
+
+  /** Nor to tell: the log has it. */
+  tellScope(_entry: LogEntry): void {}
 
   setMachineProblem(_problem: ConfigProblem | null): void {}
 

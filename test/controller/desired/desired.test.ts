@@ -159,7 +159,7 @@ test("the store lies under relationship and member, and is given to the engine's
   assert.deepEqual(init["volumeMounts"], at(engine(), "volumeMounts"));
 });
 
-test("a role reaches its own relationship and report only, and never a status but its report's", () => {
+test("a role reaches its own relationship and report only, and writes nothing but its report's status and events", () => {
   const role = find(rendered(), "Role", "campus-a");
   const rules = role["rules"] as { resources: string[]; resourceNames?: string[]; verbs: string[] }[];
   for (const { resources, resourceNames, verbs } of rules) {
@@ -167,8 +167,13 @@ test("a role reaches its own relationship and report only, and never a status bu
       assert.deepEqual(resourceNames, [resources[0]?.startsWith("failovermembers") ? "campus-a" : "campus"]);
     }
     const writes = verbs.filter((verb) => !["get", "list", "watch"].includes(verb));
-    assert.deepEqual(writes, resources.includes("failovermembers/status") ? ["patch", "update"] : []);
+    const mayWrite: Readonly<Record<string, string[]>> = {
+      "failovermembers/status": ["patch", "update"],
+      events: ["create", "patch"],
+    };
+    assert.deepEqual(writes, mayWrite[resources[0] ?? ""] ?? []);
   }
+  assert.ok(rules.some(({ resources }) => resources.includes("events")));
   const binding = find(rendered(), "RoleBinding", "campus-a");
   assert.equal(at(binding, "roleRef.name"), "campus-a");
   assert.deepEqual(at(binding, "subjects.0"), {

@@ -69,8 +69,8 @@ test("4.3.3: a declined address is reported", () => {
   pair.ask({ type: "DECLINE", mac: MAC, requested: address, server }, [node]);
   const told = node.log.filter(({ event }) => event === "address-declined");
   assert.deepEqual(
-    told.map(({ level, fields }) => [level, fields["address"]]),
-    [["warn", address]],
+    told.map(({ level, fields }) => [level, fields["scope"], fields["address"]]),
+    [["warn", "first", address]],
   );
 });
 

@@ -12,7 +12,7 @@ import { SystemClock } from "../../../src/dhcp/host/clock.ts";
 import type { FromConfigThread } from "../../../src/dhcp/host/config-message.ts";
 import { KubeClient } from "../../../src/kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../../src/kube/connection.ts";
-import type { KubeObject, ResourceType } from "../../../src/kube/resource.ts";
+import { EVENT, type KubeObject, type ResourceType } from "../../../src/kube/resource.ts";
 import { systemTiming } from "../../../src/kube/timing.ts";
 import { campusYaml } from "./campus.ts";
 
@@ -183,4 +183,35 @@ test("the report becomes the member's status; in NORMAL and at rest it is writte
   };
   assert.equal(status?.["state"], "CommunicationsInterrupted");
   assert.equal(status?.["serving"], "All");
+});
+
+test("news of a scope become Events of its object; of a scope that is not there, nothing", async () => {
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  const { metadata } = await client.create(SCOPES, scope);
+  source.start();
+  await until(() => ofKind("configured").length > 0);
+  const entry = (event: string, fields: Readonly<Record<string, string>>) =>
+    ({ level: "warn", event, message: "said for people", fields }) as const;
+  source.tellScope(entry("address-declined", { scope: "gone", address: "10.20.0.99" }));
+  source.tellScope(entry("address-declined", { scope: "users", address: "10.20.0.101" }));
+  source.tellScope(
+    entry("address-conflict", { scope: "users", address: "10.20.0.102", hardwareAddress: "unknown" }),
+  );
+  source.tellScope(
+    entry("reservation-waits", { scope: "users", address: "10.20.0.103", reserved: "10.20.0.50" }),
+  );
+  await source.stop();
+  const { items } = await client.list(EVENT, "default");
+  const read = items.map((item) => item as unknown as Record<string, Record<string, string> | string>);
+  for (const { regarding } of read) {
+    const { kind, name, uid } = regarding as Record<string, string>;
+    assert.deepEqual({ kind, name, uid }, { kind: "DHCPScope", name: "users", uid: metadata.uid });
+  }
+  assert.deepEqual(read.map(({ type, reason, note }) => [type, reason, note]).sort(), [
+    ["Normal", "ReservationWaits", "10.20.0.103: said for people (reserved 10.20.0.50)"],
+    ["Warning", "AddressConflict", "10.20.0.102: said for people (hardwareAddress unknown)"],
+    ["Warning", "AddressDeclined", "10.20.0.101: said for people"],
+  ]);
+  assert.equal(read[0]?.["reportingController"], "leasepair.io/engine");
 });
