@@ -5,10 +5,10 @@
 import type { CompiledRelationship } from "../../src/api/compiled.ts";
 import type { BootMs } from "../../src/base/units.ts";
 import { createEngine } from "../../src/dhcp/engine/engine.ts";
-import type { LinkTiming } from "../../src/dhcp/engine/engine-state.ts";
 import type { EngineEvent, LogEntry, MemberReport } from "../../src/dhcp/engine/event.ts";
 import { memberReport } from "../../src/dhcp/engine/report.ts";
 import { EngineRunner } from "../../src/dhcp/engine/runner.ts";
+import type { LinkTiming } from "../../src/dhcp/failover/dialect.ts";
 import type { Arrival, Disk, DiskDone, ReplyRoute } from "../../src/dhcp/ports.ts";
 import { openStore } from "../../src/dhcp/store/store.ts";
 import type { Checker } from "./checker.ts";

@@ -11,7 +11,7 @@ import {
 } from "../../src/api/compiled.ts";
 import { ipv4 } from "../../src/base/ipv4.ts";
 import { seconds } from "../../src/base/units.ts";
-import type { LinkTiming } from "../../src/dhcp/engine/engine-state.ts";
+import type { LinkTiming } from "../../src/dhcp/failover/dialect.ts";
 import type { ClientHabits } from "./clients.ts";
 import type { DatagramFaults, LinkFaults } from "./network.ts";
 import type { Prng } from "./prng.ts";

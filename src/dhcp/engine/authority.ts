@@ -10,7 +10,7 @@ import {
   secondsUntil,
   type UnixSeconds,
 } from "../../base/units.ts";
-import { bucketOwner, mendedSecs } from "../failover/load-balance.ts";
+import { assignedOwner, bucketOwner, mendedSecs } from "../failover/load-balance.ts";
 import { hasPassedSince, takeoverDueAt, takeoverMarginSeconds } from "../failover/waits.ts";
 import type { LeaseAuthority, Service } from "../lease/authority.ts";
 import {
@@ -160,6 +160,8 @@ function isResponsible(
 
 /** Whose client this is by configuration. Source: RFC 3074; HotStandby: all are the primary's. */
 export function responsibleMember(engine: Engine, client: ClientIdentity): "primary" | "secondary" {
+  const buckets = engine.session?.hashBuckets ?? null;
+  if (buckets !== null) return assignedOwner(client, buckets);
   return engine.config.mode === "HotStandby" ? "primary" : bucketOwner(client, engine.config.primaryPercent);
 }
 

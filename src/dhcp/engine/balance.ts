@@ -3,7 +3,7 @@
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { bootAfter, NEVER } from "../../base/units.ts";
-import { addressesToGive, shouldAskForAddresses } from "../failover/pool-balance.ts";
+import { addressesToGive, type PoolShare, shouldAskForAddresses } from "../failover/pool-balance.ts";
 import { type Binding, freshBinding } from "../lease/binding.ts";
 import { ownFreeStatus, responsibleMember } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
@@ -21,7 +21,13 @@ const SEARCH_FACTOR = 4;
 /** The secondary's part of the free addresses, 0..100. */
 function secondaryPercent(engine: Engine): number {
   const { mode, primaryPercent, reservePercent } = engine.config;
+  if (engine.dialect.secondaryPercent !== null) return engine.dialect.secondaryPercent;
   return mode === "HotStandby" ? reservePercent : 100 - primaryPercent;
+}
+
+/** How the free addresses are shared, and how exactly. */
+function share(engine: Engine): PoolShare {
+  return { secondaryPercent: secondaryPercent(engine), holdPart: engine.dialect.balanceHoldPart };
 }
 
 /** Looks at the balance when due: gives, and as secondary asks. Only in NORMAL. */
@@ -41,7 +47,7 @@ export function balanceWhenDue(engine: Engine, turn: Turn): void {
 function wantsAddresses(engine: Engine): boolean {
   return engine.serverConfig.pools.some((_, pool) => {
     const { FREE, BACKUP } = engine.leases.counts(pool);
-    return shouldAskForAddresses({ free: FREE, backup: BACKUP }, secondaryPercent(engine));
+    return shouldAskForAddresses({ free: FREE, backup: BACKUP }, share(engine));
   });
 }
 
@@ -58,7 +64,7 @@ export function givePartnerAddresses(engine: Engine, turn: Turn): number {
 
 function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
   const { FREE, BACKUP } = engine.leases.counts(pool);
-  const wanted = addressesToGive({ free: FREE, backup: BACKUP }, secondaryPercent(engine), engine.role);
+  const wanted = addressesToGive({ free: FREE, backup: BACKUP }, share(engine), engine.role);
   if (wanted === 0) return 0;
   const chosen: Binding[] = [];
   const second: Binding[] = [];

@@ -4,6 +4,7 @@
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { BootMs, UnixSeconds } from "../../base/units.ts";
 import type { ClockOffset } from "../failover/clock-offset.ts";
+import type { DialectProfile, LinkTiming } from "../failover/dialect.ts";
 import type { Role, SettledState } from "../failover/transition.ts";
 import type { UpdateQueue } from "../failover/update-queue.ts";
 import type { ProcessStart } from "../failover/waits.ts";
@@ -20,27 +21,6 @@ import type { RelayWatch } from "../server/relay-watch.ts";
 import type { DropLog } from "./drop-log.ts";
 import type { WitnessReading } from "./event.ts";
 import type { ScopeNews } from "./scope-news.ts";
-
-/** Intervals of the link, milliseconds. */
-export interface LinkTiming {
-  /** CONTACT is sent when nothing else was for so long. */
-  readonly contactIntervalMs: number;
-  /** Silence of the partner after which the link counts as lost. */
-  readonly contactLossMs: number;
-  readonly dialRetryMs: number;
-  /** From an open connection to an accepted handshake. */
-  readonly handshakeMs: number;
-  /** How long a restarted engine waits for its partner before it goes on alone. */
-  readonly startupMs: number;
-}
-
-export const LINK_TIMING: LinkTiming = {
-  contactIntervalMs: 500,
-  contactLossMs: 2_000,
-  dialRetryMs: 1_000,
-  handshakeMs: 10_000,
-  startupMs: 5_000,
-};
 
 /** One open connection. "established" from an accepted CONNECTACK on; at most one is. */
 export interface Connection {
@@ -83,6 +63,10 @@ export interface Session {
   nextToken: number;
   /** The most updates that the partner takes unanswered. */
   readonly window: number;
+  /** CONTACT is due when it was not sent for so long. */
+  readonly contactIntervalMs: number;
+  /** The buckets that the primary serves, where its CONNECT settles that; null: as configured. */
+  readonly hashBuckets: Uint8Array | null;
   /** The highest position that the partner's store told. */
   partnerPosition: number;
   /** The partner's store is an old copy, and the partner has not given up its memory yet. */
@@ -105,7 +89,11 @@ export interface Engine {
   readonly member: string;
   readonly identity: StoreIdentity;
   readonly random: Random;
-  readonly timing: LinkTiming;
+  /** How the partner speaks, by the configuration. */
+  dialect: DialectProfile;
+  timing: LinkTiming;
+  /** What this run has otherwise than the dialect. */
+  readonly timingChanges: Partial<LinkTiming>;
   readonly settings: Partial<ServerSettings>;
   readonly process: ProcessStart;
   /** When this process opened the store, by the wall clock. */

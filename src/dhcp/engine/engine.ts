@@ -5,6 +5,7 @@
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { bootAfter, bootMs, type Instant, latest, NEVER } from "../../base/units.ts";
+import { DIALECT, type LinkTiming, linkDialect } from "../failover/dialect.ts";
 import type { Role } from "../failover/transition.ts";
 import { UpdateQueue } from "../failover/update-queue.ts";
 import type { DurableRecord, EndpointRecord } from "../lease/durable-record.ts";
@@ -21,7 +22,7 @@ import { balanceWhenDue } from "./balance.ts";
 import { onClientDatagram } from "./clients.ts";
 import { markClock, watchClock } from "./clock-watch.ts";
 import { DropLog } from "./drop-log.ts";
-import { type Engine, LINK_TIMING, type LinkTiming } from "./engine-state.ts";
+import type { Engine } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
 import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partner.ts";
@@ -65,11 +66,14 @@ export function createEngine(boot: EngineBoot): Engine {
   const leases = new PackedLeaseTable();
   const serverConfig = prepareConfig(boot.config, boot.member, boot.settings);
   leases.configure(serverConfig.pools);
+  const dialect = DIALECT[linkDialect(boot.config)];
   const engine: Engine = {
     member: boot.member,
     identity: boot.identity,
     random: boot.random,
-    timing: { ...LINK_TIMING, ...boot.timing },
+    dialect,
+    timing: { ...dialect.timing, ...boot.timing },
+    timingChanges: boot.timing ?? {},
     settings: boot.settings ?? {},
     process: { bootId: boot.bootId, startedAt: boot.now.boot },
     openedAt: boot.now.wall,
@@ -260,6 +264,8 @@ function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship):
   engine.leases.configure(engine.serverConfig.pools);
   engine.limits.configure(engine.serverConfig, engine.leases);
   engine.role = roleOf(config, engine.member);
+  engine.dialect = DIALECT[linkDialect(config)];
+  engine.timing = { ...engine.dialect.timing, ...engine.timingChanges };
   turn.log("info", "configuration-activated", "a new configuration is in force", {
     revision: config.revision,
     shapeChanged,

@@ -2,7 +2,7 @@
 // Source: failover draft 8.6, 9.2.
 
 import { bootAfter, type Instant } from "../../base/units.ts";
-import { onLinkLost } from "../failover/transition.ts";
+import { onLinkLost, type SettledState } from "../failover/transition.ts";
 import type { Connection, Engine } from "./engine-state.ts";
 import { contactNow } from "./partner-store.ts";
 import { enterState, settled } from "./state-change.ts";
@@ -28,8 +28,16 @@ export function forget(engine: Engine, turn: Turn, connection: Connection, reaso
   engine.counters.linkLosses += 1;
   turn.log("warn", "link-down", `the link to the partner is lost: ${reason}`, { reason });
   if (engine.startupEndsAt !== null) return;
-  const next = onLinkLost(settled(engine));
+  const next = stateOnLoss(engine);
   if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);
+}
+
+/** A dhcpd that is primary and in CONFLICT-DONE ends its process when its partner comes back with anything but NORMAL or a
+ *  conflict state: whoever was about to leave the conflict goes back into it. */
+function stateOnLoss(engine: Engine): SettledState | null {
+  const state = settled(engine);
+  const isResolving = engine.dialect.primarySettlesTerms && engine.endpoint.partnerState === "CONFLICT-DONE";
+  return isResolving && state === "NORMAL" ? "RESOLUTION-INTERRUPTED" : onLinkLost(state);
 }
 
 /** After a refusal the next dials are slower by this: its cause is mended by people. */

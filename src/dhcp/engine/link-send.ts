@@ -19,6 +19,12 @@ export function answer(turn: Turn, connection: Connection, message: FailoverMess
 }
 
 function write(turn: Turn, connection: Connection, message: FailoverMessage, xid: number): void {
-  const bytes = writeMessage(message, turn.now.wall, xid);
+  const bytes = writeMessage(turn.dialect.hasExtras ? message : plain(message), turn.now.wall, xid);
   turn.do({ kind: "link-send", connection: connection.id, bytes });
+}
+
+/** Without what only our own engines understand. */
+function plain(message: FailoverMessage): FailoverMessage {
+  if (message.type === "BNDUPD") return { ...message, update: { ...message.update, extras: null } };
+  return "extras" in message ? { ...message, extras: null } : message;
 }

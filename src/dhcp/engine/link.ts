@@ -147,7 +147,18 @@ function objection(
   if (!hello.maxUnackedUpdates) {
     return { reason: REJECT_REASON.missingBindingInformation, message: "max-unacked-bndupd is missing or 0" };
   }
-  return null;
+  return "hashBuckets" in hello ? objectionToTerms(engine, hello) : null;
+}
+
+/** A dhcpd that is primary settles the terms: the buckets are taken over, the MCLT is the relationship's own. */
+function objectionToTerms(engine: Engine, { mcltSeconds, hashBuckets }: Connect): Refusal | null {
+  if (!engine.dialect.primarySettlesTerms) return null;
+  if (hashBuckets === null) {
+    return { reason: REJECT_REASON.hashBucketConflict, message: "hash-bucket-assignment is missing" };
+  }
+  if (mcltSeconds === engine.config.mcltSeconds) return null;
+  const message = `the primary's MCLT is ${mcltSeconds ?? "missing"}, spec.maxClientLeadTimeSeconds here is ${engine.config.mcltSeconds}: make them equal`;
+  return { reason: REJECT_REASON.invalidMclt, message };
 }
 
 function acceptConnect(
@@ -215,11 +226,19 @@ function tellRefusal(engine: Engine, turn: Turn, text: string, reason: number): 
   turn.log(level, "link-refused", text, { reason });
 }
 
+/** Three signs of life fit into what the partner takes for silence. Source: failover draft 8.3. */
+function contactIntervalMs(engine: Engine, receiveTimerSeconds: number | null): number {
+  const own = engine.timing.contactIntervalMs;
+  if (receiveTimerSeconds === null || receiveTimerSeconds === 0) return own;
+  return Math.min(own, Math.floor((receiveTimerSeconds * 1000) / 3));
+}
+
 function establish(
   engine: Engine,
   turn: Turn,
   connection: Connection,
-  hello: Pick<Connect, "maxUnackedUpdates" | "extras">,
+  hello: Pick<Connect, "maxUnackedUpdates" | "receiveTimerSeconds" | "extras"> &
+    Partial<Pick<Connect, "hashBuckets">>,
 ): Session {
   connection.established = true;
   const echoes = readExtras(hello.extras).echoes === true;
@@ -240,6 +259,8 @@ function establish(
     asked: new Map(),
     nextToken: 0,
     window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_UNACKED_UPDATES),
+    contactIntervalMs: contactIntervalMs(engine, hello.receiveTimerSeconds),
+    hashBuckets: engine.dialect.primarySettlesTerms ? (hello.hashBuckets ?? null) : null,
     partnerPosition: engine.endpoint.partnerPosition,
     partnerOutdated: false,
     poolRequestedAt: null,
@@ -262,10 +283,15 @@ export function onLinkClosed(engine: Engine, turn: Turn, id: ConnectionId, reaso
   }
 }
 
+/** How long the established link may be without a message of ours. */
+export function contactDueMs(engine: Engine): number {
+  return engine.session?.contactIntervalMs ?? engine.timing.contactIntervalMs;
+}
+
 /** Sends CONTACT when due and drops connections that are silent or never finished their handshake.
  *  Source: failover draft 8.3. */
 export function watchContact(engine: Engine, turn: Turn): void {
-  const { contactIntervalMs, contactLossMs, handshakeMs } = engine.timing;
+  const { contactLossMs, handshakeMs } = engine.timing;
   for (const connection of [...engine.connections.values()]) {
     if (!connection.established) {
       if (turn.now.boot >= connection.openedAt + handshakeMs)
@@ -274,7 +300,7 @@ export function watchContact(engine: Engine, turn: Turn): void {
     }
     if (turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
       drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`);
-    } else if (turn.now.boot >= connection.contactedAt + contactIntervalMs) {
+    } else if (turn.now.boot >= connection.contactedAt + contactDueMs(engine)) {
       watchUncertainty(engine, turn, connection);
     }
   }

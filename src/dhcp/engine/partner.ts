@@ -187,6 +187,8 @@ function nextState(
 }
 
 function isPartnerUpToDate(engine: Engine, session: Session): boolean {
+  // A dhcpd recovers once, whatever becomes of the connection meanwhile: what it has acknowledged counts.
+  if (!engine.dialect.hasExtras && engine.leases.unacknowledgedCount === 0) return true;
   if (!session.partnerUpdated) return false;
   for (const binding of engine.leases.unacknowledged()) if (binding.taken) return false;
   return true;
@@ -255,7 +257,9 @@ function recoverWaitEndsAt(engine: Engine): UnixSeconds {
 /** Neither store has ever been in NORMAL, and the partner is here to say so. */
 function areBothNew(engine: Engine): boolean {
   const { session, endpoint } = engine;
-  if (session === null || endpoint.agreedMcltSeconds !== 0 || !session.partnerNeverNormal) return false;
+  if (session === null || endpoint.agreedMcltSeconds !== 0) return false;
+  // A dhcpd cannot say whether it was ever in NORMAL; it skips the wait in the same place.
+  if (engine.dialect.hasExtras && !session.partnerNeverNormal) return false;
   return (
     session.partnerState === "RECOVER" ||
     session.partnerState === "RECOVER-WAIT" ||

@@ -2,6 +2,7 @@
 // store goes through here, so that no change can be made in memory alone.
 
 import { type Instant, latest } from "../../base/units.ts";
+import type { DialectProfile } from "../failover/dialect.ts";
 import type { Binding } from "../lease/binding.ts";
 import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { Engine } from "./engine-state.ts";
@@ -29,6 +30,10 @@ export class Turn {
 
   get late(): Instant {
     return this.moments.late;
+  }
+
+  get dialect(): DialectProfile {
+    return this.#engine.dialect;
   }
 
   do(effect: Effect): void {

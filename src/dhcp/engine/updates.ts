@@ -13,6 +13,7 @@ import {
   type UnixSeconds,
 } from "../../base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
+import { winsDuel, withPotentialOf } from "../failover/duel.ts";
 import { type InFlight, RETRY_AFTER_REFUSAL_MS } from "../failover/update-queue.ts";
 import {
   BINDING_STATUS_CODE,
@@ -174,13 +175,22 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
   }
   const before = mine ?? freshBinding(update.address);
+  const { duels, potentialMayFall } = engine.dialect;
+  if (duels && engine.updates.isInFlight(update.address) && winsDuel(before, theirs, engine.role)) {
+    engine.counters.updatesRefusedByUs += 1;
+    return {
+      reason: REJECT_REASON.lessCritical,
+      message: "incoming update is less critical than outgoing update",
+    };
+  }
   const decision = acceptUpdate({
     mine: before,
     theirs,
     role: engine.role,
     now: turn.early.wall,
     clockUncertainty: clockUncertainty(engine),
-    crossing: mine !== null && !mine.acknowledged,
+    // A lost duel is lost: what crosses otherwise is settled by who speaks, as with our own engines.
+    crossing: mine !== null && !mine.acknowledged && (!duels || mine.status === "ACTIVE"),
   });
   if (decision.kind === "refused") {
     engine.counters.updatesRefusedByUs += 1;
@@ -193,7 +203,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   reportDuplicate(engine, turn, before, theirs);
   if (decision.next.acknowledged) engine.updates.withdraw(update.address);
   else if (before.status !== "ACTIVE") owe(engine, update.address);
-  turn.putBinding(decision.next);
+  turn.putBinding(potentialMayFall ? withPotentialOf(decision.next, theirs) : decision.next);
   return null;
 }
 
@@ -253,7 +263,11 @@ export function onBindingAck(
       address: ack.address,
       reason: ack.rejectReason,
     });
-    if (engine.leases.get(ack.address)?.acknowledged === false) {
+    const refused = engine.leases.get(ack.address);
+    if (ack.rejectReason === REJECT_REASON.illegalAddress && engine.dialect.unknownAddressIsSettled) {
+      // Not in its pools: it never gives this address, and never will know of it.
+      if (refused !== null) turn.putBinding({ ...refused, acknowledged: true });
+    } else if (refused?.acknowledged === false) {
       engine.updates.retryLater(ack.address, bootAfter(turn.now.boot, RETRY_AFTER_REFUSAL_MS));
     }
     return;

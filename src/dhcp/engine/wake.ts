@@ -2,6 +2,7 @@
 
 import { type BootMs, bootAfter, type Instant } from "../../base/units.ts";
 import type { Engine } from "./engine-state.ts";
+import { contactDueMs } from "./link.ts";
 
 /** Leases end, waits pass and pools are looked at on this beat. */
 const IDLE_TICK_MS = 1_000;
@@ -12,7 +13,7 @@ export function nextWakeAt(engine: Engine, now: Instant): BootMs {
   for (const connection of engine.connections.values()) {
     wishes.push(
       connection.established
-        ? bootAfter(connection.contactedAt, engine.timing.contactIntervalMs)
+        ? bootAfter(connection.contactedAt, contactDueMs(engine))
         : bootAfter(connection.openedAt, engine.timing.handshakeMs),
       bootAfter(connection.lastReceivedAt, engine.timing.contactLossMs),
     );

@@ -1,6 +1,76 @@
-// How the partner speaks, and under which name the relationship goes on the link.
+// How the partner speaks: what our own engines and an ISC dhcpd 4.4 do differently, in one profile each, and under which
+// name the relationship goes on the link. One codec and one state machine serve both.
+// Source: docs/protocol/draft-errata.md, "dhcpd as partner".
 
 import type { CompiledExternal, CompiledRelationship, Dialect } from "../../api/compiled.ts";
+
+/** Intervals of the link, milliseconds. */
+export interface LinkTiming {
+  /** CONTACT is sent when nothing else was for so long, or sooner when the partner asks for it. */
+  readonly contactIntervalMs: number;
+  /** Silence of the partner after which the link counts as lost. */
+  readonly contactLossMs: number;
+  readonly dialRetryMs: number;
+  /** From an open connection to an accepted handshake. */
+  readonly handshakeMs: number;
+  /** How long a restarted engine waits for its partner before it goes on alone. */
+  readonly startupMs: number;
+}
+
+export interface DialectProfile {
+  readonly timing: LinkTiming;
+  /** Whether our own items go along in option 29, and whether the partner's are waited for. */
+  readonly hasExtras: boolean;
+  /** The secondary's part of the free addresses where the partner knows but one; null: as configured. */
+  readonly secondaryPercent: number | null;
+  /** A side gives addresses only past this part of the free ones, so that both are never right at once. */
+  readonly balanceHoldPart: number;
+  /** The primary's CONNECT settles which buckets it serves, and its MCLT has to be the secondary's own. */
+  readonly primarySettlesTerms: boolean;
+  /** Of two updates that cross, one wins by dhcpd's rule and not by ours. */
+  readonly duels: boolean;
+  /** An address that the partner does not have in its pools (a reservation) is no news for it, now or later. */
+  readonly unknownAddressIsSettled: boolean;
+  /** The latest potential expiration exchanged counts, whichever side told it, even when it is earlier than one before. */
+  readonly potentialMayFall: boolean;
+}
+
+export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
+  Leasepair: {
+    timing: {
+      contactIntervalMs: 500,
+      contactLossMs: 2_000,
+      dialRetryMs: 1_000,
+      handshakeMs: 10_000,
+      startupMs: 5_000,
+    },
+    hasExtras: true,
+    secondaryPercent: null,
+    balanceHoldPart: 0.05,
+    primarySettlesTerms: false,
+    duels: false,
+    unknownAddressIsSettled: false,
+    potentialMayFall: false,
+  },
+  ISC: {
+    timing: {
+      contactIntervalMs: 20_000,
+      contactLossMs: 60_000,
+      dialRetryMs: 5_000,
+      handshakeMs: 15_000,
+      startupMs: 15_000,
+    },
+    hasExtras: false,
+    // It halves every pool, whatever its split; a reserve for the standby it does not know.
+    secondaryPercent: 50,
+    // Its own threshold is 10 % of the free addresses; with a lower one of ours addresses would go to and fro.
+    balanceHoldPart: 0.15,
+    primarySettlesTerms: true,
+    duels: true,
+    unknownAddressIsSettled: true,
+    potentialMayFall: true,
+  },
+};
 
 function externalOf({ members }: CompiledRelationship): CompiledExternal | null {
   return members.find(({ external }) => external !== null)?.external ?? null;

@@ -4,14 +4,18 @@
 
 import type { Role } from "./transition.ts";
 
-/** A side gives only past this part of the free addresses, so that both are never right at once. */
-const HOLD_PART = 0.05;
-
 export interface FreeAddresses {
   /** FREE: the primary's. */
   readonly free: number;
   /** BACKUP: the secondary's. */
   readonly backup: number;
+}
+
+export interface PoolShare {
+  /** The secondary's part of the free addresses, 0..100. */
+  readonly secondaryPercent: number;
+  /** A side gives only past this part of the free addresses, so that both are never right at once. */
+  readonly holdPart: number;
 }
 
 /** How many addresses the secondary should own. `secondaryPercent` 0..100. Source: failover draft 5.4. */
@@ -21,16 +25,16 @@ export function backupTarget(pool: FreeAddresses, secondaryPercent: number): num
 
 /** How many addresses `role` should give to its partner now, 0 when balanced within the hold.
  *  Source: failover draft 5.4. */
-export function addressesToGive(pool: FreeAddresses, secondaryPercent: number, role: Role): number {
-  const target = backupTarget(pool, secondaryPercent);
+export function addressesToGive(pool: FreeAddresses, share: PoolShare, role: Role): number {
+  const target = backupTarget(pool, share.secondaryPercent);
   const surplus = role === "primary" ? target - pool.backup : pool.backup - target;
-  const hold = Math.floor((pool.free + pool.backup) * HOLD_PART);
+  const hold = Math.floor((pool.free + pool.backup) * share.holdPart);
   const partnerHasNone = role === "primary" ? pool.backup === 0 : pool.free === 0;
   if (surplus <= 0) return 0;
   return surplus > hold || partnerHasNone ? surplus : 0;
 }
 
 /** Whether the secondary should ask the primary for addresses (POOLREQ). Source: failover draft 7.6.1. */
-export function shouldAskForAddresses(pool: FreeAddresses, secondaryPercent: number): boolean {
-  return addressesToGive(pool, secondaryPercent, "primary") > 0;
+export function shouldAskForAddresses(pool: FreeAddresses, share: PoolShare): boolean {
+  return addressesToGive(pool, share, "primary") > 0;
 }
