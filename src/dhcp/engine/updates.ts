@@ -13,7 +13,7 @@ import {
   type UnixSeconds,
 } from "../../base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
-import { winsDuel, withPotentialOf } from "../failover/duel.ts";
+import { winsDuel, withTimesOf } from "../failover/duel.ts";
 import { type InFlight, RETRY_AFTER_REFUSAL_MS } from "../failover/update-queue.ts";
 import {
   BINDING_STATUS_CODE,
@@ -175,7 +175,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
   }
   const before = mine ?? freshBinding(update.address);
-  const { duels, potentialMayFall } = engine.dialect;
+  const { duels, timesMayFall } = engine.dialect;
   if (duels && engine.updates.isInFlight(update.address) && winsDuel(before, theirs, engine.role)) {
     engine.counters.updatesRefusedByUs += 1;
     return {
@@ -201,9 +201,10 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     return decision;
   }
   reportDuplicate(engine, turn, before, theirs);
-  if (decision.next.acknowledged) engine.updates.withdraw(update.address);
-  else if (before.status !== "ACTIVE") owe(engine, update.address);
-  turn.putBinding(potentialMayFall ? withPotentialOf(decision.next, theirs) : decision.next);
+  const next = timesMayFall ? withTimesOf(decision.next, theirs) : decision.next;
+  if (next.acknowledged) engine.updates.withdraw(update.address);
+  else if (before.status !== "ACTIVE" || before.acknowledged) owe(engine, update.address);
+  turn.putBinding(next);
   return null;
 }
 

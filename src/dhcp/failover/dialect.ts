@@ -31,8 +31,8 @@ export interface DialectProfile {
   readonly duels: boolean;
   /** An address that the partner does not have in its pools (a reservation) is no news for it, now or later. */
   readonly unknownAddressIsSettled: boolean;
-  /** The latest potential expiration exchanged counts, whichever side told it, even when it is earlier than one before. */
-  readonly potentialMayFall: boolean;
+  /** The partner keeps the times told last, even when they are earlier than those before. */
+  readonly timesMayFall: boolean;
 }
 
 export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
@@ -50,7 +50,7 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
     primarySettlesTerms: false,
     duels: false,
     unknownAddressIsSettled: false,
-    potentialMayFall: false,
+    timesMayFall: false,
   },
   ISC: {
     timing: {
@@ -68,7 +68,7 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
     primarySettlesTerms: true,
     duels: true,
     unknownAddressIsSettled: true,
-    potentialMayFall: true,
+    timesMayFall: true,
   },
 };
 

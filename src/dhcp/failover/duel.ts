@@ -17,10 +17,10 @@ export function winsDuel(mine: Binding, theirs: PartnerBinding, role: Role): boo
   return isPrimary;
 }
 
-/** The record with the potential expiration that the partner counts on from now on: a dhcpd keeps one time, the latest that
- *  either side told, even when it is earlier. Only our own caution keeps the later one.
- *  Departs from draft 7.1.5, which takes the maximum. */
-export function withPotentialOf(next: Binding, theirs: PartnerBinding): Binding {
+/** The record with the times that the partner counts on from now on: a dhcpd keeps those told last, even when they are
+ *  earlier. Our own caution keeps the later ones; where that makes the lease end later than the partner believes, it is
+ *  owed an update. Departs from draft 7.1.5, which takes the maximum. */
+export function withTimesOf(next: Binding, theirs: PartnerBinding): Binding {
   if (next.status !== "ACTIVE" || theirs.status !== "ACTIVE") return next;
   const limit = (time: UnixSeconds) =>
     time < theirs.potentialExpiration ? time : theirs.potentialExpiration;
@@ -29,5 +29,6 @@ export function withPotentialOf(next: Binding, theirs: PartnerBinding): Binding 
     potentialSent: latest(next.potentialSent, next.potentialAcked, next.potentialReceived),
     potentialAcked: limit(next.potentialAcked),
     potentialReceived: limit(next.potentialReceived),
+    acknowledged: next.acknowledged && next.expiresAt <= theirs.leaseExpiration,
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
 import type { PartnerBinding } from "../../../src/dhcp/failover/acceptance.ts";
-import { winsDuel, withPotentialOf } from "../../../src/dhcp/failover/duel.ts";
+import { winsDuel, withTimesOf } from "../../../src/dhcp/failover/duel.ts";
 import { type Binding, type BindingStatus, freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import { hardwareClient, ip } from "../server/world.ts";
 
@@ -50,11 +50,20 @@ test("dhcpd's duel: an arriving lease beats what is none, an arriving end beats 
 test("an earlier potential expiration of a dhcpd limits what leases rest on, and no wait of ours", () => {
   const times = { potentialSent: unixSeconds(NOW + 10), potentialAcked: unixSeconds(NOW + 300) };
   const before = { ...mine("ACTIVE"), ...times, potentialReceived: unixSeconds(NOW + 200) };
-  const next = withPotentialOf(before, theirs("ACTIVE", NOW, NOW + 100));
+  const next = withTimesOf(before, theirs("ACTIVE", NOW, NOW + 100));
   assert.deepEqual(
     [next.potentialAcked, next.potentialReceived, next.potentialSent],
     [NOW + 100, NOW + 100, NOW + 300],
   );
-  const later = withPotentialOf(before, theirs("ACTIVE", NOW, NOW + 900));
+  const later = withTimesOf(before, theirs("ACTIVE", NOW, NOW + 900));
   assert.deepEqual([later.potentialAcked, later.potentialReceived], [NOW + 300, NOW + 200]);
+});
+
+test("a dhcpd that believes in an earlier end than ours is owed an update", () => {
+  const running = { ...mine("ACTIVE"), expiresAt: unixSeconds(NOW + 51), acknowledged: true };
+  assert.equal(withTimesOf(running, theirs("ACTIVE")).acknowledged, false);
+  assert.equal(
+    withTimesOf({ ...running, expiresAt: unixSeconds(NOW + 50) }, theirs("ACTIVE")).acknowledged,
+    true,
+  );
 });

@@ -1,0 +1,114 @@
+// The clients of the lab: any number of them behind one relay that tells every server.
+
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { ADDRESS, type Network } from "./network.ts";
+import { eventually, Program } from "./program.ts";
+import type { RelayAnswer, RelayRequest } from "./relay-program.ts";
+
+export interface Held {
+  readonly address: string;
+  readonly server: string;
+  readonly leaseSeconds: number;
+}
+
+type Answer = NonNullable<RelayAnswer["answer"]>;
+
+const SERVERS = [ADDRESS.one, ADDRESS.two];
+/** A client repeats itself about so often before it gives up. */
+const TRIES = 6;
+
+export class Clients {
+  readonly #program: Program;
+  readonly #waiting = new Map<number, (answer: Answer | null) => void>();
+  readonly #held = new Map<number, Held>();
+  #id = 0;
+
+  constructor(network: Network) {
+    const program = join(import.meta.dirname, "relay-program.ts");
+    this.#program = new Program([...network.inside("relay"), process.execPath, program, ADDRESS.relay]);
+    if (this.#program.child.stdout === null) throw new Error("the relay has no output");
+    createInterface(this.#program.child.stdout).on("line", (line) => {
+      if (!line.startsWith("{")) return;
+      const { id, answer } = JSON.parse(line) as RelayAnswer;
+      this.#waiting.get(id)?.(answer);
+      this.#waiting.delete(id);
+    });
+  }
+
+  async ready(): Promise<void> {
+    await eventually(
+      "the relay runs",
+      () => this.#program.said.includes("ready"),
+      20,
+      () => this.#program.said,
+    );
+  }
+
+  end(): Promise<void> {
+    return this.#program.end("SIGKILL");
+  }
+
+  /** What client `n` holds. */
+  held(n: number): Held {
+    const held = this.#held.get(n);
+    if (held === undefined) throw new Error(`client ${n} holds nothing`);
+    return held;
+  }
+
+  /** DISCOVER until somebody offers, then REQUEST. Null when nobody serves this client. */
+  async acquire(n: number, tries = TRIES): Promise<Held | null> {
+    for (let i = 0; i < tries; i++) {
+      const offer = await this.#send(n, { type: "DISCOVER", secs: i * 2, to: SERVERS, answers: ["OFFER"] });
+      if (offer === null) continue;
+      const { address: requested, server } = offer;
+      const ask = { type: "REQUEST", secs: i * 2, requested, server, to: SERVERS } as const;
+      const ack = await this.#send(n, { ...ask, answers: ["ACK", "NAK"] });
+      if (ack?.type === "ACK") return this.#keep(n, ack);
+    }
+    return null;
+  }
+
+  /** Renews with the server that leased, then with any. Null when nobody answers; throws on a NAK. */
+  async renew(n: number, to: readonly string[] = [this.held(n).server]): Promise<Held | null> {
+    const { address: ciaddr } = this.held(n);
+    for (const servers of [to, SERVERS, SERVERS]) {
+      const ask = { type: "REQUEST", secs: 0, ciaddr, to: servers, answers: ["ACK", "NAK"] } as const;
+      const answer = await this.#send(n, ask);
+      if (answer?.type === "NAK") throw new Error(`client ${n} was refused its address ${ciaddr}`);
+      if (answer !== null) return this.#keep(n, answer);
+    }
+    return null;
+  }
+
+  async release(n: number): Promise<void> {
+    const { address: ciaddr, server } = this.held(n);
+    await this.#send(n, { type: "RELEASE", secs: 0, ciaddr, server, to: [server], answers: [] });
+    this.#held.delete(n);
+  }
+
+  async decline(n: number): Promise<void> {
+    const { address: requested, server } = this.held(n);
+    await this.#send(n, { type: "DECLINE", secs: 0, requested, server, to: SERVERS, answers: [] });
+    this.#held.delete(n);
+  }
+
+  #keep(n: number, { address, server, leaseSeconds }: Answer): Held {
+    const held = { address, server, leaseSeconds };
+    this.#held.set(n, held);
+    return held;
+  }
+
+  #send(
+    n: number,
+    request: Omit<RelayRequest, "id" | "hardwareAddress" | "timeoutMs">,
+  ): Promise<Answer | null> {
+    const id = ++this.#id;
+    const hardwareAddress = `0200000000${n.toString(16).padStart(2, "0")}`;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      const line = { id, hardwareAddress, timeoutMs: 1_000, ...request } satisfies RelayRequest;
+      this.#program.child.stdin?.write(`${JSON.stringify(line)}\n`);
+    });
+  }
+}

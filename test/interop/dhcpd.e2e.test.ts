@@ -1,0 +1,88 @@
+// A real ISC dhcpd as partner, through a pair's everyday life, in both roles and both modes. What takes longer is in
+// dhcpd.long.test.ts; `npm run interop` runs both.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { LAB_MISSING, Lab, LEASE_SECONDS, MCLT_SECONDS } from "./lab.ts";
+import { ADDRESS } from "./network.ts";
+
+const CLIENTS = [1, 2, 3, 4, 5, 6];
+
+describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false }, () => {
+  for (const role of ["primary", "secondary"] as const) {
+    for (const mode of ["LoadBalance", "HotStandby"] as const) {
+      test(`${mode}, we are ${role}: connect, share, lease, renew, release, decline, and die in turn`, async () => {
+        const lab = await Lab.open({ role, mode });
+        try {
+          await everydayLife(lab);
+          await dieInTurn(lab);
+          assert.deepEqual(lab.disagreements(), []);
+          assert.ok(lab.dhcpd.isRunning);
+        } finally {
+          await lab.close();
+        }
+      });
+    }
+  }
+});
+
+async function everydayLife(lab: Lab): Promise<void> {
+  const { clients, options } = lab;
+  await lab.agree();
+  assert.deepEqual(await lab.counts(), { FREE: 10, BACKUP: 10 });
+
+  const servers = new Set<string>();
+  for (const n of CLIENTS) {
+    const held = await clients.acquire(n);
+    assert.equal(held?.leaseSeconds, MCLT_SECONDS, `client ${n}'s first lease`);
+    servers.add(held.server);
+  }
+  // In HotStandby the primary alone answers clients that have not waited.
+  const primary = options.role === "primary" ? ADDRESS.one : ADDRESS.two;
+  const expected = options.mode === "HotStandby" ? [primary] : [ADDRESS.one, ADDRESS.two];
+  assert.deepEqual([...servers].sort(), expected);
+  await lab.agree();
+
+  for (const n of CLIENTS) {
+    const before = clients.held(n);
+    const held = await clients.renew(n);
+    assert.deepEqual(held, { ...before, leaseSeconds: LEASE_SECONDS }, `client ${n}'s renewal`);
+  }
+  await lab.agree();
+
+  // At the other server than the one that leased.
+  for (const n of CLIENTS) {
+    const { address, server } = clients.held(n);
+    const other = server === ADDRESS.one ? ADDRESS.two : ADDRESS.one;
+    const held = await clients.renew(n, [other]);
+    assert.deepEqual([held?.address, held?.server], [address, other], `client ${n} at the other server`);
+  }
+  await lab.agree();
+
+  await clients.release(1);
+  await lab.agree();
+  assert.notEqual(await clients.acquire(1), null, "a client that comes back");
+  await clients.decline(2);
+  await lab.agree();
+  assert.equal((await lab.counts())["ABANDONED"], 1);
+}
+
+async function dieInTurn(lab: Lab): Promise<void> {
+  const { clients, dhcpd, engine } = lab;
+  await dhcpd.end();
+  await engine.untilState("COMMUNICATIONS-INTERRUPTED");
+  for (const n of [3, 4, 5]) assert.equal((await clients.renew(n, [ADDRESS.one]))?.server, ADDRESS.one);
+  assert.equal((await clients.acquire(7))?.server, ADDRESS.one, "a new client while the dhcpd is dead");
+  dhcpd.start();
+  await lab.bothNormal();
+  await lab.agree();
+
+  await engine.end("SIGKILL");
+  for (const n of [3, 4, 5]) assert.equal((await clients.renew(n, [ADDRESS.two]))?.server, ADDRESS.two);
+  assert.equal((await clients.acquire(8))?.server, ADDRESS.two, "a new client while our engine is dead");
+  engine.start();
+  await lab.bothNormal();
+  await lab.agree();
+  for (const n of [3, 4, 5, 7, 8]) assert.ok(await clients.renew(n), `client ${n} afterwards`);
+  await lab.agree();
+}
