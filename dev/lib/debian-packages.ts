@@ -32,6 +32,8 @@ const CLIENTS: readonly Need[] = [
   program("dhcpd", "isc-dhcp-server"),
   program("dnsmasq", "dnsmasq-base"),
   program("tcpdump", "tcpdump"),
+  program("tshark", "tshark"),
+  program("faketime", "faketime"),
   program("qemu-system-x86_64", "qemu-system-x86"),
   { package: "ipxe-qemu", isPresent: () => existsSync(IPXE_ROM) },
 ];

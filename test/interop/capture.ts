@@ -18,7 +18,20 @@ export class Capture {
 
   async start(): Promise<void> {
     const filter = "tcp port 647 or tcp port 847";
-    const words = ["tcpdump", "-i", "br0", "-U", "-s", "0", "-Z", "root", "-w", this.#file, filter];
+    const words = [
+      "tcpdump",
+      "-i",
+      "br0",
+      "-U",
+      "--immediate-mode",
+      "-s",
+      "0",
+      "-Z",
+      "root",
+      "-w",
+      this.#file,
+      filter,
+    ];
     const program = new Program([...this.#network.inside("bridge"), ...words]);
     this.#program = program;
     await eventually(

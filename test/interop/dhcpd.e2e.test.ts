@@ -16,7 +16,7 @@ describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false }, () => {
         try {
           await everydayLife(lab);
           await dieInTurn(lab);
-          assert.deepEqual(lab.disagreements(), []);
+          assert.deepEqual(await lab.disagreements(), []);
           assert.ok(lab.dhcpd.isRunning);
         } finally {
           await lab.close();

@@ -113,8 +113,9 @@ export class Lab {
     return counts;
   }
 
-  /** What Wireshark's dissector and our codec do not agree on, of all that crossed the link so far. */
-  disagreements(): readonly string[] {
+  /** Ends the recording. What Wireshark's dissector and our codec do not agree on, of all that crossed the link. */
+  async disagreements(): Promise<readonly string[]> {
+    await this.#capture.stop();
     return this.#capture.disagreements(Object.values(PORT));
   }
 
