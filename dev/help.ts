@@ -14,6 +14,7 @@ export const SCRIPT_DESCRIPTIONS: Readonly<Record<string, string>> = {
     "Writes the container image, reproducible, as an OCI archive into dist/, and says how to bring it into a cluster",
   conformance: "Writes docs/protocol/conformance.md anew: each MUST of the RFCs and the tests that hold it",
   bench: "Measures the lease store against its figures; -- store 50000 for one size",
+  interop: "Runs our engine against a real ISC dhcpd, the long scenarios too",
   sim: "Simulates pairs under faults; -- --seed N replays one run",
   leasepair: "The command line from this checkout: npm run leasepair -- --help (or bin/leasepair)",
   help: "This list",
