@@ -2,7 +2,7 @@
 // this project's pods need them. Makes Pod objects, starts and probes their processes, reports their status, and ends
 // them with their grace period. Ports and addresses are used as they are; init containers are not run.
 
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
@@ -56,7 +56,7 @@ export class NodeAgent {
     const { api, nodes } = options;
     for (const { name } of nodes) api.objects.create(api.kind("nodes"), null, { metadata: { name } });
     this.#unsubscribe = api.objects.store.subscribe(({ kind }) => {
-      if (kind.kind === "StatefulSet" || kind.kind === "Pod") this.#schedule();
+      if (["StatefulSet", "Pod", "Secret"].includes(kind.kind)) this.#schedule();
     });
     this.#schedule();
   }
@@ -140,21 +140,52 @@ export class NodeAgent {
       api.objects.store.put(api.kind("pods"), { ...pod, spec: { ...spec, nodeName: node.name } });
     } else if (pod.metadata.deletionTimestamp !== undefined) {
       if (!running?.stopping) void this.#finish(pod);
+    } else if (!this.#writeSecrets(pod, node)) {
+      this.#setStatus("pods", pod, {
+        phase: "Pending",
+        conditions: [condition(pod, "Ready", "False", "SecretMissing")],
+      });
     } else if (running === undefined) this.#start(pod, node);
     else this.#setStatus("pods", pod, podStatus(pod, running));
   }
 
+  /** Brings the pod's Secret volumes up to date; false while one of them does not exist: then a pod waits. */
+  #writeSecrets(pod: KubeObject, node: NodeOptions): boolean {
+    const { api } = this.#options;
+    const secrets = (specOf(pod).volumes ?? []).flatMap(({ name, secret }) =>
+      secret?.secretName === undefined ? [] : [{ name, secretName: secret.secretName }],
+    );
+    return secrets.every(({ name, secretName }) => {
+      const found = api.objects.store.get(api.kind("secrets"), `${pod.metadata.namespace}/${secretName}`);
+      if (found === null) return this.#processes.has(pod.metadata.uid!);
+      const directory = this.#volume(pod, node, name);
+      for (const [file, base64] of Object.entries((found["data"] ?? {}) as Record<string, string>)) {
+        const bytes = Buffer.from(base64, "base64");
+        const path = join(directory, file);
+        if (existsSync(path) && readFileSync(path).equals(bytes)) continue;
+        writeFileSync(`${path}.new`, bytes, { mode: 0o600 });
+        renameSync(`${path}.new`, path);
+      }
+      return true;
+    });
+  }
+
+  /** The directory that plays one of the pod's volumes. */
+  #volume(pod: KubeObject, node: NodeOptions, name: string): string {
+    const volume = specOf(pod).volumes?.find((one) => one.name === name);
+    const own = join("pods", pod.metadata.uid!, name);
+    const directory = join(this.#options.dataRoot, node.name, volume?.hostPath?.path ?? own);
+    mkdirSync(directory, { recursive: true });
+    return directory;
+  }
+
   /** Words that name a path below a volume's mount get the directory that plays it: there is no mount namespace. */
   #start(pod: KubeObject, node: NodeOptions): void {
-    const { dataRoot, logDirectory, programs, backoffMs = BACKOFF_MS } = this.#options;
+    const { logDirectory, programs, backoffMs = BACKOFF_MS } = this.#options;
     const { namespace, name, uid = "" } = pod.metadata;
-    const { containers, volumes = [] } = specOf(pod);
-    const container = containers[0]!;
+    const container = specOf(pod).containers[0]!;
     const mounts = (container.volumeMounts ?? []).map((mount) => {
-      const volume = volumes.find((one) => one.name === mount.name);
-      const directory = join(dataRoot, node.name, volume?.hostPath?.path ?? mount.name);
-      mkdirSync(directory, { recursive: true });
-      return { path: mount.mountPath, directory };
+      return { path: mount.mountPath, directory: this.#volume(pod, node, mount.name) };
     });
     const here = (word: string) => {
       const mount = mounts.find(({ path }) => `${word}/`.startsWith(`${path}/`));

@@ -9,6 +9,7 @@ import { relationshipStatusSchema } from "./failover-relationship-status.ts";
 import { choice, dnsLabel, integer, list, networkText, secondsField } from "./fields.ts";
 import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
 import { leaseTimeSchema } from "./lease-time.ts";
+import { linkTlsSchema } from "./link-tls.ts";
 import { partnerDownSchema } from "./partner-down.ts";
 import { MEMBER_NAME_MAX, memberSchema } from "./relationship-member.ts";
 
@@ -66,6 +67,7 @@ const relationshipSpecSchema = z
         port: integer(1, 65535, "TCP port on which both members listen for each other, 1 to 65535.").default(
           647,
         ),
+        tls: linkTlsSchema.optional(),
       })
       .prefault({})
       .meta({ description: "The failover link between the members." }),

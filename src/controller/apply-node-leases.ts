@@ -3,21 +3,13 @@
 
 import type { UnixSeconds } from "../base/units.ts";
 import type { KubeClient } from "../kube/client.ts";
-import type { ResourceType } from "../kube/resource.ts";
+import { LEASE } from "../kube/resource.ts";
 import { map } from "./json.ts";
 import { type Memory, noteNodeLease } from "./memory.ts";
 
 /** The namespace in which kubelets keep their Leases. */
 const NAMESPACE = "kube-node-lease";
 const TIMEOUT_MS = 2_000;
-const LEASE: ResourceType = {
-  group: "coordination.k8s.io",
-  version: "v1",
-  plural: "leases",
-  kind: "Lease",
-  namespaced: true,
-};
-
 /** Reads the Leases of `nodes` into `memory`. One that cannot be read counts as not there: the node's condition Ready
  *  then speaks for it, later. Never throws. */
 export async function readNodeLeases(

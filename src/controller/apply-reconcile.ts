@@ -5,6 +5,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { WorkResult } from "../kube/queue.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
+import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
 import type { Cache } from "./caches.ts";
 import { decide } from "./decide/decide.ts";
@@ -37,6 +38,7 @@ export async function reconcileKey(
   const { kind, namespace, name } = readKey(key);
   if (kind === "set")
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
+  await refreshLink(context, namespace, name, now);
   const observed = observe(context.cache, context.memory, { namespace, name, now });
   context.onObserved?.(key, observed);
   if (observed === null) {
@@ -53,8 +55,29 @@ export async function reconcileKey(
   if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {
     context.memory.automaticGrants = [...context.memory.automaticGrants, now];
   }
+  if (decision.effects.some(({ kind }) => kind === "link")) {
+    context.memory.links.delete(observed.relationship.uid);
+  }
   logResult(context, key, decision.step, result);
   return next(key, result, decision.requeueAfterSeconds, context.memory);
+}
+
+/** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed. */
+const LINK_READ_SECONDS = 240;
+
+async function refreshLink(
+  { apply, cache, memory }: ReconcileContext,
+  namespace: string,
+  name: string,
+  now: UnixSeconds,
+): Promise<void> {
+  const object = cache.get("FailoverRelationship", namespace, name);
+  const { deletionTimestamp, generation, uid = "" } = object?.metadata ?? {};
+  if (object === undefined || deletionTimestamp !== undefined) return;
+  const known = memory.links.get(uid);
+  const of = String(generation);
+  if (known !== undefined && known.of === of && now - known.readAt < LINK_READ_SECONDS) return;
+  memory.links.set(uid, { link: await readLink(apply.client, object), of, readAt: now });
 }
 
 /** What the queue does after `result`. A failure is remembered, so that the next look can tell people about it. */

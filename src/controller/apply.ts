@@ -7,13 +7,19 @@ import type { EventRecorder } from "../kube/events.ts";
 import { isConflict, KubeError } from "../kube/kube-error.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
+import { performLinkStep } from "./apply-link.ts";
 import { FIELD_MANAGER } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
 import { TYPES, type WatchedKind } from "./resource-types.ts";
 
 export interface ApplyContext {
-  readonly client: Pick<KubeClient, "apply" | "delete" | "find" | "getQuorum" | "patchStatus">;
+  readonly client: Pick<
+    KubeClient,
+    "apply" | "create" | "delete" | "find" | "getQuorum" | "patchStatus" | "replace"
+  >;
   readonly recorder: Pick<EventRecorder, "record">;
+  /** Of certificates, by the wall clock. */
+  readonly now: () => Date;
   /** Asked before every write: only a leader writes. */
   readonly mayWrite: () => boolean;
   readonly signal?: AbortSignal;
@@ -67,6 +73,8 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
     }
     case "write-status":
       return performStatus(effect, context);
+    case "link":
+      return performLinkStep(effect, context);
     case "event":
       context.recorder.record(effect.event);
       return;
@@ -144,6 +152,8 @@ export function nameOfEffect(effect: Effect): string {
       return `delete Pod ${effect.name}`;
     case "write-status":
       return `write status of ${effect.target.kind} ${effect.target.name}`;
+    case "link":
+      return `link ${effect.step.kind}${effect.step.kind === "issue" ? ` for ${effect.step.member}` : ""}`;
     case "event":
       return `event ${effect.event.reason}`;
     default:

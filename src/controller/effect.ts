@@ -1,7 +1,9 @@
 // Everything a decision can ask for. Each effect carries the versions it was decided on, so that one that comes late
 // (a second leader, a stale cache, a repeated call) fails and changes nothing (reliability rule K4).
 
+import type { LinkStep } from "./decide/link.ts";
 import type { DesiredObject } from "./desired/desired.ts";
+import type { LinkView } from "./observed.ts";
 
 /** One of our own objects whose status is written. */
 export interface StatusTarget {
@@ -35,6 +37,14 @@ export type Effect =
       readonly patch: Readonly<Record<string, unknown>>;
       /** Reports that are read again, past all caches, and must be unchanged: the write rests on them. */
       readonly verify: readonly ReportVersion[];
+    }
+  /** A step with the link's certificates. `basis` is read again, and must be unchanged. */
+  | {
+      readonly kind: "link";
+      readonly namespace: string;
+      readonly name: string;
+      readonly step: LinkStep;
+      readonly basis: LinkView;
     }
   | { readonly kind: "event"; readonly event: EventWish };
 

@@ -168,7 +168,12 @@ class Controller implements RunningController {
   #lead(): void {
     if (this.#stopped || this.#queue !== null) return;
     const { engine, log, retryMs } = this.#options;
-    const apply = { client: this.#client, recorder: this.#recorder, mayWrite: () => this.isLeader() };
+    const apply = {
+      client: this.#client,
+      recorder: this.#recorder,
+      now: () => new Date(this.#timing.wallMs()),
+      mayWrite: () => this.isLeader(),
+    };
     const context = {
       cache: this.#caches,
       memory: this.#memory,

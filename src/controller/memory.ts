@@ -5,7 +5,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
-import type { MemberReportView } from "./observed.ts";
+import type { MemberReportView, ObservedLink } from "./observed.ts";
 import { reportedAt } from "./read-report.ts";
 
 export interface Memory {
@@ -20,6 +20,11 @@ export interface Memory {
   >;
   /** When grants were made without a human's word, the oldest first. */
   automaticGrants: readonly UnixSeconds[];
+  /** The links' certificates as last read, by the relationship's UID. */
+  readonly links: Map<
+    string,
+    { readonly link: ObservedLink; readonly of: string; readonly readAt: UnixSeconds }
+  >;
   /** Why the last look at a relationship could not be finished, by key. */
   readonly failures: Map<string, string>;
   /** Relationships in the middle of a rollout. */
@@ -32,6 +37,7 @@ export function newMemory(): Memory {
     apart: new Map(),
     nodeLeases: new Map(),
     automaticGrants: [],
+    links: new Map(),
     failures: new Map(),
     rolling: new Set(),
   };
@@ -66,6 +72,11 @@ export function apartSince(
   const since = known !== undefined && heard - known.heardAt <= SILENCE_SECONDS ? known.since : now;
   memory.apart.set(uid, { since, heardAt: heard });
   return since;
+}
+
+export function linkInMemory(memory: Memory, uid: string): ObservedLink {
+  const known = memory.links.get(uid);
+  return known?.link ?? { kind: "unread", message: "The Secrets were not read yet." };
 }
 
 /** Takes a node's Lease as just read; null: there is none, or it may not be read. */

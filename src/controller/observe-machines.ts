@@ -2,7 +2,7 @@
 
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
-import { ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
+import { ANNOTATION_LINK, ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
 import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
 import { type Json, map, maps } from "./json.ts";
 import type { ObservedNode, ObservedPod } from "./observed.ts";
@@ -24,6 +24,7 @@ export function observedPod(pod: KubeObject): ObservedPod {
     ready: ready?.["status"] === "True",
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
+    linkKind: pod.metadata.annotations?.[ANNOTATION_LINK] ?? "",
   };
 }
 

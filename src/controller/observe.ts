@@ -13,7 +13,15 @@ import { readWitness } from "./decide/witness.ts";
 import { ANNOTATION_PAUSED, memberObjectName, memberPodName } from "./desired/names.ts";
 import { map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
-import { apartSince, heardAt, type Memory, nodeLeaseRenewedAt, recentGrants } from "./memory.ts";
+import { linkPlaceOf } from "./link-place.ts";
+import {
+  apartSince,
+  heardAt,
+  linkInMemory,
+  type Memory,
+  nodeLeaseRenewedAt,
+  recentGrants,
+} from "./memory.ts";
 import { observedNode, observedPod } from "./observe-machines.ts";
 import {
   childKey,
@@ -47,6 +55,7 @@ export function observe(
   return {
     now,
     relationship: observedRelationship(object),
+    link: linkInMemory(memory, object.metadata.uid ?? ""),
     fencing,
     compiled: compiledConfig(pinned(objects, object, fencing), namespace, name),
     members: observedMembers(cache, memory, object, { nodes, now }),
@@ -76,6 +85,7 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     paused: metadata.annotations?.[ANNOTATION_PAUSED] === "true",
     mode: text(spec["mode"]),
     primary: text(spec["primary"]),
+    linkSecretBase: linkPlaceOf(object).secretBase,
     status: map(object["status"]),
   };
 }

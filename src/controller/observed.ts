@@ -14,6 +14,7 @@ export interface Observed {
   readonly compiled: ObservedConfig;
   /** In the order of spec.members; two, or fewer when the spec is not valid. */
   readonly members: readonly ObservedMember[];
+  readonly link: ObservedLink;
   /** How PARTNER-DOWN is decided, as it is to stand in status.effective; `compiled` was made with it. */
   readonly fencing: FencingChoice;
   /** The nodes of this cluster by name. */
@@ -46,6 +47,8 @@ export interface ObservedRelationship {
   readonly paused: boolean;
   readonly mode: string;
   readonly primary: string;
+  /** spec.link.tls.secretRef: the first part of the names of Secrets that others fill; null: the controller makes its own. */
+  readonly linkSecretBase: string | null;
   /** The status as it stands, {} when none was ever written. */
   readonly status: Json;
 }
@@ -102,6 +105,8 @@ export interface MemberReportView {
   readonly seen: number;
   /** Witness: it caps every lease, durably. */
   readonly fencing: Fencing;
+  /** How its end of the link is secured; null: the link is not open. */
+  readonly linkSecurity: "TLS" | "Clear" | null;
   readonly activeRevision: string;
   /** Refused or held revision, "" when none. */
   readonly pendingRevision: string;
@@ -131,6 +136,8 @@ export interface ObservedPod {
   readonly readySince: UnixSeconds;
   /** Digest of the template it was made from, "" when it carries none. */
   readonly templateHash: string;
+  /** How its link is secured, "" when it does not say: two pods that differ in this cannot meet. */
+  readonly linkKind: string;
 }
 
 export interface ObservedNode {
@@ -157,6 +164,50 @@ export interface FencingChoice {
   readonly sharedWith: string | null;
   /** Fencing was switched off in the spec, and waits until nobody holds a grant. */
   readonly isSwitchHeld: boolean;
+}
+
+/** The failover link's certificates, as last read from their Secrets; no key is ever in here. */
+export type ObservedLink =
+  /** The partner is a dhcpd: there is nothing to secure with. */
+  | { readonly kind: "clear" }
+  | { readonly kind: "unread"; readonly message: string }
+  | { readonly kind: "read"; readonly view: LinkView };
+
+export interface LinkView {
+  /** own: the controller makes them. brought: spec.link.tls.secretRef names Secrets that others fill. */
+  readonly source: "own" | "brought";
+  /** The controller's authority; null when there is none yet, or others bring the certificates. */
+  readonly authority: AuthorityView | null;
+  /** By member, of those that run in this cluster; null: no such Secret, or nothing usable in it. */
+  readonly members: ReadonlyMap<string, MemberCertificateView | null>;
+  /** The Secret's name by member. */
+  readonly secretNames: ReadonlyMap<string, string>;
+  /** Fingerprints of spec.link.tls.trustedAuthorities. */
+  readonly extra: readonly string[];
+}
+
+export interface AuthorityView {
+  readonly current: CertificateView;
+  /** Trusted already, does not sign yet. */
+  readonly next: CertificateView | null;
+  /** Trusted still, signs no more. */
+  readonly previous: CertificateView | null;
+}
+
+export interface CertificateView {
+  /** SHA-256, upper-case hex with colons. */
+  readonly fingerprint: string;
+  readonly issuedAt: UnixSeconds;
+  readonly notAfter: UnixSeconds;
+}
+
+export interface MemberCertificateView extends CertificateView {
+  /** URIs of its subjectAltName. */
+  readonly identities: readonly string[];
+  /** Fingerprint of the authority that signed it, among those beside it and the controller's own; null: none of them. */
+  readonly signedBy: string | null;
+  /** Fingerprints of what stands in its ca.crt. */
+  readonly trusts: readonly string[];
 }
 
 export interface ObservedOperation {

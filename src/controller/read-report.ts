@@ -30,6 +30,7 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     returned: count(status["returned"]),
     seen: count(status["seen"]),
     fencing: status["fencing"] === "Witness" ? "Witness" : "None",
+    linkSecurity: (["TLS", "Clear"] as const).find((word) => word === status["linkSecurity"]) ?? null,
     activeRevision: text(revisions["active"]),
     pendingRevision: text(revisions["pending"]),
     freeAddresses: counted.length === 0 ? null : own,

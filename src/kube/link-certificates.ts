@@ -10,7 +10,7 @@ const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as con
 const CRYPTO = webcrypto as Crypto;
 const DAY_MS = 86_400_000;
 /** Clocks of two hosts differ: a new certificate is good from a little before it was made. */
-const BACKDATED_MS = 3_600_000;
+export const BACKDATED_MS = 3_600_000;
 
 export interface CertificateAndKey {
   /** PEM. */

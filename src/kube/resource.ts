@@ -104,6 +104,14 @@ export function isKubeObject(value: unknown): value is KubeObject {
   );
 }
 
+export const SECRET: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "secrets",
+  kind: "Secret",
+  namespaced: true,
+};
+
 export const LEASE: ResourceType = {
   group: "coordination.k8s.io",
   version: "v1",

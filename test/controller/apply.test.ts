@@ -6,7 +6,7 @@ import { mergePatchOf } from "../../src/controller/effect.ts";
 import { children } from "./observed-fixture.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 
-const never = { mayWrite: () => true, recorder: { record: () => {} } };
+const never = { now: () => new Date(0), mayWrite: () => true, recorder: { record: () => {} } };
 
 async function running() {
   const world = new PairWorld();

@@ -83,12 +83,14 @@ function until(what: string, done: () => boolean): Promise<void> {
 }
 
 const sets = () => api.objects.store.list(api.kind("statefulsets"));
-const condition = (relationship: string, type: string) => {
+const reason = (relationship: string, type: string) => conditionOf(relationship, type)?.reason;
+const condition = (relationship: string, type: string) => conditionOf(relationship, type)?.status;
+const conditionOf = (relationship: string, type: string) => {
   const object = api.objects.store.get(api.kind("failoverrelationships"), `default/${relationship}`);
   const { conditions = [] } = (object?.["status"] ?? {}) as {
-    conditions?: { type: string; status: string }[];
+    conditions?: { type: string; status: string; reason: string }[];
   };
-  return conditions.find((each) => each.type === type)?.status;
+  return conditions.find((each) => each.type === type);
 };
 /** Writes that are neither events nor the election's. */
 const writes = (since: number) =>
@@ -98,6 +100,12 @@ test("from the examples to the objects of both pairs, then no write at rest", as
   const controller = await start("one");
   await until("objects and conditions", () => sets().length === 4 && condition("lab", "Accepted") === "True");
   await until("both accepted", () => condition("campus", "Accepted") === "True");
+  // The certificates' Secrets are not watched: when both members have theirs, a last status says so.
+  const secrets = () => api.objects.store.list(api.kind("secrets")).length;
+  await until("authority and certificates of both pairs", () => secrets() === 6);
+  await until("both told", () =>
+    ["lab", "campus"].every((name) => reason(name, "LinkSecure") === "NotReported"),
+  );
   await metric(controller, (text) => /workqueue_depth 0/.test(text) && reconciles(text) >= 4);
   const since = api.requests.length;
   const looks = reconciles(await metric(controller, () => true));

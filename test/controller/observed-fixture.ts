@@ -10,6 +10,8 @@ import type { RenderOptions } from "../../src/controller/desired/render-options.
 import type { Effect } from "../../src/controller/effect.ts";
 import {
   childKey,
+  type LinkView,
+  type MemberCertificateView,
   type MemberReportView,
   type Observed,
   type ObservedChild,
@@ -101,6 +103,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     returned: 0,
     seen: 0,
     fencing: "None",
+    linkSecurity: "TLS",
     activeRevision: REVISION,
     pendingRevision: "",
     freeAddresses: 112,
@@ -130,6 +133,7 @@ export function member(
       ready: true,
       readySince: unixSeconds(NOW - 3600),
       templateHash: hashes(config())[name] ?? "",
+      linkKind: "campus",
     },
     node: node(name === "a" ? "node-1" : "node-2"),
     apartSince: says.state === "CommunicationsInterrupted" ? unixSeconds(NOW - 10) : null,
@@ -150,7 +154,39 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
     paused: false,
     mode: "LoadBalance",
     primary: "a",
+    linkSecretBase: null,
     status: { witness: witness() },
+    ...changes,
+  };
+}
+
+/** Both members have a certificate of the authority "CA", issued yesterday. */
+export function linkView(changes: Partial<LinkView> = {}): LinkView {
+  const issuedAt = unixSeconds(NOW - 86_400);
+  const leaf = (name: string): MemberCertificateView => ({
+    fingerprint: `leaf-${name}`,
+    issuedAt,
+    notAfter: unixSeconds(issuedAt + 90 * 86_400),
+    identities: [`leasepair://dhcp/campus/${name}`],
+    signedBy: "CA",
+    trusts: ["CA"],
+  });
+  return {
+    source: "own",
+    authority: {
+      current: { fingerprint: "CA", issuedAt, notAfter: unixSeconds(issuedAt + 1825 * 86_400) },
+      next: null,
+      previous: null,
+    },
+    members: new Map([
+      ["a", leaf("a")],
+      ["b", leaf("b")],
+    ]),
+    secretNames: new Map([
+      ["a", "campus-a-link"],
+      ["b", "campus-b-link"],
+    ]),
+    extra: [],
     ...changes,
   };
 }
@@ -225,6 +261,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     compiled: { kind: "compiled", config: config(), rejected: [] },
     members: [member("a"), member("b")],
     fencing: { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false },
+    link: { kind: "read", view: linkView() },
     afterSeconds: 300,
     automaticGrants: [],
     nodes: new Map([node("node-1"), node("node-2")].map((each) => [each.name, each])),

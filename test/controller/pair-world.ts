@@ -16,7 +16,7 @@ import type { Cache } from "../../src/controller/caches.ts";
 import { newMemory } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
-import { formatTime, type KubeObject, type ResourceType } from "../../src/kube/resource.ts";
+import { formatTime, type KubeObject, type ResourceType, SECRET } from "../../src/kube/resource.ts";
 import { OPTIONS } from "./observed-fixture.ts";
 
 type Json = Record<string, unknown>;
@@ -76,6 +76,14 @@ export class PairWorld {
 
   delete(kind: WatchedKind, name: string): void {
     this.objects.delete(this.#target(TYPES[kind], "default", name), { gracePeriodSeconds: 0 });
+  }
+
+  secret(name: string): KubeObject | null {
+    return this.objects.store.get(this.#kind(SECRET), `default/${name}`);
+  }
+
+  deleteSecret(name: string): void {
+    this.objects.delete(this.#target(SECRET, "default", name), { gracePeriodSeconds: 0 });
   }
 
   condition(type: string, kind: WatchedKind = "FailoverRelationship", name = "campus"): Json {
@@ -156,6 +164,7 @@ export class PairWorld {
       revision?: string;
     };
     if (revision !== undefined) status["revisions"] = { active: revision };
+    engine["linkSecurity"] = status["linkSecurity"] = "TLS";
     engine["fencing"] = status["fencing"] = fencing ?? "None";
     const same = JSON.stringify({
       ...this.status("FailoverMember", object.metadata.name ?? ""),
@@ -286,8 +295,13 @@ export class PairWorld {
         if (error.status === 404) return null;
         throw error;
       });
+    const target = (type: ResourceType, { metadata }: KubeObject) =>
+      this.#target(type, metadata.namespace ?? null, metadata.name ?? "");
     return {
       find,
+      create: (type, object) =>
+        call(() => objects.create(this.#kind(type), object.metadata.namespace ?? null, object)),
+      replace: (type, object) => call(() => objects.update(target(type, object), object)),
       getQuorum: (type, namespace, name) => call(() => objects.get(this.#target(type, namespace, name))),
       apply: (type, object, { fieldManager }) => {
         const { namespace = null, name = "" } = object.metadata;
@@ -347,7 +361,12 @@ export class TestController {
         cache: this.#world.cache(this.#options.revision),
         memory: this.#memory,
         render: OPTIONS,
-        apply: { client: this.#client(), recorder: { record: () => {} }, mayWrite: () => true },
+        apply: {
+          client: this.#client(),
+          recorder: { record: () => {} },
+          now: () => new Date(this.#world.nowMs),
+          mayWrite: () => true,
+        },
         timing,
         log: () => {},
       });
@@ -363,6 +382,8 @@ export class TestController {
     return {
       find: real.find,
       getQuorum: real.getQuorum,
+      create: (type, object, options) => this.#write(() => real.create(type, object, options)),
+      replace: (type, object, options) => this.#write(() => real.replace(type, object, options)),
       apply: (type, object, options) => this.#write(() => real.apply(type, object, options)),
       patchStatus: (type, key, patch, options) =>
         this.#write(() => real.patchStatus(type, key, patch, options)),

@@ -71,7 +71,7 @@ test("what somebody changes or removes is put back, what others added stays", as
   shared.delete("PodDisruptionBudget", "campus");
   await controller.look();
   assert.equal((shared.get("StatefulSet", "campus-a")["spec"] as { replicas: number }).replicas, 1);
-  assert.equal((shared.get("Role", "campus-b")["rules"] as unknown[]).length, 4);
+  assert.equal((shared.get("Role", "campus-b")["rules"] as unknown[]).length, 5);
   assert.equal(shared.get("Role", "campus-b").metadata.labels?.["team"], "net");
   assert.equal(shared.get("PodDisruptionBudget", "campus").metadata.name, "campus");
   assert.equal(await controller.look(), 0);

@@ -11,6 +11,7 @@ import { automaticStep, WATCH_SECONDS } from "./automatic.ts";
 import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { operationEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
+import { linkSteps, linkVerdict } from "./link.ts";
 import { nextLivenessChange } from "./liveness.ts";
 import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
@@ -25,7 +26,6 @@ import {
   acceptedVerdict,
   availableVerdict,
   configVerdict,
-  linkVerdict,
   partnerDownVerdict,
   readyVerdict,
   reconcilingVerdict,
@@ -116,7 +116,9 @@ function judge(pair: Pair, options: RenderOptions): Plan {
 function reconcile(pair: Pair, operations: readonly OperationStep[], options: RenderOptions): Decision {
   const { observed } = pair;
   const plan = judge(pair, options);
-  const work: Effect[] = [...plan.children.effects];
+  // The certificates before the pods that mount them.
+  const link = linkEffects(pair, plan);
+  const work: Effect[] = [...link, ...plan.children.effects];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {
     const { name, uid, resourceVersion } = rollout.pod;
@@ -134,10 +136,18 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   return {
     step: effects.length === 0 ? "steady" : "reconcile",
     effects,
-    requeueAfterSeconds: nextLook(pair, plan, operations),
+    // Secrets are not watched: what was made is looked at again at once.
+    requeueAfterSeconds: link.length > 0 ? 0 : nextLook(pair, plan, operations),
     watchedNodes: watchedNodes(pair),
     rollout: rolloutState(pair, plan),
   };
+}
+
+function linkEffects({ observed }: Pair, { problem }: Plan): readonly Effect[] {
+  const { link, relationship } = observed;
+  if (problem !== null || link.kind !== "read") return [];
+  const { namespace, name } = relationship;
+  return linkSteps(observed).map((step) => ({ kind: "link", namespace, name, step, basis: link.view }));
 }
 
 /** Under way from the first restart until both members are NORMAL again on the new template. */
@@ -196,7 +206,7 @@ function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] 
     partnerDownVerdict(pair),
     configVerdict(pair, acceptedRevision(pair)),
     witnessVerdict(pair),
-    linkVerdict(),
+    linkVerdict(pair),
     acceptedVerdict(problem),
     ...optional.filter((verdict) => verdict !== null),
   ];

@@ -42,6 +42,9 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
   const broken = due.find((member) => member.pod !== null && !member.pod.running);
   if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
+  const unmeeting = due.find((member) => cannotMeet(observed, member));
+  if (unmeeting?.pod != null)
+    return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew");
   const states = observed.members.map((member) =>
     liveness(member, otherMember(observed, member), observed.now),
   );
@@ -68,6 +71,15 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
   if (next?.pod == null) return { kind: "none" };
   return restart(next.name, next.pod, "its template changed");
+}
+
+/** The partner has been restarted already, answers alone, and its link is secured in another way: waiting for NORMAL would be
+ *  waiting for ever. */
+function cannotMeet(observed: Observed, { name, pod }: ObservedMember): boolean {
+  const partner = observed.members.find((member) => member.name !== name);
+  if (pod === null || partner?.pod == null || partner.pod.linkKind === pod.linkKind) return false;
+  const state = liveness(partner, otherMember(observed, partner), observed.now);
+  return partner.pod.ready && state.kind === "known" && state.report.state === "CommunicationsInterrupted";
 }
 
 function isOutdated(member: ObservedMember, hashes: ReadonlyMap<string, string>): boolean {

@@ -235,16 +235,6 @@ function sharedText(member: string, fencing: Fencing): string {
   );
 }
 
-export function linkVerdict(): Verdict {
-  return {
-    type: "LinkSecure",
-    status: "False",
-    reason: "ClearText",
-    message:
-      "The link between the members is not encrypted in this version: keep it on a network of its own.",
-  };
-}
-
 /** What is under way, or null when all is quiet; `work` is what the chain found to do. */
 export function reconcilingVerdict(work: { reason: string; message: string } | null): Verdict | null {
   return work === null ? null : { type: "Reconciling", status: "True", ...work };

@@ -56,7 +56,11 @@ export function renderMember(
     },
     spec: { relationshipRef: { name: config.name }, member: member.name },
   };
-  const objects = [report, ...renderAccess(config, member), renderStatefulSet(config, member, options)];
+  const objects = [
+    report,
+    ...renderAccess(config, member),
+    renderStatefulSet(config, member, owner, options),
+  ];
   return objects.map((object) => finish(object, owner, member.name));
 }
 

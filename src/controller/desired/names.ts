@@ -12,6 +12,8 @@ export const LABEL_MEMBER = "leasepair.io/member";
 export const ANNOTATION_TEMPLATE_HASH = "leasepair.io/template-hash";
 /** Digest of the whole object as rendered: another one means that our rendering changed. */
 export const ANNOTATION_RENDERED = "leasepair.io/rendered";
+/** How the pod's end of the link is secured: `Clear`, or the first part of the names of its Secrets. */
+export const ANNOTATION_LINK = "leasepair.io/link";
 /** `"true"` stops rollouts, never configuration and never a human's word. */
 export const ANNOTATION_PAUSED = "leasepair.io/paused";
 
@@ -22,6 +24,8 @@ export interface Owner {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** See ObservedRelationship. */
+  readonly linkSecretBase: string | null;
 }
 
 /** Metadata shared by StatefulSet, FailoverMember, ServiceAccount, Role and RoleBinding of one member. */
@@ -32,6 +36,16 @@ export function memberObjectName(relationship: string, member: string): string {
 /** The one pod of a member's StatefulSet. */
 export function memberPodName(relationship: string, member: string): string {
   return `${memberObjectName(relationship, member)}-0`;
+}
+
+/** The Secret with the link's authority; the controller alone reads it. */
+export function linkAuthorityName(relationship: string): string {
+  return `${relationship}-link-authority`;
+}
+
+/** The Secret with a member's certificate for the link. `base`: spec.link.tls.secretRef, null for the controller's own. */
+export function linkSecretName(relationship: string, member: string, base: string | null): string {
+  return base === null ? `${memberObjectName(relationship, member)}-link` : `${base}-${member}`;
 }
 
 /** What selects every pod of the pair. Immutable. */

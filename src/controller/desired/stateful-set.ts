@@ -6,7 +6,16 @@ import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts
 import { formatIpv4 } from "../../base/ipv4.ts";
 import { withDigest } from "../../kube/apply.ts";
 import type { KubeObject } from "../../kube/resource.ts";
-import { ANNOTATION_TEMPLATE_HASH, labels, memberObjectName, memberSelector, pairSelector } from "./names.ts";
+import {
+  ANNOTATION_LINK,
+  ANNOTATION_TEMPLATE_HASH,
+  labels,
+  linkSecretName,
+  memberObjectName,
+  memberSelector,
+  type Owner,
+  pairSelector,
+} from "./names.ts";
 import { dhcpPort, PRIORITY_CLASS_DEFAULT, type RenderOptions } from "./render-options.ts";
 
 /** Where the member's store is mounted in its container. */
@@ -14,6 +23,9 @@ export const DATA_DIRECTORY = "/var/lib/leasepair";
 export const ENGINE_CONTAINER = "engine";
 const ENGINE_UID = 10_001;
 const DATA_VOLUME = "data";
+/** Where the link's certificate is mounted. */
+const LINK_DIRECTORY = "/etc/leasepair/link";
+const LINK_VOLUME = "link";
 /** SIGTERM announces PAUSED to the partner and flushes the store; this is ample for both. */
 const TERMINATION_GRACE_SECONDS = 30;
 
@@ -23,10 +35,12 @@ type Json = Record<string, unknown>;
 export function renderStatefulSet(
   config: CompiledRelationship,
   member: CompiledMember,
+  owner: Pick<Owner, "linkSecretBase">,
   options: RenderOptions,
 ): KubeObject {
   // The digest is the template's own annotation, and the set's besides, where the rollout looks for it.
-  const template = withDigest(podTemplate(config, member, options), ANNOTATION_TEMPLATE_HASH);
+  const link = linkOf(config, member, owner.linkSecretBase);
+  const template = withDigest(podTemplate(config, member, link, options), ANNOTATION_TEMPLATE_HASH);
   const hash = template.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "";
   return {
     apiVersion: "apps/v1",
@@ -50,13 +64,32 @@ export function renderStatefulSet(
   };
 }
 
+/** How the member's end of the link is secured. */
+interface LinkRendering {
+  /** For the annotation: members of different kinds cannot meet. */
+  readonly kind: string;
+  /** Null: in clear. */
+  readonly secretName: string | null;
+}
+
+/** A dhcpd speaks in clear only. */
+function linkOf(
+  { members, name }: CompiledRelationship,
+  member: CompiledMember,
+  base: string | null,
+): LinkRendering {
+  if (members.some(({ external }) => external?.dialect === "ISC")) return { kind: "Clear", secretName: null };
+  return { kind: base ?? name, secretName: linkSecretName(name, member.name, base) };
+}
+
 function podTemplate(
   config: CompiledRelationship,
   member: CompiledMember,
+  link: LinkRendering,
   options: RenderOptions,
 ): KubeObject {
   return {
-    metadata: { labels: labels(config.name, member.name) },
+    metadata: { labels: labels(config.name, member.name), annotations: { [ANNOTATION_LINK]: link.kind } },
     spec: {
       serviceAccountName: memberObjectName(config.name, member.name),
       hostNetwork: true,
@@ -65,12 +98,13 @@ function podTemplate(
       terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
       affinity: affinity(config, member),
       tolerations: tolerations(),
-      securityContext: { seccompProfile: { type: "RuntimeDefault" } },
+      // The group may read the link's key, which is nobody else's.
+      securityContext: { seccompProfile: { type: "RuntimeDefault" }, fsGroup: ENGINE_UID },
       ...(options.imagePullSecrets === undefined
         ? {}
         : { imagePullSecrets: options.imagePullSecrets.map((name) => ({ name })) }),
       initContainers: [ownershipContainer(options)],
-      containers: [engineContainer(config, member, options)],
+      containers: [engineContainer(config, member, link, options)],
       volumes: [
         {
           name: DATA_VOLUME,
@@ -79,6 +113,9 @@ function podTemplate(
             type: "DirectoryOrCreate",
           },
         },
+        ...(link.secretName === null
+          ? []
+          : [{ name: LINK_VOLUME, secret: { secretName: link.secretName, defaultMode: 0o440 } }]),
       ],
     },
   };
@@ -131,7 +168,12 @@ function ownershipContainer(options: RenderOptions): Json {
   };
 }
 
-function engineContainer(config: CompiledRelationship, member: CompiledMember, options: RenderOptions): Json {
+function engineContainer(
+  config: CompiledRelationship,
+  member: CompiledMember,
+  { secretName }: LinkRendering,
+  options: RenderOptions,
+): Json {
   const address = formatIpv4(member.address);
   const linkAddress = formatIpv4(member.linkAddress);
   const client = dhcpPort(options.engineArgs);
@@ -155,7 +197,7 @@ function engineContainer(config: CompiledRelationship, member: CompiledMember, o
       member.name,
       "--data-dir",
       DATA_DIRECTORY,
-      "--clear-link",
+      ...(secretName === null ? ["--clear-link"] : ["--link-certificates", LINK_DIRECTORY]),
       ...options.engineArgs,
     ],
     env: [
@@ -171,7 +213,10 @@ function engineContainer(config: CompiledRelationship, member: CompiledMember, o
     securityContext: engineSecurity(member),
     ...probes(address, member.metricsPort),
     ...(options.resources === undefined ? {} : { resources: options.resources }),
-    volumeMounts: [{ name: DATA_VOLUME, mountPath: DATA_DIRECTORY }],
+    volumeMounts: [
+      { name: DATA_VOLUME, mountPath: DATA_DIRECTORY },
+      ...(secretName === null ? [] : [{ name: LINK_VOLUME, mountPath: LINK_DIRECTORY, readOnly: true }]),
+    ],
   };
 }
 

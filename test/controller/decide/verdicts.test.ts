@@ -33,7 +33,7 @@ const CASES: readonly (readonly [string, Observed, Readonly<Record<string, strin
       PartnerDown: "False/NotDeclared",
       ConfigInSync: "True/InSync",
       WitnessHealthy: "True/Reading",
-      LinkSecure: "False/ClearText",
+      LinkSecure: "True/MutualTLS",
       Accepted: "True/Accepted",
     },
   ],

@@ -108,7 +108,8 @@ test("the engine is told its relationship, its name and where its store is; extr
       "a",
       "--data-dir",
       "/var/lib/leasepair",
-      "--clear-link",
+      "--link-certificates",
+      "/etc/leasepair/link",
     ],
     ...["--dhcp-port", "1067"],
   ]);
@@ -156,7 +157,34 @@ test("the store lies under relationship and member, and is given to the engine's
   const init = at(pod(), "initContainers.0") as Json;
   assert.deepEqual(at(init, "securityContext.capabilities"), { drop: ["ALL"], add: ["CHOWN"] });
   assert.equal(at(init, "securityContext.runAsUser"), 0);
-  assert.deepEqual(init["volumeMounts"], at(engine(), "volumeMounts"));
+  assert.deepEqual(at(init, "volumeMounts.0"), at(engine(), "volumeMounts.0"));
+  assert.equal((init["volumeMounts"] as unknown[]).length, 1, "the link's key is not for root");
+});
+
+test("the link's certificate is the member's own Secret, readable by the engine's group alone", () => {
+  const secretOf = (owner: Partial<ReturnType<typeof relationship>>, changes = {}) => {
+    const set = renderMember(
+      config(changes),
+      config(changes).members[0],
+      { ...OWNER, ...owner },
+      OPTIONS,
+    ).find(({ kind }) => kind === "StatefulSet");
+    return { volumes: at(set?.body, "spec.template.spec.volumes"), set: set?.body };
+  };
+  const own = secretOf({});
+  assert.deepEqual(at(own.volumes, "1"), {
+    name: "link",
+    secret: { secretName: "campus-a-link", defaultMode: 0o440 },
+  });
+  assert.equal(at(own.set, "spec.template.spec.securityContext.fsGroup"), 10001);
+  assert.equal(at(own.set, "spec.template.spec.containers.0.volumeMounts.1.readOnly"), true);
+  const brought = secretOf({ linkSecretBase: "from-cert-manager" });
+  assert.equal(at(brought.volumes, "1.secret.secretName"), "from-cert-manager-a");
+  const [a, b] = config().members;
+  const dhcpd = { dialect: "ISC", relationshipName: "campus", port: 647 } as const;
+  const clear = secretOf({}, { members: [a, { ...b, external: dhcpd }] });
+  assert.equal((clear.volumes as unknown[]).length, 1);
+  assert.ok((at(clear.set, "spec.template.spec.containers.0.args") as string[]).includes("--clear-link"));
 });
 
 test("a role reaches its own relationship and report only, and writes nothing but its report's status and events", () => {

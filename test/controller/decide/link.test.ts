@@ -1,0 +1,145 @@
+// Which certificates are due, in which order an authority is followed by another, and what LinkSecure says of trouble.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
+import { linkSteps } from "../../../src/controller/decide/link.ts";
+import type { CertificateView, LinkView, MemberCertificateView } from "../../../src/controller/observed.ts";
+import { conditionOf, linkView, member, NOW, observed, statusAfter } from "../observed-fixture.ts";
+
+const DAY = 86_400;
+const healthy = linkView();
+const leaf = (name: string, changes: Partial<MemberCertificateView> = {}): MemberCertificateView => ({
+  ...(healthy.members.get(name) as MemberCertificateView),
+  ...changes,
+});
+const members = (a: MemberCertificateView | null, b: MemberCertificateView | null = leaf("b")) =>
+  new Map([
+    ["a", a],
+    ["b", b],
+  ]);
+const authority = (fingerprint: string, yearsLeft = 5): CertificateView => ({
+  fingerprint,
+  issuedAt: unixSeconds(NOW - DAY),
+  notAfter: unixSeconds(NOW + yearsLeft * 365 * DAY),
+});
+
+function stepsOf(changes: Partial<LinkView>): string[] {
+  return linkSteps(observed({ link: { kind: "read", view: linkView(changes) } })).map((step) =>
+    step.kind === "issue" ? `issue ${step.member}` : step.kind,
+  );
+}
+
+const issuedAgo = (name: string, seconds: number, changes: Partial<MemberCertificateView> = {}) =>
+  leaf(name, { issuedAt: unixSeconds(NOW - seconds), ...changes });
+
+for (const [what, changes, expected] of [
+  ["nothing is due", {}, []],
+  ["no authority yet", { authority: null }, ["create-authority"]],
+  [
+    "the authority has expired",
+    { authority: { current: authority("CA", -1), next: null, previous: null } },
+    ["create-authority"],
+  ],
+  ["a member without certificate", { members: members(null) }, ["issue a"]],
+  ["60 days old", { members: members(issuedAgo("a", 60 * DAY)) }, ["issue a"]],
+  ["a second less", { members: members(issuedAgo("a", 60 * DAY - 1)) }, []],
+  ["signed by an authority that is gone", { members: members(leaf("a", { signedBy: null })) }, ["issue a"]],
+  [
+    "another identity",
+    { members: members(leaf("a", { identities: ["leasepair://dhcp/campus/b"] })) },
+    ["issue a"],
+  ],
+  [
+    "one identity too many",
+    { members: members(leaf("a", { identities: ["x", "leasepair://dhcp/campus/a"] })) },
+    ["issue a"],
+  ],
+  ["an authority of the partner's was added", { extra: ["THEIRS"] }, ["issue a", "issue b"]],
+  ["others bring the certificates", { source: "brought", authority: null, members: members(null) }, []],
+] as const) {
+  test(`certificates: ${what}`, () => assert.deepEqual(stepsOf(changes as Partial<LinkView>), expected));
+}
+
+test("an authority is followed in three steps, and both members trust the signer at every one of them", () => {
+  const soon = { current: authority("CA", 0.4), next: null, previous: null };
+  assert.deepEqual(stepsOf({ authority: soon }), ["prepare-authority"]);
+
+  const prepared = { ...soon, next: authority("NEW") };
+  assert.deepEqual(stepsOf({ authority: prepared }), ["issue a", "issue b"], "told to trust the next one");
+  const both = (name: string, ago: number, signedBy: string) =>
+    issuedAgo(name, ago, { trusts: ["CA", "NEW"], signedBy });
+  const told = (ago: number) => members(both("a", ago, "CA"), both("b", 3600, "CA"));
+  assert.deepEqual(stepsOf({ authority: prepared, members: told(899) }), [], "not before every pod has it");
+  assert.deepEqual(stepsOf({ authority: prepared, members: told(900) }), ["promote-authority"]);
+
+  const promoted = { current: authority("NEW"), next: null, previous: authority("CA", 0.4) };
+  assert.deepEqual(stepsOf({ authority: promoted, members: told(900) }), ["issue a", "issue b"]);
+  const renewed = (ago: number) => members(both("a", ago, "NEW"), both("b", ago, "NEW"));
+  assert.deepEqual(stepsOf({ authority: promoted, members: renewed(899) }), []);
+  assert.deepEqual(stepsOf({ authority: promoted, members: renewed(900) }), ["retire-authority"]);
+
+  const retired = { current: authority("NEW"), next: null, previous: null };
+  assert.deepEqual(stepsOf({ authority: retired, members: renewed(900) }), ["issue a", "issue b"]);
+});
+
+function secure(changes: Partial<Parameters<typeof observed>[0] & object>): string {
+  const condition = conditionOf(statusAfter(observed(changes)), "LinkSecure");
+  return `${condition?.status}/${condition?.reason}: ${condition?.message}`;
+}
+const brought = (a: MemberCertificateView | null, b = leaf("b")) => ({
+  link: {
+    kind: "read",
+    view: linkView({
+      source: "brought",
+      authority: null,
+      members: members(a, b),
+      secretNames: new Map([
+        ["a", "theirs-a"],
+        ["b", "theirs-b"],
+      ]),
+    }),
+  } as const,
+});
+
+for (const [what, changes, expected] of [
+  ["mutual TLS", {}, /^True\/MutualTLS: .*good until 2026-05-29/],
+  [
+    "no Secret",
+    brought(null),
+    /^False\/CertificateMissing: Secret theirs-a .*uris: \["leasepair:\/\/dhcp\/campus\/a"\]/,
+  ],
+  [
+    "another's identity",
+    brought(leaf("a", { identities: ["leasepair://dhcp/lab/a"] })),
+    /^False\/WrongIdentity: .*speaks for leasepair:\/\/dhcp\/lab\/a, not for leasepair:\/\/dhcp\/campus\/a/,
+  ],
+  [
+    "expired",
+    brought(leaf("a", { notAfter: NOW })),
+    /^False\/CertificateExpired: The certificate of a has expired/,
+  ],
+  [
+    "signed by an authority that the partner does not trust",
+    brought(leaf("a", { signedBy: "ELSE", trusts: ["CA", "ELSE"] })),
+    /^False\/NotTrusted: .*authority that b does not trust/,
+  ],
+  ["a dhcpd", { link: { kind: "clear" } as const }, /^False\/ClearText: .*dhcpd/],
+  [
+    "Secrets that cannot be read",
+    { link: { kind: "unread", message: "forbidden" } as const },
+    /^Unknown\/SecretsUnreadable: forbidden/,
+  ],
+  [
+    "a member that still runs in clear",
+    { members: [member("a", { says: { linkSecurity: "Clear" } }), member("b")] },
+    /^False\/ClearText: a runs the link in clear/,
+  ],
+  [
+    "a member that did not say",
+    { members: [member("a", { says: { linkSecurity: null } }), member("b")] },
+    /^Unknown\/NotReported/,
+  ],
+] as const) {
+  test(`LinkSecure: ${what}`, () => assert.match(secure(changes), expected));
+}
