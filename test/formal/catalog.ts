@@ -1,0 +1,121 @@
+// What is searched and walked: the systems of docs/protocol/witness.md section 7 and of what that page did not cover, and
+// for each rule the system in which leaving it out is found.
+
+import type { ModelOptions, Omission } from "./model.ts";
+
+const SMALL = { mclt: 2, lease: 3 } as const;
+const ATOMIC = { ...SMALL, atomicProofs: true } as const;
+
+/** Small enough to be searched to the end, or to a depth that shows every pair of events next to each other. */
+export const SYSTEMS = {
+  separation: { startCut: 1, heals: 0, cuts: 0, epochs: 1, crashes: 1 },
+  "separation, leased": { ...SMALL, startCut: 2, heals: 0, cuts: 0, epochs: 1, crashes: 0 },
+  transfer: { ...ATOMIC, startCut: 2, heals: 0, cuts: 0, crashes: 1, transfers: 1, epochs: 2 },
+  "heal and return": { ...ATOMIC, startCut: 1, heals: 1, cuts: 0, epochs: 1, crashes: 0 },
+  "contact, cut, return": { ...ATOMIC, cuts: 1, epochs: 1, crashes: 0 },
+  everything: { ...SMALL, cuts: 3, crashes: 2, transfers: 2, epochs: 3 },
+  "emptied disk": { ...ATOMIC, cuts: 3, crashes: 2, wipes: 1, transfers: 1, epochs: 3 },
+  balance: { ...ATOMIC, balance: true, firstOwner: 0, cuts: 2, epochs: 1, crashes: 0 },
+  "replaced member": { ...SMALL, engines: 3, cuts: 3, crashes: 1, epochs: 2 },
+  "queued replies": { ...ATOMIC, queuedReplies: true, startCut: 1, heals: 0, cuts: 0, epochs: 1, crashes: 0 },
+  "slipping clocks": {
+    ...ATOMIC,
+    grace: 1,
+    eps: 2,
+    margin: 1,
+    steps: 4,
+    bootSlip: 1,
+    wallError: 1,
+    cuts: 2,
+    epochs: 2,
+    getsInContact: true,
+  },
+  release: { ...ATOMIC, release: true, startCut: 2, cuts: 2, epochs: 1, crashes: 0 },
+  decline: { ...ATOMIC, decline: true, startCut: 2, cuts: 2, epochs: 1, crashes: 0 },
+  "MCLT lowered": { ...ATOMIC, mclt: 3, mcltNew: 1, lease: 4, cuts: 2, epochs: 1, crashes: 0 },
+  "MCLT raised": { ...ATOMIC, mclt: 1, mcltNew: 3, lease: 4, cuts: 2, epochs: 1, crashes: 0 },
+  "fencing switched": { ...ATOMIC, fencingSwitches: 3, cuts: 2, epochs: 1, crashes: 0 },
+  "local word": { ...ATOMIC, apiDown: true, locals: 1, startCut: 1, cuts: 2, epochs: 0, crashes: 1 },
+  conflict: {
+    ...ATOMIC,
+    apiDown: true,
+    locals: 2,
+    startCut: 1,
+    cuts: 2,
+    epochs: 0,
+    crashes: 0,
+    release: true,
+  },
+} as const satisfies Readonly<Record<string, Partial<ModelOptions>>>;
+
+export type SystemName = keyof typeof SYSTEMS;
+
+/** Where an omission shows. */
+export interface FoundIn {
+  readonly system: SystemName;
+  readonly by?: "search" | "walk";
+  /** Other sizes than the system's. */
+  readonly options?: Partial<ModelOptions>;
+  /** Rules that guard the same thing: only without both does it show. */
+  readonly also?: readonly Omission[];
+}
+
+/** Where each omission is found. */
+export const FOUND_IN: Readonly<Record<Omission, FoundIn>> = {
+  arrival: { system: "everything" },
+  capOwnEnd: { system: "separation, leased" },
+  capSent: { system: "everything" },
+  noCap: { system: "separation" },
+  noMclt: { system: "separation" },
+  noPromises: { system: "separation, leased" },
+  noSent: { system: "everything" },
+  noReceived: { system: "everything" },
+  noEnd: { system: "everything" },
+  noEntry: { system: "separation" },
+  clearAny: { system: "separation" },
+  clearStates: { system: "everything" },
+  cachedGet: { system: "everything" },
+  moveLiving: { system: "everything" },
+  noCompareAndSwap: { system: "everything" },
+  proofPending: { system: "everything" },
+  proofInPartnerDown: { system: "everything" },
+  queue: { system: "queued replies" },
+  entryLost: { system: "separation" },
+  stateVolatile: { system: "separation" },
+  reenter: { system: "everything" },
+  unreadReturn: { system: "everything" },
+  ownFreeAtOnce: { system: "transfer" },
+  supersededRenews: { system: "transfer" },
+  noVerify: { system: "transfer" },
+  leaveTaken: { system: "everything" },
+  takeWhileRecovering: { system: "everything" },
+  stickyDone: { system: "everything" },
+  holderFullLease: { system: "everything" },
+  staleUpdates: { system: "everything" },
+  emptyConsents: { system: "emptied disk" },
+  emptyWaits: { system: "emptied disk" },
+  emptyServes: { system: "emptied disk" },
+  partnerOfEmpty: { system: "emptied disk" },
+  oldDisk: { system: "emptied disk" },
+  restartProof: { system: "separation" },
+  incarnation: { system: "replaced member" },
+  noGrace: { system: "slipping clocks" },
+  grantEarly: { system: "fencing switched" },
+  endFalls: { system: "everything" },
+  noCrossing: { system: "everything" },
+  endOverwritten: { system: "everything" },
+  servesOn: { system: "everything" },
+  giveLate: { system: "balance" },
+  listedEarly: { system: "replaced member" },
+  holdRenewals: { system: "emptied disk" },
+  releaseStale: { system: "release" },
+  releaseFrees: { system: "release" },
+  declineForgets: { system: "decline" },
+  mcltStar: { system: "MCLT lowered" },
+  mcltStarOwn: { system: "MCLT lowered" },
+  fencingUnnumbered: { system: "fencing switched" },
+  uncapEarly: { system: "fencing switched" },
+  endForgets: { system: "emptied disk" },
+  conflictServes: { system: "conflict" },
+  conflictSilent: { system: "conflict" },
+};
