@@ -260,7 +260,7 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     "dhcp/engine/clients.ts",
-    "      tellDeclined(turn, outcome.binding);\n",
+    "      tellDeclined(engine, turn, outcome.binding);\n",
     "",
     "4.3.3: a declined address is reported",
   ),

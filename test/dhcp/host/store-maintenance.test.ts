@@ -66,7 +66,7 @@ test("a backup is put in place, marked, and what was there is kept", async () =>
   assert.deepEqual([restored.bindings, restored.kept], [2, join(data, "leases.replaced-1")]);
   const { endpoint, addresses } = content();
   assert.deepEqual(addresses, [1, 2]);
-  assert.deepEqual([endpoint?.state, endpoint?.complete, endpoint?.lastContactAt], ["RECOVER", false, 0]);
+  assert.deepEqual([endpoint?.state, endpoint?.complete, endpoint?.aloneSince], ["RECOVER", false, 1]);
   assert.deepEqual(content(join(data, "leases.replaced-1")).addresses, [1, 2, 3]);
   const again = await restoreDirectory({
     dataDirectory: data,
