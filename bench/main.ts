@@ -1,12 +1,20 @@
 // Runs the benchmarks and prints figures beside their targets: `npm run bench`, or `npm run bench -- store 50000`.
 // The exit code says whether a target was missed.
 
+import { benchEngine } from "./engine.ts";
 import { benchStore } from "./store.ts";
 
-const [what = "store", ...rest] = process.argv.slice(2);
-if (what !== "store") {
-  console.error(`npm run bench -- [store [LEASES ...]]; there is no benchmark ${what}`);
+const BENCHES = { store: benchStore, engine: benchEngine } as const;
+
+const [what, ...rest] = process.argv.slice(2);
+if (what !== undefined && !(what in BENCHES)) {
+  const names = Object.keys(BENCHES).join(" | ");
+  console.error(`npm run bench -- [${names} [LEASES ...]]; there is no benchmark ${what}`);
   process.exit(2);
 }
 const counts = rest.length === 0 ? [50_000, 1_000_000] : rest.map(Number);
-process.exit(benchStore(counts) === 0 ? 0 : 1);
+let missed = 0;
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (what === undefined || what === name) missed += await bench(counts);
+}
+process.exit(missed === 0 ? 0 : 1);

@@ -7,19 +7,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Ipv4 } from "../src/base/ipv4.ts";
-import type { UnixSeconds } from "../src/base/units.ts";
-import { FileDisk } from "../src/dhcp/host/files.ts";
-import { type Binding, freshBinding } from "../src/dhcp/lease/binding.ts";
 import { PackedLeaseTable } from "../src/dhcp/lease/packed-lease-table.ts";
-import type { Store } from "../src/dhcp/store/lease-store.ts";
-import { openStore } from "../src/dhcp/store/store.ts";
+import { BASE, flushed, lease, openBenchStore, writeStore } from "./leases.ts";
+import { Report } from "./report.ts";
 
-const BASE = 0x0a00_0000;
 const GROUP = 128;
 const ROUNDS = 4_000;
 /** Rounds that the compiler needs, and that count for nothing. */
 const WARM_UP = 500;
-const NOW = 1_800_000_000;
 
 /** What is promised, by the number of leases. */
 const TARGETS = new Map([
@@ -29,47 +24,10 @@ const TARGETS = new Map([
 const PAUSE_MS_MAX = 20;
 const HELD_UP_MS_MAX = 5;
 
-function lease(n: number, round: number): Binding {
-  const hardwareAddress = Uint8Array.of(2, 0, n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);
-  return {
-    ...freshBinding((BASE + n) as Ipv4),
-    status: "ACTIVE",
-    client: { clientIdentifier: Uint8Array.of(1, ...hardwareAddress), hardwareType: 1, hardwareAddress },
-    expiresAt: (NOW + 3600 + (n % 3600) + round) as UnixSeconds,
-    potentialSent: (NOW + 7200) as UnixSeconds,
-    potentialAcked: (NOW + 7200) as UnixSeconds,
-    lastTransactionAt: (NOW + round) as UnixSeconds,
-    statusSince: NOW as UnixSeconds,
-    acknowledged: true,
-    hostname: n % 2 === 0 ? `host-${n}` : null,
-  };
-}
+const OWNER = { relationship: "bench/store", member: "a" };
 
-function open(directory: string) {
-  const disk = new FileDisk(directory);
-  let seed = 1;
-  const random = { uint32: () => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) };
-  const owner = { relationship: "bench/store", relationshipUid: null, member: "a" };
-  const opened = openStore({ disk, ...owner, random, log: () => {} });
-  if (opened.kind !== "opened") throw new Error(`the store is ${opened.kind}`);
-  return { disk, opened };
-}
-
-function flushed(store: Store): Promise<void> {
-  return new Promise((resolve, reject) =>
-    store.flush((fault) => (fault === null ? resolve() : reject(fault))),
-  );
-}
-
-/** Writes so many leases. */
 async function write(directory: string, leases: number): Promise<object> {
-  const { disk, opened } = open(directory);
-  for (let n = 1; n <= leases; n++) {
-    opened.store.append({ kind: "binding", binding: lease(n, 0) });
-    if (n % 1000 === 0 || n === leases) await flushed(opened.store);
-  }
-  await new Promise<void>((resolve) => disk.close(resolve));
-  return { bytes: opened.store.statistics().bytes };
+  return { bytes: await writeStore(directory, leases, OWNER) };
 }
 
 function threadMs(): number {
@@ -81,8 +39,9 @@ function threadMs(): number {
 async function start(directory: string, leases: number): Promise<object> {
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
-  const { disk, opened } = open(directory);
+  const { disk, opened } = openBenchStore(directory, OWNER);
   const table = new PackedLeaseTable();
+  table.reserve(opened.store.statistics().liveRecords);
   const ranges = [{ start: (BASE + 1) as Ipv4, end: (BASE + leases) as Ipv4 }];
   table.configure([{ scope: "bench", ranges, reserved: [] }]);
   for (const record of opened.records) if (record.kind === "binding") table.put(record.binding);
@@ -102,7 +61,7 @@ async function start(directory: string, leases: number): Promise<object> {
 /** Renews half of the leases in groups until the compaction has walked over all of them; CPU time of this thread per flush,
  *  and per turn around it. CPU time, because others share the machine: what they take is no pause of ours. */
 async function serve(directory: string, leases: number): Promise<object> {
-  const { disk, opened } = open(directory);
+  const { disk, opened } = openBenchStore(directory, OWNER);
   const table = new PackedLeaseTable();
   for (const record of opened.records) if (record.kind === "binding") table.put(record.binding);
   const { store } = opened;
@@ -154,15 +113,7 @@ function measure(part: keyof typeof PARTS, directory: string, leases: number): R
 
 /** Prints one line per figure; returns how many are missed. */
 export function benchStore(counts: readonly number[]): number {
-  let missed = 0;
-  const line = (name: string, value: number, limit: number | null, unit: string) => {
-    const isMissed = limit !== null && value > limit;
-    if (isMissed) missed += 1;
-    const ratio = limit === null ? "" : `  ${Math.round((100 * value) / limit)} % of ${limit} ${unit}`;
-    console.log(
-      `${name.padEnd(46)} ${value.toFixed(2).padStart(10)} ${unit}${ratio}${isMissed ? "  MISSED" : ""}`,
-    );
-  };
+  const report = new Report();
   for (const leases of counts) {
     const directory = mkdtempSync(join(tmpdir(), "leasepair-bench-"));
     try {
@@ -170,21 +121,21 @@ export function benchStore(counts: readonly number[]): number {
       const written = measure("write", directory, leases);
       console.log(`\n${leases} leases, ${Math.round(written["bytes"]! / leases)} bytes each on disk`);
       const started = measure("start", directory, leases);
-      line("start, CPU", started["cpuSeconds"]!, target?.startSeconds ?? null, "s");
-      line("start, wall", started["seconds"]!, null, "s");
-      line("resident after the start", started["megabytes"]!, target?.megabytes ?? null, "MiB");
-      line("resident at its peak", started["megabytesPeak"]!, target?.megabytes ?? null, "MiB");
+      report.line("start, CPU", started["cpuSeconds"]!, target?.startSeconds ?? null, "s");
+      report.line("start, wall", started["seconds"]!, null, "s");
+      report.line("resident after the start", started["megabytes"]!, target?.megabytes ?? null, "MiB");
+      report.line("resident at its peak", started["megabytesPeak"]!, target?.megabytes ?? null, "MiB");
       const served = measure("serve", directory, leases);
-      line("a flush holds the thread, median", served["heldMedianMs"]!, null, "ms");
-      line("a flush holds the thread, 99.9 %", served["held999Ms"]!, null, "ms");
-      line("a flush holds the thread, longest", served["heldMaxMs"]!, HELD_UP_MS_MAX, "ms");
-      line("a turn of 128 leases, longest", served["turnMaxMs"]!, PAUSE_MS_MAX, "ms");
-      line("records copied by the compaction meanwhile", served["copied"]!, null, "");
+      report.line("a flush holds the thread, median", served["heldMedianMs"]!, null, "ms");
+      report.line("a flush holds the thread, 99.9 %", served["held999Ms"]!, null, "ms");
+      report.line("a flush holds the thread, longest", served["heldMaxMs"]!, HELD_UP_MS_MAX, "ms");
+      report.line("a turn of 128 leases, longest", served["turnMaxMs"]!, PAUSE_MS_MAX, "ms");
+      report.line("records copied by the compaction meanwhile", served["copied"]!, null, "");
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
   }
-  return missed;
+  return report.missed;
 }
 
 if (import.meta.main) {

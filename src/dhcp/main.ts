@@ -267,6 +267,7 @@ class EngineProcess {
       config,
       identity: opened.store.identity,
       records: opened.records,
+      recordCount: opened.store.statistics().liveRecords,
       bootId: this.#clock.bootId,
       random,
       now: this.#clock.now(),

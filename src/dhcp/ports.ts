@@ -26,8 +26,9 @@ export type DiskDone = (fault: FaultError | null) => void;
 export interface Disk {
   /** File names, sorted. For recovery, before the first write. */
   list(): readonly string[];
-  /** A whole file. Throws FaultError. For recovery, for tools, and for files that are no longer written (compaction). */
-  read(name: string): Uint8Array;
+  /** A whole file, in `into` where it fits. Throws FaultError. For recovery, for tools, and for files that are no longer
+   *  written (compaction). */
+  read(name: string, into?: Uint8Array): Uint8Array;
   /** Adds bytes at the end; creates the file when absent. The bytes must not change until done. */
   append(name: string, bytes: Uint8Array, done: DiskDone): void;
   /** Cuts the file to its first `length` bytes. */

@@ -50,6 +50,8 @@ export interface EngineBoot {
   readonly identity: StoreIdentity;
   /** The store's records, oldest first. */
   readonly records: Iterable<DurableRecord>;
+  /** About how many there are; the lease table makes room for them at once. */
+  readonly recordCount?: number;
   readonly bootId: string;
   readonly random: Random;
   readonly now: Instant;
@@ -64,6 +66,7 @@ export interface EngineBoot {
 /** Rebuilds an engine from its store. It does nothing until the "started" event. */
 export function createEngine(boot: EngineBoot): Engine {
   const leases = new PackedLeaseTable();
+  leases.reserve(boot.recordCount ?? 0);
   const serverConfig = prepareConfig(boot.config, boot.member, boot.settings);
   leases.configure(serverConfig.pools);
   const dialect = DIALECT[linkDialect(boot.config)];

@@ -2,11 +2,11 @@
 // Source: failover draft 5.11, 9.4.2; rules W6, W15.
 
 import type { Instant } from "../../base/units.ts";
-import type { Binding } from "../lease/binding.ts";
+import { type Binding, withoutPromises } from "../lease/binding.ts";
 import { abandonmentIsOver, isTakeoverDue, leaseHasEnded, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Turn } from "./turn.ts";
-import { freed, owe } from "./updates.ts";
+import { owe } from "./updates.ts";
 
 /** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
 const SWEEP_MAX = 256;
@@ -59,7 +59,11 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
     }
   }
   for (const binding of changed) {
-    turn.putBinding({ ...freed(binding, turn.late.wall), acknowledged: false, taken: true });
+    turn.putBinding({
+      ...withoutPromises(binding, "FREE", turn.late.wall),
+      acknowledged: false,
+      taken: true,
+    });
     owe(engine, binding.address);
   }
 }

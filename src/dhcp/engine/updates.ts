@@ -23,6 +23,7 @@ import {
   freshBinding,
   isSameClient,
   latestPossibleEnd,
+  withoutPromises,
 } from "../lease/binding.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
@@ -299,7 +300,7 @@ function afterAcknowledgement(binding: Binding, update: InFlight, now: UnixSecon
     case "EXPIRED":
     case "RELEASED":
     case "RESET":
-      return freed(binding, now);
+      return withoutPromises(binding, "FREE", now);
     case "FREE":
     case "BACKUP":
     case "ABANDONED":
@@ -307,20 +308,4 @@ function afterAcknowledgement(binding: Binding, update: InFlight, now: UnixSecon
     default:
       return binding.status satisfies never;
   }
-}
-
-/** The settled end of a lease: free, the primary's, all promises void. Its last client stays known. */
-export function freed(binding: Binding, now: UnixSeconds): Binding {
-  return {
-    ...binding,
-    status: "FREE",
-    expiresAt: NEVER,
-    potentialSent: NEVER,
-    potentialAcked: NEVER,
-    potentialReceived: NEVER,
-    statusSince: now,
-    acknowledged: true,
-    endAnnounced: false,
-    taken: false,
-  };
 }

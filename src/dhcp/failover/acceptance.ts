@@ -4,7 +4,7 @@
 
 import { latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
 import type { Binding, BindingStatus, ClientIdentity } from "../lease/binding.ts";
-import { isSameClient } from "../lease/binding.ts";
+import { isSameClient, withoutPromises } from "../lease/binding.ts";
 import { hasEnded } from "../lease/lead-time.ts";
 import { REJECT_REASON } from "../wire-failover/message.ts";
 import type { Role } from "./transition.ts";
@@ -56,7 +56,7 @@ export function acceptUpdate(situation: Situation): Acceptance {
       return acceptFree(situation, theirs.status);
     case "ABANDONED":
     case "RESET":
-      return accepted(withoutTimes(mine, theirs, theirs.status === "RESET" ? "FREE" : "ABANDONED"));
+      return accepted(asUnheld(mine, theirs, theirs.status === "RESET" ? "FREE" : "ABANDONED"));
     default:
       return theirs.status satisfies never;
   }
@@ -120,7 +120,7 @@ function acceptEnd(situation: Situation, mayEnd: boolean): Acceptance {
   if (mine.status === "ABANDONED")
     return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
   if (crossing && mine.status !== "ACTIVE" && myEndStands(situation)) return outdated(mine);
-  return mayEnd ? accepted(withoutTimes(mine, theirs, "FREE")) : outdated(mine);
+  return mayEnd ? accepted(asUnheld(mine, theirs, "FREE")) : outdated(mine);
 }
 
 /** Two ends cross, or an end and a transfer of the free address: one survives on both sides. The primary's transfer always
@@ -141,7 +141,7 @@ function acceptFree(situation: Situation, status: "FREE" | "BACKUP"): Acceptance
       "an update of the primary for this address is not acknowledged yet",
     );
   }
-  return accepted(withoutTimes(mine, theirs, status));
+  return accepted(asUnheld(mine, theirs, status));
 }
 
 /** The record of a lease that the partner gave or renewed. Within a generation no time ever falls (W4). */
@@ -191,27 +191,12 @@ function asActive(situation: Situation): Binding {
   };
 }
 
-/** The record of an address that nobody holds: the generation is over, all promises are void. The last client stays
- *  known, so that it may get the address back. */
-function withoutTimes(
-  mine: Binding,
-  theirs: PartnerBinding,
-  status: "FREE" | "BACKUP" | "ABANDONED",
-): Binding {
-  const keepsClient = status !== "ABANDONED";
+/** The address as the partner's end, transfer or quarantine leaves it. */
+function asUnheld(mine: Binding, theirs: PartnerBinding, status: "FREE" | "BACKUP" | "ABANDONED"): Binding {
   return {
-    ...mine,
-    status,
-    client: keepsClient ? (theirs.client ?? mine.client) : null,
-    expiresAt: NEVER,
-    potentialSent: NEVER,
-    potentialAcked: NEVER,
-    potentialReceived: NEVER,
+    ...withoutPromises(mine, status, theirs.startTimeOfState),
+    client: status === "ABANDONED" ? null : (theirs.client ?? mine.client),
     lastTransactionAt: latest(mine.lastTransactionAt, theirs.lastTransaction),
-    statusSince: theirs.startTimeOfState,
-    acknowledged: true,
-    endAnnounced: false,
-    taken: false,
   };
 }
 

@@ -8,6 +8,7 @@ import { FaultError } from "../../base/fault.ts";
 import type { Disk, DiskDone } from "../ports.ts";
 
 const FILE_MODE = 0o600;
+const READ_BLOCK_BYTES = 1 << 16;
 /** What stat(2) counts in. */
 const BLOCK_BYTES = 512;
 
@@ -41,10 +42,9 @@ export class FileReader {
     }
   }
 
-  read(name: string): Uint8Array {
+  read(name: string, into?: Uint8Array): Uint8Array {
     try {
-      const bytes = fs.readFileSync(this.path(name));
-      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return readWhole(this.path(name), into);
     } catch (error) {
       throw diskFault(`read ${this.path(name)}`, error);
     }
@@ -220,6 +220,22 @@ function writeAll(fd: number, bytes: Uint8Array, offset: number, done: WriteDone
     if (error !== null) done(error, offset);
     else writeAll(fd, bytes, offset + written, done);
   });
+}
+
+/** What the file held when it was opened. A new buffer is in whole blocks, so that the next file fits it too. */
+function readWhole(path: string, into?: Uint8Array): Uint8Array {
+  const fd = fs.openSync(path, "r");
+  try {
+    const { size } = fs.fstatSync(fd);
+    const fits = into !== undefined && into.length >= size;
+    const buffer = fits ? into : new Uint8Array(Math.ceil((size + 1) / READ_BLOCK_BYTES) * READ_BLOCK_BYTES);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < size; length += read)
+      read = fs.readSync(fd, buffer, length, size - length, length);
+    return buffer.subarray(0, length);
+  } finally {
+    fs.closeSync(fd);
+  }
 }
 
 /** Makes a file that takes up so much space, durably; one that is there already is kept. */

@@ -86,6 +86,27 @@ export function freshBinding(address: Ipv4): Binding {
   };
 }
 
+/** The record of an address that nobody holds any more, with which both servers have settled it: the generation is over, all
+ *  promises are void. Its last client stays known, so that it may get the address back. */
+export function withoutPromises(
+  binding: Binding,
+  status: "FREE" | "BACKUP" | "ABANDONED",
+  since: UnixSeconds,
+): Binding {
+  return {
+    ...binding,
+    status,
+    expiresAt: NEVER,
+    potentialSent: NEVER,
+    potentialAcked: NEVER,
+    potentialReceived: NEVER,
+    statusSince: since,
+    acknowledged: true,
+    endAnnounced: false,
+    taken: false,
+  };
+}
+
 /** W: the latest end this server must reckon with for the address. Source: failover draft 7.1.5, read as the maximum of all. */
 export function latestPossibleEnd(binding: Binding): UnixSeconds {
   return latest(binding.expiresAt, binding.potentialSent, binding.potentialAcked, binding.potentialReceived);

@@ -12,6 +12,11 @@ export class AddressMap {
   #mask = PLACES_MIN - 1;
   #size = 0;
 
+  /** Makes room for so many entries, so that taking them in does not stop to grow. */
+  reserve(entries: number): void {
+    while (entries * 4 > (this.#mask + 1) * 3) this.#grow();
+  }
+
   get size(): number {
     return this.#size;
   }
@@ -74,9 +79,10 @@ export class AddressMap {
   }
 
   #home(address: number): number {
-    // Fibonacci hashing, upper half folded in: neighbours in a subnet spread over the whole array.
-    const product = Math.imul(address, 0x9e37_79b1);
-    return (product ^ (product >>> 15)) & this.#mask;
+    // Fibonacci hashing, upper half folded in, of eight neighbours at a time: these stand side by side, in one line of the
+    // processor's cache, and the eights of a subnet spread over the whole array.
+    const product = Math.imul(address >>> 3, 0x9e37_79b1);
+    return (((product ^ (product >>> 15)) << 3) | (address & 7)) & this.#mask;
   }
 
   #find(address: number): number {

@@ -21,6 +21,11 @@ export class ClientIndex {
     this.#seed = seed;
   }
 
+  /** Makes room for so many records, so that taking them in does not stop to grow. */
+  reserve(records: number): void {
+    while (this.#buckets.length < records) this.#grow();
+  }
+
   /** The variable part of a record, copied out. */
   read(slot: number): Pick<Binding, "client" | "hostname" | "relayInformation"> {
     const place = this.#columns.blob[slot]!;

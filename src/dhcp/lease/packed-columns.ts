@@ -52,7 +52,7 @@ export class LeaseColumns {
     if (slot !== NONE) {
       this.#firstFree = this.clientNext[slot]!;
     } else {
-      if (this.#used === this.address.length) this.#grow();
+      if (this.#used === this.address.length) this.#growTo(this.address.length * 2);
       slot = this.#used++;
     }
     this.pool[slot] = NONE;
@@ -73,8 +73,12 @@ export class LeaseColumns {
     this.#firstFree = slot;
   }
 
-  #grow(): void {
-    const slots = this.address.length * 2;
+  /** Makes room for so many slots, so that taking them does not stop to grow. */
+  reserve(slots: number): void {
+    if (slots > this.address.length) this.#growTo(slots);
+  }
+
+  #growTo(slots: number): void {
     this.address = grown(this.address, new Uint32Array(slots));
     this.status = grown(this.status, new Uint8Array(slots));
     this.flags = grown(this.flags, new Uint8Array(slots));

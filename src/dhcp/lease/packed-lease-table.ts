@@ -54,6 +54,13 @@ export class PackedLeaseTable implements LeaseTable {
     this.#clients = new ClientIndex(this.#columns, hashSeed);
   }
 
+  /** Makes room for so many records at once, instead of growing step by step as they come. */
+  reserve(records: number): void {
+    this.#slots.reserve(records);
+    this.#columns.reserve(records);
+    this.#clients.reserve(records);
+  }
+
   get size(): number {
     return this.#slots.size;
   }

@@ -5,7 +5,7 @@
 import { FaultError } from "../../base/fault.ts";
 import { FRAME_KIND, frameEnd, frameKind } from "./frame.ts";
 import type { LogIndex } from "./log-index.ts";
-import { type ReadDisk, readSegment, type Segment } from "./recovery.ts";
+import { type ReadDisk, type Segment, SegmentReader } from "./recovery.ts";
 import { segmentName } from "./segment-header.ts";
 
 export interface CompactionLimits {
@@ -40,7 +40,7 @@ export interface CompactionSlice {
 }
 
 export class Compactor {
-  readonly #disk: ReadDisk;
+  readonly #reader: SegmentReader;
   readonly #index: LogIndex;
   readonly #limits: CompactionLimits;
   /** Closed segments that are still needed, oldest first. */
@@ -52,7 +52,7 @@ export class Compactor {
   #ordinal = 0;
 
   constructor(disk: ReadDisk, index: LogIndex, limits: CompactionLimits, segments: readonly Segment[]) {
-    this.#disk = disk;
+    this.#reader = new SegmentReader(disk);
     this.#index = index;
     this.#limits = limits;
     this.#segments = [...segments];
@@ -99,7 +99,7 @@ export class Compactor {
 
   #load(segment: Segment): Buffer {
     if (this.#bytes === null) {
-      this.#bytes = readSegment(this.#disk, segment.sequence);
+      this.#bytes = this.#reader.read(segment.sequence);
       this.#at = segment.from;
       this.#ordinal = segment.firstOrdinal;
     }

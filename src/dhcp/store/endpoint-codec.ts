@@ -7,6 +7,7 @@ import {
   ENDPOINT_STATE_CODE,
   type EndpointRecord,
   type EndpointState,
+  type Fencing,
   type Stamp,
 } from "../lease/durable-record.ts";
 import type { FieldCursor, FrameWriter } from "./frame.ts";
@@ -65,6 +66,7 @@ const FIELD_OF_TAG = new Map(FIELD_LIST.map(([name, [tag, shape]]) => [tag, { na
 const STATE_OF_CODE = new Map(
   Object.entries(ENDPOINT_STATE_CODE).map(([state, code]) => [code as number, state as EndpointState]),
 );
+const FENCING_OF_CODE: readonly Fencing[] = ["None", "Witness"];
 /** A stamp's value: wall clock (4 bytes), boot clock (8 bytes), boot id (the rest, text). */
 const STAMP_BYTES_MIN = 12;
 
@@ -76,7 +78,7 @@ export function encodeEndpoint(writer: FrameWriter, endpoint: EndpointRecord): v
     else if (shape === "state") writer.unsigned(tag, ENDPOINT_STATE_CODE[value as EndpointState]);
     else if (shape === "stamp") writer.bytes(tag, encodeStamp(value as Stamp));
     else if (shape === "signed") writer.unsigned(tag, zigzag(value as number));
-    else if (shape === "fencing") writer.unsigned(tag, value === "Witness" ? 1 : 0);
+    else if (shape === "fencing") writer.unsigned(tag, FENCING_OF_CODE.indexOf(value as Fencing));
     else writer.unsigned(tag, Math.ceil(Number(value)));
   }
 }
@@ -103,7 +105,7 @@ function decodeValue(fields: FieldCursor, shape: Shape): FieldValue {
   if (Number.isNaN(value)) return null;
   if (shape === "state") return STATE_OF_CODE.get(value) ?? null;
   if (shape === "signed") return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-  if (shape === "fencing") return value === 1 ? "Witness" : "None";
+  if (shape === "fencing") return FENCING_OF_CODE[value] ?? null;
   return shape === "flag" ? value !== 0 : value;
 }
 

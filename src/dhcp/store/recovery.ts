@@ -60,7 +60,7 @@ export function recover(disk: ReadDisk, isWanted: (header: SegmentHeader) => boo
   const present = disk.list().flatMap((name) => sequenceOf(name) ?? []);
   if (present.length === 0) return { kind: "empty" };
   const newestSequence = Math.max(...present);
-  const newest = openSegment(disk, newestSequence);
+  const newest = openSegment(new SegmentReader(disk), newestSequence);
   if (newest.kind !== "segment") return newest;
   const { header } = newest.segment;
   if (!isWanted(header)) return { kind: "foreign", header };
@@ -88,8 +88,9 @@ function* readLive(
   segments: readonly Segment[],
   isLive: (ordinal: number) => number,
 ): Generator<DurableRecord> {
+  const reader = new SegmentReader(disk);
   for (const segment of segments) {
-    const bytes = readSegment(disk, segment.sequence);
+    const bytes = reader.read(segment.sequence);
     let ordinal = segment.firstOrdinal;
     for (let at = segment.from; at < segment.length; ) {
       const end = soundEnd(bytes, at, segment.length);
@@ -107,14 +108,15 @@ function* readLive(
 }
 
 class Reader {
-  readonly #disk: ReadDisk;
+  /** Two in turn: a segment is judged by the header of the next one. */
+  readonly #readers: readonly [SegmentReader, SegmentReader];
   readonly #newest: Opened;
   readonly #index = new LogIndex();
   readonly #segments: Segment[] = [];
   #nextOrdinal = 0;
 
   constructor(disk: ReadDisk, newest: Opened) {
-    this.#disk = disk;
+    this.#readers = [new SegmentReader(disk), new SegmentReader(disk)];
     this.#newest = newest;
   }
 
@@ -136,7 +138,7 @@ class Reader {
   #open(sequence: number): SegmentOpen {
     const { header } = this.#newest;
     if (sequence === header.sequence) return { kind: "segment", segment: this.#newest };
-    const opened = openSegment(this.#disk, sequence);
+    const opened = openSegment(this.#readers[(sequence & 1) as 0 | 1], sequence);
     if (opened.kind !== "segment") return opened;
     const other = opened.segment.header;
     const isOurs =
@@ -204,8 +206,8 @@ type SegmentOpen =
   | { readonly kind: "segment"; readonly segment: Opened }
   | Extract<Recovery, { kind: "damaged" | "newer" }>;
 
-function openSegment(disk: ReadDisk, sequence: number): SegmentOpen {
-  const bytes = readSegment(disk, sequence);
+function openSegment(reader: SegmentReader, sequence: number): SegmentOpen {
+  const bytes = reader.read(sequence);
   const read = readHeader(bytes);
   if (read.kind === "unreadable") return damaged(sequence, "has no readable header");
   if (read.kind === "newer") {
@@ -217,10 +219,21 @@ function openSegment(disk: ReadDisk, sequence: number): SegmentOpen {
   return { kind: "segment", segment: { bytes, header: read.header, from: read.end } };
 }
 
-/** The whole segment as a Buffer, without copying. */
-export function readSegment(disk: ReadDisk, sequence: number): Buffer {
-  const bytes = disk.read(segmentName(sequence));
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Reads one segment after the other into the same memory. */
+export class SegmentReader {
+  readonly #disk: ReadDisk;
+  #memory: Uint8Array | undefined;
+
+  constructor(disk: ReadDisk) {
+    this.#disk = disk;
+  }
+
+  /** The whole segment, until the next call. */
+  read(sequence: number): Buffer {
+    const bytes = this.#disk.read(segmentName(sequence), this.#memory);
+    this.#memory = new Uint8Array(bytes.buffer, bytes.byteOffset);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
 }
 
 function damaged(sequence: number, problem: string): Extract<Recovery, { kind: "damaged" }> {

@@ -59,6 +59,7 @@ function drawBinding(draw: Draw): Binding {
     acknowledged: draw(2) === 0,
     endAnnounced: draw(2) === 0,
     taken: draw(2) === 0,
+    sinceHold: draw(2) === 0,
     hostname: draw(3) === 0 ? "höst-".repeat(draw(12)) : null,
     relayInformation: draw(3) === 0 ? new Uint8Array(draw(300)).fill(draw(256)) : null,
   };
@@ -132,6 +133,21 @@ for (const seed of [1, 2, 3, 4]) {
     compareAll(packed, naive, poolCount, draw);
   });
 }
+
+test("room that was made beforehand changes no answer", () => {
+  const draw = seeded(9);
+  const packed = new PackedLeaseTable();
+  const naive = new NaiveLeaseTable();
+  packed.reserve(3000);
+  packed.reserve(10);
+  for (let step = 0; step < 4000; step++) {
+    const binding = drawBinding(draw);
+    packed.put(binding);
+    naive.put(binding);
+    compareCheap(packed, naive, draw);
+  }
+  compareAll(packed, naive, 0, draw);
+});
 
 function lease(offset: number, change: Partial<Binding> = {}): Binding {
   return { ...freshBinding(address(offset)), status: "ACTIVE", ...change };

@@ -70,6 +70,7 @@ const RECORDS: readonly [string, DurableRecord][] = [
   ["a value of 65,535 bytes", binding({ relayInformation: new Uint8Array(65_535).fill(7) })],
   ["a forget", { kind: "forget", address: 1 as Ipv4 }],
   ["the endpoint with every field set", { kind: "endpoint", endpoint: ENDPOINT }],
+  ["the endpoint of a slower clock", { kind: "endpoint", endpoint: { ...ENDPOINT, partnerOffset: 12 } }],
   [
     "the endpoint with every field at its default",
     {
@@ -153,6 +154,13 @@ const NOT_UNDERSTOOD: readonly [string, Buffer][] = [
   ["a forget without an address", frame(FRAME_KIND.forget, [])],
   ["an address of more than 32 bits", frame(FRAME_KIND.forget, [[1, new Uint8Array(8).fill(1)]])],
   ["an endpoint without a state", frame(FRAME_KIND.endpoint, [])],
+  [
+    "a fencing that is not known",
+    frame(FRAME_KIND.endpoint, [
+      [1, new Uint8Array([2])],
+      [28, new Uint8Array([9])],
+    ]),
+  ],
   ["an endpoint state that is not known", frame(FRAME_KIND.endpoint, [[1, new Uint8Array([200])]])],
   [
     "a number of 8 bytes",
@@ -181,7 +189,8 @@ for (const [name, bytes] of NOT_UNDERSTOOD) {
 }
 
 test("a field that runs over its frame is not understood", () => {
-  for (const record of [RECORDS[0]![1], RECORDS[8]![1], RECORDS[9]![1], RECORDS[12]![1]]) {
+  for (const kind of ["binding", "forget", "endpoint", "operation"]) {
+    const record = RECORDS.find(([, { kind: found }]) => found === kind)![1];
     const payload = encoded(record).subarray(9);
     for (const cut of [1, 2]) {
       const writer = new FrameWriter();

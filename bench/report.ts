@@ -1,0 +1,14 @@
+// One line per figure, beside its target.
+
+export class Report {
+  missed = 0;
+
+  /** `limit` null: only to be known. */
+  line(name: string, value: number, limit: number | null, unit: string): void {
+    const isMissed = limit !== null && value > limit;
+    if (isMissed) this.missed += 1;
+    const ratio = limit === null ? "" : `  ${Math.round((100 * value) / limit)} % of ${limit} ${unit}`;
+    const missed = isMissed ? "  MISSED" : "";
+    console.log(`${name.padEnd(46)} ${value.toFixed(2).padStart(10)} ${unit}${ratio}${missed}`);
+  }
+}
