@@ -11,9 +11,13 @@ const MAGIC = "LPSTORE\n";
 const FRAME_HEADER_BYTES = 8;
 
 const KIND_HEADER = 1;
+const KIND_FLUSH_MARK = 2;
 const KIND_BINDING = 3;
 const KIND_FORGET = 4;
 const KIND_ENDPOINT = 5;
+
+const MARK_LENGTH = 5;
+const MARK_CHECKSUM = 6;
 
 export interface StoreListener {
   record(record: StoredRecord): void;
@@ -168,7 +172,8 @@ function magicLength(bytes: Buffer): number {
   return bytes.toString("latin1", 0, MAGIC.length) === MAGIC ? MAGIC.length : 0;
 }
 
-/** Hands on every sound frame from `at` on; returns where the first unsound one begins. `each` may end it by false. */
+/** Hands on every sound frame from `at` on; returns where the first unsound one begins. A flush counts as a whole or not at
+ *  all. `each` may end it by false. */
 function readFrames(
   bytes: Buffer,
   at: number,
@@ -181,14 +186,20 @@ function readFrames(
     const end = start + FRAME_HEADER_BYTES + length;
     if (length === 0 || end > limit) break;
     if (crc32(bytes.subarray(start + 4, end)) !== bytes.readUInt32BE(start)) break;
-    const goesOn = each(
-      bytes[start + FRAME_HEADER_BYTES] as number,
-      readFields(bytes, start + FRAME_HEADER_BYTES + 1, end),
-    );
+    const kind = bytes[start + FRAME_HEADER_BYTES] as number;
+    const fields = readFields(bytes, start + FRAME_HEADER_BYTES + 1, end);
+    if (kind === KIND_FLUSH_MARK && !isWholeFlush(bytes, end, limit, fields)) break;
+    const goesOn = each(kind, fields);
     start = end;
     if (goesOn === false) break;
   }
   return start;
+}
+
+function isWholeFlush(bytes: Buffer, from: number, limit: number, mark: Fields): boolean {
+  if (!mark.has(MARK_LENGTH)) return true;
+  const end = from + numberOf(mark, MARK_LENGTH);
+  return end <= limit && crc32(bytes.subarray(from, end)) === numberOf(mark, MARK_CHECKSUM);
 }
 
 function readFields(bytes: Buffer, from: number, end: number): Fields {
