@@ -18,7 +18,7 @@ function manifestsIn(text: string): string {
 }
 
 test("there are guides, and those about objects show manifests", () => {
-  for (const guide of ["classes.md", "protection.md", "first-day.md"]) {
+  for (const guide of ["classes.md", "protection.md", "first-day.md", "leave-dhcpd.md"]) {
     assert.notEqual(manifestsIn(readFileSync(join(GUIDES, guide), "utf8")), "", guide);
   }
 });

@@ -8,7 +8,7 @@ import { ADDRESS } from "./network.ts";
 
 const CLIENTS = [1, 2, 3, 4, 5, 6];
 
-describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false }, () => {
+describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false, concurrency: 4 }, () => {
   for (const role of ["primary", "secondary"] as const) {
     for (const mode of ["LoadBalance", "HotStandby"] as const) {
       test(`${mode}, we are ${role}: connect, share, lease, renew, release, decline, and die in turn`, async () => {

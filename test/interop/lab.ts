@@ -21,7 +21,7 @@ export interface LabOptions {
 export const MCLT_SECONDS = 60;
 export const LEASE_SECONDS = 120;
 const PORT = { engine: 647, dhcpd: 847 } as const;
-const POOL = Array.from({ length: 20 }, (_, i) => `10.77.0.${100 + i}`);
+export const POOL = Array.from({ length: 20 }, (_, i) => `10.77.0.${100 + i}`);
 
 /** Why the lab cannot be set up here; null when it can. */
 export const LAB_MISSING = ((): string | null => {
@@ -135,18 +135,44 @@ export class Lab {
 
 function manifest({ role, mode }: LabOptions): string {
   const external = `{ dialect: ISC, address: ${ADDRESS.two}, port: ${PORT.dhcpd}, relationshipName: ${RELATIONSHIP} }`;
+  return manifestText({
+    mode,
+    primary: role === "primary" ? "us" : "them",
+    port: PORT.engine,
+    members: [
+      `{ name: us, nodeName: here, address: ${ADDRESS.one} }`,
+      `{ name: them, external: ${external} }`,
+    ],
+  });
+}
+
+/** Members a (primary) and b at the two places; `external`: where a dhcpd stands in for one of ours. */
+export function pairManifest({ external, port }: { external: "one" | null; port: number }): string {
+  const dhcpd = `{ dialect: ISC, address: ${ADDRESS.one}, relationshipName: ${RELATIONSHIP} }`;
+  const a = external === "one" ? `external: ${dhcpd}` : `nodeName: node-1, address: ${ADDRESS.one}`;
+  const members = [`{ name: a, ${a} }`, `{ name: b, nodeName: node-2, address: ${ADDRESS.two} }`];
+  return manifestText({ mode: "LoadBalance", primary: "a", port, members });
+}
+
+interface ManifestParts {
+  readonly mode: string;
+  readonly primary: string;
+  readonly port: number;
+  readonly members: readonly string[];
+}
+
+function manifestText({ mode, primary, port, members }: ManifestParts): string {
   return `
 apiVersion: leasepair.io/v1alpha1
 kind: FailoverRelationship
 metadata: { name: campus, namespace: default }
 spec:
   mode: ${mode}
-  primary: ${role === "primary" ? "us" : "them"}
+  primary: ${primary}
   maxClientLeadTimeSeconds: ${MCLT_SECONDS}
-  link: { port: ${PORT.engine} }
+  link: { port: ${port} }
   members:
-    - { name: us, nodeName: here, address: ${ADDRESS.one} }
-    - { name: them, external: ${external} }
+${members.map((member) => `    - ${member}`).join("\n")}
 ---
 apiVersion: leasepair.io/v1alpha1
 kind: DHCPScope

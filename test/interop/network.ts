@@ -6,8 +6,10 @@ import { execFileSync } from "node:child_process";
 export const ADDRESS = { one: "10.77.0.2", two: "10.77.0.3", relay: "10.77.0.1" } as const;
 export type Place = keyof typeof ADDRESS;
 
+let made = 0;
+
 export class Network {
-  readonly #id = `lpi${process.pid.toString(36)}`;
+  readonly #id = `lpi${process.pid.toString(36)}${(made++).toString(36)}`;
 
   constructor() {
     try {

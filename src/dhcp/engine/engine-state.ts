@@ -2,6 +2,7 @@
 // Only the modules of this folder change it, and only inside step().
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
+import type { Ipv4 } from "../../base/ipv4.ts";
 import type { BootMs, UnixSeconds } from "../../base/units.ts";
 import type { ClockOffset } from "../failover/clock-offset.ts";
 import type { DialectProfile, LinkTiming } from "../failover/dialect.ts";
@@ -63,6 +64,8 @@ export interface Session {
   nextToken: number;
   /** The most updates that the partner takes unanswered. */
   readonly window: number;
+  /** Leases that the partner holds for ended and this server not yet, where the partner does not say so twice. */
+  readonly endsToCome: Set<Ipv4>;
   /** CONTACT is due when it was not sent for so long. */
   readonly contactIntervalMs: number;
   /** The buckets that the primary serves, where its CONNECT settles that; null: as configured. */

@@ -259,6 +259,7 @@ function establish(
     asked: new Map(),
     nextToken: 0,
     window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_UNACKED_UPDATES),
+    endsToCome: new Set(),
     contactIntervalMs: contactIntervalMs(engine, hello.receiveTimerSeconds),
     hashBuckets: engine.dialect.primarySettlesTerms ? (hello.hashBuckets ?? null) : null,
     partnerPosition: engine.endpoint.partnerPosition,

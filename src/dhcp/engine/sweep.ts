@@ -11,7 +11,8 @@ import { owe } from "./updates.ts";
 /** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
 const SWEEP_MAX = 256;
 
-/** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once.
+/** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once; a dhcpd that
+ *  said so too early is followed when it is time.
  *  Source: failover draft 5.11. */
 export function endLeases(engine: Engine, turn: Turn): void {
   const state = presentState(engine);
@@ -19,13 +20,16 @@ export function endLeases(engine: Engine, turn: Turn): void {
     state === "COMMUNICATIONS-INTERRUPTED" ||
     state === "PARTNER-DOWN" ||
     (state === "NORMAL" && engine.role === "primary");
-  if (!mayEnd) return;
+  const announced = engine.session?.endsToCome;
+  if (!mayEnd && !announced?.size) return;
   const ended: Binding[] = [];
   for (const binding of engine.leases.activeEndedBy(turn.early.wall)) {
     if (ended.length >= SWEEP_MAX) break;
+    if (!mayEnd && !announced?.has(binding.address)) continue;
     if (leaseHasEnded(engine, binding, turn.early)) ended.push(binding);
   }
   for (const binding of ended) {
+    announced?.delete(binding.address);
     turn.putBinding({
       ...binding,
       status: "EXPIRED",

@@ -195,6 +195,11 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   });
   if (decision.kind === "refused") {
     engine.counters.updatesRefusedByUs += 1;
+    // A dhcpd says once that a lease is over. It is over here when the clocks may no longer be the reason (sweep.ts).
+    if (duels && theirs.status === "EXPIRED" && before.status === "ACTIVE") {
+      session.endsToCome.add(update.address);
+      return decision;
+    }
     // Who refuses owes its own record, else two refusals repeat for ever (W14).
     if (!engine.updates.isInFlight(update.address) && !engine.updates.isRetryPending(update.address)) {
       owe(engine, update.address);

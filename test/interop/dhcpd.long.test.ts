@@ -1,0 +1,238 @@
+// A real ISC dhcpd as partner, through what takes minutes: expiry, a cut cable, PARTNER-DOWN on either side, recovery with
+// and without the store, conflict, shutdown, clocks that differ. Run by `npm run interop`.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { OPERATOR_STATE } from "./dhcpd.ts";
+import { LAB_MISSING, Lab, type LabOptions, LEASE_SECONDS, MCLT_SECONDS } from "./lab.ts";
+import { ADDRESS } from "./network.ts";
+import { eventually } from "./program.ts";
+
+/** Both servers allow for clocks that are this far apart. */
+const CLOCKS_APART_SECONDS = 60;
+const CONTACT_LOSS_SECONDS = 60;
+
+const ROLES = ["primary", "secondary"] as const;
+
+interface Scenario {
+  readonly name: string;
+  readonly run: (lab: Lab) => Promise<void>;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { name: "leases that nobody renews end on both sides", run: expiry },
+  { name: "a cut cable, with clients on both sides of it", run: cutCable },
+  {
+    name: "PARTNER-DOWN here, and the dhcpd comes back with its leases",
+    run: (lab) => partnerDownHere(lab, false),
+  },
+  { name: "PARTNER-DOWN here, and the dhcpd comes back empty", run: (lab) => partnerDownHere(lab, true) },
+  {
+    name: "PARTNER-DOWN there, and we come back with our leases",
+    run: (lab) => partnerDownThere(lab, false),
+  },
+  { name: "PARTNER-DOWN there, and we come back empty", run: (lab) => partnerDownThere(lab, true) },
+  { name: "our store is lost and nobody told the dhcpd", run: storeLostHere },
+  { name: "the dhcpd's leases are lost and nobody told us", run: storeLostThere },
+  { name: "both were declared alone: the conflict is resolved", run: conflict },
+  { name: "the dhcpd is shut down by its operator, and taken back", run: shutdownThere },
+  { name: "we are stopped in order, and come back", run: stoppedHere },
+];
+
+describe("with a dhcpd as partner, at length", { skip: LAB_MISSING ?? false, concurrency: 6 }, () => {
+  for (const { name, run } of SCENARIOS) {
+    for (const role of ROLES) {
+      test(`we are ${role}: ${name}`, async () => {
+        const lab = await Lab.open({ role, mode: "LoadBalance" });
+        try {
+          await run(lab);
+          assert.deepEqual(await lab.disagreements(), []);
+          assert.ok(lab.dhcpd.isRunning, "the dhcpd lives");
+        } catch (error) {
+          throw new Error(`${(error as Error).stack}\n${lab.engine.said}\n${lab.dhcpd.said}`);
+        } finally {
+          await lab.close();
+        }
+      });
+    }
+  }
+
+  for (const role of ROLES) {
+    test(`we are ${role}: a dhcpd whose clock is 50 s ahead is a partner, at 70 s it is none`, () =>
+      skew(role));
+  }
+});
+
+async function lease(lab: Lab, ...numbers: readonly number[]): Promise<void> {
+  for (const n of numbers) assert.notEqual(await lab.clients.acquire(n), null, `client ${n}`);
+  await lab.agree();
+}
+
+async function renewAll(lab: Lab, ...numbers: readonly number[]): Promise<void> {
+  for (const n of numbers) assert.notEqual(await lab.clients.renew(n), null, `client ${n} renews`);
+}
+
+async function settle(lab: Lab, seconds = 60): Promise<void> {
+  await lab.bothNormal(seconds);
+  await lab.agree(30);
+}
+
+async function expiry(lab: Lab): Promise<void> {
+  await lease(lab, 1, 2, 3, 4);
+  const end = LEASE_SECONDS + 2 * CLOCKS_APART_SECONDS;
+  await eventually("no lease runs any more", async () => (await lab.counts())["ACTIVE"] === undefined, end);
+  await lab.agree();
+  assert.equal((await lab.counts())["EXPIRED"], undefined);
+  await lease(lab, 1, 5);
+}
+
+async function cutCable(lab: Lab): Promise<void> {
+  const { clients, network, engine, dhcpd } = lab;
+  await lease(lab, 1, 2, 3, 4);
+  await renewAll(lab, 1, 2, 3, 4);
+  await lab.agree();
+  network.cable("two", "down");
+  for (const n of [1, 2]) assert.equal((await clients.renew(n))?.server, ADDRESS.one);
+  await engine.untilState("COMMUNICATIONS-INTERRUPTED", CONTACT_LOSS_SECONDS + 20);
+  await dhcpd.untilState("communications-interrupted");
+  assert.equal((await clients.acquire(5))?.server, ADDRESS.one);
+  network.cable("two", "up");
+  network.cable("one", "down");
+  assert.equal((await clients.acquire(6))?.server, ADDRESS.two);
+  network.cable("one", "up");
+  await settle(lab);
+  await renewAll(lab, 1, 2, 3, 4, 5, 6);
+  await lab.agree();
+}
+
+async function partnerDownHere(lab: Lab, loses: boolean): Promise<void> {
+  const { clients, engine, dhcpd } = lab;
+  await lease(lab, 1, 2, 3);
+  await renewAll(lab, 1, 2, 3);
+  await lab.agree();
+  await dhcpd.end();
+  await engine.untilState("COMMUNICATIONS-INTERRUPTED");
+  engine.declarePartnerDown("them-is-off");
+  await engine.untilState("PARTNER-DOWN");
+  await renewAll(lab, 1, 2, 3);
+  assert.equal((await clients.acquire(4))?.server, ADDRESS.one);
+  if (loses) dhcpd.forget();
+  dhcpd.start();
+  await settle(lab, 3 * MCLT_SECONDS);
+  await renewAll(lab, 1, 2, 3, 4);
+  await lab.agree();
+}
+
+async function partnerDownThere(lab: Lab, loses: boolean): Promise<void> {
+  const { clients, engine, dhcpd } = lab;
+  await lease(lab, 1, 2, 3);
+  await renewAll(lab, 1, 2, 3);
+  await lab.agree();
+  await engine.end("SIGKILL");
+  await dhcpd.untilState("communications-interrupted");
+  dhcpd.setState(OPERATOR_STATE.partnerDown);
+  await dhcpd.untilState("partner-down");
+  await renewAll(lab, 1, 2, 3);
+  assert.equal((await clients.acquire(4))?.server, ADDRESS.two);
+  if (loses) engine.forget();
+  engine.start();
+  await settle(lab, 3 * MCLT_SECONDS);
+  await renewAll(lab, 1, 2, 3, 4);
+  await lab.agree();
+}
+
+async function storeLostHere(lab: Lab): Promise<void> {
+  await lease(lab, 1, 2, 3);
+  await lab.engine.end("SIGKILL");
+  lab.engine.forget();
+  lab.engine.start();
+  await settle(lab, 3 * MCLT_SECONDS);
+  await renewAll(lab, 1, 2, 3);
+  await lab.agree();
+}
+
+async function storeLostThere(lab: Lab): Promise<void> {
+  await lease(lab, 1, 2, 3);
+  await lab.dhcpd.end();
+  lab.dhcpd.forget();
+  lab.dhcpd.start();
+  await renewAll(lab, 1, 2, 3);
+  await settle(lab, 3 * MCLT_SECONDS);
+  await renewAll(lab, 1, 2, 3);
+  await lab.agree();
+}
+
+async function conflict(lab: Lab): Promise<void> {
+  const { clients, network, engine, dhcpd } = lab;
+  await lease(lab, 1, 2, 3);
+  network.cable("two", "down");
+  await engine.untilState("COMMUNICATIONS-INTERRUPTED", CONTACT_LOSS_SECONDS + 20);
+  await dhcpd.untilState("communications-interrupted");
+  engine.declarePartnerDown("them-is-off");
+  await engine.untilState("PARTNER-DOWN");
+  dhcpd.setState(OPERATOR_STATE.partnerDown);
+  await dhcpd.untilState("partner-down");
+  assert.equal((await clients.acquire(4))?.server, ADDRESS.one);
+  network.cable("two", "up");
+  network.cable("one", "down");
+  assert.equal((await clients.acquire(5))?.server, ADDRESS.two);
+  network.cable("one", "up");
+  await eventually("the conflict is seen", () => lab.engine.said.includes("-> POTENTIAL-CONFLICT"), 60);
+  await settle(lab);
+  await renewAll(lab, 1, 2, 3, 4, 5);
+  await lab.agree();
+}
+
+async function shutdownThere(lab: Lab): Promise<void> {
+  const { engine, dhcpd } = lab;
+  await lease(lab, 1, 2, 3);
+  dhcpd.setState(OPERATOR_STATE.shutdown);
+  await engine.untilState("PARTNER-DOWN");
+  await renewAll(lab, 1, 2, 3);
+  await dhcpd.end("SIGTERM");
+  dhcpd.start();
+  await eventually("the dhcpd is there again", async () => (await engine.report())?.connected === true, 60);
+  dhcpd.setState(OPERATOR_STATE.recover);
+  await settle(lab, 3 * MCLT_SECONDS);
+  await renewAll(lab, 1, 2, 3);
+  await lab.agree();
+}
+
+async function stoppedHere(lab: Lab): Promise<void> {
+  const { engine, dhcpd } = lab;
+  await lease(lab, 1, 2, 3);
+  await engine.end("SIGTERM");
+  await dhcpd.untilState("communications-interrupted");
+  await renewAll(lab, 1, 2, 3);
+  engine.start();
+  await settle(lab);
+  await renewAll(lab, 1, 2, 3);
+  await lab.agree();
+}
+
+async function skew(role: LabOptions["role"]): Promise<void> {
+  const lab = await Lab.open({ role, mode: "LoadBalance" }, false);
+  try {
+    lab.dhcpd.start(["faketime", "-f", "+50s"]);
+    lab.engine.start();
+    await lab.bothNormal();
+    await lease(lab, 1, 2, 3, 4);
+    await renewAll(lab, 1, 2, 3, 4);
+    await lab.agree();
+    await lab.dhcpd.end();
+    await lab.engine.untilState("COMMUNICATIONS-INTERRUPTED");
+    lab.dhcpd.start(["faketime", "-f", "+70s"]);
+    const refused = /link-refused.*(the clocks are (69|70|71) s apart|time offset too large)/;
+    await eventually(
+      "the dhcpd is refused for its clock",
+      () => refused.test(lab.engine.said),
+      60,
+      () => lab.engine.said,
+    );
+    assert.equal((await lab.engine.report())?.connected, false);
+  } catch (error) {
+    throw new Error(`${(error as Error).stack}\n${lab.engine.said}\n${lab.dhcpd.said}`);
+  } finally {
+    await lab.close();
+  }
+}
