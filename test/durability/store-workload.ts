@@ -55,6 +55,7 @@ export const ENDPOINT: EndpointRecord = {
   fencing: "Witness",
   witnessVersion: "13",
   superseded: true,
+  verifiedBoot: "14",
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */

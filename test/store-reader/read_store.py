@@ -88,7 +88,8 @@ def endpoint(fields):
             "partnerStore": fields.get(14, b"").decode(), "clockAnchor": stamp(fields, 22),
             "partnerOffset": signed(fields, 26), "partnerEchoes": number(fields, 27) == 1,
             "fencing": "Witness" if number(fields, 28) == 1 else "None",
-            "witnessVersion": fields.get(29, b"").decode(), "superseded": number(fields, 30) == 1}
+            "witnessVersion": fields.get(29, b"").decode(), "superseded": number(fields, 30) == 1,
+            "verifiedBoot": fields.get(33, b"").decode()}
     return row
 
 

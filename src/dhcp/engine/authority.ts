@@ -2,16 +2,8 @@
 // may be. Source: failover draft 5.2.1, 5.3, 5.4, 9.4-9.12; invariants S3, S6, S9; rule W6.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import {
-  after,
-  type Instant,
-  type Seconds,
-  seconds,
-  secondsUntil,
-  type UnixSeconds,
-} from "../../base/units.ts";
+import { after, type Instant, type Seconds } from "../../base/units.ts";
 import { assignedOwner, bucketOwner, mendedSecs } from "../failover/load-balance.ts";
-import { hasPassedSince, takeoverDueAt, takeoverMarginSeconds } from "../failover/waits.ts";
 import type { LeaseAuthority, Service } from "../lease/authority.ts";
 import {
   type Binding,
@@ -19,11 +11,12 @@ import {
   type ClientIdentity,
   freshBinding,
   isSameClient,
-  latestPossibleEnd,
 } from "../lease/binding.ts";
-import type { EndpointState, Stamp } from "../lease/durable-record.ts";
-import { CLOCK_UNCERTAINTY_SECONDS, cappedLease, hasEnded } from "../lease/lead-time.ts";
+import type { EndpointState } from "../lease/durable-record.ts";
+import { hasEnded } from "../lease/lead-time.ts";
+import { allowedLease } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
+import { clockUncertainty, isHeld, isTakeoverDue, mustVerify } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
 /** Source: failover draft 9.4-9.14; S9. */
@@ -48,7 +41,8 @@ export function presentState(engine: Engine): EndpointState {
 }
 
 export function presentService(engine: Engine): Service {
-  return engine.isStopping || engine.clockIsBehind ? "None" : SERVICE_IN[presentState(engine)];
+  if (engine.isStopping || engine.clockIsBehind || mustVerify(engine)) return "None";
+  return SERVICE_IN[presentState(engine)];
 }
 
 /** The status of the free addresses that are this server's own. Source: failover draft 5.4. */
@@ -56,72 +50,12 @@ export function ownFreeStatus(engine: Engine): "FREE" | "BACKUP" {
   return engine.role === "primary" ? "FREE" : "BACKUP";
 }
 
-/** The MCLT for new leases: a raised one counts only once both servers ran NORMAL under it (S12). */
-export function leadSeconds(engine: Engine): Seconds {
-  const { agreedMcltSeconds } = engine.endpoint;
-  const configured = engine.config.mcltSeconds;
-  return agreedMcltSeconds === 0 ? configured : seconds(Math.min(configured, agreedMcltSeconds));
-}
-
-/** M*: the MCLT that waits reckon with. Source: design rule W6, S12. */
-export function waitLeadSeconds(engine: Engine): Seconds {
-  return seconds(Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds));
-}
-
-/** X: how exactly the partner's clock is known, see lease/lead-time.ts. */
-export function clockUncertainty(engine: Engine): Seconds {
-  return engine.endpoint.partnerEchoes ? CLOCK_UNCERTAINTY_SECONDS.byEcho : CLOCK_UNCERTAINTY_SECONDS.byRule;
-}
-
-export function longestLeaseSeconds(engine: Engine): Seconds {
-  let longest = 0;
-  for (const { lease, policy } of engine.config.scopes) {
-    longest = Math.max(longest, lease.maxSeconds, policy.infiniteSeconds ?? 0);
-  }
-  for (const { lease } of engine.config.clientClasses) {
-    longest = Math.max(longest, lease.maxSeconds ?? 0, lease.defaultSeconds ?? 0);
-  }
-  return seconds(longest);
-}
-
-/** eps: how far past every promise a takeover waits. */
-export function marginSeconds(engine: Engine, now: Instant): Seconds {
-  const sinceContact = secondsUntil(engine.endpoint.lastContactAt, now.wall);
-  return takeoverMarginSeconds(clockUncertainty(engine), sinceContact, longestLeaseSeconds(engine));
-}
-
-/** Whether, in PARTNER-DOWN, the partner can hold no promise about this address any more (S6 ii, W6).
- *  None is taken while the partner recovers on the link: it may be told FREE in this very moment. */
-export function isTakeoverDue(engine: Engine, binding: Binding, now: Instant): boolean {
-  const { state, entry } = engine.endpoint;
-  if (state !== "PARTNER-DOWN" || entry === null || isPartnerRecovering(engine)) return false;
-  return isPast(engine, entry, latestPossibleEnd(binding), now);
-}
-
-function isPartnerRecovering(engine: Engine): boolean {
-  const partner = engine.session?.partnerState;
-  return partner === "RECOVER" || partner === "RECOVER-WAIT" || partner === "RECOVER-DONE";
-}
-
-function isPast(engine: Engine, stamp: Stamp, end: UnixSeconds, now: Instant): boolean {
-  const lead = waitLeadSeconds(engine);
-  const margin = marginSeconds(engine, now);
-  if (now.wall <= takeoverDueAt(end, stamp, lead, margin)) return false;
-  return hasPassedSince(stamp, seconds(lead + margin), now, engine.process);
-}
-
-/** Under hold the partner may have given any address, our own free ones included (W5, W9). */
-function isHeld(engine: Engine, binding: Binding, now: Instant): boolean {
-  const { hold } = engine.endpoint;
-  return hold !== null && !isPast(engine, hold, latestPossibleEnd(binding), now);
-}
-
 /** Whether the address may go to the client. Source: invariant S6. */
 export function mayAllocate(engine: Engine, binding: Binding, client: ClientIdentity, now: Instant): boolean {
   const sameClient = isSameClient(binding, client);
   switch (binding.status) {
     case "ACTIVE":
-      return sameClient;
+      return sameClient && mayRenew(engine, binding, now);
     case "FREE":
     case "BACKUP":
       if (isHeld(engine, binding, now)) return false;
@@ -129,7 +63,7 @@ export function mayAllocate(engine: Engine, binding: Binding, client: ClientIden
     case "EXPIRED":
     case "RELEASED":
       // Once the partner was told that the lease ended, not even the same client gets it until that is settled.
-      if (sameClient && !binding.endAnnounced) return true;
+      if (sameClient && !binding.endAnnounced && !isHeld(engine, binding, now)) return true;
       return isTakeoverDue(engine, binding, now);
     case "RESET":
       return isTakeoverDue(engine, binding, now);
@@ -138,6 +72,13 @@ export function mayAllocate(engine: Engine, binding: Binding, client: ClientIden
     default:
       return binding.status satisfies never;
   }
+}
+
+/** Under hold a running lease may be renewed and an ended one may not; of a superseded holder none (W9, W11). */
+function mayRenew(engine: Engine, binding: Binding, now: Instant): boolean {
+  if (!isHeld(engine, binding, now)) return true;
+  const { clockAhead, clockBehind, superseded } = engine.endpoint;
+  return binding.expiresAt > now.wall + clockAhead + clockBehind && !superseded;
 }
 
 function isResponsible(
@@ -191,7 +132,7 @@ export function leaseAuthority(engine: Engine, turn: Turn): LeaseAuthority {
     isResponsible: (client, secs, reservedAddress) => isResponsible(engine, client, secs, reservedAddress),
     allocatableStatuses: allocatableStatuses(engine),
     mayAllocate: (binding, client) => mayAllocate(engine, binding, client, turn.early),
-    cappedLease: (binding, desired) => cappedLease(binding, desired, turn.late.wall, leadSeconds(engine)),
+    cappedLease: (binding, desired) => allowedLease(engine, turn.moments, { binding, desired }),
   };
 }
 

@@ -8,6 +8,7 @@ import { type Binding, freshBinding } from "../lease/binding.ts";
 import { ownFreeStatus, responsibleMember } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { send } from "./link-send.ts";
+import { isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { owe } from "./updates.ts";
 
@@ -71,7 +72,7 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
   let seen = 0;
   for (const binding of engine.leases.candidates(pool, ownFreeStatus(engine))) {
     if (seen++ >= wanted * SEARCH_FACTOR || chosen.length >= wanted) break;
-    if (isOffered(engine, turn, binding.address)) continue;
+    if (isOffered(engine, turn, binding.address) || isHeld(engine, binding, turn.early)) continue;
     const isPartners = binding.client !== null && responsibleMember(engine, binding.client) !== engine.role;
     (isPartners ? chosen : second).push(binding);
   }
@@ -89,7 +90,7 @@ function giveReserved(engine: Engine, turn: Turn, pool: number): number {
     // Who will come from a reserved place is not known beforehand: such an address stays where it is.
     if (client === null || binding.status !== ownFreeStatus(engine)) continue;
     if (responsibleMember(engine, client) === engine.role) continue;
-    if (isOffered(engine, turn, address)) continue;
+    if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) continue;
     give(engine, turn, binding);
     given += 1;
   }

@@ -60,7 +60,7 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
     case "reply":
       tellReservations(engine, turn, outcome);
       if (outcome.binding !== null) recordChange(engine, turn, outcome.binding);
-      return reply(turn, outcome);
+      return reply(engine, turn, outcome);
     case "declined":
       tellDeclined(engine, turn, outcome.binding);
       return recordChange(engine, turn, outcome.binding);
@@ -146,12 +146,13 @@ function tellReservations(engine: Engine, turn: Turn, outcome: ReplyOutcome): vo
   tellScope(engine, turn, { level: "info", event: "reservation-waits", message, address, fields });
 }
 
-function reply(turn: Turn, outcome: ReplyOutcome): void {
+function reply(engine: Engine, turn: Turn, outcome: ReplyOutcome): void {
   turn.do({
     kind: "reply",
     route: outcome.route,
     bytes: outcome.bytes,
     notAfter: bootAfter(turn.now.boot, REPLY_AGE_MS_MAX),
+    serial: engine.decisionSerial,
   });
 }
 
@@ -164,7 +165,7 @@ export function recordChange(engine: Engine, turn: Turn, change: BindingChange):
 function withFailoverTimes(engine: Engine, turn: Turn, change: BindingChange): Binding {
   const { next, previous, newGeneration } = change;
   const base: Binding = newGeneration
-    ? { ...next, potentialSent: NEVER, potentialAcked: NEVER, potentialReceived: NEVER }
+    ? { ...next, potentialSent: NEVER, potentialAcked: NEVER, potentialReceived: NEVER, sinceHold: true }
     : next;
   if (next.status !== "ACTIVE") return { ...base, acknowledged: false, endAnnounced: false };
   // Told at once when the link stands, so promised on disk with this very record (S5).

@@ -3,10 +3,10 @@
 // Source: invariant S11; docs/protocol/witness.md section 3.
 
 import { NEVER, secondsUntil } from "../../base/units.ts";
-import { clockUncertainty, longestLeaseSeconds, waitLeadSeconds } from "./authority.ts";
 import { isClockKnown } from "./echo.ts";
 import type { Engine } from "./engine-state.ts";
 import { contactNow } from "./partner-store.ts";
+import { clockUncertainty, longestLeaseSeconds, waitLeadSeconds } from "./takeover.ts";
 import { anchoredAt, isDoubtOutlived, isInDoubt } from "./timeline.ts";
 import type { Turn } from "./turn.ts";
 

@@ -5,10 +5,10 @@
 import { after, type BootMs, NEVER, seconds, type UnixSeconds } from "../../base/units.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { REJECT_REASON } from "../wire-failover/message.ts";
-import { clockUncertainty } from "./authority.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
 import { send } from "./link-send.ts";
+import { clockUncertainty } from "./takeover.ts";
 import { anchoredAt, isInDoubt } from "./timeline.ts";
 import type { Turn } from "./turn.ts";
 

@@ -48,6 +48,9 @@ export interface Session {
   partnerStore: string | null;
   /** The partner's store has never been in NORMAL. */
   partnerNeverNormal: boolean;
+  /** The partner's store is new and has not had a full update yet; and this side took its hold for it (W10). */
+  partnerIncomplete: boolean;
+  isHeldForEmptyStore: boolean;
   /** xid of our UPDREQ(ALL) that no UPDDONE has answered yet. */
   openRequestXid: number | null;
   /** An UPDDONE has answered our request on this connection: our records are complete. */
@@ -122,7 +125,12 @@ export interface Engine {
   /** When to dial next; null for a secondary and while a connection is open. */
   dialAt: BootMs | null;
   readonly updates: UpdateQueue;
+  /** The newest witness read in this run; null while it is unknown (W1). */
   witness: WitnessReading | null;
+  /** When the latest quorum read that was answered was sent. */
+  apiAnsweredAt: BootMs | null;
+  /** Rises whenever what replies were decided on may no longer hold: a reply decided before does not leave (W12). */
+  decisionSerial: number;
   /** Operations from manifests that were carried out, by name and digest. */
   readonly operationsDone: Set<string>;
   /** A DeclarePartnerDown from a manifest that could not be followed yet. */

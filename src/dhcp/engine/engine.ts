@@ -41,6 +41,7 @@ import {
   onDeclaredPartnerDown,
   onWitnessRead,
   operationKey,
+  setFencing,
 } from "./witness.ts";
 
 export interface EngineBoot {
@@ -96,6 +97,8 @@ export function createEngine(boot: EngineBoot): Engine {
     dialAt: null,
     updates: new UpdateQueue(),
     witness: null,
+    apiAnsweredAt: null,
+    decisionSerial: 0,
     operationsDone: new Set(),
     declared: null,
     proofAt: null,
@@ -175,6 +178,7 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     fencing: boot.config.fencing,
     witnessVersion: "",
     superseded: false,
+    verifiedBoot: "",
   };
 }
 
@@ -260,6 +264,8 @@ function onTick(engine: Engine, turn: Turn): void {
 
 /** A new revision: options, reservations and lease times count at once; NORMAL waits until both shapes agree (S14). */
 function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+  // On at once, as it only caps; off is for the witness alone to say (answer l).
+  if (config.fencing === "Witness" && engine.endpoint.fencing === "None") setFencing(engine, turn, "Witness");
   if (config.revision === engine.config.revision) return;
   const shapeChanged = config.shape !== engine.config.shape;
   engine.config = config;

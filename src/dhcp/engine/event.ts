@@ -63,6 +63,8 @@ export type Effect =
       readonly bytes: Uint8Array;
       /** Boot time after which the reply is dropped instead of sent late (W12). */
       readonly notAfter: Instant["boot"];
+      /** Engine.decisionSerial as of the decision: when it has risen since, the reply is dropped too (W12). */
+      readonly serial: number;
     }
   /** Asks whether anybody uses the address, by ICMP and, on an interface, by ARP; ends in one "probe-result". */
   | { readonly kind: "probe"; readonly address: Ipv4; readonly interface: string | null }

@@ -28,7 +28,7 @@ const PENDING_MAX = 4;
 
 /** The primary dials, the secondary listens: one connection, no race between two dials. */
 export function dialWhenDue(engine: Engine, turn: Turn): void {
-  if (engine.role !== "primary" || engine.isStopping) return;
+  if (engine.role !== "primary" || engine.isStopping || !mayLink(engine)) return;
   if (engine.dialAt === null || engine.dialAt > turn.now.boot || engine.connections.size > 0) return;
   const connection = engine.nextDialId;
   engine.nextDialId += 1;
@@ -36,9 +36,20 @@ export function dialWhenDue(engine: Engine, turn: Turn): void {
   turn.do({ kind: "link-dial", connection });
 }
 
+/** A new store links only once it has read itself in the witness: until then the lost one may be alive (W13). */
+function mayLink({ endpoint, config, witness, member, identity }: Engine): boolean {
+  if (endpoint.fencing !== "Witness" || endpoint.complete || config.uid === null) return true;
+  return witness?.stores[member] === identity.store;
+}
+
 export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void {
   const pending = [...engine.connections.values()].filter((c) => !c.established).length;
-  if (engine.isStopping || pending >= PENDING_MAX || (engine.role === "primary" && engine.session !== null)) {
+  if (
+    engine.isStopping ||
+    !mayLink(engine) ||
+    pending >= PENDING_MAX ||
+    (engine.role === "primary" && engine.session !== null)
+  ) {
     turn.do({ kind: "link-close", connection: id, reason: "not wanted" });
     return;
   }
@@ -250,6 +261,8 @@ function establish(
     partnerShape: null,
     partnerStore: null,
     partnerNeverNormal: false,
+    partnerIncomplete: false,
+    isHeldForEmptyStore: false,
     openRequestXid: null,
     updatesReceived: false,
     partnerUpdated: false,

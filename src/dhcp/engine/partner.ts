@@ -12,9 +12,8 @@ import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record
 import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import type { FailoverFrame } from "../wire-failover/frame.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
-import { waitLeadSeconds } from "./authority.ts";
 import { givePartnerAddresses } from "./balance.ts";
-import { corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
+import { ask, corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
@@ -26,7 +25,8 @@ import {
   notePosition,
   rememberedPartnerStore,
 } from "./partner-store.ts";
-import { enterState, sendState, settled } from "./state-change.ts";
+import { enterState, sendState, settled, stampNow } from "./state-change.ts";
+import { isFenced, mustVerify, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
 
@@ -50,7 +50,7 @@ export function receiveFromPartner(
       return onBindingUpdate(engine, turn, session, message.update, xid);
     case "BNDACK":
       notePosition(session, message.extras);
-      return onBindingAck(engine, turn, message, xid);
+      return onBindingAck(engine, turn, session, message, xid);
     case "UPDREQ":
       return onUpdateRequest(engine, session, xid, "owed");
     case "UPDREQALL":
@@ -98,10 +98,16 @@ function onState(
   session.partnerShape = extras.shape ?? null;
   session.partnerStore = extras.store ?? null;
   session.partnerNeverNormal = extras.neverNormal === true;
+  session.partnerIncomplete = extras.incomplete === true;
   session.partnerOutdated = isPartnerStoreOutdated(engine, session, extras);
   const isOutdated = isOwnStoreOutdated(engine, extras);
+  const stranger = strangeStore(engine, extras.store ?? "");
+  if (stranger !== null) return drop(engine, turn, session.connection, stranger);
   rememberPartner(engine, turn, session, extras);
+  holdForEmptyStore(engine, turn, session);
   if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);
+  // The first question at once: without an answer there is no proof, and under Witness no lease (W2 b).
+  if (session.echoes && session.nextToken === 0) ask(engine, turn, session.connection);
   if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
   else reactToPartner(engine, turn);
 }
@@ -115,9 +121,13 @@ function resumeAfterContact(engine: Engine, turn: Turn, session: Session): void 
 
 function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: Extras): void {
   const { endpoint } = engine;
+  const partnerReturned = Math.max(endpoint.partnerReturned, extras.returned ?? 0);
+  // Heard by who has all of the partner's updates, its return leaves nothing unknown.
+  const isInformed = endpoint.state === "NORMAL" || endpoint.state === "RECOVER-DONE";
   const news = {
     partnerState: session.partnerState,
-    partnerReturned: Math.max(endpoint.partnerReturned, extras.returned ?? 0),
+    partnerReturned,
+    clean: isFenced(engine) && isInformed ? Math.max(endpoint.clean, extras.returned ?? 0) : endpoint.clean,
     ...rememberedPartnerStore(engine, session, extras),
     aloneSince: 0,
   };
@@ -132,7 +142,39 @@ function leaveStartupHearing(engine: Engine, turn: Turn, session: Session): void
   reactToPartner(engine, turn);
 }
 
+/** Whether a store must not be linked with: the witness lists another one of the partner, or nobody knows which of two is
+ *  the partner's now. Null: it may (W13). */
+function strangeStore(engine: Engine, store: string): string | null {
+  const { config, member, endpoint, witness } = engine;
+  if (!isFenced(engine) || store === "") return null;
+  const partner = config.members.find(({ name }) => name !== member)?.name ?? "";
+  const listed = witness?.stores[partner];
+  if (listed !== undefined && listed !== store) return "the witness lists another store of the partner";
+  const isKnown = listed === store || endpoint.partnerStore === "" || endpoint.partnerStore === store;
+  return isKnown ? null : "the partner has another store than before, and the witness is unknown";
+}
+
+/** The partner of an emptied store may have been told of leases by the lost one, which nobody remembers (W10). */
+function holdForEmptyStore(engine: Engine, turn: Turn, session: Session): void {
+  const { complete, state, agreedMcltSeconds } = engine.endpoint;
+  if (!isFenced(engine) || !complete || state === "PARTNER-DOWN") return;
+  // Of a pair that never ran there is nothing that could have been lost.
+  if (agreedMcltSeconds === 0 && session.partnerNeverNormal) return;
+  if (!session.partnerIncomplete || session.isHeldForEmptyStore) return;
+  session.isHeldForEmptyStore = true;
+  turn.putEndpoint({ hold: stampNow(engine, turn) });
+  turn.log(
+    "warn",
+    "hold-began",
+    "the partner's store is empty: free addresses wait until its lost leases have ended",
+    {
+      cause: "empty store",
+    },
+  );
+}
+
 function stateHearing(engine: Engine, saved: SettledState, session: Session): SettledState {
+  if (isFenced(engine)) return saved;
   const wasServing = saved === "COMMUNICATIONS-INTERRUPTED";
   if (session.partnerState !== "PARTNER-DOWN" || !wasServing || session.partnerOutdated) return saved;
   const wasDownBefore = session.partnerStateSince >= engine.endpoint.lastAliveAt;
@@ -152,7 +194,7 @@ export function reactToPartner(engine: Engine, turn: Turn): void {
     return;
   // A partner in STARTUP speaks of its past; it says more as soon as it has heard us.
   if (!isClockKnown(engine, turn, session)) return;
-  if (session.partnerInStartup || session.partnerOutdated) return;
+  if (session.partnerInStartup || session.partnerOutdated || mustVerify(engine)) return;
   const state = settled(engine);
   const agree = shapesAgree(engine, session);
   if (state === "NORMAL" && !agree) {
@@ -180,7 +222,7 @@ function nextState(
 ): SettledState | null {
   // A RECOVER-DONE of an older connection is void: the partner gave on meanwhile (W7).
   if (state === "RECOVER-DONE" && partner === "PARTNER-DOWN" && !session.updatesReceived) return "RECOVER";
-  const next = onPartnerState(state, partner);
+  const next = onPartnerState(state, partner, engine.endpoint.fencing);
   // Left only for a partner that holds all our news from this very connection (W7).
   if (state === "PARTNER-DOWN" && next === "NORMAL" && !isPartnerUpToDate(engine, session)) return null;
   return next;
@@ -199,9 +241,11 @@ function leavingPartnerDown(
   engine: Engine,
   next: SettledState,
 ): { returned?: number; clean?: number; hold?: null } {
-  const { entered, returned } = engine.endpoint;
+  const { entered, returned, clean } = engine.endpoint;
   if (next !== "NORMAL") return {};
-  return entered > returned ? { returned: entered, clean: entered, hold: null } : { hold: null };
+  const given = entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {};
+  // Under Witness the hold is a mark on each record, and ends with each.
+  return isFenced(engine) ? given : { ...given, hold: null };
 }
 
 /** Asks for the partner's updates when this state wants them, once per connection and state.
@@ -230,13 +274,32 @@ function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number)
   session.openRequestXid = null;
   session.updatesReceived = true;
   const state = settled(engine);
-  if (state === "RECOVER") {
-    enterState(engine, turn, "RECOVER-WAIT", "the partner's updates are complete", { complete: true });
-    leaveRecoverWait(engine, turn);
-  } else if (state === "POTENTIAL-CONFLICT") {
+  if (state === "RECOVER") finishRecovery(engine, turn);
+  else if (state === "POTENTIAL-CONFLICT") {
     const next = engine.role === "primary" ? "CONFLICT-DONE" : "NORMAL";
     enterState(engine, turn, next, "the partner's updates are complete", leavingPartnerDown(engine, next));
   }
+}
+
+/** Source: failover draft 9.5.2; under Witness W10, W11: no wait, a store that was empty begins its hold instead. */
+function finishRecovery(engine: Engine, turn: Turn): void {
+  const cause = "the partner's updates are complete";
+  const { complete } = engine.endpoint;
+  if (!isFenced(engine)) {
+    enterState(engine, turn, "RECOVER-WAIT", cause, { complete: true });
+    return leaveRecoverWait(engine, turn);
+  }
+  if (areBothNew(engine)) {
+    // Two empty stores: the very first pair goes on, any other waits for a human.
+    enterState(engine, turn, "RECOVER-WAIT", cause);
+    return leaveRecoverWait(engine, turn);
+  }
+  enterState(engine, turn, "RECOVER-DONE", cause, {
+    complete: true,
+    superseded: false,
+    ...(!complete && { hold: stampNow(engine, turn) }),
+  });
+  reactToPartner(engine, turn);
 }
 
 /** RECOVER-WAIT lasts until MCLT after this server may last have acted on outdated records.
@@ -246,7 +309,8 @@ export function leaveRecoverWait(engine: Engine, turn: Turn): void {
   const bothNew = areBothNew(engine);
   if (bothNew && !isFirstPair(engine)) return;
   if (!bothNew && turn.early.wall < recoverWaitEndsAt(engine)) return;
-  enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown");
+  const changes = { complete: true, superseded: false };
+  enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown", changes);
   reactToPartner(engine, turn);
 }
 
@@ -272,6 +336,7 @@ function areBothNew(engine: Engine): boolean {
 function isFirstPair(engine: Engine): boolean {
   const { session, witness, config } = engine;
   if (witness === null) return config.uid === null;
+  if (isFenced(engine) && witness.epoch > 0) return false;
   return Object.entries(witness.stores).every(([member, store]) =>
     member === engine.member ? store === engine.identity.store : store === session?.partnerStore,
   );

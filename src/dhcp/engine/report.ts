@@ -3,8 +3,10 @@
 import { type Instant, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { BindingStatus } from "../lease/binding.ts";
 import { presentService, presentState } from "./authority.ts";
+import { newLeasesUntil } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
 import type { AddressCounts, MemberReport } from "./event.ts";
+import { momentsAt } from "./timeline.ts";
 
 export function memberReport(engine: Engine, now: Instant): MemberReport {
   const { endpoint, session, config, identity } = engine;
@@ -14,7 +16,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     partnerState: endpoint.partnerState,
     lastContactAt: lastContactAt(engine, now),
     connected: session !== null,
-    serving: servingWord(engine),
+    serving: servingWord(engine, now),
     store: identity.store,
     generation: identity.generation,
     complete: endpoint.complete,
@@ -25,8 +27,8 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     revision: config.revision,
     shape: config.shape,
     pendingShape: null,
-    fencing: "None",
-    cappedUntil: null,
+    fencing: endpoint.fencing,
+    cappedUntil: presentState(engine) === "NORMAL" ? null : newLeasesUntil(engine, momentsAt(endpoint, now)),
     unackedUpdates: engine.leases.unacknowledgedCount,
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
@@ -49,9 +51,11 @@ function lastContactAt(engine: Engine, now: Instant): UnixSeconds {
   return unixSeconds(now.wall - Math.max(0, silenceSeconds));
 }
 
-function servingWord(engine: Engine): MemberReport["serving"] {
+function servingWord(engine: Engine, now: Instant): MemberReport["serving"] {
   const service = presentService(engine);
   if (service !== "All") return service;
+  const until = newLeasesUntil(engine, momentsAt(engine.endpoint, now));
+  if (until !== null && until <= now.wall && presentState(engine) !== "NORMAL") return "RenewOnly";
   return presentState(engine) === "COMMUNICATIONS-INTERRUPTED" ? "OwnAddresses" : "All";
 }
 

@@ -41,7 +41,7 @@ export class EngineRunner {
   /** Turns whose records are on their way to the disk, or that stand behind one, oldest first. */
   readonly #waiting: WaitingTurn[] = [];
   #failed = false;
-  /** Replies dropped because they would have left too late (W12). */
+  /** Replies dropped because they would have left too late, or under another state than they were decided in (W12). */
   lateReplies = 0;
 
   constructor(engine: Engine, ports: RunnerPorts) {
@@ -105,7 +105,7 @@ export class EngineRunner {
     for (const effect of effects) {
       switch (effect.kind) {
         case "reply":
-          if (this.#ports.clock.now().boot > effect.notAfter) this.lateReplies += 1;
+          if (this.#isTooLate(effect)) this.lateReplies += 1;
           else this.#ports.clientSocket.send(effect.route, effect.bytes);
           break;
         case "history":
@@ -128,6 +128,11 @@ export class EngineRunner {
       }
     }
     done();
+  }
+
+  /** The last check, right before the send (W12). */
+  #isTooLate({ notAfter, serial }: Extract<Effect, { kind: "reply" }>): boolean {
+    return this.#ports.clock.now().boot > notAfter || serial !== this.engine.decisionSerial;
   }
 
   #fail(fault: FaultError): void {

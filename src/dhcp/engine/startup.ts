@@ -3,17 +3,19 @@
 
 import { bootAfter, secondsUntil } from "../../base/units.ts";
 import { stateAfterRestart } from "../failover/transition.ts";
-import { waitLeadSeconds } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { openedAlone } from "./partner-store.ts";
 import { enterState, settled } from "./state-change.ts";
+import { isFenced, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
 /** The first event: STARTUP begins, the primary dials. The endpoint is written once, so that it is durable before STATE. */
 export function start(engine: Engine, turn: Turn): void {
   engine.startupEndsAt = bootAfter(turn.now.boot, engine.timing.startupMs);
   engine.dialAt = engine.role === "primary" ? turn.now.boot : null;
-  turn.putEndpoint(openedAlone(engine));
+  // Capped from the first reply on, whatever the store says: it is the safe side (answer l).
+  const fenced = engine.config.fencing === "Witness" ? ({ fencing: "Witness" } as const) : {};
+  turn.putEndpoint({ ...openedAlone(engine), ...fenced });
   turn.putClockMark();
   turn.log("info", "started", `STARTUP with saved state ${settled(engine)}`, {
     saved: settled(engine),
@@ -31,12 +33,14 @@ export function leaveStartupAlone(engine: Engine, turn: Turn): void {
   enterState(engine, turn, stateAfterRestart(settled(engine)), "the partner does not answer");
 }
 
-/** A server that was away for the MCLT or longer may have been declared down and its addresses given away: it waits for
+/** Under Witness the cap makes it safe: no proof comes out of a restart, and the store is intact (S13).
+ *  Without, a server that was away for the MCLT or longer may have been declared down and its addresses given away: it waits for
  *  its partner, or for a witness that shows no grant of the partner (S13). States that serve nobody may be left to. */
 function mayLeaveStartupAlone(engine: Engine, turn: Turn): boolean {
   const next = stateAfterRestart(settled(engine));
   if (next !== "COMMUNICATIONS-INTERRUPTED" && next !== "RESOLUTION-INTERRUPTED" && next !== "CONFLICT-DONE")
     return true;
+  if (isFenced(engine)) return true;
   const away = secondsUntil(engine.endpoint.lastAliveAt, turn.late.wall);
   if (away < waitLeadSeconds(engine)) return true;
   return (

@@ -28,6 +28,7 @@ export function enterState(
   const from = presentState(engine);
   engine.startupEndsAt = null;
   const isNew = next !== engine.endpoint.state;
+  if (isNew) engine.decisionSerial += 1;
   const stateSince = isNew ? turn.now.wall : engine.endpoint.stateSince;
   turn.putEndpoint({ ...onEntry(engine, turn, next, isNew), ...changes, state: next, stateSince });
   turn.log("info", "state-changed", `${from} -> ${next}: ${cause}`, { from, to: next, cause });
@@ -76,6 +77,7 @@ export function sendState(engine: Engine, turn: Turn): void {
       ...storeMemory({ engine, session: engine.session }),
       returned: engine.endpoint.returned,
       neverNormal: engine.endpoint.agreedMcltSeconds === 0,
+      incomplete: !engine.endpoint.complete,
     }),
   });
 }

@@ -3,8 +3,9 @@
 
 import type { Instant } from "../../base/units.ts";
 import { type Binding, withoutPromises } from "../lease/binding.ts";
-import { abandonmentIsOver, isTakeoverDue, leaseHasEnded, presentState } from "./authority.ts";
+import { abandonmentIsOver, leaseHasEnded, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
+import { isHeld, isTakeoverDue } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { owe } from "./updates.ts";
 
@@ -53,7 +54,8 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
       }
     }
     if (state === "PARTNER-DOWN" || (state === "NORMAL" && engine.role === "primary")) {
-      const isOver = (b: Binding) => abandonmentIsOver(b, policy.declinedHoldSeconds, turn.early);
+      const isOver = (b: Binding) =>
+        abandonmentIsOver(b, policy.declinedHoldSeconds, turn.early) && !isHeld(engine, b, turn.early);
       collect(changed, engine.leases.candidates(pool, "ABANDONED"), isOver);
       // Reserved addresses count once, with the scope's own pool.
       for (const { address } of pool === place ? slice(reservations, turn.now) : []) {

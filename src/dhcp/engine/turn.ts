@@ -42,8 +42,9 @@ export class Turn {
   }
 
   /** Changes a binding in memory and orders it onto the disk. */
-  putBinding(binding: Binding): void {
-    const { leases, limits } = this.#engine;
+  putBinding(changed: Binding): void {
+    const { leases, limits, endpoint } = this.#engine;
+    const binding = endpoint.hold === null && changed.sinceHold ? { ...changed, sinceHold: false } : changed;
     const before = leases.get(binding.address);
     limits.leases?.change(before, binding);
     leases.put(binding);
@@ -54,9 +55,19 @@ export class Turn {
 
   /** Changes the endpoint's durable part in memory and orders it onto the disk. */
   putEndpoint(changes: Partial<EndpointRecord>): void {
+    const { hold } = changes;
+    const isNewHold = hold !== undefined && hold !== null && hold !== this.#engine.endpoint.hold;
+    if (isNewHold) this.#holdEverything();
     const endpoint = { ...this.#engine.endpoint, ...changes };
     this.#engine.endpoint = endpoint;
     this.do({ kind: "append", record: { kind: "endpoint", endpoint } });
+  }
+
+  /** A new hold: every record is of before it, and no reply that was decided without it may leave (W9, W12). */
+  #holdEverything(): void {
+    this.#engine.decisionSerial += 1;
+    const settled = [...this.#engine.leases.bindings()].filter(({ sinceHold }) => sinceHold);
+    for (const binding of settled) this.putBinding({ ...binding, sinceHold: false });
   }
 
   /** Orders the wall clock's high-water mark onto the disk; it never falls, whatever the clock does (S11). */

@@ -28,17 +28,19 @@ import {
 import { scopeOfAddress } from "../server/prepare-config.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON } from "../wire-failover/message.ts";
-import { clockUncertainty } from "./authority.ts";
 import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
 import { storePosition } from "./partner-store.ts";
+import { clockUncertainty, isFenced, isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
 const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
   Object.entries(BINDING_STATUS_CODE).map(([status, code]) => [code, status as BindingStatus]),
 );
 
+/** What is asked again after a hold may wait that long more. */
+const HELD_RETRY_MS = 30_000;
 /** A promise that is this part of a lease short of the wanted one is not raised. */
 const NEAR_ENOUGH_PART = 0.05;
 
@@ -60,7 +62,8 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
   updates.retryDue(turn.now.boot);
   for (let address = updates.next(); address !== null; address = updates.next()) {
     const binding = engine.leases.get(address) ?? freshBinding(address);
-    sendUpdate(engine, turn, session, binding);
+    if (mayAskFor(engine, turn, session, binding)) sendUpdate(engine, turn, session, binding);
+    else updates.postpone(address, bootAfter(turn.now.boot, HELD_RETRY_MS));
   }
   const doneXid = updates.finishedRequest();
   if (doneXid === null) return;
@@ -68,9 +71,23 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
   answer(turn, session.connection, { type: "UPDDONE" }, doneXid);
 }
 
+/** Whether the partner may be asked to agree on a lease's end: not under hold (W9). One without records is told all the
+ *  same, because it must know what to reckon with; it cannot agree (W10). */
+function mayAskFor(engine: Engine, turn: Turn, session: Session, binding: Binding): boolean {
+  return !isEnd(binding.status) || session.partnerIncomplete || mayConsent(engine, turn, binding);
+}
+
+function isEnd(status: BindingStatus): boolean {
+  return status === "EXPIRED" || status === "RELEASED" || status === "RESET";
+}
+
+function mayConsent(engine: Engine, turn: Turn, binding: Binding): boolean {
+  return !isFenced(engine) || (engine.endpoint.complete && !isHeld(engine, binding, turn.early));
+}
+
 function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Binding): void {
   const potential = potentialToSend(engine, turn, binding);
-  const endsNow = binding.status === "EXPIRED" || binding.status === "RELEASED" || binding.status === "RESET";
+  const endsNow = isEnd(binding.status);
   let told = binding;
   // What is promised to the partner is on disk before the promise leaves (S5); so is that an end was announced (S6).
   if (potential > binding.potentialSent || (endsNow && !binding.endAnnounced)) {
@@ -176,6 +193,10 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
   }
   const before = mine ?? freshBinding(update.address);
+  if (isEnd(theirs.status) && !mayConsent(engine, turn, before)) {
+    noteEnd(turn, mine, { address: update.address, ...theirs });
+    return { reason: REJECT_REASON.lessCritical, message: "the end of the lease cannot be agreed on yet" };
+  }
   const { duels, timesMayFall } = engine.dialect;
   if (duels && engine.updates.isInFlight(update.address) && winsDuel(before, theirs, engine.role)) {
     engine.counters.updatesRefusedByUs += 1;
@@ -212,6 +233,23 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   else if (before.status !== "ACTIVE" || before.acknowledged) owe(engine, update.address);
   turn.putBinding(next);
   return null;
+}
+
+/** A store that does not know the leases keeps what it is told of an ended one, with all that the partner must reckon
+ *  with; whether it has ended is agreed on later (W10). */
+function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { readonly address: Ipv4 }): void {
+  if (mine !== null) return;
+  turn.putBinding({
+    ...freshBinding(told.address),
+    status: "EXPIRED",
+    client: told.client,
+    expiresAt: told.leaseExpiration,
+    potentialReceived: told.potentialExpiration,
+    lastTransactionAt: told.lastTransaction,
+    statusSince: told.startTimeOfState,
+    hostname: told.hostname,
+    relayInformation: told.relayInformation,
+  });
 }
 
 function isConfigured(engine: Engine, address: Ipv4): boolean {
@@ -259,6 +297,7 @@ function toClient(update: BindingUpdate): ClientIdentity | null {
 export function onBindingAck(
   engine: Engine,
   turn: Turn,
+  session: Session,
   ack: { readonly address: Ipv4; readonly rejectReason: number | null; readonly message: string | null },
   xid: number,
 ): void {
@@ -275,6 +314,10 @@ export function onBindingAck(
       // Not in its pools: it never gives this address, and never will know of it.
       if (refused !== null) turn.putBinding({ ...refused, acknowledged: true });
     } else if (refused?.acknowledged === false) {
+      // A partner without records keeps what it cannot agree to: it does know of the address (W7, W10).
+      if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
+        turn.putBinding({ ...refused, taken: false });
+      }
       engine.updates.retryLater(ack.address, bootAfter(turn.now.boot, RETRY_AFTER_REFUSAL_MS));
     }
     return;

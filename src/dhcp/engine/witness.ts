@@ -1,35 +1,139 @@
-// PARTNER-DOWN by grant: reading the witness, entering on a grant, declining one that came too late.
-// Source: docs/protocol/witness.md rules W1, W5, W8a (fencing None: the grant carries a human's word).
+// PARTNER-DOWN by grant: reading the witness, what a reading proves, entering on a grant, declining one that came too late,
+// and finding out that a grant went to the partner while this machine was off.
+// Source: docs/protocol/witness.md rules W1, W2 a, W5, W8 a, W9, W11, W13 and answers e, h, l. With fencing None a grant
+// carries a human's word, and nothing is proven or held by readings.
 
 import { mayEnterPartnerDown } from "../failover/transition.ts";
+import { noteProof } from "./echo.ts";
 import type { Engine } from "./engine-state.ts";
 import type { WitnessReading } from "./event.ts";
+import { dialLater, drop } from "./link-drop.ts";
+import { reactToPartner } from "./partner.ts";
 import { enterState, settled, stampNow } from "./state-change.ts";
+import { isFenced } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
-/** Takes a reading of the witness. A lower epoch than seen before is no news at all (W1). */
+/** Takes a reading of the witness; null: there is none that can be read. What is unknown proves and grants nothing (W1). */
 export function onWitnessRead(engine: Engine, turn: Turn, witness: WitnessReading | null): void {
+  if (witness === null || !isBelievable(engine, turn, witness)) {
+    engine.witness = null;
+    return;
+  }
   const { endpoint } = engine;
-  if (witness === null) {
-    engine.witness = null;
-    return;
-  }
-  if (witness.epoch < endpoint.seen) {
-    turn.log(
-      "error",
-      "witness-fell-back",
-      "the witness shows an older epoch than it did before; it is ignored",
-      {
-        epoch: witness.epoch,
-        seen: endpoint.seen,
-      },
-    );
-    engine.witness = null;
-    return;
-  }
   engine.witness = witness;
-  if (witness.epoch > endpoint.seen) turn.putEndpoint({ seen: witness.epoch });
+  const { epoch, resourceVersion, provenAt } = witness;
+  if (epoch > endpoint.seen || resourceVersion !== endpoint.witnessVersion) {
+    turn.putEndpoint({ seen: Math.max(epoch, endpoint.seen), witnessVersion: resourceVersion });
+  }
+  followFencing(engine, turn, witness);
+  if (!isFenced(engine)) return followGrant(engine, turn);
+  // What a watch showed may be old: it is neither a proof nor a grant.
+  if (provenAt === null) return;
+  engine.apiAnsweredAt = provenAt;
+  dropReplacedPartner(engine, turn, witness);
+  if (endpoint.state === "PARTNER-DOWN") return checkOwnGrant(engine, turn, witness);
+  if (isProof(engine, witness)) {
+    holdAfterUnknownGrant(engine, turn, witness);
+    noteProof(engine, provenAt);
+  }
   followGrant(engine, turn);
+}
+
+/** A record of another relationship, or one that knows less than an earlier one, says nothing (W1, answer e). */
+function isBelievable(engine: Engine, turn: Turn, witness: WitnessReading): boolean {
+  const { endpoint, config } = engine;
+  const { epoch, resourceVersion, uid } = witness;
+  if (config.uid !== null && uid !== config.uid) {
+    const message =
+      "the relationship was deleted and made anew under the same name: its witness is not this pair's";
+    turn.log("error", "witness-foreign", message, { uid, expected: config.uid });
+    return false;
+  }
+  const isOlder = isOlderVersion(resourceVersion, endpoint.witnessVersion);
+  if (epoch >= endpoint.seen && !isOlder) return true;
+  // A watch lags; only a quorum read that falls back means that the record itself did.
+  if (witness.provenAt === null && epoch >= endpoint.seen) return false;
+  const message = "the witness shows less than it did before; it is ignored";
+  const fields = { epoch, seen: endpoint.seen, resourceVersion, newestVersion: endpoint.witnessVersion };
+  turn.log("error", "witness-fell-back", message, fields);
+  return false;
+}
+
+/** resourceVersions are whole numbers that rise; of what is no number nothing is known. */
+function isOlderVersion(version: string, newest: string): boolean {
+  if (!/^[0-9]+$/.test(version) || !/^[0-9]+$/.test(newest)) return false;
+  return BigInt(version) < BigInt(newest);
+}
+
+/** On at once, as it only caps; off only on a quorum read over a witness that nobody holds (answer l). */
+function followFencing(engine: Engine, turn: Turn, { fencing, holder, provenAt }: WitnessReading): void {
+  if (fencing === engine.endpoint.fencing) return;
+  if (fencing === "None" && (provenAt === null || holder !== null)) return;
+  setFencing(engine, turn, fencing);
+}
+
+export function setFencing(engine: Engine, turn: Turn, fencing: WitnessReading["fencing"]): void {
+  engine.decisionSerial += 1;
+  turn.putEndpoint({ fencing });
+  turn.log("info", "fencing-changed", `fencing is ${fencing} from now on`, { fencing });
+}
+
+/** Nobody holds a grant against this store, as the reading shows (W2 a). */
+function isProof(engine: Engine, { epoch, holder, stores }: WitnessReading): boolean {
+  if (stores[engine.member] !== engine.identity.store) return false;
+  const { returned, partnerReturned } = engine.endpoint;
+  return holder === null || epoch <= (holder === engine.member ? returned : partnerReturned);
+}
+
+/** Somebody held a grant that this server knows nothing of, and it is gone: what was given under it is unknown (W9). */
+function holdAfterUnknownGrant(engine: Engine, turn: Turn, { epoch, holder }: WitnessReading): void {
+  const { clean, returned } = engine.endpoint;
+  if (holder !== null || epoch <= clean || epoch === returned) return;
+  turn.putEndpoint({ hold: stampNow(engine, turn), clean: epoch });
+  const message = "a grant came and went unseen: free addresses wait until what was given under it has ended";
+  turn.log("warn", "hold-began", message, { cause: `epoch ${epoch}` });
+}
+
+/** The partner's old process is dropped for good once the witness lists another store of it (W13). */
+function dropReplacedPartner(engine: Engine, turn: Turn, { stores }: WitnessReading): void {
+  const { session, config, member } = engine;
+  const partner = config.members.find(({ name }) => name !== member)?.name ?? "";
+  const listed = stores[partner];
+  const linked = session?.partnerStore ?? null;
+  if (session === null || listed === undefined || linked === null || linked === listed) return;
+  drop(engine, turn, session.connection, "the witness lists another store of the partner");
+}
+
+/** In PARTNER-DOWN: whether the grant still is this holder's. A holder that lives loses it to nobody; one whose machine was
+ *  off may have (W11), and one that entered on a local word may find that its partner was granted it (answer h). */
+function checkOwnGrant(engine: Engine, turn: Turn, { epoch, holder, holderStore }: WitnessReading): void {
+  const { entered, returned, verifiedBoot } = engine.endpoint;
+  const isOurs = holder === engine.member && holderStore === engine.identity.store;
+  const { bootId } = engine.process;
+  if (isOurs && epoch === entered) {
+    if (verifiedBoot === bootId) return;
+    turn.putEndpoint({ verifiedBoot: bootId });
+    return reactToPartner(engine, turn);
+  }
+  const isOfAnotherBoot = engine.endpoint.entry?.bootId !== bootId && verifiedBoot !== bootId;
+  const isPartners = holder !== null && holder !== engine.member && epoch > entered;
+  if (isOfAnotherBoot || isPartners) return supersede(engine, turn, epoch);
+  // A grant that follows a local word: the partner had proofs until it was written.
+  if (isOurs && entered <= returned && epoch > returned) {
+    turn.putEndpoint({ entered: epoch, entry: stampNow(engine, turn), clean: epoch, verifiedBoot: bootId });
+  }
+}
+
+function supersede(engine: Engine, turn: Turn, epoch: number): void {
+  const { entered, returned } = engine.endpoint;
+  const message = "the grant is gone or the partner's: this server stops and recovers";
+  turn.log("error", "grant-superseded", message, { entered, epoch });
+  enterState(engine, turn, "RECOVER", "the grant went to another while this server was off", {
+    returned: Math.max(returned, entered),
+    superseded: true,
+  });
+  if (engine.session !== null) drop(engine, turn, engine.session.connection, "superseded");
+  else if (engine.dialAt === null) dialLater(engine, turn.now);
 }
 
 /** Enters PARTNER-DOWN on a grant of this member and store, or declines it while the partner is there (W5).
@@ -37,6 +141,7 @@ export function onWitnessRead(engine: Engine, turn: Turn, witness: WitnessReadin
 export function followGrant(engine: Engine, turn: Turn): void {
   const { witness, endpoint } = engine;
   if (witness === null || engine.startupEndsAt !== null || engine.isStopping) return;
+  if (isFenced(engine) && witness.provenAt === null) return;
   const isOurs = witness.holder === engine.member && witness.holderStore === engine.identity.store;
   if (!isOurs || witness.epoch <= endpoint.returned || witness.epoch < endpoint.seen) return;
   const state = settled(engine);
@@ -47,33 +152,46 @@ export function followGrant(engine: Engine, turn: Turn): void {
     });
     return;
   }
-  if (engine.session !== null || !mayEnterPartnerDown(state) || !mayActAlone(engine)) return;
+  if (engine.session !== null || !mayEnterPartnerDown(state, endpoint.fencing) || !mayActAlone(engine))
+    return;
   const entry = stampNow(engine, turn);
   enterState(engine, turn, "PARTNER-DOWN", `grant of epoch ${witness.epoch}`, {
     entered: witness.epoch,
     entry,
-    hold: needsHold(engine, witness.epoch) ? entry : null,
+    ...(needsHold(engine, witness.epoch) ? { hold: entry } : !isFenced(engine) && { hold: null }),
     clean: witness.epoch,
     complete: true,
+    verifiedBoot: engine.process.bootId,
   });
 }
 
-/** Records must be complete; the primary's never used store may be declared a lone server. */
+/** Records must be complete; without fencing the primary's never used store may be declared a lone server. */
 function mayActAlone(engine: Engine): boolean {
   const isLoneServer = engine.role === "primary" && engine.endpoint.agreedMcltSeconds === 0;
-  return engine.endpoint.complete || isLoneServer;
+  return engine.endpoint.complete || (isLoneServer && !isFenced(engine));
 }
 
 /** Somebody may have held a grant in between, or the records may be outdated. */
 function needsHold(engine: Engine, epoch: number): boolean {
-  const { clean, agreedMcltSeconds, state } = engine.endpoint;
-  const isUnaccounted = epoch > clean + 1;
-  return isUnaccounted || (state === "RECOVER" && agreedMcltSeconds !== 0);
+  const { clean, agreedMcltSeconds, state, returned } = engine.endpoint;
+  if (isFenced(engine)) return state === "RECOVER" || (epoch > clean + 1 && epoch - 1 !== returned);
+  return epoch > clean + 1 || (state === "RECOVER" && agreedMcltSeconds !== 0);
 }
 
-/** A human's word from a manifest, without API: kept until it can be followed, once per operation and digest. */
+/** Within that time of its last answer the own API counts as answering. */
+const API_ANSWERS_MS = 60_000;
+
+/** A human's word from a manifest or from this machine, without API: kept until it can be followed, once per operation and
+ *  digest. Under Witness it is refused while the API answers, for then the partner may have proofs (answer h). */
 export function onDeclaredPartnerDown(engine: Engine, turn: Turn, operation: string, digest: string): void {
   if (engine.operationsDone.has(operationKey(operation, digest))) return;
+  const { apiAnsweredAt } = engine;
+  const hasApi = apiAnsweredAt !== null && turn.now.boot < apiAnsweredAt + API_ANSWERS_MS;
+  if (isFenced(engine) && hasApi) {
+    const message = "a local word is refused while the Kubernetes API answers: use a FailoverOperation";
+    turn.log("error", "declaration-refused", message, { operation });
+    return;
+  }
   engine.declared = { operation, digest };
   followDeclaration(engine, turn);
 }
@@ -84,9 +202,10 @@ export function operationKey(operation: string, digest: string): string {
 
 /** Follows a pending declaration; called again when the link is lost or STARTUP ends. */
 export function followDeclaration(engine: Engine, turn: Turn): void {
-  const { declared } = engine;
+  const { declared, endpoint } = engine;
   if (declared === null || engine.startupEndsAt !== null || engine.isStopping) return;
-  if (engine.session !== null || !mayEnterPartnerDown(settled(engine)) || !mayActAlone(engine)) return;
+  if (engine.session !== null || !mayActAlone(engine)) return;
+  if (!mayEnterPartnerDown(settled(engine), endpoint.fencing)) return;
   engine.declared = null;
   const { operation, digest } = declared;
   engine.operationsDone.add(operationKey(operation, digest));
@@ -94,7 +213,8 @@ export function followDeclaration(engine: Engine, turn: Turn): void {
   const entry = stampNow(engine, turn);
   enterState(engine, turn, "PARTNER-DOWN", `operation ${operation}`, {
     entry,
-    hold: needsHold(engine, engine.endpoint.clean + 1) ? entry : null,
+    ...(needsHold(engine, endpoint.clean + 1) ? { hold: entry } : !isFenced(engine) && { hold: null }),
     complete: true,
+    verifiedBoot: engine.process.bootId,
   });
 }

@@ -186,6 +186,7 @@ function asActive(situation: Situation): Binding {
       (expiresAt === theirs.leaseExpiration && lastTransactionAt === theirs.lastTransaction),
     endAnnounced: false,
     taken: false,
+    sinceHold: mine.sinceHold || !sameGeneration,
     hostname: theirNewsIsLater ? theirs.hostname : mine.hostname,
     relayInformation: theirNewsIsLater ? theirs.relayInformation : mine.relayInformation,
   };

@@ -2,7 +2,7 @@
 // not compile. Making a state durable, then announcing it, is the engine's duty (S8).
 // Source: failover draft 9.2-9.14. Departures are marked and listed in docs/protocol/draft-errata.md.
 
-import type { EndpointState } from "../lease/durable-record.ts";
+import type { EndpointState, Fencing } from "../lease/durable-record.ts";
 
 export type Role = "primary" | "secondary";
 
@@ -87,9 +87,31 @@ const ON_PARTNER_STATE: Readonly<Record<SettledState, Row>> = {
   SHUTDOWN: STAY_IN_ALL,
 };
 
-/** The next state when the partner says its state, or null to stay. Source: failover draft 9.2, figure 9.2-1. */
-export function onPartnerState(state: SettledState, partner: SettledState): SettledState | null {
-  return ON_PARTNER_STATE[state][partner];
+/** Where the rules of the witness differ: who was declared down recovers, since nothing that the holder did is unsafe; and
+ *  only a grant leads to PARTNER-DOWN. Source: docs/protocol/witness.md, W5, W7; design section 5. */
+const ON_PARTNER_STATE_FENCED: Readonly<Record<SettledState, Row>> = {
+  ...ON_PARTNER_STATE,
+  NORMAL: {
+    ...ON_PARTNER_STATE.NORMAL,
+    "PARTNER-DOWN": "RECOVER",
+    SHUTDOWN: "COMMUNICATIONS-INTERRUPTED",
+  },
+  "COMMUNICATIONS-INTERRUPTED": {
+    ...ON_PARTNER_STATE["COMMUNICATIONS-INTERRUPTED"],
+    "PARTNER-DOWN": "RECOVER",
+    SHUTDOWN: stay,
+  },
+};
+
+/** The next state when the partner says its state, or null to stay.
+ *  Source: failover draft 9.2, figure 9.2-1; under Witness docs/protocol/witness.md. */
+export function onPartnerState(
+  state: SettledState,
+  partner: SettledState,
+  fencing: Fencing,
+): SettledState | null {
+  const table = fencing === "Witness" ? ON_PARTNER_STATE_FENCED : ON_PARTNER_STATE;
+  return table[state][partner];
 }
 
 const ON_LINK_LOST: Row = {
@@ -113,7 +135,9 @@ export function stateAfterRestart(saved: SettledState): SettledState {
 
 /** Whether a grant (a human's word) may move this state to PARTNER-DOWN. RECOVER only with a complete store (W5).
  *  Source: failover draft 9.9.3, 9.11.3; design rule W5. */
-export function mayEnterPartnerDown(state: SettledState): boolean {
+export function mayEnterPartnerDown(state: SettledState, fencing: Fencing): boolean {
+  // A RECOVER-DONE of a connection that is gone is void, as is what it was told: the entry begins a hold.
+  if (fencing === "Witness" && state === "RECOVER-DONE") return true;
   return state === "COMMUNICATIONS-INTERRUPTED" || state === "RESOLUTION-INTERRUPTED" || state === "RECOVER";
 }
 

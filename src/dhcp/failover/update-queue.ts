@@ -86,6 +86,12 @@ export class UpdateQueue {
     return this.#xidOf.has(address);
   }
 
+  /** What may not be told yet: nobody waits for it, and it is looked at again at `at`. */
+  postpone(address: Ipv4, at: BootMs): void {
+    this.#request?.open.delete(address);
+    this.#retryAt.set(address, at);
+  }
+
   retryLater(address: Ipv4, at: BootMs): void {
     this.#retryAt.set(address, at);
   }

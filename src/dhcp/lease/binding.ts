@@ -104,6 +104,7 @@ export function withoutPromises(
     acknowledged: true,
     endAnnounced: false,
     taken: false,
+    sinceHold: true,
   };
 }
 

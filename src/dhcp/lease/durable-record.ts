@@ -93,6 +93,8 @@ export interface EndpointRecord {
   readonly witnessVersion: string;
   /** Its grant went to another while this holder was powered off: nobody is served before a full update, or the wait (W11). */
   readonly superseded: boolean;
+  /** The boot in which this holder last read its own grant: under another one it reads it again before it serves (W11). */
+  readonly verifiedBoot: string;
 }
 
 export type DurableRecord =

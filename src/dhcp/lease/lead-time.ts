@@ -9,20 +9,30 @@ import type { Binding } from "./binding.ts";
  *  clocks be apart, which is dhcpd's rule too. Source: docs/protocol/witness.md section 3. */
 export const CLOCK_UNCERTAINTY_SECONDS = { byEcho: seconds(2), byRule: seconds(60) } as const;
 
-/** The latest end an ACK may promise: max(now, acked, received) + MCLT. Never from E, never from sent (S3). */
-export function leaseEndCap(binding: Binding | null, now: UnixSeconds, mclt: Seconds): UnixSeconds {
-  if (binding === null) return after(now, mclt);
-  return after(latest(now, binding.potentialAcked, binding.potentialReceived), mclt);
+/** What a lease's length is counted from. */
+export interface LeaseCap {
+  readonly now: UnixSeconds;
+  /** `now`; under Witness the moment of the latest proof, NEVER when there is none (W3). */
+  readonly base: UnixSeconds;
+  /** The MCLT, under Witness less the margin. */
+  readonly lead: Seconds;
 }
 
-/** The lease a client is told: what is desired, cut to the cap. */
+/** The lease a client is told: what is desired, ending at max(base, acked, received) + lead at the latest. Never from E,
+ *  never from sent (S3). 0: none at all. */
 export function cappedLease(
   binding: Binding | null,
   desired: Seconds,
-  now: UnixSeconds,
-  mclt: Seconds,
+  { now, base, lead }: LeaseCap,
 ): Seconds {
-  return Math.min(desired, secondsUntil(now, leaseEndCap(binding, now, mclt))) as Seconds;
+  const known = binding === null ? base : latest(base, binding.potentialAcked, binding.potentialReceived);
+  return Math.min(desired, secondsUntil(now, after(known, lead))) as Seconds;
+}
+
+/** The part of the MCLT that a capped lease leaves out: both boot clocks' drift over the MCLT, the way from the check to
+ *  the client, the client's own clock. Source: docs/protocol/witness.md section 3. */
+export function capMarginSeconds(mclt: Seconds): Seconds {
+  return seconds(2 + Math.ceil(mclt * 0.001));
 }
 
 /** The potential expiration to tell the partner: a full desired lease counted from the client's next renewal. */

@@ -48,6 +48,7 @@ const FIELDS = {
   superseded: [30, "flag"],
   partnerPosition: [31, "number"],
   aloneSince: [32, "number"],
+  verifiedBoot: [33, "text"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

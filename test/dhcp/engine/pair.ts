@@ -71,7 +71,7 @@ interface Reply {
 }
 
 /** One member's process over what its disk keeps. */
-class Node {
+export class Node {
   readonly name: "a" | "b";
   readonly disk: DurableRecord[] = [];
   readonly log: LogEntry[] = [];
@@ -81,13 +81,32 @@ class Node {
   runner: EngineRunner | null = null;
   wakeAt: number | null = null;
   starts = 0;
+  /** Stores this member has had before. */
+  lostStores = 0;
   /** How far this machine's wall clock is from true time, in seconds. */
   wallError = 0;
   /** A machine that was switched off comes up under another boot id. */
   bootId = "boot-1";
 
-  constructor(name: "a" | "b") {
+  /** What its machine's clocks show. */
+  readonly clock: () => Instant;
+
+  constructor(name: "a" | "b", clock: (node: Node) => Instant) {
     this.name = name;
+    this.clock = () => clock(this);
+  }
+
+  /** Id of its store: another one after each loss of the disk. */
+  get store(): string {
+    return (this.name.charCodeAt(0) + this.lostStores).toString(16).repeat(16);
+  }
+
+  /** Its disk is replaced by an empty one. Only while it is not running. */
+  loseDisk(): void {
+    assert.equal(this.runner, null);
+    this.disk.length = 0;
+    this.starts = 0;
+    this.lostStores += 2;
   }
 
   get engine(): Engine {
@@ -100,7 +119,7 @@ class Node {
   }
 
   get report(): MemberReport {
-    return memberReport(this.engine, { wall: unixSeconds(0), boot: bootMs(0) });
+    return memberReport(this.engine, this.clock());
   }
 
   binding(address: string): Binding | null {
@@ -117,8 +136,8 @@ interface Connection {
 
 export class Pair {
   config: CompiledRelationship;
-  readonly a = new Node("a");
-  readonly b = new Node("b");
+  readonly a = new Node("a", (node) => this.clockOf(node));
+  readonly b = new Node("b", (node) => this.clockOf(node));
   readonly replies: Reply[] = [];
   boot = 1_000_000;
   isCut = false;
@@ -153,7 +172,7 @@ export class Pair {
       member: node.name,
       config: this.config,
       identity: {
-        store: node.name.charCodeAt(0).toString(16).repeat(16),
+        store: node.store,
         generation: node.starts,
         position: node.disk.length,
         fresh: node.starts === 1,

@@ -53,7 +53,23 @@ for (const [me, row] of Object.entries(FIGURE)) {
   test(`draft 9.2: ${SHORT[me]} hearing each state of the partner`, () => {
     row.split(" ").forEach((cell, column) => {
       const want = cell === "=" ? null : SHORT[cell]!;
-      assert.equal(onPartnerState(SHORT[me]!, STATES[column]!), want, `hearing ${STATES[column]}`);
+      assert.equal(onPartnerState(SHORT[me]!, STATES[column]!, "None"), want, `hearing ${STATES[column]}`);
+    });
+  });
+}
+
+/** What the rules of the witness change in it. */
+const FENCED: Readonly<Record<string, string>> = {
+  ...FIGURE,
+  N: "= = R PC PC PC CI CI = CI CI",
+  CI: "N N R PC PC PC = = N = =",
+};
+
+for (const [me, row] of Object.entries(FENCED)) {
+  test(`W5, W7: ${SHORT[me]} hearing each state of the partner, under Witness`, () => {
+    row.split(" ").forEach((cell, column) => {
+      const want = cell === "=" ? null : SHORT[cell]!;
+      assert.equal(onPartnerState(SHORT[me]!, STATES[column]!, "Witness"), want, `hearing ${STATES[column]}`);
     });
   });
 }

@@ -69,6 +69,7 @@ test("the end of a generation voids every promise and keeps who held it", () => 
     client: client(),
     lastTransactionAt: 5,
     statusSince: 6,
+    sinceHold: true,
     hostname: "printer",
   });
 });

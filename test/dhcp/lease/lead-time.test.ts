@@ -7,10 +7,10 @@ import { NEVER, seconds, unixSeconds, WIRE_TIME_MAX } from "../../../src/base/un
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import {
   CLOCK_UNCERTAINTY_SECONDS,
+  capMarginSeconds,
   cappedLease,
   graceSeconds,
   hasEnded,
-  leaseEndCap,
   potentialExpiration,
 } from "../../../src/dhcp/lease/lead-time.ts";
 
@@ -38,14 +38,24 @@ const CAPS: readonly [string, Binding | null, number][] = [
 
 for (const [name, given, end] of CAPS) {
   test(`the cap of ${name} is ${end} s from now`, () => {
-    assert.equal(leaseEndCap(given, NOW, MCLT), at(end));
-    assert.equal(cappedLease(given, seconds(100_000), NOW, MCLT), end);
-    assert.equal(cappedLease(given, seconds(60), NOW, MCLT), 60);
+    const cap = { now: NOW, base: NOW, lead: MCLT };
+    assert.equal(cappedLease(given, seconds(100_000), cap), end);
+    assert.equal(cappedLease(given, seconds(60), cap), 60);
   });
 }
 
+test("W3: without a proof the cap rests on what the partner acknowledged or told alone", () => {
+  const cap = { now: NOW, base: NEVER, lead: MCLT };
+  assert.equal(cappedLease(null, seconds(60), cap), 0);
+  assert.equal(cappedLease(binding({ potentialAcked: at(-3590) }), seconds(60), cap), 10);
+  assert.equal(cappedLease(binding({ potentialAcked: at(-3600) }), seconds(60), cap), 0);
+  assert.equal(cappedLease(null, seconds(9999), { ...cap, base: at(-100) }), 3500);
+  assert.equal(capMarginSeconds(MCLT), 6);
+});
+
 test("no time is beyond what the wire can carry", () => {
-  assert.equal(leaseEndCap(null, unixSeconds(WIRE_TIME_MAX - 10), MCLT), WIRE_TIME_MAX);
+  const late = unixSeconds(WIRE_TIME_MAX - 10);
+  assert.equal(cappedLease(null, MCLT, { now: late, base: late, lead: MCLT }), 10);
   assert.equal(potentialExpiration(WIRE_TIME_MAX, seconds(10), seconds(10)), WIRE_TIME_MAX);
 });
 

@@ -1,0 +1,85 @@
+// The waits: how long the partner may still hold a promise about an address, and what a server may do meanwhile.
+// `now` is always the early end of the doubt about the clock. Source: docs/protocol/witness.md, W3, W5, W6, W9-W11 and
+// section 3; invariants S6, S12.
+
+import { type Instant, type Seconds, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import { hasPassedSince, takeoverDueAt, takeoverMarginSeconds } from "../failover/waits.ts";
+import { type Binding, latestPossibleEnd } from "../lease/binding.ts";
+import type { Stamp } from "../lease/durable-record.ts";
+import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
+import type { Engine } from "./engine-state.ts";
+
+/** PARTNER-DOWN needs a grant of the witness, and leases are capped by proofs. */
+export function isFenced(engine: Engine): boolean {
+  return engine.endpoint.fencing === "Witness";
+}
+
+/** A holder whose machine was off reads its grant again before it serves: it may have gone to the partner (W11). */
+export function mustVerify(engine: Engine): boolean {
+  const { state, entry, verifiedBoot } = engine.endpoint;
+  if (!isFenced(engine) || state !== "PARTNER-DOWN" || entry === null) return false;
+  return entry.bootId !== engine.process.bootId && verifiedBoot !== engine.process.bootId;
+}
+
+/** The MCLT for new leases: a raised one counts only once both servers ran NORMAL under it (S12). */
+export function leadSeconds(engine: Engine): Seconds {
+  const { agreedMcltSeconds } = engine.endpoint;
+  const configured = engine.config.mcltSeconds;
+  return agreedMcltSeconds === 0 ? configured : seconds(Math.min(configured, agreedMcltSeconds));
+}
+
+/** M*: the MCLT that waits reckon with. Source: design rule W6, S12. */
+export function waitLeadSeconds(engine: Engine): Seconds {
+  return seconds(Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds));
+}
+
+/** X: how exactly the partner's clock is known, see lease/lead-time.ts. */
+export function clockUncertainty(engine: Engine): Seconds {
+  return engine.endpoint.partnerEchoes ? CLOCK_UNCERTAINTY_SECONDS.byEcho : CLOCK_UNCERTAINTY_SECONDS.byRule;
+}
+
+export function longestLeaseSeconds(engine: Engine): Seconds {
+  let longest = 0;
+  for (const { lease, policy } of engine.config.scopes) {
+    longest = Math.max(longest, lease.maxSeconds, policy.infiniteSeconds ?? 0);
+  }
+  for (const { lease } of engine.config.clientClasses) {
+    longest = Math.max(longest, lease.maxSeconds ?? 0, lease.defaultSeconds ?? 0);
+  }
+  return seconds(longest);
+}
+
+/** eps: how far past every promise a takeover waits. */
+export function marginSeconds(engine: Engine, now: Instant): Seconds {
+  const { lastContactAt, clockAhead, clockBehind } = engine.endpoint;
+  const sinceContact = seconds(secondsUntil(lastContactAt, now.wall) + clockAhead + clockBehind);
+  return takeoverMarginSeconds(clockUncertainty(engine), sinceContact, longestLeaseSeconds(engine));
+}
+
+/** Whether, in PARTNER-DOWN, the partner can hold no promise about this address any more (S6 ii, W6).
+ *  None is taken while the partner recovers on the link: it may be told FREE in this very moment. */
+export function isTakeoverDue(engine: Engine, binding: Binding, now: Instant): boolean {
+  const { state, entry } = engine.endpoint;
+  if (state !== "PARTNER-DOWN" || entry === null || isPartnerRecovering(engine)) return false;
+  if (isHeld(engine, binding, now)) return false;
+  return isPast(engine, entry, latestPossibleEnd(binding), now);
+}
+
+function isPartnerRecovering(engine: Engine): boolean {
+  const partner = engine.session?.partnerState;
+  return partner === "RECOVER" || partner === "RECOVER-WAIT" || partner === "RECOVER-DONE";
+}
+
+function isPast(engine: Engine, stamp: Stamp, end: UnixSeconds, now: Instant): boolean {
+  const lead = waitLeadSeconds(engine);
+  const margin = marginSeconds(engine, now);
+  if (now.wall <= takeoverDueAt(end, stamp, lead, margin)) return false;
+  return hasPassedSince(stamp, seconds(lead + margin), now, engine.process);
+}
+
+/** Under hold the partner may have given any address, our own free ones included, unless the record was freed or given
+ *  anew since. A mark on each record, not a timer: its own W may reach further than the hold (W5, W9, W10). */
+export function isHeld(engine: Engine, binding: Binding, now: Instant): boolean {
+  const { hold } = engine.endpoint;
+  return hold !== null && !binding.sinceHold && !isPast(engine, hold, latestPossibleEnd(binding), now);
+}
