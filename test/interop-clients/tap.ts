@@ -11,6 +11,8 @@ import { type TestNetwork, until } from "./network.ts";
 
 /** One DHCP message as it went by. Addresses are texts; null where there is none. */
 export interface Seen {
+  /** When the kernel had it, in seconds. */
+  readonly at: number;
   /** DISCOVER, OFFER, ACK and so on; a REQUEST by its form. */
   readonly what: string;
   /** The client's, as 02:00:00:00:00:01. */
@@ -79,7 +81,8 @@ export class Tap {
     while (this.#isHeaderRead && this.#bytes.length >= RECORD_HEADER_BYTES) {
       const end = RECORD_HEADER_BYTES + this.#bytes.readUInt32LE(8);
       if (this.#bytes.length < end) return;
-      const seen = readFrame(this.#bytes.subarray(RECORD_HEADER_BYTES, end));
+      const at = this.#bytes.readUInt32LE(0) + this.#bytes.readUInt32LE(4) / 1e6;
+      const seen = readFrame(at, this.#bytes.subarray(RECORD_HEADER_BYTES, end));
       if (seen !== null) this.seen.push(seen);
       this.#bytes = this.#bytes.subarray(end);
     }
@@ -95,7 +98,7 @@ function colons(bytes: Uint8Array): string {
 }
 
 /** An Ethernet frame with IPv4 and UDP; null for anything that is no DHCP. */
-function readFrame(frame: Buffer): Seen | null {
+function readFrame(at: number, frame: Buffer): Seen | null {
   if (frame.length < 42 || frame.readUInt16BE(12) !== 0x0800) return null;
   const udp = 14 + (frame.readUInt8(14) & 0x0f) * 4;
   const payload = frame.subarray(udp + 8, udp + frame.readUInt16BE(udp + 4));
@@ -109,6 +112,7 @@ function readFrame(frame: Buffer): Seen | null {
   const lease = message.options.get(OPTION.LEASE_TIME);
   const information = message.options.get(OPTION.RELAY_AGENT_INFORMATION);
   return {
+    at,
     what: message.messageType === "REQUEST" ? formOf(message, to) : (message.messageType ?? "BOOTP"),
     hardwareAddress: colons(message.hardwareAddress),
     from: formatIpv4(frame.readUInt32BE(26) as Ipv4),
