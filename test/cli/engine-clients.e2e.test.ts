@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -159,6 +159,44 @@ describe("engines and their clients", () => {
       assert.match(metrics, /leasepair_lease_history_lines_total\{result="lost"[^}]*\} 0/);
       assert.match(metrics, /leasepair_scope_addresses\{[^}]*scope="used",status="abandoned"[^}]*\} 4/);
       await a.until(/"event":"address-conflict".*"hardwareAddress":"unknown"/);
+    } finally {
+      relay.close();
+    }
+  });
+
+  test("a full file of the lease history is put aside, and who had an address is found in all of them", async () => {
+    const history = join(directory, "a", "history");
+    mkdirSync(history, { recursive: true });
+    const old = `${JSON.stringify({ time: "2026-01-01T00:00:00.000Z", event: "grant", address: "10.20.0.9" })}\n`;
+    writeFileSync(join(history, "leases.jsonl"), old.repeat(Math.floor((16 * 1024 * 1024) / old.length)));
+    const [a, b] = [startEngine("a"), startEngine("b")];
+    await Promise.all([a.until(/"to":"NORMAL"/), b.until(/"to":"NORMAL"/)]);
+    const relay = createSocket("udp4").bind(0, "127.0.0.1");
+    try {
+      await once(relay, "listening");
+      const server = ADDRESSES.a.split(".").map(Number);
+      const leased = new Set<string>();
+      for (const client of [0x51, 0x52]) {
+        const address = (await ask(relay, request(1, client, 1))).subarray(16, 20);
+        await ask(relay, request(3, client, 1, [50, 4, ...address, 54, 4, ...server]));
+        leased.add([...address].join("."));
+        await until(
+          () => metricsOf("a"),
+          new RegExp(`history_lines_total\\{result="written"[^}]*\\} ${leased.size}`),
+        );
+      }
+      assert.deepEqual(readdirSync(history).sort(), ["leases.jsonl", "leases.jsonl.1"]);
+      const lines = readdirSync(history).flatMap((name) =>
+        readFileSync(join(history, name), "utf8").split("\n").filter(Boolean),
+      );
+      const found = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+      assert.deepEqual(
+        found.filter(({ address }) => leased.has(String(address))).map(({ event, by }) => [event, by]),
+        [
+          ["grant", "self"],
+          ["grant", "self"],
+        ],
+      );
     } finally {
       relay.close();
     }
