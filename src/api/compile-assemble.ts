@@ -37,6 +37,7 @@ export function assemble(
 ): CompiledRelationship {
   const { metadata, spec } = relationship;
   const { fencing, automatic, afterSeconds } = policyInForce(relationship);
+  const servedBy = relationship.status?.effective?.servedBy;
   const shaped = [
     ...drafts.map((draft) => ({
       scope: assembleScope(draft),
@@ -50,12 +51,14 @@ export function assemble(
     namespace: metadata.namespace,
     name: metadata.name,
     uid: metadata.uid ?? null,
-    mode: spec.mode,
+    // A Switchover is a share of all or nothing, whatever the mode; both engines follow the same field.
+    mode: servedBy === undefined ? spec.mode : "LoadBalance",
     primary: spec.primary,
     members,
     mcltSeconds: seconds(spec.maxClientLeadTimeSeconds),
     maxSeconds: seconds(spec.maxSeconds),
-    primaryPercent: spec.loadBalance.primaryPercent,
+    primaryPercent:
+      servedBy === undefined ? spec.loadBalance.primaryPercent : servedBy === spec.primary ? 100 : 0,
     reservePercent: spec.hotStandby.reservePercent,
     linkPort: spec.link.port,
     fencing,

@@ -47,6 +47,10 @@ const effectiveSchema = z
       "How PARTNER-DOWN is decided. The engines follow this field, not the spec: switching it off waits until nobody holds a grant.",
     ).optional(),
     automatic: choice(AUTOMATIC, "Whether the controller grants PARTNER-DOWN by itself.").optional(),
+    servedBy: dnsLabel(
+      "The member that a Switchover lets serve all clients for a while. Unset: as the spec says.",
+      15,
+    ).optional(),
     storagePath: text({
       description: "Directory of the lease store on each node.",
       form: "a path of at most 4096 characters",

@@ -51,18 +51,24 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
   ...optionsRules("spec.scopeDefaults.options"),
 ];
 
-const OPERATION_RULES: readonly Rule[] = [
-  rule<FailoverOperationSpec>({
+/** Arguments belong to their type alone. */
+function argumentsRule(
+  type: FailoverOperationSpec["type"],
+  field: "declarePartnerDown" | "switchover" | "testFailover",
+): Rule {
+  return rule<FailoverOperationSpec>({
     at: "spec",
-    cel: "(self.type == 'DeclarePartnerDown') == has(self.declarePartnerDown)",
-    message: "must be set for type DeclarePartnerDown, and for that type only",
-    fieldPath: ".declarePartnerDown",
-    check: (spec) =>
-      unless(
-        (spec.type === "DeclarePartnerDown") === (spec.declarePartnerDown !== undefined),
-        "declarePartnerDown",
-      ),
-  }),
+    cel: `(self.type == '${type}') == has(self.${field})`,
+    message: `must be set for type ${type}, and for that type only`,
+    fieldPath: `.${field}`,
+    check: (spec) => unless((spec.type === type) === (spec[field] !== undefined), field),
+  });
+}
+
+const OPERATION_RULES: readonly Rule[] = [
+  argumentsRule("DeclarePartnerDown", "declarePartnerDown"),
+  argumentsRule("Switchover", "switchover"),
+  argumentsRule("TestFailover", "testFailover"),
   immutable("spec", "an operation cannot be changed, create another one"),
 ];
 

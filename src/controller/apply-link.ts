@@ -174,7 +174,9 @@ async function write(
       name,
       namespace: place.namespace,
       labels: { ...labels(place.name, member), "app.kubernetes.io/component": "link" },
-      ownerReferences: [ownerReference({ ...place, kind: "FailoverRelationship", linkSecretBase: null })],
+      ownerReferences: [
+        ownerReference({ ...place, kind: "FailoverRelationship", linkSecretBase: null, stopped: null }),
+      ],
       ...(version === undefined ? {} : { resourceVersion: version }),
     },
     type,

@@ -62,9 +62,11 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
   switch (effect.kind) {
     case "apply":
       return performApply(effect, context);
-    case "delete-pod": {
-      const { namespace, name, uid, resourceVersion } = effect;
-      await context.client.delete(TYPES.Pod, namespace, name, {
+    case "delete-pod":
+    case "delete-operation": {
+      const { kind, namespace, name, uid, resourceVersion } = effect;
+      const type = kind === "delete-pod" ? TYPES.Pod : TYPES.FailoverOperation;
+      await context.client.delete(type, namespace, name, {
         uid,
         resourceVersion,
         ...callOptions(context),
@@ -150,6 +152,8 @@ export function nameOfEffect(effect: Effect): string {
       return `apply ${effect.object.kind} ${effect.object.name}`;
     case "delete-pod":
       return `delete Pod ${effect.name}`;
+    case "delete-operation":
+      return `delete FailoverOperation ${effect.name}`;
     case "write-status":
       return `write status of ${effect.target.kind} ${effect.target.name}`;
     case "link":

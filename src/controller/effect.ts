@@ -29,6 +29,14 @@ export type Effect =
       readonly uid: string;
       readonly resourceVersion: string;
     }
+  /** A finished FailoverOperation whose time is over. */
+  | {
+      readonly kind: "delete-operation";
+      readonly namespace: string;
+      readonly name: string;
+      readonly uid: string;
+      readonly resourceVersion: string;
+    }
   /** Merge patch of status, conditional on the object's version. */
   | {
       readonly kind: "write-status";

@@ -9,6 +9,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
 import { chooseFencing } from "./decide/fencing.ts";
+import { servedByOperation, stoppedByOperation } from "./decide/operation-outcome.ts";
 import { readWitness } from "./decide/witness.ts";
 import { ANNOTATION_PAUSED, memberObjectName, memberPodName } from "./desired/names.ts";
 import { map, maps, text } from "./json.ts";
@@ -51,18 +52,22 @@ export function observe(
   const objects = readNamespace(cache, namespace);
   const key = `${namespace}/${name}`;
   const nodes = observedNodes(cache, memory, now);
+  const listed = operations(cache, namespace, name);
+  const servedBy = servedByOperation(listed, now);
   const fencing = fencingOf(object, objects, nodes);
   return {
     now,
     relationship: observedRelationship(object),
     link: linkInMemory(memory, object.metadata.uid ?? ""),
     fencing,
-    compiled: compiledConfig(pinned(objects, object, fencing), namespace, name),
+    compiled: compiledConfig(pinned(objects, object, fencing, servedBy), namespace, name),
     members: observedMembers(cache, memory, object, { nodes, now }),
     nodes,
     afterSeconds: afterSecondsOf(object),
     automaticGrants: recentGrants(memory, now),
-    operations: operations(cache, namespace, name),
+    servedBy,
+    stopped: stoppedByOperation(listed, membersOf(object), now),
+    operations: listed,
     ...scopesOf(cache, namespace, name),
     children: children(cache, object),
     lastFailure: memory.failures.get(key) ?? null,
@@ -100,8 +105,11 @@ function observedNodes(cache: Cache, memory: Memory, now: UnixSeconds): Readonly
 }
 
 function afterSecondsOf(relationship: KubeObject): number {
-  const { afterSeconds } = map(map(relationship["spec"])["partnerDown"]);
-  return typeof afterSeconds === "number" ? afterSeconds : AFTER_SECONDS_DEFAULT;
+  return numberOr(map(map(relationship["spec"])["partnerDown"])["afterSeconds"], AFTER_SECONDS_DEFAULT);
+}
+
+function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === "number" ? value : otherwise;
 }
 
 /** What the relationship is to be compiled with: chosen here, because the revision covers it. */
@@ -121,26 +129,29 @@ function fencingOf(
   });
 }
 
-/** The objects as they will stand once the status says how PARTNER-DOWN is decided. */
+/** The objects as they will stand once the status says how PARTNER-DOWN is decided and who serves. */
 function pinned(
   objects: NamespaceObjects,
   { metadata }: KubeObject,
   { fencing, automatic }: FencingChoice,
+  servedBy: string | null,
 ): NamespaceObjects {
+  const effective = { fencing, automatic, ...(servedBy === null ? {} : { servedBy }) };
   const relationships = objects.set.relationships.map((relationship) =>
-    relationship.metadata.uid === metadata.uid
-      ? { ...relationship, status: { effective: { fencing, automatic } } }
-      : relationship,
+    relationship.metadata.uid === metadata.uid ? { ...relationship, status: { effective } } : relationship,
   );
   return { ...objects, set: { ...objects.set, relationships } };
 }
 
 /** spec.members, as far as they have names. */
-function membersOf(relationship: KubeObject): readonly { name: string; nodeName: string; address: string }[] {
+function membersOf(
+  relationship: KubeObject,
+): readonly Pick<ObservedMember, "name" | "nodeName" | "address" | "isExternal">[] {
   return maps(map(relationship["spec"])["members"]).map((member) => ({
     name: text(member["name"]),
     nodeName: text(member["nodeName"]),
     address: text(member["address"]),
+    isExternal: member["external"] !== undefined,
   }));
 }
 
@@ -196,6 +207,9 @@ export function observedOperation(object: KubeObject): ObservedOperation {
   const spec = map(object["spec"]);
   const { metadata } = object;
   const { partnerIs, survivor } = map(spec["declarePartnerDown"]);
+  const switchover = map(spec["switchover"]);
+  const { style, to } = switchover;
+  const test = map(spec["testFailover"]);
   const epoch = spec["expectedEpoch"];
   return {
     name: metadata.name ?? "",
@@ -206,6 +220,14 @@ export function observedOperation(object: KubeObject): ObservedOperation {
     type: text(spec["type"]),
     survivor: typeof survivor === "string" ? survivor : null,
     isPartnerDestroyed: partnerIs === "Destroyed",
+    switchover: typeof to === "string" ? { to, style: style === "Stop" ? "Stop" : "Soft" } : null,
+    silence: typeof test["silence"] === "string" ? test["silence"] : null,
+    forSeconds: numberOr(
+      test["forSeconds"] ?? switchover["forSeconds"],
+      spec["type"] === "TestFailover" ? 60 : 600,
+    ),
+    deadlineSeconds: numberOr(spec["deadlineSeconds"], 600),
+    ttlSeconds: numberOr(spec["ttlSecondsAfterFinished"], 604_800),
     reason: text(spec["reason"]),
     notAfter: parseTime(spec["notAfter"]),
     expectedEpoch: typeof epoch === "number" ? epoch : null,

@@ -23,6 +23,10 @@ export interface Observed {
   readonly afterSeconds: number;
   /** When this process lately granted PARTNER-DOWN without a human's word, over all relationships; oldest first. */
   readonly automaticGrants: readonly UnixSeconds[];
+  /** The member that an operation lets serve all clients; `compiled` was made with it. Null: as the spec says. */
+  readonly servedBy: string | null;
+  /** The member that an operation has stopped. */
+  readonly stopped: StoppedMember | null;
   /** FailoverOperations that name this relationship. */
   readonly operations: readonly ObservedOperation[];
   readonly scopes: readonly ObservedScope[];
@@ -76,6 +80,8 @@ export interface ObservedMember {
   readonly name: string;
   readonly nodeName: string;
   readonly address: string;
+  /** It runs elsewhere and reports nothing to this API. */
+  readonly isExternal: boolean;
   /** What the engine last wrote into its FailoverMember; null when there is no object or it says nothing yet. */
   readonly report: MemberReportView | null;
   /** Version of the FailoverMember the report was read from, "" when there is none. */
@@ -221,10 +227,25 @@ export interface ObservedOperation {
   readonly survivor: string | null;
   /** DeclarePartnerDown: a human's word that the partner is off for good. */
   readonly isPartnerDestroyed: boolean;
+  readonly switchover: { readonly to: string; readonly style: "Soft" | "Stop" } | null;
+  /** TestFailover: the member that is stopped. */
+  readonly silence: string | null;
+  /** Switchover, TestFailover: how long it lasts. */
+  readonly forSeconds: number;
+  /** Each way. */
+  readonly deadlineSeconds: number;
+  readonly ttlSeconds: number;
   readonly reason: string;
   readonly notAfter: UnixSeconds | null;
   readonly expectedEpoch: number | null;
   readonly status: Json;
+}
+
+export interface StoppedMember {
+  readonly member: string;
+  /** Name of the operation. */
+  readonly operation: string;
+  readonly until: UnixSeconds;
 }
 
 export interface ObservedScope {

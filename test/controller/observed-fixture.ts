@@ -121,6 +121,7 @@ export function member(
     name,
     nodeName: name === "a" ? "node-1" : "node-2",
     address: name === "a" ? "192.0.2.1" : "192.0.2.2",
+    isExternal: false,
     report: report({ store: `store-${name}`, ...says }),
     reportVersion: `report-${name}`,
     heardAt: unixSeconds(NOW - 5),
@@ -218,6 +219,11 @@ export function operation(changes: Partial<ObservedOperation> = {}): ObservedOpe
     type: "DeclarePartnerDown",
     survivor: "a",
     isPartnerDestroyed: false,
+    switchover: null,
+    silence: null,
+    forSeconds: 600,
+    deadlineSeconds: 600,
+    ttlSeconds: 604_800,
     reason: "b burnt down",
     notAfter: unixSeconds(NOW + 600),
     expectedEpoch: 0,
@@ -230,7 +236,7 @@ export const STARTED = { startTime: formatTime(unixSeconds(NOW - 1)), epoch: 1 }
 
 /** Everything rendered, as it would stand in the cluster. */
 export function children(of: CompiledRelationship = config()): Map<string, ObservedChild> {
-  const owner = { ...relationship(), kind: "FailoverRelationship" };
+  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null };
   const desired = [
     ...renderPair(of, owner),
     ...of.members.flatMap((each) => renderMember(of, each, owner, OPTIONS)),
@@ -245,7 +251,7 @@ export function children(of: CompiledRelationship = config()): Map<string, Obser
 
 /** Template digests by member. */
 export function hashes(of: CompiledRelationship): Record<string, string> {
-  const owner = { ...relationship(), kind: "FailoverRelationship" };
+  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null };
   return Object.fromEntries(
     of.members.map((each) => {
       const set = renderMember(of, each, owner, OPTIONS).find(({ kind }) => kind === "StatefulSet");
@@ -262,6 +268,8 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     members: [member("a"), member("b")],
     fencing: { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false },
     link: { kind: "read", view: linkView() },
+    servedBy: null,
+    stopped: null,
     afterSeconds: 300,
     automaticGrants: [],
     nodes: new Map([node("node-1"), node("node-2")].map((each) => [each.name, each])),

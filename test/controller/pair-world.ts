@@ -43,6 +43,8 @@ export class PairWorld {
   readonly engines: Record<string, Json> = {};
   /** Members whose engine and pod are off. */
   readonly off = new Set<string>();
+  /** Members whose StatefulSet has no replica. */
+  readonly stopped = new Set<string>();
   grants = 0;
   nowMs = START_MS;
 
@@ -95,17 +97,15 @@ export class PairWorld {
     return (this.status("FailoverRelationship", "campus")["witness"] ?? {}) as Json;
   }
 
-  declare(name: string, expectedEpoch: number): void {
-    const spec = {
-      relationshipRef: { name: "campus" },
-      type: "DeclarePartnerDown",
-      declarePartnerDown: { survivor: "a" },
-      reason: "b is off",
-      expectedEpoch,
-    };
+  operate(name: string, spec: Json): void {
     const metadata = { name, namespace: "default" };
-    const object = { apiVersion: "leasepair.io/v1alpha1", kind: "FailoverOperation", metadata, spec };
+    const whole = { relationshipRef: { name: "campus" }, reason: "a test", ...spec };
+    const object = { apiVersion: "leasepair.io/v1alpha1", kind: "FailoverOperation", metadata, spec: whole };
     this.create("FailoverOperation", "default", object);
+  }
+
+  declare(name: string, expectedEpoch: number): void {
+    this.operate(name, { type: "DeclarePartnerDown", declarePartnerDown: { survivor: "a" }, expectedEpoch });
   }
 
   /** One turn of pods and engines. */
@@ -123,6 +123,15 @@ export class PairWorld {
       if (pod !== undefined) this.delete("Pod", name);
       return;
     }
+    const { replicas } = set["spec"] as { replicas: number };
+    if (replicas === 0) {
+      if (pod !== undefined) this.delete("Pod", name);
+      // It starts anew when it starts again.
+      if (this.engines[member] !== undefined) this.engines[member]["state"] = "Startup";
+      this.stopped.add(member);
+      return;
+    }
+    this.stopped.delete(member);
     if (pod !== undefined) return;
     const template = (set["spec"] as { template: KubeObject }).template;
     const { labels = {}, annotations = {} } = template.metadata;
@@ -133,11 +142,15 @@ export class PairWorld {
     this.patch("Pod", name, { status: { phase: "Running", conditions, containerStatuses } }, "status");
   }
 
+  #runs(member: string): boolean {
+    return !this.off.has(member) && !this.stopped.has(member);
+  }
+
   /** The states' succession, as far as the witness has a part in it. */
   #runEngine(object: KubeObject): void {
     const name = (object["spec"] as { member: string }).member;
     const partner = name === "a" ? "b" : "a";
-    if (this.off.has(name)) return;
+    if (!this.#runs(name)) return;
     const fresh = {
       state: "Startup",
       store: `store-${name}`,
@@ -152,7 +165,7 @@ export class PairWorld {
     const witness = this.witness();
     const epoch = (witness["epoch"] ?? 0) as number;
     engine["seen"] = Math.max(engine["seen"] as number, epoch);
-    const partnerState = this.off.has(partner) ? null : (this.engines[partner]?.["state"] ?? null);
+    const partnerState = !this.#runs(partner) ? null : (this.engines[partner]?.["state"] ?? null);
     const before = engine["state"];
     engine["state"] = this.#nextState(name, engine, partnerState as string | null, witness);
     const status: Json = { ...engine, reportedAt: formatTime(this.nowMs) };

@@ -4,8 +4,9 @@
 // Source: docs/protocol/witness.md W1, W8b, answers a and l; reliability rules K2, K6.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
-import type { Observed, ObservedMember } from "../observed.ts";
+import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
 import { lastSignOfLife, liveness } from "./liveness.ts";
+import { isFinished, isStarted } from "./operation-outcome.ts";
 import { otherMember } from "./pair.ts";
 import { grant, transfer, uncappedMembers, type Witness, type WitnessChange } from "./witness.ts";
 
@@ -27,16 +28,22 @@ export type AutomaticStep =
 const NONE: AutomaticStep = { kind: "none" };
 
 export function automaticStep(observed: Observed, witness: Witness | null): AutomaticStep {
-  if (witness === null) return NONE;
+  // What a Switchover or a TestFailover brings about is its own business until it ends; both have a deadline.
+  if (witness === null || observed.operations.some(isExercise)) return NONE;
   for (const survivor of observed.members) {
     const partner = otherMember(observed, survivor);
-    if (partner === null || liveness(partner, survivor, observed.now).kind === "known") continue;
+    if (partner === null || liveness(partner, survivor, observed.now).kind !== "unknown") continue;
     const life = liveness(survivor, partner, observed.now);
-    if (life.kind === "unknown" || !life.report.complete) continue;
+    if (life.kind !== "known" || !life.report.complete) continue;
     const step = stepFor({ observed, witness, survivor, partner }, life.report.state);
     if (step.kind !== "none") return step;
   }
   return NONE;
+}
+
+function isExercise(operation: ObservedOperation): boolean {
+  const isOfKind = operation.switchover !== null || operation.silence !== null;
+  return isOfKind && isStarted(operation) && !isFinished(operation);
 }
 
 interface Case {

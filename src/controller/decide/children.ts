@@ -23,7 +23,8 @@ export function planChildren(
   config: CompiledRelationship,
   options: RenderOptions,
 ): ChildrenPlan {
-  const owner = { ...observed.relationship, kind: "FailoverRelationship" };
+  const stopped = observed.stopped?.member ?? null;
+  const owner = { ...observed.relationship, kind: "FailoverRelationship", stopped };
   const desired = [
     ...renderPair(config, owner),
     ...config.members.flatMap((member) =>

@@ -1,27 +1,25 @@
 // The controller's whole judgement on one relationship: what is observed in, effects out. Pure; the same Observed always
 // gives the same Decision, and at the fixpoint there are no effects. The chain, first match decides the write:
-// being deleted, the witness's upkeep, a human's grant, an automatic one; otherwise children, a rollout step, and the statuses of all concerned.
+// being deleted, the witness's upkeep, a human's grant, an automatic one; otherwise children, a rollout step, and the
+// statuses of all concerned.
 // Never: two grants of one word, a grant over a holder, both members restarted at once, an object of somebody else.
 
-import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
-import { automaticStep, WATCH_SECONDS } from "./automatic.ts";
+import { automaticStep } from "./automatic.ts";
 import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
-import { operationEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
+import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict } from "./link.ts";
-import { nextLivenessChange } from "./liveness.ts";
+import { nextLook, watchedNodes } from "./next-look.ts";
 import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
-import { operationStatus } from "./operation-status.ts";
-import { bothNormal, otherMember, type Pair, pairOf } from "./pair.ts";
+import { bothNormal, type Pair, pairOf } from "./pair.ts";
 import { missingNode } from "./placement.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
-import { reservationSetStatus, scopeStatus } from "./scope-status.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
-import { takeoverAt } from "./story.ts";
+import { operationEffects, scopeEffects, tidyEffects } from "./tell.ts";
 import {
   acceptedVerdict,
   availableVerdict,
@@ -33,7 +31,6 @@ import {
   witnessVerdict,
 } from "./verdicts.ts";
 import { readWitness, type Witness, type WitnessChange, witnessUpkeep } from "./witness.ts";
-import { nextAgeChange } from "./words.ts";
 
 export interface Decision {
   /** Which link of the chain decided; for logs. */
@@ -47,9 +44,6 @@ export interface Decision {
   /** Where the pair stands in a rollout: other pairs wait while one is under way. */
   readonly rollout: "idle" | "under-way" | "settled";
 }
-
-/** How long to wait before looking again at an object that stands in the way. */
-const CONFLICT_RETRY_SECONDS = 10;
 
 const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, hashes: new Map() };
 
@@ -129,10 +123,13 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     );
   }
   const told = [...operationEffects(pair, operations), ...scopeEffects(pair)];
+  const tidied = tidyEffects(observed);
   const status = statusEffects(pair, plan, options, null);
   // After a failure the status goes first: otherwise what fails again would hide why.
   const effects =
-    observed.lastFailure === null ? [...work, ...told, ...status] : [...status, ...told, ...work];
+    observed.lastFailure === null
+      ? [...work, ...told, ...status, ...tidied]
+      : [...status, ...told, ...work, ...tidied];
   return {
     step: effects.length === 0 ? "steady" : "reconcile",
     effects,
@@ -226,86 +223,6 @@ function workOf(pair: Pair, rollout: RolloutStep): { reason: string; message: st
   if (waiting.length === 0) return null;
   const names = waiting.map(({ name }) => name).join(" and ");
   return { reason: "StartingMembers", message: `Waiting for the first report of ${names}.` };
-}
-
-function operationEffects(pair: Pair, steps: readonly OperationStep[]): readonly Effect[] {
-  const { observed } = pair;
-  const { namespace } = observed.relationship;
-  return steps.flatMap((step): Effect[] => {
-    if (step.kind !== "report") return [];
-    const { operation, outcome } = step;
-    const patch = mergePatchOf(operation.status, operationStatus(observed, operation, outcome));
-    if (patch === null) return [];
-    const target: StatusTarget = { kind: "FailoverOperation", namespace, name: operation.name };
-    const { resourceVersion } = operation;
-    const told = operationEvent(pair, operation, outcome);
-    return [
-      { kind: "write-status", target, resourceVersion, patch, verify: [] },
-      ...(told === null ? [] : [told]),
-    ];
-  });
-}
-
-function scopeEffects(pair: Pair): readonly Effect[] {
-  const { observed } = pair;
-  const { namespace } = observed.relationship;
-  const revision = observed.compiled.kind === "compiled" ? observed.compiled.config.revision : null;
-  const effects: Effect[] = [];
-  const write = (kind: StatusTarget["kind"], object: WrittenObject, after: unknown) => {
-    const patch = mergePatchOf(object.status, after);
-    if (patch === null) return;
-    const target: StatusTarget = { kind, namespace, name: object.name };
-    effects.push({
-      kind: "write-status",
-      target,
-      resourceVersion: object.resourceVersion,
-      patch,
-      verify: [],
-    });
-  };
-  for (const scope of observed.scopes) write("DHCPScope", scope, scopeStatus(pair, scope, revision).status);
-  for (const set of observed.reservationSets) {
-    write("DHCPReservationSet", set, reservationSetStatus(pair, set, revision));
-  }
-  return effects;
-}
-
-interface WrittenObject {
-  readonly name: string;
-  readonly resourceVersion: string;
-  readonly status: Readonly<Record<string, unknown>>;
-}
-
-/** The node of the member that may be dead, while a grant to its partner draws near. */
-function watchedNodes({ observed, witness }: Pair): readonly string[] {
-  const step = automaticStep(observed, witness);
-  if (step.kind !== "wait") return [];
-  return observed.members.filter(({ name }) => name !== step.survivor).map(({ nodeName }) => nodeName);
-}
-
-/** Seconds until time alone could change the verdict; null when it cannot. */
-function nextLook(pair: Pair, plan: Plan, operations: readonly OperationStep[]): number | null {
-  const { observed, now } = pair;
-  const revision = observed.compiled.kind === "compiled" ? observed.compiled.config.revision : null;
-  const moments: (UnixSeconds | null)[] = observed.members.map((member) =>
-    nextLivenessChange(member, otherMember(observed, member), now),
-  );
-  for (const member of pair.members) {
-    if (member.life.kind === "unknown" && member.life.why !== "NeverReported") {
-      moments.push(nextAgeChange(member.life.since, now));
-    }
-    if (member.report?.state === "PartnerDown") moments.push(takeoverAt(pair, member));
-  }
-  if (plan.rollout.kind === "wait") moments.push(plan.rollout.until);
-  if (plan.problem?.reason === "ObjectConflict") moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
-  const automatic = automaticStep(observed, pair.witness);
-  if (automatic.kind === "wait") {
-    moments.push(automatic.at, unixSeconds(now + WATCH_SECONDS));
-  }
-  for (const step of operations) if (step.kind === "report") moments.push(step.outcome.until);
-  for (const scope of observed.scopes) moments.push(scopeStatus(pair, scope, revision).until);
-  const ahead = moments.filter((moment): moment is UnixSeconds => moment !== null && moment > now);
-  return ahead.length === 0 ? null : Math.min(...ahead) - now;
 }
 
 /** The witness as the status has it; for those who only want to look. */

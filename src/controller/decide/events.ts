@@ -55,6 +55,7 @@ function cause(pair: Pair, member: PairMember): string {
   if (member.life.kind === "unknown") {
     return `${CAUSE_WORDS[member.life.why]}.`;
   }
+  if (member.life.kind === "external") return `as ${name} heard.`;
   const { report } = member.life;
   switch (report.state) {
     case "CommunicationsInterrupted": {

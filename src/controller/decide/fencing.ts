@@ -11,7 +11,11 @@ export interface FencingInputs {
   readonly pinned: PinnedPolicy;
   /** Somebody holds a grant. */
   readonly isGranted: boolean;
-  readonly members: readonly { readonly name: string; readonly nodeName: string }[];
+  readonly members: readonly {
+    readonly name: string;
+    readonly nodeName: string;
+    readonly isExternal: boolean;
+  }[];
   readonly nodes: ReadonlyMap<string, ObservedNode>;
 }
 
@@ -19,7 +23,11 @@ export interface FencingInputs {
 const FENCING_DEFAULT: Fencing = "None";
 
 export function chooseFencing(inputs: FencingInputs): FencingChoice {
-  const { wanted, pinned, isGranted } = inputs;
+  const { wanted, pinned, isGranted, members } = inputs;
+  // Nobody can cap the leases of a server that is not ours, nor see whether it lives.
+  if (members.some(({ isExternal }) => isExternal)) {
+    return { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false };
+  }
   // Who decides for None has no use for the witness, wherever it is.
   const sharedWith = wanted?.fencing === "None" ? null : memberOnControlPlane(inputs);
   const wish = wanted?.fencing ?? pinned.fencing ?? (sharedWith === null ? FENCING_DEFAULT : "None");

@@ -12,6 +12,8 @@ export const CONTRADICTION_SECONDS = 3;
 /** What is known of a member at `now`. */
 export type Liveness =
   | { readonly kind: "known"; readonly report: MemberReportView }
+  /** It runs elsewhere: `state` is what its partner last heard of it, null when it does not say. */
+  | { readonly kind: "external"; readonly state: string | null }
   /** `last` is its last word, null when it never spoke. */
   | {
       readonly kind: "unknown";
@@ -42,6 +44,7 @@ export function liveness(
   unknownSince: UnixSeconds | null = null,
 ): Liveness {
   const { report, pod, heardAt } = member;
+  if (member.isExternal) return { kind: "external", state: externalState(partner) };
   const unknown = (why: UnknownCause, since: UnixSeconds): Liveness => ({
     kind: "unknown",
     since: unknownSince ?? since,
@@ -61,6 +64,12 @@ export function liveness(
   if (unheardSince !== null && now - unheardSince > CONTRADICTION_SECONDS)
     return unknown("Unheard", unheardSince);
   return { kind: "known", report };
+}
+
+/** As its partner hears it; while it does not, nothing is known. */
+function externalState(partner: ObservedMember | null): string | null {
+  const { state, partnerState } = partner?.report ?? {};
+  return state === "CommunicationsInterrupted" || state === "PartnerDown" ? null : (partnerState ?? null);
 }
 
 /** What the member's node says about why it is not heard; null when the node is well. */

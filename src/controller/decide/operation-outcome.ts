@@ -1,7 +1,8 @@
 // How a FailoverOperation stands, and the questions that every type of operation asks.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
-import type { ObservedOperation } from "../observed.ts";
+import type { ObservedOperation, StoppedMember } from "../observed.ts";
+import { parseTime } from "../time.ts";
 import type { WitnessChange } from "./witness.ts";
 
 /** What to do about the operation whose turn it is. */
@@ -36,6 +37,47 @@ export function isFinished(operation: ObservedOperation): boolean {
 /** Its preconditions were found to hold: from then on it only moves forward. */
 export function isStarted(operation: ObservedOperation): boolean {
   return typeof operation.status["startTime"] === "string";
+}
+
+/** When a started Switchover or TestFailover is over and everything goes back. */
+export function endOf(operation: ObservedOperation): UnixSeconds {
+  return unixSeconds((parseTime(operation.status["startTime"]) ?? 0) + operation.forSeconds);
+}
+
+/** When a finished operation has been kept for long enough; null while it is not finished. */
+export function deletionTime(operation: ObservedOperation): UnixSeconds | null {
+  const finishedAt = parseTime(operation.status["completionTime"]);
+  return finishedAt === null ? null : unixSeconds(finishedAt + operation.ttlSeconds);
+}
+
+/** The member that the operation under way lets serve all clients; null: as the spec says. */
+export function servedByOperation(operations: readonly ObservedOperation[], now: UnixSeconds): string | null {
+  const soft = operations.find(
+    (operation) => operation.switchover?.style === "Soft" && isUnderWay(operation, now),
+  );
+  return soft?.switchover?.to ?? null;
+}
+
+/** The member that the operation under way has stopped; null: all shall run. */
+export function stoppedByOperation(
+  operations: readonly ObservedOperation[],
+  members: readonly { readonly name: string }[],
+  now: UnixSeconds,
+): StoppedMember | null {
+  for (const operation of operations) {
+    if (!isUnderWay(operation, now)) continue;
+    const { name, silence, switchover } = operation;
+    const stays = switchover?.style === "Stop" ? switchover.to : null;
+    const member =
+      silence ?? (stays === null ? null : members.find((other) => other.name !== stays)?.name) ?? null;
+    if (member !== null) return { member, operation: name, until: endOf(operation) };
+  }
+  return null;
+}
+
+/** Its status alone says so, so that its end, its failure and its deletion all undo it. */
+function isUnderWay(operation: ObservedOperation, now: UnixSeconds): boolean {
+  return isStarted(operation) && !isFinished(operation) && now < endOf(operation);
 }
 
 /** The epoch that its grant has, as fixed when it was started; null before. */

@@ -147,6 +147,12 @@ function survivorRefusal(
   const state = liveness(survivor, otherMember(observed, survivor), observed.now);
   const wait = (reason: string, message: string): OperationOutcome =>
     pending(reason, message, operation.notAfter);
+  if (state.kind === "external") {
+    return failed(
+      "ExternalMember",
+      `${survivor.name} runs elsewhere; declare its partner down where it is configured.`,
+    );
+  }
   if (state.kind === "unknown") {
     return wait("SurvivorUnknown", `${survivor.name} does not report; waiting for it until spec.notAfter.`);
   }

@@ -2,12 +2,16 @@
 // grant. Once Complete or Failed is True nothing in it changes any more.
 
 import type { FailoverOperationStatus } from "../../api/failover-operation.ts";
+import type { UnixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedOperation } from "../observed.ts";
 import { formatTime } from "../time.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { isStarted, type OperationOutcome } from "./operation-outcome.ts";
 
 const MESSAGE_LENGTH_MAX = 1024;
+const STEPS_MAX = 32;
+
+type Steps = NonNullable<FailoverOperationStatus["steps"]>;
 
 /** The whole status of the operation after `outcome`. */
 export function operationStatus(
@@ -38,6 +42,8 @@ export function operationStatus(
   };
   if (isStarted(operation)) status.startTime = operation.status["startTime"] as string;
   else if (outcome.phase !== "Pending" && outcome.phase !== "Failed") status.startTime = formatTime(now);
+  const steps = stepsAfter(operation, outcome, now);
+  if (steps.length > 0) status.steps = [...steps];
   if (outcome.epoch !== null) status.epoch = outcome.epoch;
   // A started operation that has to wait keeps the epoch it was given: it must never ask for another one.
   else if (outcome.phase === "Pending" && typeof operation.status["epoch"] === "number") {
@@ -45,4 +51,14 @@ export function operationStatus(
   }
   if (finished) status.completionTime = formatTime(now);
   return status;
+}
+
+/** One step more when the operation has moved on; none before it was started. */
+function stepsAfter(operation: ObservedOperation, outcome: OperationOutcome, now: UnixSeconds): Steps {
+  const before = (operation.status["steps"] ?? []) as Steps;
+  const { message, phase, reason } = outcome;
+  const isMoved = phase !== "Pending" && before.at(-1)?.name !== reason;
+  if (!isMoved || (phase === "Failed" && !isStarted(operation))) return before;
+  const step = { name: reason, startedAt: formatTime(now), message: message.slice(0, MESSAGE_LENGTH_MAX) };
+  return [...before, step].slice(-STEPS_MAX);
 }

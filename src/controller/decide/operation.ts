@@ -4,6 +4,7 @@
 import type { Observed, ObservedOperation } from "../observed.ts";
 import { expiry, failed, isFinished, isStarted, type OperationStep, pending } from "./operation-outcome.ts";
 import { partnerDownStep } from "./operation-partner-down.ts";
+import { switchoverStep } from "./operation-switchover.ts";
 import type { Witness } from "./witness.ts";
 
 /** The steps due, oldest operation first: the first unfinished one moves, the others wait for it. */
@@ -23,6 +24,9 @@ export function operationSteps(observed: Observed, witness: Witness): readonly O
 
 function step(observed: Observed, witness: Witness, operation: ObservedOperation): OperationStep {
   if (operation.type === "DeclarePartnerDown") return partnerDownStep(observed, witness, operation);
+  if (operation.type === "Switchover" || operation.type === "TestFailover") {
+    return switchoverStep(observed, witness, operation);
+  }
   const outcome = failed("NotSupported", `This version does not carry out ${operation.type}.`);
   return { kind: "report", operation, outcome };
 }

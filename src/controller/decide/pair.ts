@@ -77,7 +77,10 @@ export function partnerOf(pair: Pair, member: PairMember): PairMember | null {
   return pair.members.find((other) => other.name !== member.name) ?? null;
 }
 
-/** Both known and in NORMAL. */
+/** Both known and in NORMAL; of an external one its partner's word counts. */
 export function bothNormal(pair: Pair): boolean {
-  return pair.members.length === 2 && pair.members.every(({ report }) => report?.state === "Normal");
+  const states = pair.members.map(({ life, report }) =>
+    life.kind === "external" ? life.state : report?.state,
+  );
+  return states.length === 2 && states.every((state) => state === "Normal");
 }

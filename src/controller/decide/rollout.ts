@@ -3,7 +3,7 @@
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedMember, ObservedPod } from "../observed.ts";
-import { liveness } from "./liveness.ts";
+import { type Liveness, liveness } from "./liveness.ts";
 import { otherMember } from "./pair.ts";
 
 /** Both must have been in NORMAL for this long before the next restart. */
@@ -48,10 +48,13 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   const states = observed.members.map((member) =>
     liveness(member, otherMember(observed, member), observed.now),
   );
-  if (!states.every((state) => state.kind === "known" && state.report.state === "Normal")) {
+  const isNormal = (state: Liveness) =>
+    (state.kind === "known" && state.report.state === "Normal") ||
+    (state.kind === "external" && state.state === "Normal");
+  if (!states.every(isNormal)) {
     return wait("WaitingForNormal", `${names} must be restarted; that waits until both members are NORMAL.`);
   }
-  if (!observed.members.every((member) => member.pod?.ready === true)) {
+  if (!observed.members.every((member) => member.isExternal || member.pod?.ready === true)) {
     return wait("WaitingForNormal", `${names} must be restarted; that waits until both pods are ready.`);
   }
   if (observed.rollingElsewhere !== null) {

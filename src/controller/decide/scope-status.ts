@@ -91,7 +91,7 @@ function programmedOf(pair: Pair, object: Programmable, accepted: Verdict, revis
   const before = readConditions(object.status["conditions"]).find(({ type }) => type === "Programmed");
   if (before?.status === "True" && before.observedGeneration === object.generation) return done;
   const behind = pair.members
-    .filter(({ report }) => report?.activeRevision !== revision)
+    .filter(({ member, report }) => !member.isExternal && report?.activeRevision !== revision)
     .map(({ name }) => name);
   if (behind.length === 0) return done;
   return verdict("False", "Propagating", `${behind.join(" and ")} has not loaded it yet.`);

@@ -66,9 +66,10 @@ export function acceptedRevision(pair: Pair): string {
 function effective({ observed }: Pair, storagePath: string): EffectiveStatus {
   const { compiled } = observed;
   const { fencing, automatic } = observed.fencing;
+  const served = observed.servedBy === null ? {} : { servedBy: observed.servedBy };
   if (compiled.kind === "compiled") {
     const { revision, shape } = compiled.config;
-    return { fencing, automatic, storagePath, revision, shape };
+    return { fencing, automatic, ...served, storagePath, revision, shape };
   }
   const before = observed.relationship.status["effective"] as EffectiveStatus | undefined;
   // Without a configuration there is no pair yet whose rules could be pinned.
@@ -94,18 +95,16 @@ function takeoverColumn(pair: Pair): string {
 }
 
 function summary(pair: Pair, { name, role, member, life, report }: PairMember): MemberSummary {
-  const last = life.kind === "unknown" ? life.last : life.report;
-  const summarised: MemberSummary = {
-    name,
-    role,
-    nodeName: member.nodeName,
-    ready: member.pod?.ready === true,
-  };
+  const last = life.kind === "unknown" ? life.last : life.kind === "known" ? life.report : null;
+  const place = { nodeName: member.nodeName, ready: member.pod?.ready === true };
+  const summarised: MemberSummary = { name, role, ...(member.isExternal ? {} : place) };
   if (life.kind === "known") {
     summarised.state = apiState(life.report.state);
     summarised.since = formatTime(life.report.since);
     summarised.serving = life.report.serving;
     if (life.report.partnerState !== null) summarised.partnerState = apiState(life.report.partnerState);
+  } else if (life.kind === "external") {
+    summarised.state = apiState(life.state ?? "Unknown");
   } else {
     summarised.state = "Unknown";
     // The last word stays, with its time: that it was said is known, only not whether it still holds.

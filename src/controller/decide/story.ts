@@ -21,12 +21,20 @@ export function story(pair: Pair): string {
 function memberSentence(pair: Pair, member: PairMember): string {
   const { life, name } = member;
   if (life.kind === "unknown") return unknownSentence(pair, member);
+  if (life.kind === "external") {
+    const state = life.state === null ? "is not heard" : `was last heard in ${draftState(life.state)}`;
+    return `${name} runs elsewhere and ${state}.`;
+  }
   const since = clockTime(life.report.since, pair.now);
   return `${name} is in ${draftState(life.report.state)} since ${since} and ${serves(pair, member)}.`;
 }
 
 function unknownSentence(pair: Pair, { life, name, member }: PairMember): string {
   if (life.kind !== "unknown") return "";
+  const { stopped } = pair.observed;
+  if (stopped?.member === name) {
+    return `${name} is stopped by operation ${stopped.operation} until ${clockTime(stopped.until, pair.now)}.`;
+  }
   if (life.why === "NeverReported") {
     return member.pod === null
       ? `${name} has no pod yet.`

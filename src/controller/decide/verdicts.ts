@@ -40,7 +40,9 @@ export function readyVerdict(pair: Pair, problem: Rejected | null): Verdict {
   const never = pair.members.every(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
   if (problem !== null && never) return verdict("False", "NotAccepted", `Not started: ${problem.message}`);
   if (bothNormal(pair)) {
-    const waiting = pair.members.filter(({ member }) => member.pod?.ready !== true).map(({ name }) => name);
+    const waiting = pair.members
+      .filter(({ member }) => !member.isExternal && member.pod?.ready !== true)
+      .map(({ name }) => name);
     if (waiting.length === 0) return verdict("True", "Normal", normalSentence(pair));
     const message = `Both members are NORMAL, but the pod of ${waiting.join(" and of ")} is not ready.`;
     return verdict("False", "PodNotReady", message);
@@ -143,7 +145,9 @@ export function configVerdict(pair: Pair, revision: string): Verdict {
     const names = behind.map(({ name }) => name).join(" and ");
     return verdict("False", "Propagating", `${names} does not run revision ${short} yet.`);
   }
-  const unknown = pair.members.filter(({ report }) => report === null).map(({ name }) => name);
+  const unknown = pair.members
+    .filter(({ member, report }) => !member.isExternal && report === null)
+    .map(({ name }) => name);
   if (unknown.length > 0) {
     return verdict(
       "Unknown",
@@ -151,7 +155,8 @@ export function configVerdict(pair: Pair, revision: string): Verdict {
       `Whether ${unknown.join(" and ")} runs revision ${short} is not known.`,
     );
   }
-  return verdict("True", "InSync", `Both members run revision ${short}.`);
+  const who = pair.members.some(({ member }) => member.isExternal) ? "Our member runs" : "Both members run";
+  return verdict("True", "InSync", `${who} revision ${short}.`);
 }
 
 export function witnessVerdict(pair: Pair): Verdict {
@@ -248,6 +253,7 @@ export function stalledVerdict(problem: Rejected | null): Verdict | null {
 /** A member as the printer columns show it: `a Normal`, `b Unknown (6m)`. */
 export function memberColumn(member: PairMember, age: string): string {
   if (member.life.kind === "known") return `${member.name} ${member.life.report.state}`;
+  if (member.life.kind === "external") return `${member.name} ${member.life.state ?? "Unknown"}`;
   if (member.life.why === "NeverReported") return `${member.name} Pending`;
   return age === "" ? `${member.name} Unknown` : `${member.name} Unknown (${age})`;
 }

@@ -26,6 +26,8 @@ export interface Owner {
   readonly uid: string;
   /** See ObservedRelationship. */
   readonly linkSecretBase: string | null;
+  /** The member that shall not run for now, null when both shall. */
+  readonly stopped: string | null;
 }
 
 /** Metadata shared by StatefulSet, FailoverMember, ServiceAccount, Role and RoleBinding of one member. */

@@ -35,7 +35,7 @@ type Json = Record<string, unknown>;
 export function renderStatefulSet(
   config: CompiledRelationship,
   member: CompiledMember,
-  owner: Pick<Owner, "linkSecretBase">,
+  owner: Pick<Owner, "linkSecretBase" | "stopped">,
   options: RenderOptions,
 ): KubeObject {
   // The digest is the template's own annotation, and the set's besides, where the rollout looks for it.
@@ -52,7 +52,7 @@ export function renderStatefulSet(
       annotations: { [ANNOTATION_TEMPLATE_HASH]: hash },
     },
     spec: {
-      replicas: 1,
+      replicas: owner.stopped === member.name ? 0 : 1,
       // The headless service is never needed on the host network, but the field is required to be stable.
       serviceName: memberObjectName(config.name, member.name),
       podManagementPolicy: "OrderedReady",

@@ -16,8 +16,8 @@ function choose(changes: Partial<Omit<FencingInputs, "nodes">> & { controlPlanes
     ]),
   );
   const members = [
-    { name: "a", nodeName: "node-1" },
-    { name: "b", nodeName: "node-2" },
+    { name: "a", nodeName: "node-1", isExternal: false },
+    { name: "b", nodeName: "node-2", isExternal: false },
   ];
   return chooseFencing({ wanted: {}, pinned: {}, isGranted: false, members, nodes, ...rest });
 }
@@ -54,6 +54,17 @@ for (const [what, inputs, expected] of [
     "automatic needs an API that outlives the members",
     { wanted: { fencing: "Witness" }, controlPlanes: ["node-1"] },
     ["Witness", "Disabled"],
+  ],
+  [
+    "a partner elsewhere can be neither capped nor seen",
+    {
+      wanted: { fencing: "Witness" },
+      members: [
+        { name: "a", nodeName: "node-1", isExternal: false },
+        { name: "b", nodeName: "", isExternal: true },
+      ],
+    },
+    ["None", "Disabled"],
   ],
   ["the only control plane under a member", { controlPlanes: ["node-2"] }, ["None", "Disabled"]],
 ] as const) {

@@ -44,7 +44,7 @@ test("an operation goes through its steps in order, and asks for the grant only 
 
 test("every precondition that does not hold fails with a remedy, or waits while it may yet hold", () => {
   const table: [string, Observed, Witness, ObservedOperation, string][] = [
-    ["another type", separated(), record(), operation({ type: "Switchover" }), "Failed/NotSupported"],
+    ["another type", separated(), record(), operation({ type: "Reboot" }), "Failed/NotSupported"],
     ["no such member", separated(), record(), operation({ survivor: "c" }), "Failed/NotAMember"],
     ["too late", separated(), record(), operation({ notAfter: unixSeconds(NOW - 1) }), "Failed/Expired"],
     ["another epoch", separated(), record({ epoch: 2 }), operation(), "Failed/EpochMismatch"],

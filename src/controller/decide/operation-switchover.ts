@@ -1,0 +1,241 @@
+// Switchover and TestFailover. What they change follows from their own status (operation-outcome.ts): who serves all
+// clients, who is stopped. So when one ends, fails or is deleted, the spec counts again by itself, and a controller that
+// dies in between changes nothing. Soft moves the share of the clients; both members stay in NORMAL, no lease is capped. Stop ends
+// the other engine in order and grants its partner PARTNER-DOWN at once: that it is off is our own doing.
+// Source: docs/protocol/witness.md W1; failover draft 5.3.
+
+import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
+import { liveness } from "./liveness.ts";
+import {
+  endOf,
+  expiry,
+  failed,
+  fixedEpoch,
+  isStarted,
+  type OperationOutcome,
+  type OperationStep,
+} from "./operation-outcome.ts";
+import { otherMember } from "./pair.ts";
+import { grant, uncappedMembers, type Witness } from "./witness.ts";
+import { clockTime } from "./words.ts";
+
+/** What every step below looks at. */
+interface Act {
+  readonly observed: Observed;
+  readonly witness: Witness;
+  readonly operation: ObservedOperation;
+  /** The member that serves everybody. */
+  readonly stays: ObservedMember;
+  /** The other one. */
+  readonly rests: ObservedMember;
+}
+
+export function switchoverStep(
+  observed: Observed,
+  witness: Witness,
+  operation: ObservedOperation,
+): OperationStep {
+  const report = (outcome: OperationOutcome): OperationStep => ({ kind: "report", operation, outcome });
+  const act = actOf(observed, witness, operation);
+  if (act === null) {
+    const names = observed.members.map(({ name }) => name).join(" and ");
+    return report(failed("NotAMember", `The members are ${names}; name one of them in a new operation.`));
+  }
+  if (!isStarted(operation)) return report(precondition(act) ?? begun(act));
+  if (observed.now >= endOf(operation)) return report(wayBack(act));
+  if (operation.switchover?.style === "Soft") return report(softStep(act));
+  return operation.type === "TestFailover" ? report(testStep(act)) : stopStep(act);
+}
+
+function actOf(observed: Observed, witness: Witness, operation: ObservedOperation): Act | null {
+  const { silence, switchover } = operation;
+  const named = observed.members.find(({ name }) => name === (switchover?.to ?? silence));
+  const other = named === undefined ? null : otherMember(observed, named);
+  if (named === undefined || other === null) return null;
+  const [stays, rests] = switchover === null ? [other, named] : [named, other];
+  return { observed, witness, operation, stays, rests };
+}
+
+/** Everything must be well before something is moved or stopped on purpose. */
+function precondition({ observed, witness, operation, rests, stays }: Act): OperationOutcome | null {
+  const expired = expiry(operation, observed.now);
+  if (expired !== null) return expired;
+  const { expectedEpoch } = operation;
+  if (expectedEpoch !== null && expectedEpoch !== witness.epoch) {
+    const message = `Expected epoch ${expectedEpoch}, but the witness has epoch ${witness.epoch}: somebody acted meanwhile. Create a new operation if it is still wanted.`;
+    return failed("EpochMismatch", message);
+  }
+  if (observed.members.some(({ isExternal }) => isExternal)) {
+    const message =
+      "One member is external and follows no FailoverOperation. Change its share, or stop it, where it is configured.";
+    return failed("ExternalMember", message);
+  }
+  const unwell = [stays, rests].filter((member) => !isNormal(observed, member) || member.pod?.ready !== true);
+  if (unwell.length > 0 || witness.holder !== null) {
+    const names = unwell.map(({ name }) => name).join(" and ");
+    const message =
+      `${names === "" ? "The pair" : names} is not in NORMAL with a ready pod. Wait until the relationship is Ready, then ` +
+      "create a new operation; where a member is down for good, use DeclarePartnerDown.";
+    return failed("NotNormal", message);
+  }
+  const uncapped = operation.switchover?.style === "Stop" ? uncappedMembers(observed) : [];
+  if (uncapped.length === 0) return null;
+  const message = `${uncapped.join(" and ")} did not report yet that leases are capped by the witness; wait, then create a new operation.`;
+  return failed("NotCappedYet", message);
+}
+
+function begun({ observed, operation, rests, stays, witness }: Act): OperationOutcome {
+  const until = clockTime(unixSeconds(observed.now + operation.forSeconds), observed.now);
+  const stops = operation.switchover?.style !== "Soft";
+  const message = stops
+    ? `${rests.name} is stopped until ${until}; ${stays.name} serves everybody.`
+    : `${stays.name} serves everybody until ${until}; ${rests.name} stays in NORMAL.`;
+  const epoch = operation.switchover?.style === "Stop" ? witness.epoch + 1 : null;
+  return { phase: "Running", reason: "Started", message, until: null, epoch };
+}
+
+function softStep(act: Act): OperationOutcome {
+  const { observed, operation, stays } = act;
+  const end = endOf(operation);
+  if (isSettled(act)) {
+    const message = `${stays.name} serves all clients until ${clockTime(end, observed.now)}.`;
+    return running(act, "Holding", message, end);
+  }
+  if (hasStep(operation, "Holding")) {
+    const message =
+      "The members are no longer both in NORMAL, so the share is as the spec says again. Look at the relationship's " +
+      "condition Ready; create a new operation once it is True.";
+    return failed("RolledBack", message);
+  }
+  return onTheWay(
+    act,
+    "Switching",
+    `Waiting until both members run the share in which ${stays.name} serves everybody.`,
+  );
+}
+
+function stopStep(act: Act): OperationStep {
+  const { observed, operation, rests, stays, witness } = act;
+  const report = (outcome: OperationOutcome): OperationStep => ({ kind: "report", operation, outcome });
+  const epoch = fixedEpoch(operation) ?? 0;
+  const end = endOf(operation);
+  if (witness.epoch > epoch || (witness.epoch === epoch && witness.holder !== stays.name)) {
+    const message = `The witness has epoch ${witness.epoch} by now: somebody acted meanwhile. ${rests.name} is started again.`;
+    return report(failed("Interrupted", message));
+  }
+  if (witness.epoch === epoch) {
+    if (stays.report?.state === "PartnerDown" && stays.report.entered === epoch) {
+      const message = `${stays.name} serves all clients in PARTNER-DOWN until ${clockTime(end, observed.now)}; ${rests.name} is stopped.`;
+      return report(running(act, "Holding", message, end));
+    }
+    return report(
+      onTheWay(
+        act,
+        "Granted",
+        `The witness grants epoch ${epoch} to ${stays.name}; waiting for it to enter.`,
+      ),
+    );
+  }
+  if (rests.pod !== null || !isApart(observed, stays)) {
+    return report(onTheWay(act, "Stopping", `${rests.name} is being stopped, and ${stays.name} to notice.`));
+  }
+  const message =
+    `${stays.name} was granted PARTNER-DOWN with epoch ${epoch} by operation ${operation.name}, which has stopped ` +
+    `${rests.name}: ${operation.reason}`;
+  const change = grant(witness, stays.name, message);
+  if (change === null)
+    return report(onTheWay(act, "Stopping", `The witness does not list the store of ${stays.name} yet.`));
+  return { kind: "grant", operation, change };
+}
+
+function testStep(act: Act): OperationOutcome {
+  const { observed, operation, rests, stays } = act;
+  const end = endOf(operation);
+  const serving = stays.report?.serving;
+  const answers = serving === "All" || serving === "OwnAddresses";
+  if (rests.pod === null && isApart(observed, stays) && answers && stays.pod?.ready === true) {
+    return running(
+      act,
+      "Answering",
+      `${rests.name} is silent, ${stays.name} answers all clients that reach it.`,
+      end,
+    );
+  }
+  return running(
+    act,
+    hasStep(operation, "Answering") ? "Answering" : "Silencing",
+    `${rests.name} is being silenced.`,
+    end,
+  );
+}
+
+/** After the end everything goes back by itself; here it is only watched. */
+function wayBack(act: Act): OperationOutcome {
+  const { observed, operation, rests, stays, witness } = act;
+  const isTest = operation.type === "TestFailover";
+  const passed = isTest ? "Answering" : "Holding";
+  if (isSettled(act) && rests.pod?.ready === true && witness.holder === null) {
+    if (hasStep(operation, passed)) {
+      const message = isTest
+        ? `${stays.name} answered alone while ${rests.name} was silent; both are in NORMAL again.`
+        : "Both members are in NORMAL, with the share that the spec says.";
+      return {
+        phase: "Complete",
+        reason: isTest ? "Passed" : "Returned",
+        message,
+        until: null,
+        epoch: fixedEpoch(operation),
+      };
+    }
+    const message = `${stays.name} did not take over in time. Look at its pod, its interfaces and its log before you rely on it.`;
+    return failed(isTest ? "NoAnswer" : "DeadlineExceeded", message);
+  }
+  const deadline = unixSeconds(endOf(operation) + operation.deadlineSeconds);
+  if (observed.now >= deadline) {
+    const message =
+      `${rests.name} and ${stays.name} are not both in NORMAL again. What the operation changed is undone; see the ` +
+      "relationship's condition Ready for what is missing.";
+    return failed("NotReturned", message);
+  }
+  return running(act, "Returning", "Waiting until both members are in NORMAL again.", deadline);
+}
+
+/** Still before `Holding`: bounded by the deadline. */
+function onTheWay(act: Act, reason: string, message: string): OperationOutcome {
+  const { observed, operation } = act;
+  const deadline = unixSeconds(endOf(operation) - operation.forSeconds + operation.deadlineSeconds);
+  if (observed.now < deadline) return running(act, reason, message, deadline);
+  return failed(
+    "DeadlineExceeded",
+    `Not reached within ${operation.deadlineSeconds} s: ${message} Everything is as the spec says again.`,
+  );
+}
+
+function running({ operation }: Act, reason: string, message: string, until: UnixSeconds): OperationOutcome {
+  return { phase: "Running", reason, message, until, epoch: fixedEpoch(operation) };
+}
+
+/** Both in NORMAL on the newest configuration. */
+function isSettled({ observed, rests, stays }: Act): boolean {
+  const { compiled } = observed;
+  if (compiled.kind !== "compiled") return false;
+  return [stays, rests].every(
+    (member) => isNormal(observed, member) && member.report?.activeRevision === compiled.config.revision,
+  );
+}
+
+function isNormal(observed: Observed, member: ObservedMember): boolean {
+  const life = liveness(member, otherMember(observed, member), observed.now);
+  return life.kind === "known" && life.report.state === "Normal";
+}
+
+function isApart(observed: Observed, member: ObservedMember): boolean {
+  const life = liveness(member, otherMember(observed, member), observed.now);
+  return life.kind === "known" && life.report.state === "CommunicationsInterrupted";
+}
+
+function hasStep({ status }: ObservedOperation, name: string): boolean {
+  const { steps } = status;
+  return Array.isArray(steps) && steps.some((step: { name?: unknown }) => step?.name === name);
+}

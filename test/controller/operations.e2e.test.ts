@@ -1,0 +1,191 @@
+// Switchover and TestFailover against the embedded API's objects: through their steps and back, undone when they fail, are
+// deleted or lose their controller, refused with what to do instead, and gone after their time.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isReady, until } from "./life.ts";
+import { FAULTS, PairWorld, TestController, type TestControllerOptions } from "./pair-world.ts";
+
+type Json = Record<string, unknown>;
+
+const SOFT = { type: "Switchover", switchover: { to: "b", forSeconds: 120 } };
+const STOP = { type: "Switchover", switchover: { to: "b", style: "Stop", forSeconds: 120 } };
+const DRILL = { type: "TestFailover", testFailover: { silence: "a", forSeconds: 60 } };
+
+async function start(options: TestControllerOptions = {}) {
+  const world = new PairWorld();
+  const controller = new TestController(world, options);
+  await until(world, [controller], "both NORMAL and listed", () => {
+    const stores = world.witness()["stores"] as Json | undefined;
+    return isReady(world) && Object.keys(stores ?? {}).length === 2;
+  });
+  return { world, controller };
+}
+
+const effective = (world: PairWorld) =>
+  (world.status("FailoverRelationship", "campus")["effective"] ?? {}) as Json;
+const steps = (world: PairWorld) =>
+  ((world.status("FailoverOperation", "act")["steps"] ?? []) as { name: string }[]).map(({ name }) => name);
+const ended = (world: PairWorld) =>
+  (["Complete", "Failed"] as const)
+    .map((type) => world.condition(type, "FailoverOperation", "act"))
+    .find((condition) => condition["status"] === "True");
+const replicas = (world: PairWorld, member: string) =>
+  (world.get("StatefulSet", `campus-${member}`)["spec"] as Json)["replicas"];
+
+async function run(world: PairWorld, controller: TestController, spec: Json) {
+  world.operate("act", spec);
+  await until(world, [controller], "the operation has ended", () => ended(world) !== undefined);
+  return ended(world);
+}
+
+test("Soft: the share goes to one member and comes back, nobody is stopped, nothing granted, the spec untouched", async () => {
+  const { world, controller } = await start();
+  const { generation } = world.get("FailoverRelationship", "campus").metadata;
+  const revision = effective(world)["revision"];
+  world.operate("act", SOFT);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  assert.equal(effective(world)["servedBy"], "b");
+  assert.notEqual(effective(world)["revision"], revision);
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "Returned");
+  assert.deepEqual([effective(world)["servedBy"], effective(world)["revision"]], [undefined, revision]);
+  assert.equal(world.get("FailoverRelationship", "campus").metadata.generation, generation);
+  assert.deepEqual([world.grants, world.violations], [0, []]);
+  assert.ok(steps(world).join(" ").endsWith("Holding Returning Returned"), steps(world).join(" "));
+});
+
+test("Stop: the other is stopped in order, the one that stays is granted at once, and everything comes back", async () => {
+  const { world, controller } = await start();
+  world.operate("act", STOP);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  assert.deepEqual([replicas(world, "a"), world.engines["b"]?.["state"]], [0, "PartnerDown"]);
+  const ready = String(world.condition("Ready")["message"]);
+  assert.match(ready, /a is stopped by operation act until/);
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "Returned");
+  assert.deepEqual([replicas(world, "a"), world.witness()["holder"], world.grants], [1, undefined, 1]);
+  assert.deepEqual(world.violations, []);
+});
+
+test("TestFailover: one is silent, the other answers, nothing is granted though it takes longer than afterSeconds", async () => {
+  const { world, controller } = await start();
+  world.patch("FailoverRelationship", "campus", {
+    spec: { partnerDown: { fencing: "Witness", afterSeconds: 10 } },
+  });
+  for (let look = 0; look < 4; look++) {
+    await controller.look();
+    world.turn();
+  }
+  const end = await run(world, controller, DRILL);
+  assert.equal(end?.["reason"], "Passed");
+  assert.match(String(end?.["message"]), /b answered alone while a was silent/);
+  assert.deepEqual([replicas(world, "a"), world.grants, world.violations], [1, 0, []]);
+});
+
+test("TestFailover: when the other does not answer, that is the result, and the silent one is started again", async () => {
+  const { world, controller } = await start();
+  world.operate("act", DRILL);
+  await controller.look();
+  // b's engine hangs: it reports no more.
+  const { state } = world.engines["b"] as Json;
+  world.off.add("b");
+  world.turn();
+  for (let turn = 0; turn < 14; turn++) {
+    await controller.look();
+    world.turn();
+  }
+  world.off.delete("b");
+  world.engines["b"] = { ...world.engines["b"], state };
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "NoAnswer");
+  assert.equal(replicas(world, "a"), 1);
+});
+
+test("deleting an operation undoes it", async () => {
+  const { world, controller } = await start();
+  world.operate("act", STOP);
+  await until(world, [controller], "stopped", () => replicas(world, "a") === 0);
+  world.delete("FailoverOperation", "act");
+  await until(world, [controller], "back", () => replicas(world, "a") === 1 && isReady(world));
+});
+
+test("a loss of contact while it holds rolls a soft switchover back", async () => {
+  const { world, controller } = await start();
+  world.operate("act", SOFT);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  world.off.add("a");
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "RolledBack");
+  await controller.look();
+  assert.equal(effective(world)["servedBy"], undefined);
+});
+
+test("what is not reached before the deadline is undone", async () => {
+  const { world, controller } = await start();
+  world.operate("act", {
+    type: "Switchover",
+    switchover: { to: "b", style: "Stop", forSeconds: 600 },
+    deadlineSeconds: 60,
+  });
+  await controller.look();
+  world.off.add("b");
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "DeadlineExceeded");
+  await controller.look();
+  assert.deepEqual([replicas(world, "a"), world.grants], [1, 0]);
+});
+
+for (const [what, spec, prepare, reason] of [
+  ["a member that there is not", { type: "Switchover", switchover: { to: "c" } }, () => {}, "NotAMember"],
+  ["a pair that is not well", SOFT, (world: PairWorld) => world.off.add("a"), "NotNormal"],
+  ["another epoch", { ...STOP, expectedEpoch: 7 }, () => {}, "EpochMismatch"],
+  [
+    "a file applied again after its time",
+    { ...DRILL, notAfter: "2026-03-01T02:00:00Z" },
+    () => {},
+    "Expired",
+  ],
+] as const) {
+  test(`refused, with what to do instead: ${what}`, async () => {
+    const { world, controller } = await start();
+    prepare(world);
+    world.turn();
+    await controller.look();
+    const end = await run(world, controller, spec);
+    assert.deepEqual([end?.["type"], end?.["reason"]], ["Failed", reason]);
+    assert.match(String(end?.["message"]), /new operation|Create a new one/);
+    assert.deepEqual([replicas(world, "a"), effective(world)["servedBy"]], [1, undefined]);
+  });
+}
+
+test("a finished operation is deleted when its time as a record is over, not before", async () => {
+  const { world, controller } = await start();
+  await run(world, controller, { ...DRILL, ttlSecondsAfterFinished: 3600 });
+  world.nowMs += 3_590_000;
+  await controller.look();
+  assert.ok(world.get("FailoverOperation", "act"));
+  world.nowMs += 20_000;
+  await controller.look();
+  assert.throws(() => world.get("FailoverOperation", "act"));
+});
+
+for (const [name, spec, grants, faults] of [
+  ["Soft", SOFT, 0, ["crash-after", "lost-answer"]],
+  ["Stop", STOP, 1, FAULTS],
+] as const) {
+  test(`a fault at any write of a ${name} switchover ends in the same place`, async () => {
+    const counting = await start();
+    const first = counting.controller.writes + 1;
+    await run(counting.world, counting.controller, spec);
+    for (const kind of faults) {
+      for (let nth = first; nth <= counting.controller.writes; nth++) {
+        const { world, controller } = await start({ fault: { nth, kind } });
+        const end = await run(world, controller, spec);
+        assert.equal(end?.["reason"], "Returned", `${kind} at write ${nth}: ${end?.["message"]}`);
+        assert.deepEqual([world.grants, world.violations], [grants, []], `${kind} at write ${nth}`);
+        await until(world, [controller], "as before", () => isReady(world) && replicas(world, "a") === 1);
+      }
+    }
+  });
+}
