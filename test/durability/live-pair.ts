@@ -243,7 +243,9 @@ spec:
   }
 
   start(member: Member, { wrapper = [] }: StartOptions = {}): LiveEngine {
-    const project = this.#options.project ?? PROJECT;
+    const { project = PROJECT } = this.#options;
+    // A copy of the tree is gone soon, what is compiled of it would stay.
+    const cache = project === PROJECT ? {} : { NODE_DISABLE_COMPILE_CACHE: "1" };
     const dieWithParent = hasProgram("setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : [];
     const wrapped = wrapper.length === 0 ? [] : [...wrapper, ...dieWithParent];
     const [command = "", ...args] = [
@@ -255,7 +257,8 @@ spec:
       ...["--manifests", join(this.directory, "manifests"), "--data-dir", this.dataDirectory(member)],
       ...["--dhcp-port", String(this.dhcpPort)],
     ];
-    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const env = { ...process.env, ...cache };
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env });
     const engine = new LiveEngine(member, child, this.dataDirectory(member));
     this.#current.set(member, engine);
     this.#runs.push(engine);

@@ -154,7 +154,8 @@ function runBroken(mutation: Mutation): { status: number | null; output: string 
         cwd: copy,
         encoding: "utf8",
         timeout: TIMEOUT_MS,
-        env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+        // The copy is gone soon, what is compiled of it would stay.
+        env: { ...process.env, NODE_TEST_CONTEXT: undefined, NODE_DISABLE_COMPILE_CACHE: "1" },
       },
     );
     return { status: child.status, output: child.stdout + child.stderr };

@@ -72,7 +72,13 @@ function runChild(copy: string, options: PlantOptions): PlantedRun {
       String(options.cpuSecondsMax),
       options.keepGoing === true ? "all" : "first",
     ],
-    { encoding: "utf8", timeout: options.cpuSecondsMax * 6_000, maxBuffer: 1 << 24 },
+    {
+      encoding: "utf8",
+      timeout: options.cpuSecondsMax * 6_000,
+      maxBuffer: 1 << 24,
+      // The copy is gone soon, what is compiled of it would stay.
+      env: { ...process.env, NODE_DISABLE_COMPILE_CACHE: "1" },
+    },
   );
   if (child.status !== 0) throw new Error(`the planted copy did not run:\n${child.stderr}${child.stdout}`);
   return JSON.parse(child.stdout.trim().split("\n").at(-1) ?? "") as PlantedRun;
