@@ -104,11 +104,13 @@ async function runEngine(
   });
   const cause = await end.promise;
   const isInOrder = cause.kind === "signal" || cause.kind === "full";
-  engine.silenceUnless(isInOrder);
+  engine.refuseReadiness(isInOrder ? "stopping" : endEntry(cause).message);
+  if (!isInOrder) engine.silence();
   logger.log(endEntry(cause));
   if (cause.kind !== "signal") process.stderr.write(`leasepair engine: ${endEntry(cause).message}\n`);
   const deadline = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref());
-  await Promise.race([deadline, engine.stop(isInOrder, starting)]);
+  const stopped = isInOrder ? engine.stopInOrder() : engine.stopFailed(endEntry(cause).message, starting);
+  await Promise.race([deadline, stopped]);
   if (cause.kind === "signal") return ENGINE_EXIT.stopped;
   if (cause.kind === "crash") return ENGINE_EXIT.crashed;
   return REFUSALS.includes(cause.fault.code) ? ENGINE_EXIT.refused : ENGINE_EXIT.failed;
@@ -395,31 +397,51 @@ class EngineProcess {
     };
   }
 
-  /** Not ready any more; and unless the end is in order, not a packet more either. */
-  silenceUnless(isInOrder: boolean): void {
-    this.#notReady = isInOrder ? "stopping" : "failed";
-    if (isInOrder) return;
+  refuseReadiness(reason: string): void {
+    this.#notReady = reason;
+  }
+
+  /** From now on not a packet leaves: nobody can say any more what is on the disk. */
+  silence(): void {
     this.#running?.loop.stop();
     this.#outlets.silence();
   }
 
-  /** Lets the engine say goodbye when the end is in order, then closes everything. */
-  async stop(isInOrder: boolean, starting: Promise<void>): Promise<void> {
-    for (const interval of this.#intervals) clearInterval(interval);
+  /** Lets the engine say goodbye, then closes everything. */
+  async stopInOrder(): Promise<void> {
+    this.#stopTending();
     const running = this.#running;
-    if (isInOrder && running !== null) {
+    if (running !== null) {
       running.loop.post({ kind: "stopping" });
       await quiet(running);
       this.#worker.report(this.#memberReport(running.engine));
     }
     running?.timers.stop();
-    this.#prober.stop();
-    await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop(isInOrder)]);
+    await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop(), this.#worker.stop(true)]);
     running?.loop.stop();
-    if (isInOrder && running !== null) await new Promise<void>((resolve) => running.disk.close(resolve));
+    if (running !== null) await new Promise<void>((resolve) => running.disk.close(resolve));
     await this.#history.stop();
-    if (!isInOrder) await starting;
     this.#directory?.release();
+  }
+
+  /** Silent already: tells the member's status why, while readiness and metrics still answer, then closes everything. */
+  async stopFailed(failure: string, starting: Promise<void>): Promise<void> {
+    this.#stopTending();
+    const running = this.#running;
+    running?.timers.stop();
+    if (running !== null) {
+      this.#worker.report({ ...this.#memberReport(running.engine), serving: "None", failure });
+    }
+    await this.#worker.stop(running !== null);
+    await Promise.all([this.#outlets.stop(), this.#unixSocket?.stop()]);
+    await this.#history.stop();
+    await starting;
+    this.#directory?.release();
+  }
+
+  #stopTending(): void {
+    for (const interval of this.#intervals) clearInterval(interval);
+    this.#prober.stop();
   }
 }
 

@@ -221,8 +221,8 @@ describe("engines as processes", () => {
   });
 
   test("a disk that takes no more bytes silences the engine, which ends with exit code 1", async () => {
-    // The kernel refuses to let a file grow beyond 2 KiB; the pool's first balance needs more.
-    const a = startEngine("a", ["sh", "-c", 'ulimit -f 4; exec "$@"', "sh"]);
+    // The kernel refuses to let a file grow beyond 4 KiB; the pool's first balance needs more.
+    const a = startEngine("a", ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh"]);
     const b = startEngine("b");
     assert.equal(await a.ended(), 1);
     assert.match(a.errors(), /cannot append to .*segment-.*EFBIG/);

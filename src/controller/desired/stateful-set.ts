@@ -188,6 +188,8 @@ function engineContainer(
     name: ENGINE_CONTAINER,
     image: options.image,
     ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
+    // Why an engine ended shows in its pod: it says so in its last lines.
+    terminationMessagePolicy: "FallbackToLogsOnError",
     command: ["leasepair"],
     args: [
       "engine",

@@ -141,6 +141,8 @@ export interface MemberReport {
   readonly linkSecurity?: "TLS" | "Clear" | null;
   /** The store found at the start was damaged and was set aside; the composition root adds it. */
   readonly storeDamage?: { readonly problem: string; readonly setAside: readonly string[] } | null;
+  /** Why the engine is about to end, silent already; the composition root adds it. */
+  readonly failure?: string | null;
 }
 
 export interface AddressCounts {

@@ -131,9 +131,10 @@ export class EngineOutlets {
     return this.#link.current?.security ?? null;
   }
 
-  /** Stops answering clients at once. */
+  /** Stops answering clients at once, and lets go of the partner, which takes over then. */
   silence(): void {
     this.#sockets.current?.stop();
+    void this.#link.stop();
   }
 
   async stop(): Promise<void> {

@@ -197,8 +197,8 @@ function conditionsOf(
     {
       type: "Serving",
       status: serves ? "True" : "False",
-      reason: serves ? report.serving : (toApiState(report.state) ?? "None"),
-      message: serves ? "" : `in state ${report.state} the member answers nobody`,
+      reason: serves ? report.serving : report.failure ? "Failed" : (toApiState(report.state) ?? "None"),
+      message: serves ? "" : (report.failure ?? `in state ${report.state} the member answers nobody`),
     },
     {
       type: "StoreDamaged",

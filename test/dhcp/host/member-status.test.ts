@@ -1,7 +1,8 @@
-// The condition that tells of a damaged store.
+// The conditions that tell of a damaged store and of an engine that ends.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { MemberStatusWriter } from "../../../src/dhcp/host/member-status.ts";
 import { damageOf } from "../../../src/dhcp/host/store-health.ts";
 import type { Store } from "../../../src/dhcp/store/lease-store.ts";
@@ -11,8 +12,8 @@ import { Pair } from "../engine/pair.ts";
 type Options = ConstructorParameters<typeof MemberStatusWriter>[0];
 type Condition = { type: string; status: string; reason: string; message: string };
 
-/** The condition StoreDamaged as written for this damage. */
-async function written(storeDamage: ReturnType<typeof damageOf>, complete: boolean): Promise<Condition> {
+/** One condition as written for a report that says this. */
+async function written(says: Partial<MemberReport>, condition = "StoreDamaged"): Promise<Condition> {
   let status: unknown = null;
   const client = {
     patchStatus: async (_kind: unknown, _name: unknown, patch: { status: unknown }) => {
@@ -27,15 +28,15 @@ async function written(storeDamage: ReturnType<typeof damageOf>, complete: boole
     log: () => {},
   });
   const { report } = new Pair().startBoth().a;
-  writer.report({ ...report, complete, storeDamage });
+  writer.report({ ...report, ...says });
   await writer.stop();
   const { conditions } = status as { conditions: Condition[] };
-  return conditions.find(({ type }) => type === "StoreDamaged")!;
+  return conditions.find(({ type }) => type === condition)!;
 }
 
 test("a sound store has no damage to tell of", async () => {
   assert.equal(damageOf({ kind: "opened", store: {} as Store, records: [], fresh: false }), null);
-  const { status, reason, message } = await written(null, true);
+  const { status, reason, message } = await written({ complete: true, storeDamage: null });
   assert.deepEqual([status, reason, message], ["False", "Sound", ""]);
 });
 
@@ -43,11 +44,17 @@ test("a store that was set aside is told with its problem, its files and what co
   const setAside = ["damaged-1-segment-0000000001.log", "damaged-1-segment-0000000002.log"];
   const rest = { store: {} as Store, records: [], fresh: true } as const;
   const damage = damageOf({ kind: "damaged", problem: "bad at byte 7", setAside, ...rest });
-  const before = await written(damage, false);
+  const before = await written({ complete: false, storeDamage: damage });
   assert.deepEqual([before.status, before.reason], ["True", "SetAside"]);
   assert.match(
     before.message,
     /\(bad at byte 7\).*2 files from damaged-1-segment-0000000001.log.*Nobody is served/,
   );
-  assert.match((await written(damage, true)).message, /All leases were fetched/);
+  assert.match((await written({ complete: true, storeDamage: damage })).message, /All leases were fetched/);
+});
+
+test("an engine that ends by a fault says so and serves nobody", async () => {
+  const failure = "cannot sync segment-0000000001.log: EIO";
+  const { status, reason, message } = await written({ serving: "None", failure }, "Serving");
+  assert.deepEqual([status, reason, message], ["False", "Failed", failure]);
 });
