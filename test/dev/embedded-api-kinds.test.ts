@@ -44,7 +44,7 @@ function refusal(act: () => unknown): StatusError {
   throw new assert.AssertionError({ message: "it was accepted" });
 }
 
-for (const name of ["load-balance", "hot-standby"]) {
+for (const name of ["load-balance", "hot-standby", "relays", "network-boot"]) {
   test(`examples/${name}.yaml is accepted, with the same defaults that our own reading fills in`, () => {
     for (const object of readExamples(name)) {
       const stored = apply(object);
