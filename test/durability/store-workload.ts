@@ -56,6 +56,9 @@ export const ENDPOINT: EndpointRecord = {
   witnessVersion: "13",
   superseded: true,
   verifiedBoot: "14",
+  fullUpdateStore: "ab/15",
+  fullUpdateCursor: 16,
+  side: "secondary",
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */

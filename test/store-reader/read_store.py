@@ -89,7 +89,8 @@ def endpoint(fields):
             "partnerOffset": signed(fields, 26), "partnerEchoes": number(fields, 27) == 1,
             "fencing": "Witness" if number(fields, 28) == 1 else "None",
             "witnessVersion": fields.get(29, b"").decode(), "superseded": number(fields, 30) == 1,
-            "verifiedBoot": fields.get(33, b"").decode()}
+            "verifiedBoot": fields.get(33, b"").decode(), "fullUpdateStore": fields.get(34, b"").decode(),
+            "fullUpdateCursor": number(fields, 35), "side": fields.get(36, b"").decode()}
     return row
 
 

@@ -1,9 +1,11 @@
 // The failover side's answers to the DHCP server: whom we serve, which addresses are ours to give, how long a lease
 // may be. Source: failover draft 5.2.1, 5.3, 5.4, 9.4-9.12; invariants S3, S6, S9; rule W6.
 
+import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { after, type Instant, type Seconds } from "../../base/units.ts";
 import { assignedOwner, bucketOwner, mendedSecs } from "../failover/load-balance.ts";
+import type { Role } from "../failover/transition.ts";
 import type { LeaseAuthority, Service } from "../lease/authority.ts";
 import {
   type Binding,
@@ -95,12 +97,23 @@ function isResponsible(
     if (binding.status === "FREE") return engine.role === "primary";
     if (binding.status === "BACKUP") return engine.role === "secondary";
   }
-  if (responsibleMember(engine, client) === engine.role) return true;
+  if (isOwnClient(engine, client)) return true;
   return isPartnerExhausted(engine);
 }
 
+/** The member's part by configuration: whose clients are whose. Not Engine.role, which says whose free addresses are whose
+ *  and who decides a tie: that stays when the configured primary changes. */
+export function configuredRole(config: CompiledRelationship, member: string): Role {
+  return config.primary === member ? "primary" : "secondary";
+}
+
+/** Whether the client is this server's to answer by configuration. */
+export function isOwnClient(engine: Engine, client: ClientIdentity): boolean {
+  return responsibleMember(engine, client) === configuredRole(engine.config, engine.member);
+}
+
 /** Whose client this is by configuration. Source: RFC 3074; HotStandby: all are the primary's. */
-export function responsibleMember(engine: Engine, client: ClientIdentity): "primary" | "secondary" {
+function responsibleMember(engine: Engine, client: ClientIdentity): Role {
   const buckets = engine.session?.hashBuckets ?? null;
   if (buckets !== null) return assignedOwner(client, buckets);
   return engine.config.mode === "HotStandby" ? "primary" : bucketOwner(client, engine.config.primaryPercent);
@@ -127,8 +140,7 @@ function allocatableStatuses(engine: Engine): readonly BindingStatus[] {
 export function leaseAuthority(engine: Engine, turn: Turn): LeaseAuthority {
   return {
     service: presentService(engine),
-    isOwnClient: (client) =>
-      presentState(engine) === "PARTNER-DOWN" || responsibleMember(engine, client) === engine.role,
+    isOwnClient: (client) => presentState(engine) === "PARTNER-DOWN" || isOwnClient(engine, client),
     isResponsible: (client, secs, reservedAddress) => isResponsible(engine, client, secs, reservedAddress),
     allocatableStatuses: allocatableStatuses(engine),
     mayAllocate: (binding, client) => mayAllocate(engine, binding, client, turn.early),

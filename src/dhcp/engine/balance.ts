@@ -5,7 +5,7 @@ import type { Ipv4 } from "../../base/ipv4.ts";
 import { bootAfter, NEVER } from "../../base/units.ts";
 import { addressesToGive, type PoolShare, shouldAskForAddresses } from "../failover/pool-balance.ts";
 import { type Binding, freshBinding } from "../lease/binding.ts";
-import { ownFreeStatus, responsibleMember } from "./authority.ts";
+import { configuredRole, isOwnClient, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { send } from "./link-send.ts";
 import { isHeld } from "./takeover.ts";
@@ -19,11 +19,14 @@ const ASK_INTERVAL_MS = 10_000;
 /** Addresses looked at beyond the wanted count in search of ones whose last client is the partner's. */
 const SEARCH_FACTOR = 4;
 
-/** The secondary's part of the free addresses, 0..100. */
+/** The BACKUP addresses' part of the free addresses, 0..100. */
 function secondaryPercent(engine: Engine): number {
   const { mode, primaryPercent, reservePercent } = engine.config;
   if (engine.dialect.secondaryPercent !== null) return engine.dialect.secondaryPercent;
-  return mode === "HotStandby" ? reservePercent : 100 - primaryPercent;
+  const configured = mode === "HotStandby" ? reservePercent : 100 - primaryPercent;
+  // The BACKUP addresses stay where they are when the configured primary changes; their share is the other one's then.
+  const isAsConfigured = configuredRole(engine.config, engine.member) === engine.role;
+  return isAsConfigured ? configured : 100 - configured;
 }
 
 /** How the free addresses are shared, and how exactly. */
@@ -73,7 +76,7 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
   for (const binding of engine.leases.candidates(pool, ownFreeStatus(engine))) {
     if (seen++ >= wanted * SEARCH_FACTOR || chosen.length >= wanted) break;
     if (isOffered(engine, turn, binding.address) || isHeld(engine, binding, turn.early)) continue;
-    const isPartners = binding.client !== null && responsibleMember(engine, binding.client) !== engine.role;
+    const isPartners = binding.client !== null && !isOwnClient(engine, binding.client);
     (isPartners ? chosen : second).push(binding);
   }
   for (const binding of second) if (chosen.length < wanted) chosen.push(binding);
@@ -89,7 +92,7 @@ function giveReserved(engine: Engine, turn: Turn, pool: number): number {
     const binding = engine.leases.get(address) ?? freshBinding(address);
     // Who will come from a reserved place is not known beforehand: such an address stays where it is.
     if (client === null || binding.status !== ownFreeStatus(engine)) continue;
-    if (responsibleMember(engine, client) === engine.role) continue;
+    if (isOwnClient(engine, client)) continue;
     if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) continue;
     give(engine, turn, binding);
     given += 1;

@@ -170,7 +170,7 @@ function withFailoverTimes(engine: Engine, turn: Turn, change: BindingChange): B
   if (next.status !== "ACTIVE") return { ...base, acknowledged: false, endAnnounced: false };
   // Told at once when the link stands, so promised on disk with this very record (S5).
   const told = potentialExpiration(turn.late.wall, change.leaseSeconds, change.desiredSeconds);
-  const isTaken = newGeneration && previous !== null && previous.status !== ownFreeStatus(engine);
+  const isTaken = newGeneration && (previous?.status ?? "FREE") !== ownFreeStatus(engine);
   return {
     ...base,
     potentialSent: engine.session === null || told < base.potentialSent ? base.potentialSent : told,

@@ -37,6 +37,14 @@ export interface Connection {
   contactedAt: BootMs;
 }
 
+/** What has to happen before waits shrink after the MCLT was lowered, on this connection. */
+export interface McltChange {
+  /** Own updates that the partner has not acknowledged when NORMAL under the new MCLT was seen on both sides. */
+  readonly owed: Set<Ipv4>;
+  /** xid of the UPDREQ for the partner's; null once it was answered. */
+  requestXid: number | null;
+}
+
 /** What is known of the partner on the established connection. */
 export interface Session {
   readonly connection: Connection;
@@ -53,6 +61,10 @@ export interface Session {
   isHeldForEmptyStore: boolean;
   /** xid of our UPDREQ(ALL) that no UPDDONE has answered yet. */
   openRequestXid: number | null;
+  /** Under way after the MCLT was lowered; null when nothing is (S12). */
+  mcltChange: McltChange | null;
+  /** The partner's request under way is for all records, so that its progress is worth keeping. */
+  isFullUpdate: boolean;
   /** An UPDDONE has answered our request on this connection: our records are complete. */
   updatesReceived: boolean;
   /** The partner was sent UPDDONE on this connection: it holds all our news (W7). */

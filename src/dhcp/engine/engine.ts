@@ -6,7 +6,6 @@
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { bootAfter, bootMs, type Instant, latest, NEVER } from "../../base/units.ts";
 import { DIALECT, type LinkTiming, linkDialect } from "../failover/dialect.ts";
-import type { Role } from "../failover/transition.ts";
 import { UpdateQueue } from "../failover/update-queue.ts";
 import type { DurableRecord, EndpointRecord } from "../lease/durable-record.ts";
 import { PackedLeaseTable } from "../lease/packed-lease-table.ts";
@@ -18,6 +17,7 @@ import { OfferTable } from "../server/offers.ts";
 import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
 import { ProbeTable } from "../server/probe-table.ts";
 import { RelayWatch } from "../server/relay-watch.ts";
+import { configuredRole } from "./authority.ts";
 import { balanceWhenDue } from "./balance.ts";
 import { onClientDatagram } from "./clients.ts";
 import { markClock, watchClock } from "./clock-watch.ts";
@@ -25,12 +25,13 @@ import { DropLog } from "./drop-log.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
+import { lowerWaits } from "./mclt.ts";
 import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
-import { endLeases, freeAddresses } from "./sweep.ts";
+import { endLeases, freeAddresses, rewindUnheard } from "./sweep.ts";
 import { anchoredAt, clockAtStart, isInDoubt } from "./timeline.ts";
 import { Turn } from "./turn.ts";
 import { sendUpdates } from "./updates.ts";
@@ -84,7 +85,7 @@ export function createEngine(boot: EngineBoot): Engine {
     position: boot.identity.position,
     config: boot.config,
     serverConfig,
-    role: roleOf(boot.config, boot.member),
+    role: configuredRole(boot.config, boot.member),
     leases,
     offers: new OfferTable(),
     endpoint: newEndpoint(boot),
@@ -124,6 +125,7 @@ export function createEngine(boot: EngineBoot): Engine {
     probes: boot.canProbe === true ? new ProbeTable() : null,
   };
   for (const record of boot.records) replay(engine, record);
+  if (engine.endpoint.side !== "") engine.role = engine.endpoint.side;
   startClock(engine, boot);
   engine.limits.configure(serverConfig, leases);
   return engine;
@@ -138,10 +140,6 @@ function startClock(engine: Engine, { now, bootId, isClockSynchronised }: Engine
   engine.clockMark = mark;
   engine.isStartInDoubt = !isInDoubt(stored) && isInDoubt(clock);
   engine.endpoint = { ...stored, ...clock };
-}
-
-function roleOf(config: CompiledRelationship, member: string): Role {
-  return config.primary === member ? "primary" : "secondary";
 }
 
 /** What an empty store means: nothing known, so RECOVER. Source: failover draft 9.3.2 step 1. */
@@ -179,6 +177,9 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     witnessVersion: "",
     superseded: false,
     verifiedBoot: "",
+    fullUpdateStore: "",
+    fullUpdateCursor: 0,
+    side: "",
   };
 }
 
@@ -256,8 +257,10 @@ function onTick(engine: Engine, turn: Turn): void {
   followGrant(engine, turn);
   followDeclaration(engine, turn);
   leaveRecoverWait(engine, turn);
+  lowerWaits(engine, turn);
   leavePartnerDownWhenSettled(engine, turn);
   endLeases(engine, turn);
+  rewindUnheard(engine, turn);
   freeAddresses(engine, turn);
   settleLostProbes(engine, turn);
 }
@@ -272,7 +275,6 @@ function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship):
   engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
   engine.leases.configure(engine.serverConfig.pools);
   engine.limits.configure(engine.serverConfig, engine.leases);
-  engine.role = roleOf(config, engine.member);
   engine.dialect = DIALECT[linkDialect(config)];
   engine.timing = { ...engine.dialect.timing, ...engine.timingChanges };
   turn.log("info", "configuration-activated", "a new configuration is in force", {

@@ -17,7 +17,7 @@ export function drop(engine: Engine, turn: Turn, connection: Connection, reason:
 /** Takes note that a connection is gone. */
 export function forget(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
   engine.connections.delete(connection.id);
-  if (engine.role === "primary" && engine.connections.size === 0) dialLater(engine, turn.now);
+  if (dials(engine) && engine.connections.size === 0) dialLater(engine, turn.now);
   if (engine.session?.connection !== connection) {
     turn.log("debug", "link-closed", `a connection that never stood was closed: ${reason}`, { reason });
     return;
@@ -38,6 +38,13 @@ function stateOnLoss(engine: Engine): SettledState | null {
   const state = settled(engine);
   const isResolving = engine.dialect.primarySettlesTerms && engine.endpoint.partnerState === "CONFLICT-DONE";
   return isResolving && state === "NORMAL" ? "RESOLUTION-INTERRUPTED" : onLinkLost(state);
+}
+
+/** Whether this server dials: of two Leasepair engines the one with the lower name, because roles may change and the link
+ *  must not; with a dhcpd the primary, which speaks first on every connection. */
+export function dials({ config, member, dialect, role }: Engine): boolean {
+  if (!dialect.hasExtras) return role === "primary";
+  return config.members.every(({ name }) => member <= name);
 }
 
 /** After a refusal the next dials are slower by this: its cause is mended by people. */

@@ -12,7 +12,7 @@ import { type Connect, type ConnectAck, REJECT_REASON } from "../wire-failover/m
 import { readMessage } from "../wire-failover/read-message.ts";
 import { ask, isClockKnown, takeSample } from "./echo.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
-import { dialLater, drop, forget } from "./link-drop.ts";
+import { dialLater, dials, drop, forget } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { receiveFromPartner } from "./partner.ts";
 import { sendState } from "./state-change.ts";
@@ -21,14 +21,16 @@ import { refillUpdates } from "./updates.ts";
 
 /** Updates that a partner may leave unanswered. */
 const MAX_UNACKED_UPDATES = 100;
+/** Engine.role in CONNECT and CONNECTACK. */
+const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";
 const PROTOCOL_VERSION = 1;
 /** Connections that have not completed their handshake; one more is closed at once. */
 const PENDING_MAX = 4;
 
-/** The primary dials, the secondary listens: one connection, no race between two dials. */
+/** One side dials, the other listens: one connection, no race between two dials (link-drop.ts says which). */
 export function dialWhenDue(engine: Engine, turn: Turn): void {
-  if (engine.role !== "primary" || engine.isStopping || !mayLink(engine)) return;
+  if (!dials(engine) || engine.isStopping || !mayLink(engine)) return;
   if (engine.dialAt === null || engine.dialAt > turn.now.boot || engine.connections.size > 0) return;
   const connection = engine.nextDialId;
   engine.nextDialId += 1;
@@ -48,7 +50,7 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
     engine.isStopping ||
     !mayLink(engine) ||
     pending >= PENDING_MAX ||
-    (engine.role === "primary" && engine.session !== null)
+    (dials(engine) && engine.session !== null)
   ) {
     turn.do({ kind: "link-close", connection: id, reason: "not wanted" });
     return;
@@ -64,7 +66,7 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
     contactedAt: turn.now.boot,
   };
   engine.connections.set(id, connection);
-  if (engine.role === "primary") sendConnect(engine, turn, connection);
+  if (dials(engine)) sendConnect(engine, turn, connection);
 }
 
 /** What both CONNECT and CONNECTACK say of this server. A receive timer below 3 makes dhcpd flood. */
@@ -74,7 +76,11 @@ function ownTerms(engine: Engine) {
     receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
     vendorClass: VENDOR_CLASS,
     protocolVersion: PROTOCOL_VERSION,
-    extras: writeExtras({ echoes: true }),
+    extras: writeExtras({
+      echoes: true,
+      side: SIDE_CODE[engine.role],
+      isNew: engine.endpoint.agreedMcltSeconds === 0,
+    }),
   };
 }
 
@@ -122,13 +128,22 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   if (engine.session?.connection === connection) {
     return receiveFromPartner(engine, turn, engine.session, message, frame);
   }
-  if (message.type === "CONNECT" && engine.role === "secondary") {
+  if (message.type === "CONNECT" && !dials(engine)) {
     return acceptConnect(engine, turn, connection, message, frame);
   }
-  if (message.type === "CONNECTACK" && engine.role === "primary") {
+  if (message.type === "CONNECTACK" && dials(engine)) {
     return onConnectAck(engine, turn, connection, message, frame);
   }
   drop(engine, turn, connection, `${message.type} before the handshake`);
+}
+
+/** A new store takes the side that its partner has not: the configured primary may have changed since that was settled. */
+function agreeOnSides(engine: Engine, turn: Turn, hello: Connect | ConnectAck): void {
+  const { complete, agreedMcltSeconds } = engine.endpoint;
+  const isTaken = readExtras(hello.extras).side === SIDE_CODE[engine.role];
+  if (!isTaken || complete || agreedMcltSeconds !== 0) return;
+  engine.role = engine.role === "primary" ? "secondary" : "primary";
+  turn.putEndpoint({ side: engine.role });
 }
 
 interface Refusal {
@@ -155,6 +170,10 @@ function objection(
   if (!isCorrected && Math.abs(offset) > CLOCK_UNCERTAINTY_SECONDS.byRule) {
     return { reason: REJECT_REASON.timeMismatch, message: `the clocks are ${Math.abs(offset)} s apart` };
   }
+  const partnerIsNew = readExtras(hello.extras).isNew === true;
+  if (readExtras(hello.extras).side === SIDE_CODE[engine.role] && !partnerIsNew) {
+    return { reason: REJECT_REASON.invalidPartner, message: `both servers' stores are the ${engine.role}'s` };
+  }
   if (!hello.maxUnackedUpdates) {
     return { reason: REJECT_REASON.missingBindingInformation, message: "max-unacked-bndupd is missing or 0" };
   }
@@ -179,6 +198,7 @@ function acceptConnect(
   hello: Connect,
   frame: FailoverFrame,
 ): void {
+  agreeOnSides(engine, turn, hello);
   const refusal = objection(engine, turn, hello, frame);
   const ack: ConnectAck = {
     relationshipName: hello.relationshipName,
@@ -211,6 +231,7 @@ function onConnectAck(
     );
     return drop(engine, turn, connection, "refused by the partner");
   }
+  agreeOnSides(engine, turn, ack);
   const refusal = objection(engine, turn, ack, frame);
   if (refusal !== null) {
     send(engine, turn, connection, {
@@ -264,6 +285,8 @@ function establish(
     partnerIncomplete: false,
     isHeldForEmptyStore: false,
     openRequestXid: null,
+    mcltChange: null,
+    isFullUpdate: false,
     updatesReceived: false,
     partnerUpdated: false,
     echoes,

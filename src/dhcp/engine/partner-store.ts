@@ -118,10 +118,12 @@ export function contactNow(
   engine: Engine,
   turn: Turn,
   session: Session,
-): Pick<EndpointRecord, "lastContactAt" | "partnerPosition"> {
-  const { lastContactAt, partnerPosition } = engine.endpoint;
+): Pick<EndpointRecord, "lastContactAt" | "partnerPosition" | "fullUpdateCursor"> {
+  const { lastContactAt, partnerPosition, fullUpdateCursor } = engine.endpoint;
+  const open = session.isFullUpdate ? engine.updates.lowestOpen(fullUpdateCursor) : null;
   return {
     lastContactAt: latest(lastContactAt, turn.now.wall),
     partnerPosition: session.partnerOutdated ? partnerPosition : session.partnerPosition,
+    fullUpdateCursor: open === null ? fullUpdateCursor : open - 1,
   };
 }

@@ -52,9 +52,9 @@ export function receiveFromPartner(
       notePosition(session, message.extras);
       return onBindingAck(engine, turn, session, message, xid);
     case "UPDREQ":
-      return onUpdateRequest(engine, session, xid, "owed");
+      return onUpdateRequest(engine, turn, session, { xid, isForAll: false });
     case "UPDREQALL":
-      return onUpdateRequest(engine, session, xid, "all");
+      return onUpdateRequest(engine, turn, session, { xid, isForAll: true });
     case "UPDDONE":
       return onUpdateDone(engine, turn, session, xid);
     case "POOLREQ": {
@@ -259,13 +259,29 @@ function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
 }
 
 /** Source: failover draft 7.3.2, 7.4.2: UPDDONE follows once everything owed (or everything) has been answered. */
-function onUpdateRequest(engine: Engine, session: Session, xid: number, extent: "owed" | "all"): void {
+function onUpdateRequest(
+  engine: Engine,
+  turn: Turn,
+  session: Session,
+  { xid, isForAll }: { readonly xid: number; readonly isForAll: boolean },
+): void {
   session.partnerUpdated = false;
-  const bindings = extent === "all" ? engine.leases.bindings() : engine.leases.unacknowledged();
-  engine.updates.beginRequest(
-    xid,
-    Array.from(bindings, (binding) => binding.address),
-  );
+  session.isFullUpdate = isForAll;
+  const addresses = new Set(Array.from(engine.leases.unacknowledged(), ({ address }) => address));
+  if (isForAll) {
+    const cursor = fullUpdateCursor(engine, turn, session);
+    for (const { address } of engine.leases.bindings()) if (address > cursor) addresses.add(address);
+  }
+  engine.updates.beginRequest(xid, addresses);
+}
+
+/** Up to which address this very store of the partner has everything from an earlier connection. */
+function fullUpdateCursor(engine: Engine, turn: Turn, session: Session): number {
+  const { fullUpdateStore, fullUpdateCursor, partnerGeneration } = engine.endpoint;
+  const store = `${session.partnerStore ?? ""}/${partnerGeneration}`;
+  if (session.partnerStore !== null && store === fullUpdateStore) return fullUpdateCursor;
+  turn.putEndpoint({ fullUpdateStore: store, fullUpdateCursor: 0 });
+  return 0;
 }
 
 /** Source: failover draft 7.5.2, 9.5.2, 9.10.3. */
@@ -273,6 +289,7 @@ function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number)
   if (session.openRequestXid !== xid) return;
   session.openRequestXid = null;
   session.updatesReceived = true;
+  if (session.mcltChange?.requestXid === xid) session.mcltChange.requestXid = null;
   const state = settled(engine);
   if (state === "RECOVER") finishRecovery(engine, turn);
   else if (state === "POTENTIAL-CONFLICT") {

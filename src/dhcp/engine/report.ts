@@ -2,7 +2,7 @@
 
 import { type Instant, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { BindingStatus } from "../lease/binding.ts";
-import { presentService, presentState } from "./authority.ts";
+import { configuredRole, presentService, presentState } from "./authority.ts";
 import { newLeasesUntil } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
 import type { AddressCounts, MemberReport } from "./event.ts";
@@ -59,8 +59,10 @@ function servingWord(engine: Engine, now: Instant): MemberReport["serving"] {
   return presentState(engine) === "COMMUNICATIONS-INTERRUPTED" ? "OwnAddresses" : "All";
 }
 
+/** FREE is shown as the configured primary's, whoever's side it is (Engine.role). */
 function addressCounts(engine: Engine, pool: number): AddressCounts {
   const counts = { ...engine.leases.counts(pool) };
+  const isSwapped = configuredRole(engine.config, engine.member) !== engine.role;
   for (const { pool: own } of engine.serverConfig.scopes[pool]?.classPools ?? []) {
     for (const [status, count] of Object.entries(engine.leases.counts(own))) {
       counts[status as BindingStatus] += count;
@@ -69,8 +71,8 @@ function addressCounts(engine: Engine, pool: number): AddressCounts {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return {
     total,
-    free: counts.FREE,
-    backup: counts.BACKUP,
+    free: isSwapped ? counts.BACKUP : counts.FREE,
+    backup: isSwapped ? counts.FREE : counts.BACKUP,
     active: counts.ACTIVE,
     expired: counts.EXPIRED,
     released: counts.RELEASED,

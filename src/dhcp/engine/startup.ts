@@ -4,6 +4,7 @@
 import { bootAfter, secondsUntil } from "../../base/units.ts";
 import { stateAfterRestart } from "../failover/transition.ts";
 import type { Engine } from "./engine-state.ts";
+import { dials } from "./link-drop.ts";
 import { openedAlone } from "./partner-store.ts";
 import { enterState, settled } from "./state-change.ts";
 import { isFenced, waitLeadSeconds } from "./takeover.ts";
@@ -12,10 +13,10 @@ import type { Turn } from "./turn.ts";
 /** The first event: STARTUP begins, the primary dials. The endpoint is written once, so that it is durable before STATE. */
 export function start(engine: Engine, turn: Turn): void {
   engine.startupEndsAt = bootAfter(turn.now.boot, engine.timing.startupMs);
-  engine.dialAt = engine.role === "primary" ? turn.now.boot : null;
+  engine.dialAt = dials(engine) ? turn.now.boot : null;
   // Capped from the first reply on, whatever the store says: it is the safe side (answer l).
   const fenced = engine.config.fencing === "Witness" ? ({ fencing: "Witness" } as const) : {};
-  turn.putEndpoint({ ...openedAlone(engine), ...fenced });
+  turn.putEndpoint({ ...openedAlone(engine), ...fenced, side: engine.role });
   turn.putClockMark();
   turn.log("info", "started", `STARTUP with saved state ${settled(engine)}`, {
     saved: settled(engine),

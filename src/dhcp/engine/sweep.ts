@@ -1,9 +1,9 @@
 // What time alone brings about: leases end, abandoned addresses rest long enough.
 // Source: failover draft 5.11, 9.4.2; rules W6, W15.
 
-import type { Instant } from "../../base/units.ts";
+import { type Instant, latest, NEVER } from "../../base/units.ts";
 import { type Binding, withoutPromises } from "../lease/binding.ts";
-import { abandonmentIsOver, leaseHasEnded, presentState } from "./authority.ts";
+import { abandonmentIsOver, leaseHasEnded, ownFreeStatus, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { isHeld, isTakeoverDue } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
@@ -40,6 +40,36 @@ export function endLeases(engine: Engine, turn: Turn): void {
     });
     owe(engine, binding.address);
   }
+}
+
+/** While apart: an ended lease that came from this server's own part, and that the partner never heard of, is free again at
+ *  once. The partner's record still says that the address is this server's, so that nothing is owed (S6 iii). */
+export function rewindUnheard(engine: Engine, turn: Turn): void {
+  const isAlone = presentState(engine) === "COMMUNICATIONS-INTERRUPTED" && engine.session === null;
+  if (!isAlone || !engine.dialect.hasExtras) return;
+  const unheard: Binding[] = [];
+  for (const pool of engine.serverConfig.scopeOfPool.keys()) {
+    for (const status of ["EXPIRED", "RELEASED"] as const) {
+      for (const binding of engine.leases.candidates(pool, status)) {
+        if (unheard.length >= SWEEP_MAX) break;
+        if (isUnheard(binding) && !isHeld(engine, binding, turn.early)) unheard.push(binding);
+      }
+    }
+  }
+  for (const binding of unheard) {
+    turn.putBinding(withoutPromises(binding, ownFreeStatus(engine), turn.late.wall));
+  }
+}
+
+/** Given from the own part, and no promise ever went either way. */
+function isUnheard({
+  taken,
+  endAnnounced,
+  potentialSent,
+  potentialAcked,
+  potentialReceived,
+}: Binding): boolean {
+  return !taken && !endAnnounced && latest(potentialSent, potentialAcked, potentialReceived) === NEVER;
 }
 
 /** In PARTNER-DOWN, addresses that nobody can hold any more become free; abandoned ones when they have rested. */

@@ -68,6 +68,7 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
   const doneXid = updates.finishedRequest();
   if (doneXid === null) return;
   session.partnerUpdated = true;
+  if (session.isFullUpdate) turn.putEndpoint({ fullUpdateStore: "", fullUpdateCursor: 0 });
   answer(turn, session.connection, { type: "UPDDONE" }, doneXid);
 }
 

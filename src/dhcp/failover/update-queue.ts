@@ -124,6 +124,15 @@ export class UpdateQueue {
     return xid;
   }
 
+  /** The lowest address above `above` that the request under way still waits for; null when there is none. */
+  lowestOpen(above: number): Ipv4 | null {
+    let lowest: Ipv4 | null = null;
+    for (const address of this.#request?.open ?? []) {
+      if (address > above && (lowest === null || address < lowest)) lowest = address;
+    }
+    return lowest;
+  }
+
   get isServingRequest(): boolean {
     return this.#request !== null;
   }

@@ -49,6 +49,9 @@ const FIELDS = {
   partnerPosition: [31, "number"],
   aloneSince: [32, "number"],
   verifiedBoot: [33, "text"],
+  fullUpdateStore: [34, "text"],
+  fullUpdateCursor: [35, "number"],
+  side: [36, "text"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

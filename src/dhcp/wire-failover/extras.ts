@@ -27,6 +27,10 @@ export interface Extras {
   readonly neverNormal?: boolean;
   /** The sender answers by echo; in CONNECT and CONNECTACK. */
   readonly echoes?: boolean;
+  /** In CONNECT and CONNECTACK: whose free addresses the sender's are, 1 the primary's (FREE), 2 the secondary's (BACKUP);
+   *  and that its store has never been in NORMAL. */
+  readonly side?: number;
+  readonly isNew?: boolean;
   /** In CONTACT: a token that the receiver sends back at once; and the token that this answers. */
   readonly asks?: number;
   readonly answers?: number;
@@ -61,6 +65,8 @@ const CODE = {
   proves: 17,
   incomplete: 18,
   pendingShape: 19,
+  side: 20,
+  isNew: 21,
   position: 20,
   aloneSince: 21,
   partnerPosition: 22,
@@ -75,13 +81,14 @@ const NUMBERS = [
   "partnerOpenedAt",
   "asks",
   "answers",
+  "side",
 ] as const;
 
 /** Items that are numbers of 53 bits, in 8 bytes. */
 const POSITIONS = ["position", "aloneSince", "partnerPosition"] as const;
 
 /** Items that are there or not. */
-const FLAGS = ["neverNormal", "echoes", "proves", "incomplete"] as const;
+const FLAGS = ["neverNormal", "echoes", "proves", "incomplete", "isNew"] as const;
 
 /** Encodes the extras; null when there are none. Values over 255 bytes are left out.
  *  Source: failover draft 12.29. */

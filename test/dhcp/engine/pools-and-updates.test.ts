@@ -1,0 +1,182 @@
+// Free addresses, updates and the MCLT over the life of a pair: what moves, what is told again, what waits.
+// Source: failover draft 5.4, 7.3-7.5; invariants S6, S7, S12.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { seconds, unixSeconds } from "../../../src/base/units.ts";
+import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
+import { ip, scope } from "../server/world.ts";
+import { Pair, relationship, START } from "./pair.ts";
+
+const MAC = "020000000001";
+
+function lastEndpoint(node: Pair["a"]) {
+  const record = node.disk.findLast((one) => one.kind === "endpoint");
+  assert.ok(record?.kind === "endpoint");
+  return record.endpoint;
+}
+
+describe("S6 iii rewind", () => {
+  test("an ended lease of the own part that the partner never heard of is free again while apart", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    pair.cut();
+    pair.until("apart", () => pair.a.state !== "NORMAL" && pair.b.state !== "NORMAL");
+    const lease = pair.lease(MAC, [pair.a])!;
+    pair.run(620_000);
+    assert.equal(pair.a.binding(lease.address)!.status, "FREE");
+    pair.heal();
+    pair.untilNormal();
+    assert.equal(pair.b.binding(lease.address)?.status ?? "FREE", "FREE");
+  });
+
+  test("one that the partner heard of waits for its word", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    const lease = pair.lease(MAC, [pair.a], 4)!;
+    pair.run(1_000);
+    pair.cut();
+    pair.run(700_000);
+    assert.equal(pair.a.binding(lease.address)!.status, "EXPIRED");
+  });
+
+  test("one taken from the partner's part is never rewound", () => {
+    const pair = new Pair(relationship({ primaryPercent: 100 })).startBoth().untilNormal();
+    pair.kill(pair.a);
+    pair.until("interrupted", () => pair.b.state === "COMMUNICATIONS-INTERRUPTED");
+    pair.deliver(pair.b, { kind: "declared-partner-down", operation: "dead", digest: "1" });
+    pair.run(800_000);
+    const { address } = pair.lease(MAC, [pair.b])!;
+    assert.equal(pair.b.binding(address)!.taken, true);
+  });
+});
+
+describe("S12 the MCLT lowered while running", () => {
+  test("counts for leases at once, for waits only when both ran NORMAL under it and all older updates are acknowledged", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    const config = relationship({ revision: "2", shape: "bb".repeat(32), mcltSeconds: seconds(120) });
+    pair.config = config;
+    pair.deliver(pair.a, { kind: "configured", config });
+    assert.equal(pair.a.engine.endpoint.mcltSeconds, 600);
+    pair.deliver(pair.b, { kind: "configured", config });
+    pair.untilNormal();
+    pair.run(2_000);
+    for (const node of [pair.a, pair.b]) {
+      assert.equal(node.engine.endpoint.agreedMcltSeconds, 120, node.name);
+      assert.equal(node.engine.endpoint.mcltSeconds, 120, node.name);
+    }
+    assert.equal(pair.lease(MAC)!.seconds, 120);
+  });
+
+  test("stays large for waits while a lease of before may be unknown", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    pair.cut();
+    pair.until("apart", () => pair.a.state !== "NORMAL" && pair.b.state !== "NORMAL");
+    const config = relationship({ revision: "2", shape: "bb".repeat(32), mcltSeconds: seconds(120) });
+    for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config });
+    pair.run(60_000);
+    for (const node of [pair.a, pair.b]) assert.equal(node.engine.endpoint.mcltSeconds, 600);
+  });
+});
+
+describe("a full update", () => {
+  const COUNT = 2_400;
+
+  /** A pair of which the secondary has lost its disk, and the primary knows many leases. */
+  function manyLeases(): Pair {
+    const scopes = [scope("first", "10.0.0.0/16", ["10.0.0.10", "10.0.63.255"])];
+    const pair = new Pair(relationship({}, scopes)).startBoth().untilNormal();
+    pair.kill(pair.b);
+    pair.kill(pair.a);
+    const expiresAt = unixSeconds(START + 100_000);
+    for (let i = 0; i < COUNT; i++) {
+      const mac = Uint8Array.of(2, 0, 1, 0, i >> 8, i & 255);
+      const client = { clientIdentifier: null, hardwareType: 1, hardwareAddress: mac };
+      const address = (ip("10.0.16.0") + i) as Binding["address"];
+      const binding: Binding = { ...freshBinding(address), status: "ACTIVE", client, expiresAt };
+      pair.a.disk.push({ kind: "binding", binding });
+    }
+    pair.b.loseDisk();
+    pair.startBoth();
+    return pair;
+  }
+
+  test("keeps its progress over 20 cuts: nothing is sent twice but what was under way", () => {
+    const pair = manyLeases();
+    let cuts = 0;
+    for (; cuts < 20 && pair.b.engine.leases.size < COUNT; cuts++) {
+      const before = pair.b.engine.leases.size;
+      while (pair.b.engine.leases.size <= before + 50) pair.run(1);
+      pair.cut();
+      pair.run(3_000);
+      pair.heal();
+    }
+    pair.until("complete", () => pair.b.engine.endpoint.complete, 60_000);
+    assert.equal(cuts, 20, `${cuts} cuts`);
+    assert.ok(pair.b.engine.leases.size >= COUNT);
+    const { updatesSent } = pair.a.engine.counters;
+    const known = pair.a.engine.leases.size;
+    assert.ok(updatesSent <= known + (cuts + 1) * 100, `${updatesSent} for ${known}`);
+    assert.equal(lastEndpoint(pair.a).fullUpdateStore, "", "done: another loss begins anew");
+  });
+
+  test("goes to another store from the beginning", () => {
+    const pair = manyLeases();
+    pair.until("half", () => pair.b.engine.leases.size > COUNT / 2);
+    pair.kill(pair.b);
+    pair.b.loseDisk();
+    pair.start(pair.b);
+    pair.until("complete", () => pair.b.engine.endpoint.complete, 60_000);
+    assert.ok(pair.b.engine.leases.size >= COUNT);
+  });
+
+  test("serves every client meanwhile", () => {
+    const pair = manyLeases();
+    pair.until("under way", () => pair.b.engine.leases.size > 500);
+    assert.notEqual(pair.lease(MAC, [pair.a], 4), null);
+    assert.equal(pair.b.engine.endpoint.complete, false);
+  });
+});
+
+describe("the configured primary changed while running", () => {
+  test("changes whose clients are whose, and no address changes hands by it", () => {
+    const pair = new Pair(relationship({ mode: "HotStandby", reservePercent: 20 })).startBoth().untilNormal();
+    const own = (node: Pair["a"], status: "FREE" | "BACKUP") => node.engine.leases.counts(0)[status];
+    assert.deepEqual([own(pair.a, "FREE"), own(pair.a, "BACKUP")], [16, 4]);
+    const config = relationship({
+      mode: "HotStandby",
+      reservePercent: 20,
+      primary: "b",
+      revision: "2",
+      shape: "bb".repeat(32),
+    });
+    pair.config = config;
+    for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config });
+    pair.untilNormal();
+    assert.equal(pair.lease(MAC)?.from, "b");
+    pair.until("the addresses follow", () => own(pair.a, "BACKUP") >= 15);
+    assert.deepEqual([pair.a.engine.role, pair.b.engine.role], ["primary", "secondary"]);
+    assert.ok(pair.b.report.addresses["first"]!.free >= 15, "shown as the configured primary's");
+    for (const node of [pair.a, pair.b]) {
+      pair.kill(node);
+      pair.start(node);
+    }
+    pair.untilNormal();
+    assert.deepEqual([pair.a.engine.role, pair.b.engine.role], ["primary", "secondary"]);
+  });
+
+  test("a new store takes the side that its partner has not, whatever the configuration says", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    pair.config = relationship({ primary: "b", revision: "2", shape: "bb".repeat(32) });
+    for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config: pair.config });
+    pair.untilNormal();
+    pair.kill(pair.a);
+    pair.a.loseDisk();
+    pair.start(pair.a);
+    pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+    assert.deepEqual([pair.a.engine.role, pair.b.engine.role], ["primary", "secondary"]);
+    pair.kill(pair.b);
+    pair.b.loseDisk();
+    pair.start(pair.b);
+    pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+    assert.deepEqual([pair.a.engine.role, pair.b.engine.role], ["primary", "secondary"]);
+  });
+});
