@@ -1,10 +1,11 @@
-// Runs the benchmarks and prints figures beside their targets: `npm run bench`, or `npm run bench -- store 50000`.
+// Runs the benchmarks and prints figures beside their targets: `npm run bench`, or one of them: `npm run bench -- store 50000`.
 // The exit code says whether a target was missed.
 
 import { benchEngine } from "./engine.ts";
+import { benchPerfdhcp } from "./perfdhcp.ts";
 import { benchStore } from "./store.ts";
 
-const BENCHES = { store: benchStore, engine: benchEngine } as const;
+const BENCHES = { store: benchStore, engine: benchEngine, perfdhcp: benchPerfdhcp } as const;
 
 const [what, ...rest] = process.argv.slice(2);
 if (what !== undefined && !(what in BENCHES)) {

@@ -4,12 +4,12 @@
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { type PeerName, serverAddress } from "../../dev/peers/peer-lab.ts";
 import { Prng } from "../simulation/prng.ts";
 import { classify } from "./classes.ts";
 import { RELAY } from "./configuration.ts";
 import { type AddressName, type Client, drawClient, drawExchange, type Step } from "./exchanges.ts";
 import { answerType, type Difference, differences, type Observed } from "./judge.ts";
-import { type PeerName, serverAddress } from "./lab.ts";
 import {
   ACK,
   type Answer,

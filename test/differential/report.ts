@@ -1,7 +1,7 @@
 // What the driver found, as it hands it to the test.
 
+import type { PeerName } from "../../dev/peers/peer-lab.ts";
 import type { Difference } from "./judge.ts";
-import type { PeerName } from "./lab.ts";
 
 /** What the driver prints when the first half of its exchanges is over. */
 export const HALF_TIME = "half time";

@@ -10,7 +10,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { endProcess } from "../../dev/lib/end-process.ts";
+import { endProcess } from "../lib/end-process.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const WAIT_MS = 60_000;
@@ -18,9 +18,17 @@ const WAIT_MS = 60_000;
 export const SERVERS = { a: 11, b: 12, kea: 13, dhcpd: 14 } as const;
 export type ServerName = keyof typeof SERVERS;
 export type PeerName = "kea" | "dhcpd";
+const PEERS: readonly PeerName[] = ["kea", "dhcpd"];
+/** What their logs say once they answer. */
+const STARTED = { kea: /DHCP4_STARTED/, dhcpd: /Server starting service/ } as const;
 
 export function serverAddress(server: ServerName): string {
   return `172.31.${SERVERS[server]}.2`;
+}
+
+/** An address of the relay, in 10.1.0.0/16, on its very link to the server: for programs that send by interface. */
+export function relayAddress(server: ServerName): string {
+  return `10.1.0.${SERVERS[server]}`;
 }
 
 /** The configurations of one lab; see configuration.ts. */
@@ -47,8 +55,8 @@ export class PeerLab {
     return `${this.#prefix}r`;
   }
 
-  /** Namespaces up, all servers answering, our pair in NORMAL. Throws when they do not get there. */
-  async start(configuration: LabConfiguration): Promise<void> {
+  /** Namespaces up, our pair in NORMAL and the peers answering. Throws when they do not get there. */
+  async start(configuration: LabConfiguration, peers: readonly PeerName[] = PEERS): Promise<void> {
     const relay = this.relayNamespace;
     this.#namespace(relay);
     this.#inside(relay, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
@@ -58,21 +66,21 @@ export class PeerLab {
       this.#namespace(name);
       ip("-n", relay, "link", "add", `s${number}`, "type", "veth", "peer", "name", "eth0", "netns", name);
       ip("-n", relay, "addr", "add", `172.31.${number}.1/24`, "dev", `s${number}`);
+      ip("-n", relay, "addr", "add", `10.1.0.${number}/32`, "dev", `s${number}`);
       ip("-n", relay, "link", "set", `s${number}`, "up");
       ip("-n", name, "addr", "add", `172.31.${number}.2/24`, "dev", "eth0");
       ip("-n", name, "link", "set", "eth0", "up");
       ip("-n", name, "route", "add", "default", "via", `172.31.${number}.1`);
     }
-    this.#startDhcpd(configuration.dhcpd("172.31.14.0"));
-    this.#startKea(configuration.kea(join(this.directory, "kea-leases.csv")));
+    if (peers.includes("dhcpd")) this.#startDhcpd(configuration.dhcpd("172.31.14.0"));
+    if (peers.includes("kea")) this.#startKea(configuration.kea(join(this.directory, "kea-leases.csv")));
     const manifests = join(this.directory, "manifests");
     mkdirSync(manifests);
     writeFileSync(join(manifests, "pair.yaml"), configuration.manifests);
     this.startMember("a");
     this.startMember("b");
     await Promise.all([
-      this.#until("kea", /DHCP4_STARTED/),
-      this.#until("dhcpd", /Server starting service/),
+      ...peers.map((peer) => this.#until(peer, STARTED[peer])),
       this.#until("a", /"to":"NORMAL"/),
       this.#until("b", /"to":"NORMAL"/),
     ]);
