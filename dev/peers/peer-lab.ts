@@ -20,7 +20,7 @@ export type ServerName = keyof typeof SERVERS;
 export type PeerName = "kea" | "dhcpd";
 const PEERS: readonly PeerName[] = ["kea", "dhcpd"];
 /** What their logs say once they answer. */
-const STARTED = { kea: /DHCP4_STARTED/, dhcpd: /Server starting service/ } as const;
+const STARTED = { kea: "DHCP4_STARTED", dhcpd: "Server starting service" } as const;
 
 export function serverAddress(server: ServerName): string {
   return `172.31.${SERVERS[server]}.2`;
@@ -42,6 +42,11 @@ export interface LabConfiguration {
 
 function ip(...args: readonly string[]): void {
   execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
+}
+
+/** How a log tells that a member entered a state. */
+function stateOf(state: string): string {
+  return `"to":"${state}"`;
 }
 
 export class PeerLab {
@@ -81,8 +86,8 @@ export class PeerLab {
     this.startMember("b");
     await Promise.all([
       ...peers.map((peer) => this.#until(peer, STARTED[peer])),
-      this.#until("a", /"to":"NORMAL"/),
-      this.#until("b", /"to":"NORMAL"/),
+      this.#until("a", stateOf("NORMAL")),
+      this.#until("b", stateOf("NORMAL")),
     ]);
   }
 
@@ -164,13 +169,13 @@ export class PeerLab {
     }
   }
 
-  async #until(name: string, holds: RegExp): Promise<void> {
-    for (const end = performance.now() + WAIT_MS; !holds.test(this.log(name)); await pause(50)) {
+  async #until(name: string, words: string): Promise<void> {
+    for (const end = performance.now() + WAIT_MS; !this.log(name).includes(words); await pause(50)) {
       if (this.#isStopped) return;
       const ended = this.#processes.get(name)?.exitCode ?? null;
       if (ended !== null || performance.now() > end)
         throw new Error(
-          `${name}: no ${holds} in its log${ended === null ? "" : `, it ended`}:\n${this.log(name)}`,
+          `${name}: no ${words} in its log${ended === null ? "" : `, it ended`}:\n${this.log(name)}`,
         );
     }
   }
@@ -178,7 +183,7 @@ export class PeerLab {
   /** Kills a member as a power cut would; resolves once the other has noticed. */
   async cutPartner(member: "a" | "b"): Promise<void> {
     this.#processes.get(member)?.kill("SIGKILL");
-    await this.#until(member === "a" ? "b" : "a", /"to":"COMMUNICATIONS-INTERRUPTED"/);
+    await this.#until(member === "a" ? "b" : "a", stateOf("COMMUNICATIONS-INTERRUPTED"));
   }
 
   #inside(namespace: string, command: readonly string[]): void {

@@ -307,6 +307,7 @@ const REQUESTS: readonly DifferenceClass[] = [
     matches: (difference, step) => {
       const { field, ours, theirs } = difference;
       if (!step.hardware.startsWith("02000001000")) return false;
+      if (answers(difference, "silence", "BOOTREPLY")) return true;
       if (answers(difference, "silence", "NAK", "ACK")) return step.requested === "reserved";
       return ["yiaddr", "ciaddr"].includes(field) && theirs.startsWith("10.1.") && !ours.startsWith("10.1.");
     },

@@ -55,7 +55,9 @@ describe(`seed ${SEED}: ${EXCHANGES} exchanges with ours, Kea and dhcpd`, { skip
   });
 
   test("every class is met", { skip: EXCHANGES < EXCHANGES_FOR_ALL && "too few" }, () => {
-    const idle = CLASSES.filter(({ id, peers }) => peers.every((peer) => (report?.counts[id]?.[peer] ?? 0) === 0));
+    const idle = CLASSES.filter(({ id, peers }) =>
+      peers.every((peer) => (report?.counts[id]?.[peer] ?? 0) === 0),
+    );
     assert.deepEqual(
       idle.map(({ id }) => id),
       [],
