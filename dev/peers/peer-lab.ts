@@ -92,19 +92,12 @@ export class PeerLab {
   }
 
   startMember(member: "a" | "b"): void {
+    const [manifests, data] = [join(this.directory, "manifests"), join(this.directory, member)];
+    const cli = join(ROOT, "src/cli/main.ts");
     const engine = ["engine", "--relationship", "default/peers", "--member", member, "--clear-link"];
-    const files = [
-      "--manifests",
-      join(this.directory, "manifests"),
-      "--data-dir",
-      join(this.directory, member),
-    ];
-    this.spawnIn(this.namespaceOf(member), member, [
-      process.execPath,
-      join(ROOT, "src/cli/main.ts"),
-      ...engine,
-      ...files,
-    ]);
+    const files = ["--manifests", manifests, "--data-dir", data];
+    const command = [process.execPath, cli, ...engine, ...files];
+    this.spawnIn(this.namespaceOf(member), member, command);
   }
 
   #startKea(configuration: string): void {
