@@ -94,6 +94,23 @@ test("a scope that names no relationship says so, and recovers when it comes", a
   shared.delete("DHCPScope", "lost");
 });
 
+test("a class expression that is wrong makes the relationship Accepted=False with its class and position; mended, all is well", async () => {
+  const controller = new TestController(shared);
+  const classes = (match: string) => ({ spec: { clientClasses: [{ name: "phones", match }] } });
+  shared.patch("FailoverRelationship", "campus", classes('vendorClass.startsWith("Acme") && portNumber > 1'));
+  await controller.look();
+  const refused = shared.condition("Accepted", "FailoverRelationship", "campus");
+  assert.deepEqual([refused["status"], refused["reason"]], ["False", "InvalidExpression"]);
+  assert.match(
+    refused["message"] as string,
+    /spec\.clientClasses\[0\]\.match: class "phones", position 35: Unknown variable: portNumber/,
+  );
+  shared.patch("FailoverRelationship", "campus", classes('vendorClass.startsWith("Acme")'));
+  await controller.look();
+  assert.equal(shared.condition("Accepted", "FailoverRelationship", "campus")["status"], "True");
+  shared.patch("FailoverRelationship", "campus", { spec: { clientClasses: null } });
+});
+
 test("partner-down by operation: one grant, entered, given back, cleared", () =>
   inWorld(async (world) => {
     await life(world, [new TestController(world)]);
