@@ -4,6 +4,7 @@
 
 import {
   ABANDONED,
+  ACTED_ON_MS,
   ACTIVE,
   BACKUP,
   COMMUNICATIONS_INTERRUPTED,
@@ -33,13 +34,12 @@ export interface CheckContext {
   readonly takeoverMarginSeconds: number;
   /** How far the engines' clocks may differ in this run, plus one for rounding. */
   readonly slackSeconds: number;
+  /** How far the wall clocks may be apart, in seconds. */
+  readonly clockSlackSeconds: number;
   now(): number;
   wall(node: NodeIndex): number;
   violated(invariant: string, claim: string, address: number): void;
 }
-
-/** A message is acted on at once; the record that follows from it may wait this long for a slow disk. */
-const ACTED_ON_MS = 30_000;
 
 const MAY_GIVE = new Set([
   NORMAL,
@@ -109,21 +109,23 @@ function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBindi
   for (let i = list.length - 1; i >= 0; i--) {
     const update = list[i] as IncomingUpdate;
     if (update.stored || update.answered || update.deliveredAt < oldest) continue;
-    if (takesIn(next, update)) return update;
+    if (takesIn(context, next, update)) return update;
   }
   return null;
 }
 
 /** Whether a record says what an accepted update said. Ended leases are stored as free addresses (draft 5.11). */
-export function takesIn(binding: StoredBinding, update: IncomingUpdate): boolean {
+export function takesIn(context: CheckContext, binding: StoredBinding, update: IncomingUpdate): boolean {
+  // The receiver stores the times by its own clock.
+  const slack = context.clockSlackSeconds;
   const { message } = update;
   switch (message.status) {
     case ACTIVE:
       return (
         binding.status === ACTIVE &&
         binding.client === message.client &&
-        binding.expiresAt >= message.expiresAt &&
-        binding.received >= message.potential
+        binding.expiresAt + slack >= message.expiresAt &&
+        binding.received + slack >= message.potential
       );
     case EXPIRED:
     case RELEASED:
@@ -152,7 +154,10 @@ function checkStaleness(
       `an update for ${message.client} changed the running lease of ${previous.client}`,
       next.address,
     );
-  } else if (next.status !== ACTIVE && message.lastTransactionAt < previous.lastTransactionAt) {
+  } else if (
+    next.status !== ACTIVE &&
+    message.lastTransactionAt + context.clockSlackSeconds < previous.lastTransactionAt
+  ) {
     context.violated("S10", "an update older than the record ended a running lease", next.address);
   }
 }
@@ -257,7 +262,8 @@ function checkEnd(
   next: StoredBinding,
 ): void {
   const ledger = context.nodes[node];
-  if (previous.expiresAt <= context.wall(node)) return;
+  // A clock that went back meanwhile had shown more.
+  if (previous.expiresAt <= context.wall(node) + ledger.clockWentBackSeconds(context.now())) return;
   const givenBackAt = ledger.givenBack.get(`${previous.address} ${previous.client}`);
   if (givenBackAt !== undefined && ledger.decidedBy(context.now()) - givenBackAt <= ACTED_ON_MS) return;
   const until = previous.expiresAt - context.wall(node);

@@ -28,6 +28,8 @@ import type { NodeIndex } from "./network.ts";
 
 /** A message may rest on a version that was replaced this long ago: replies are dropped after a second. */
 const RECENT_MS = 1_500;
+/** What was decided just before a clock stepped may leave this much later. */
+const STEP_SHOWS_MS = 5_000;
 /** An engine that hears nothing waits this long before it serves, whatever its disk says. */
 const STARTUP_MS_MIN = 4_000;
 
@@ -49,6 +51,10 @@ export function checkReply(
   const ledger = context.nodes[node];
   checkSilence(context, node, packet);
   if (packet.leaseSeconds === null || (packet.type !== ACK && packet.type !== OFFER)) return;
+  if (hasJustStepped(context, ledger)) {
+    ledger.promises.delete(packet.yiaddr);
+    return;
+  }
   const wall = context.wall(node);
   const asked = ledger.requests.get(packet.xid) ?? wall;
   const handledAt = Math.max(asked, wall - 2);
@@ -67,6 +73,17 @@ export function checkReply(
   }
 }
 
+/** From when on a durable version may be what a message that leaves now rests on: a stalled process sends late. */
+function recentSince(context: CheckContext, ledger: NodeLedger): number {
+  const now = context.now();
+  return now - RECENT_MS - (now - ledger.resumedAt <= RECENT_MS ? ledger.stalledMs : 0);
+}
+
+/** Whether the wall clock has just stepped, so that its time says nothing of when a request was handled. */
+function hasJustStepped(context: CheckContext, ledger: NodeLedger): boolean {
+  return context.now() - ledger.clockSteppedAt <= STEP_SHOWS_MS + ledger.stalledMs;
+}
+
 /** S9: which states speak to clients at all. */
 function checkSilence(context: CheckContext, node: NodeIndex, packet: ServerPacket): void {
   const ledger = context.nodes[node];
@@ -78,7 +95,7 @@ function checkSilence(context: CheckContext, node: NodeIndex, packet: ServerPack
       packet.yiaddr,
     );
   }
-  if (ledger.anyRecentState(context.now() - RECENT_MS, (state) => mayReply(state, packet.type))) return;
+  if (ledger.anyRecentState(recentSince(context, ledger), (state) => mayReply(state, packet.type))) return;
   context.violated(
     "S9",
     `message type ${packet.type} to a client in ${stateName(ledger.state)}`,
@@ -104,7 +121,8 @@ function checkLead(
   const received = generation?.client === client ? generation.received : 0;
   const bound = Math.max(handledAt, acked, received) + context.mcltSeconds;
   const end = handledAt + (packet.leaseSeconds ?? 0);
-  if (end > bound + 1) {
+  // What was received is known here by the partner's clock.
+  if (end > bound + 1 + (received > 0 ? 2 * context.clockSlackSeconds : 0)) {
     const base = `acked ${relative(acked, handledAt)}, received ${relative(received, handledAt)}`;
     context.violated(
       "S3",
@@ -125,7 +143,8 @@ function checkOffer(context: CheckContext, node: NodeIndex, packet: ServerPacket
   const fits = (binding: StoredBinding): boolean => binding.status === own || binding.client === client;
   const binding = ledger.binding(packet.yiaddr);
   if (binding === null ? own === FREE : fits(binding)) return;
-  if (ledger.anyRecent(packet.yiaddr, context.now() - RECENT_MS, (version) => fits(version.binding))) return;
+  if (ledger.anyRecent(packet.yiaddr, recentSince(context, ledger), (version) => fits(version.binding)))
+    return;
   if (mayTakeOver(context, node, binding ?? neverUsed(packet.yiaddr))) return;
   const was = `${STATUS_NAME[ledger.status(packet.yiaddr)]} of ${binding?.client || "nobody"}`;
   context.violated("S6", `offered to ${client} while it is ${was}`, packet.yiaddr);
@@ -143,7 +162,7 @@ function checkDurable(
   const until = handledAt + (packet.leaseSeconds ?? 0);
   const covers = (binding: StoredBinding): boolean =>
     binding.status === ACTIVE && binding.client === client && binding.expiresAt >= until;
-  if (ledger.anyRecent(packet.yiaddr, context.now() - RECENT_MS, (version) => covers(version.binding)))
+  if (ledger.anyRecent(packet.yiaddr, recentSince(context, ledger), (version) => covers(version.binding)))
     return;
   context.violated(
     "S2",
@@ -160,9 +179,12 @@ function describe(ledger: NodeLedger, address: number): string {
 
 /** S4: the partner's durable record reckons with this end, or will by waiting MCLT. */
 function checkCover(context: CheckContext, node: NodeIndex, packet: ServerPacket, handledAt: number): void {
-  const partner = context.nodes[node === 0 ? 1 : 0].binding(packet.yiaddr);
-  const known =
+  const other = node === 0 ? 1 : 0;
+  const partner = context.nodes[other].binding(packet.yiaddr);
+  const latest =
     partner === null ? 0 : Math.max(partner.expiresAt, partner.sent, partner.acked, partner.received);
+  // The partner's clock may show another time.
+  const known = latest + context.wall(node) - context.wall(other) + context.clockSlackSeconds;
   const end = handledAt + (packet.leaseSeconds ?? 0);
   const bound = Math.max(handledAt, known) + context.mcltSeconds + context.slackSeconds + 1;
   if (end > bound) {
@@ -228,7 +250,7 @@ function checkUpdate(
     return message.status !== ACTIVE || binding.expiresAt >= message.expiresAt;
   };
   const none = ledger.binding(address) === null && message.status === FREE;
-  if (!none && !ledger.anyRecent(address, context.now() - RECENT_MS, (version) => says(version.binding))) {
+  if (!none && !ledger.anyRecent(address, recentSince(context, ledger), (version) => says(version.binding))) {
     const told = `${STATUS_NAME[message.status]} with a promise until ${message.potential}`;
     const binding = ledger.binding(address);
     const held = `${describe(ledger, address)}, sent ${binding?.sent ?? 0}`;
@@ -267,7 +289,7 @@ function checkAcknowledgement(
   }
   const generation = ledger.generations.get(message.address);
   if (update.message.status !== ACTIVE || generation?.client !== update.message.client) return;
-  generation.received = Math.max(generation.received, update.message.potential);
+  generation.received = Math.max(generation.received, update.message.potential - context.clockSlackSeconds);
   generation.toldPartner = true;
 }
 
@@ -275,7 +297,9 @@ function isStored(context: CheckContext, ledger: NodeLedger, update: IncomingUpd
   if (update.stored) return true;
   const { address, status } = update.message;
   if (ledger.binding(address) === null) return status !== ACTIVE;
-  return ledger.anyRecent(address, context.now() - RECENT_MS, (version) => takesIn(version.binding, update));
+  return ledger.anyRecent(address, recentSince(context, ledger), (version) =>
+    takesIn(context, version.binding, update),
+  );
 }
 
 /** S8: an announced state and its start are durable. STARTUP announces what a restart falls back to. */
@@ -283,7 +307,7 @@ function checkState(context: CheckContext, node: NodeIndex, message: LinkMessage
   if (message.startup) return;
   const ledger = context.nodes[node];
   const fits = (state: number, since: number): boolean => state === message.state && since === message.since;
-  if (ledger.anyRecentState(context.now() - RECENT_MS, fits)) return;
+  if (ledger.anyRecentState(recentSince(context, ledger), fits)) return;
   const held = `${stateName(ledger.state)} since ${ledger.stateSince}`;
   context.violated(
     "S8",

@@ -25,6 +25,8 @@ export interface CheckerOptions {
   readonly mcltSeconds: number;
   readonly takeoverMarginSeconds: number;
   readonly slackSeconds: number;
+  /** How far the wall clocks are and drift apart in this run, steps not counted. */
+  readonly clocksApartSeconds: number;
   /** Wall seconds as an engine's own clock shows them. */
   wall(node: NodeIndex): number;
 }
@@ -58,6 +60,7 @@ export class Checker implements LinkTap, CheckContext {
   private readonly world: World;
   private readonly wallOf: (node: NodeIndex) => number;
   private readonly links = new Map<number, Link>();
+  private clocksApartSeconds: number;
   private readonly holders = new Map<number, Holder[]>();
 
   constructor(options: CheckerOptions) {
@@ -65,7 +68,31 @@ export class Checker implements LinkTap, CheckContext {
     this.mcltSeconds = options.mcltSeconds;
     this.takeoverMarginSeconds = options.takeoverMarginSeconds;
     this.slackSeconds = options.slackSeconds;
+    this.clocksApartSeconds = options.clocksApartSeconds;
     this.wallOf = options.wall;
+  }
+
+  /** How far the two wall clocks may ever have been apart, in seconds: times of the two disks compare only so exactly. */
+  get clockSlackSeconds(): number {
+    return this.clocksApartSeconds;
+  }
+
+  /** A wall clock steps by so many milliseconds. */
+  clockStepped(node: NodeIndex, milliseconds: number): void {
+    this.clocksApartSeconds += Math.ceil(Math.abs(milliseconds) / 1000);
+    this.nodes[node].clockSteppedAt = this.world.now;
+    this.nodes[node].clockStepMs = milliseconds;
+  }
+
+  /** A process goes on after it made no step for a while. */
+  resumed(node: NodeIndex, milliseconds: number): void {
+    this.nodes[node].resumedAt = this.world.now;
+    this.nodes[node].stalledMs = milliseconds;
+  }
+
+  /** Both wall clocks are put right. */
+  clocksSet(): void {
+    for (const ledger of this.nodes) ledger.clockSteppedAt = this.world.now;
   }
 
   now(): number {

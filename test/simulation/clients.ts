@@ -30,6 +30,10 @@ export interface ClientHabits {
   readonly decline: number;
   /** Longest time switched off, in seconds. */
   readonly offSecondsMax: number;
+  /** Per start: asks for an address that it never had, as if it had it. */
+  readonly lie: number;
+  /** Share of clients that send secs with its bytes swapped. */
+  readonly swapsSecs: number;
 }
 
 /** The clients' way to the engines, and to the checker's ledger of who holds what. */
@@ -40,6 +44,8 @@ export interface ClientWorld {
   unicast(client: SimClient, server: number, bytes: Uint8Array): void;
   holds(client: SimClient, address: number, until: number): void;
   leaves(client: SimClient, address: number): void;
+  /** An address that may be given on the client's network. */
+  anyAddress(client: SimClient): number;
   /** A request was answered and the answer arrived. */
   exchanged(): void;
 }
@@ -76,6 +82,8 @@ export class SimClient {
   private readonly prng: Prng;
   private readonly outside: ClientWorld;
   private readonly habits: ClientHabits;
+  private readonly slowness: number;
+  private readonly swapsSecs: boolean;
   private server = 0;
   private xid = 0;
   private startedAt = 0;
@@ -96,6 +104,8 @@ export class SimClient {
     prng: Prng;
     outside: ClientWorld;
     habits: ClientHabits;
+    /** How much longer than told it keeps a lease, as a factor: 1 = a true clock. */
+    slowness: number;
   }) {
     this.index = options.index;
     this.site = options.site;
@@ -104,6 +114,8 @@ export class SimClient {
     this.prng = options.prng;
     this.outside = options.outside;
     this.habits = options.habits;
+    this.slowness = options.slowness;
+    this.swapsSecs = options.prng.chance(options.habits.swapsSecs);
     this.hardwareAddress = Uint8Array.of(2, 0, 0, 0, options.index >> 8, options.index & 255);
     const withIdentifier = options.index % 3 === 0;
     this.clientIdentifier = withIdentifier
@@ -127,7 +139,11 @@ export class SimClient {
   start(): void {
     this.tries = 0;
     this.startedAt = this.world.now;
-    if (this.address !== 0 && this.prng.chance(this.habits.reboot)) {
+    if (!this.holding && this.prng.chance(this.habits.lie)) {
+      this.address = this.outside.anyAddress(this);
+      this.newRequest("REBOOTING");
+      this.sendReboot();
+    } else if (this.address !== 0 && this.prng.chance(this.habits.reboot)) {
       this.newRequest("REBOOTING");
       this.sendReboot();
     } else {
@@ -231,7 +247,7 @@ export class SimClient {
     if (this.address !== ack.yiaddr) this.drop();
     this.address = ack.yiaddr;
     this.server = ack.server;
-    this.leaseEndsAt = this.requestedAt + leaseSeconds * 1000;
+    this.leaseEndsAt = this.requestedAt + leaseSeconds * 1000 * this.slowness;
     this.renewAt = this.requestedAt + (ack.renewSeconds ?? leaseSeconds * 0.5) * 1000;
     this.rebindAt = this.requestedAt + (ack.rebindSeconds ?? leaseSeconds * 0.875) * 1000;
     this.outside.holds(this, this.address, this.leaseEndsAt);
@@ -349,11 +365,12 @@ export class SimClient {
     server?: number;
     ciaddr?: number;
   }): Uint8Array {
+    const secs = Math.min(0xffff, Math.floor((this.world.now - this.startedAt) / 1000));
     const toOneServer = fields.ciaddr !== undefined && this.state !== "REBINDING";
     return writePacket({
       type: fields.type,
       xid: this.xid,
-      secs: Math.floor((this.world.now - this.startedAt) / 1000),
+      secs: this.swapsSecs ? ((secs & 0xff) << 8) | (secs >> 8) : secs,
       broadcast: this.index % 2 === 0 && fields.ciaddr === undefined,
       ciaddr: fields.ciaddr ?? 0,
       giaddr: toOneServer ? 0 : this.giaddr,

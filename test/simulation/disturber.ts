@@ -11,6 +11,8 @@ export class Disturber {
   private readonly run: Stage;
   private readonly prng: Prng;
   private stopped = false;
+  /** How far a clock went back when the world was healed. */
+  clockBackSeconds = 0;
 
   constructor(run: Stage) {
     this.run = run;
@@ -26,6 +28,13 @@ export class Disturber {
     this.repeat(disturbances.kill, () => this.bringDown(this.anyNode(), false));
     this.repeat(disturbances.powerLoss, () => this.bringDown(this.anyNode(), true));
     this.repeat(disturbances.orderlyStop, () => this.stopInOrder(this.anyNode()));
+    this.repeat(disturbances.clockStep, () => this.stepClock());
+    this.repeat(disturbances.clockFreeze, () => this.freezeClock());
+    this.repeat(disturbances.stall, () => {
+      const milliseconds = Math.round(this.prng.spread(100, Math.max(101, disturbances.stallMsMax)));
+      this.run.nodes[this.anyNode()].stall(milliseconds);
+    });
+    this.repeat(this.run.plan.floods, () => this.run.flood());
   }
 
   /** Ends the safety phase: no new faults, everything open, everyone up. */
@@ -36,10 +45,32 @@ export class Disturber {
     run.health.healed = true;
     for (const paths of [...run.toServers, ...run.toClients]) for (const path of paths) path.open = true;
     run.link.unblock();
+    // The clocks are put right; one that has to go back keeps its engine silent until it has caught up (S11).
+    run.checker.clocksSet();
+    this.clockBackSeconds = Math.max(...run.clocks.map((clock) => clock.discipline())) / 1000;
     for (const node of run.nodes) {
       node.dieAfterEffects = 0;
       if (!node.running) this.bringUp(node.index);
     }
+  }
+
+  private stepClock(): void {
+    const node = this.anyNode();
+    const most = this.run.plan.disturbances.clockStepMsMax;
+    // Now and then a leap second, or what a time daemon does after a night.
+    const milliseconds = this.prng.chance(0.2) ? 1000 : Math.round(this.prng.spread(500, most));
+    const step = this.prng.chance(0.5) ? milliseconds : -milliseconds;
+    this.run.world.trace(() => `clock of ${node === 0 ? "P" : "Q"} steps by ${step} ms`);
+    this.run.clocks[node].step(step);
+    this.run.checker.clockStepped(node, step);
+  }
+
+  private freezeClock(): void {
+    const node = this.anyNode();
+    const milliseconds = Math.round(this.prng.spread(1_000, 120_000));
+    this.run.world.trace(() => `clock of ${node === 0 ? "P" : "Q"} stands still for ${milliseconds} ms`);
+    this.run.clocks[node].freeze(milliseconds);
+    this.run.checker.clockStepped(node, -milliseconds);
   }
 
   private repeat(meanSeconds: number, action: () => void): void {

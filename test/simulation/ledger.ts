@@ -135,6 +135,8 @@ export interface ClientPromise {
   readonly until: number;
 }
 
+/** A message is acted on at once; the record that follows from it may wait this long for a slow disk. */
+export const ACTED_ON_MS = 30_000;
 const VERSIONS_KEPT = 6;
 const FORMER_STATES_KEPT = 6;
 const INCOMING_KEPT = 6;
@@ -149,6 +151,13 @@ export class NodeLedger {
     readonly replacedAt: number;
   }[] = [];
   entryAt = 0;
+  /** Virtual time of the wall clock's last step. */
+  clockSteppedAt = Number.NEGATIVE_INFINITY;
+  /** By how much, in milliseconds. */
+  clockStepMs = 0;
+  /** When the process went on after its last stall, and how long that was. */
+  resumedAt = Number.NEGATIVE_INFINITY;
+  stalledMs = 0;
   entered = 0;
   returned = 0;
   /** Virtual time of the present process's start; -1 while none runs. */
@@ -166,6 +175,11 @@ export class NodeLedger {
   readonly givenBack = new Map<string, number>();
   /** When the request with this xid first arrived in this process's life, as wall seconds of this engine. */
   readonly requests = new Map<number, number>();
+
+  /** By how much the wall clock has gone back within the time that a decision may take to become durable. */
+  clockWentBackSeconds(now: number): number {
+    return now - this.clockSteppedAt < ACTED_ON_MS ? Math.max(0, -this.clockStepMs / 1000) : 0;
+  }
 
   /** A newer endpoint record has become durable. */
   enter(state: number, since: number, now: number): void {

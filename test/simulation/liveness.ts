@@ -12,7 +12,7 @@ const PROBE_SECONDS = 240;
 const STEP_MS = 1_000;
 
 /** Runs the healed world on and reports what does not recover. */
-export function checkRecovery(run: Stage, _disturber: Disturber): void {
+export function checkRecovery(run: Stage, disturber: Disturber): void {
   const { checker, plan } = run;
   const longest = Math.max(plan.timing.contactLossMs, plan.timing.dialRetryMs) / 1000;
   // RECOVER-WAIT lasts MCLT; a takeover under way is not interrupted.
@@ -21,7 +21,8 @@ export function checkRecovery(run: Stage, _disturber: Disturber): void {
     plan.config.mcltSeconds * 2 +
     longest * 3 +
     plan.operator.readMsMax / 1000 +
-    plan.operator.keepsDownSecondsMax;
+    plan.operator.keepsDownSecondsMax +
+    disturber.clockBackSeconds;
   if (!waitFor(run, bound, () => bothNormal(run))) {
     const [primary, secondary] = checker.nodes;
     const states = `${stateName(primary.state)} / ${stateName(secondary.state)}`;
@@ -74,7 +75,8 @@ function differs(run: Stage, address: number): boolean {
   const statusA = a?.status ?? FREE;
   if (statusA !== (b?.status ?? FREE)) return true;
   if (statusA !== ACTIVE) return false;
-  return a?.client !== b?.client || a?.expiresAt !== b?.expiresAt;
+  if (a?.client !== b?.client) return true;
+  return Math.abs((a?.expiresAt ?? 0) - (b?.expiresAt ?? 0)) > run.checker.clockSlackSeconds;
 }
 
 function describeDifference(run: Stage, address: number): string {

@@ -3,7 +3,7 @@
 
 import type { Arrival, ReplyRoute } from "../../src/dhcp/ports.ts";
 import { Checker, type Violation } from "./checker.ts";
-import { formatAddress, identityText, readPacket } from "./client-packet.ts";
+import { DISCOVER, formatAddress, identityText, readPacket, writePacket } from "./client-packet.ts";
 import { type ClientWorld, SimClient } from "./clients.ts";
 import { Disturber } from "./disturber.ts";
 import { checkRecovery } from "./liveness.ts";
@@ -46,6 +46,7 @@ export class Run implements ClientWorld, Stage {
   readonly checker: Checker;
   readonly nodes: readonly [SimNode, SimNode];
   readonly clients: SimClient[] = [];
+  readonly clocks: readonly [SimClock, SimClock];
   readonly link: LinkNetwork;
   readonly operator: Operator;
   readonly health: NetworkHealth = { healed: false };
@@ -64,11 +65,13 @@ export class Run implements ClientWorld, Stage {
       new SimClock(this.world, "p", plan.clocks[0]),
       new SimClock(this.world, "q", plan.clocks[1]),
     ] as const;
+    this.clocks = clocks;
     this.checker = new Checker({
       world: this.world,
       mcltSeconds: plan.config.mcltSeconds,
       takeoverMarginSeconds: TAKEOVER_MARGIN_SECONDS,
       slackSeconds: 1,
+      clocksApartSeconds: clocksApart(plan),
       wall: (node) => Math.floor(clocks[node].wallMs() / 1000),
     });
     this.link = new LinkNetwork(this.world, prng.fork(), plan.link, this.health, this.checker);
@@ -171,6 +174,7 @@ export class Run implements ClientWorld, Stage {
     }
     const client = this.clientsByHardware.get(Buffer.from(packet.hardwareAddress).toString("hex"));
     if (client === undefined) {
+      if (packet.hardwareAddress[1] === FLOODER) return;
       this.checker.violated("WIRE", "a reply for a client that does not exist", packet.yiaddr);
       return;
     }
@@ -269,10 +273,47 @@ export class Run implements ClientWorld, Stage {
       prng: this.prng.fork(),
       outside: this,
       habits: this.plan.habits,
+      slowness: 1 + this.prng.between(0, this.plan.clientDriftPpm) / 1e6,
     });
     this.clients.push(client);
     this.clientsByHardware.set(Buffer.from(client.hardwareAddress).toString("hex"), client);
     return client;
+  }
+
+  anyAddress(): number {
+    const pools = this.plan.config.scopes.flatMap((scope) => scope.pools);
+    const { start, end } = this.prng.pick(pools);
+    return this.prng.between(start, end);
+  }
+
+  flood(): void {
+    for (let i = this.prng.between(1, FLOOD_DISCOVERS_MAX); i > 0; i--) {
+      const site = this.prng.between(0, this.plan.sites - 1);
+      const node = this.prng.chance(0.5) ? 0 : 1;
+      const bytes = writePacket({
+        type: DISCOVER,
+        xid: this.prng.uint32(),
+        secs: this.prng.between(0, 60),
+        broadcast: true,
+        ciaddr: 0,
+        giaddr: RELAY_ADDRESS_BASE + site,
+        hardwareAddress: Uint8Array.of(
+          2,
+          FLOODER,
+          0,
+          0,
+          this.prng.between(0, 255),
+          this.prng.between(0, 255),
+        ),
+        clientIdentifier: null,
+        requested: 0,
+        server: 0,
+      });
+      this.toServers[site]?.[node]?.send(() => {
+        if (!this.mustStaySilent(node))
+          this.nodes[node].datagram(bytes, this.routedArrivals[site] as Arrival);
+      }, false);
+    }
   }
 
   /** Assumption A1, which fencing None leaves to people: an engine whose partner is in PARTNER-DOWN and that has not
@@ -285,6 +326,17 @@ export class Run implements ClientWorld, Stage {
 }
 
 /** X of assumption A3 less the rounding of two clocks: what a takeover waits at least beyond every promise. */
+/** Second byte of a flooder's hardware address. */
+const FLOODER = 0xf1;
+const FLOOD_DISCOVERS_MAX = 40;
+
+/** How far the wall clocks get apart without steps, in seconds. */
+function clocksApart({ clocks, seconds }: RunPlan): number {
+  const [p, q] = clocks;
+  const drift = (Math.abs(p.driftPpm - q.driftPpm) / 1e6) * (seconds + 24 * 3600);
+  return Math.ceil(Math.abs(p.offsetMs - q.offsetMs) / 1000 + drift);
+}
+
 const TAKEOVER_MARGIN_SECONDS = 0;
 
 function localArrival(node: NodeIndex): Arrival {

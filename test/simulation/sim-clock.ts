@@ -21,6 +21,9 @@ export class SimClock implements Clock {
   private readonly faults: ClockFaults;
   private readonly machine: string;
   private steppedMs = 0;
+  /** What the wall clock shows while it stands still; null while it runs. */
+  private frozenAtMs: number | null = null;
+  private disciplined = false;
   private bootedAt = 0;
   private boots = 1;
 
@@ -37,6 +40,8 @@ export class SimClock implements Clock {
 
   /** The wall clock in milliseconds since 1970, as this machine believes it. */
   wallMs(): number {
+    if (this.frozenAtMs !== null) return this.frozenAtMs;
+    if (this.disciplined) return EPOCH_SECONDS * 1000 + this.world.now;
     const elapsed = this.world.now * (1 + this.faults.driftPpm / 1e6);
     return EPOCH_SECONDS * 1000 + elapsed + this.faults.offsetMs + this.steppedMs;
   }
@@ -49,6 +54,26 @@ export class SimClock implements Clock {
   /** Moves the wall clock; the boot clock does not notice. */
   step(milliseconds: number): void {
     this.steppedMs += milliseconds;
+  }
+
+  /** The wall clock stands still for a while, and is behind from then on. */
+  freeze(milliseconds: number): void {
+    if (this.frozenAtMs !== null || this.disciplined) return;
+    this.frozenAtMs = this.wallMs();
+    this.world.after(milliseconds, () => {
+      const shown = this.frozenAtMs;
+      if (shown === null) return;
+      this.frozenAtMs = null;
+      this.steppedMs += shown - this.wallMs();
+    });
+  }
+
+  /** From now on the wall clock is right. How far it went back for that, in milliseconds; 0 when it went forward. */
+  discipline(): number {
+    const shown = this.wallMs();
+    this.frozenAtMs = null;
+    this.disciplined = true;
+    return Math.max(0, shown - this.wallMs());
   }
 
   /** The machine restarts: a new boot id, the boot clock begins again. */

@@ -13,6 +13,8 @@ export interface DiskFaults {
   /** Share of syncs that take up to `stallMsMax`. */
   readonly stall: number;
   readonly stallMsMax: number;
+  /** Share of syncs and appends that fail, for good: an error of the medium, or a full disk. */
+  readonly error: number;
 }
 
 /** Hears what has become durable, and when a sync begins. */
@@ -21,6 +23,8 @@ export interface DiskTap {
   renamed(from: string, to: string): void;
   syncing(milliseconds: number): void;
 }
+
+const FALLIBLE: ReadonlySet<DiskOperation> = new Set(["sync", "append"]);
 
 export class SimDisk implements Disk {
   private readonly world: World;
@@ -33,6 +37,8 @@ export class SimDisk implements Disk {
   private readonly loose = new Map<string, Uint8Array[]>();
   private underway: Scheduled[] = [];
   private lastAt = 0;
+  /** An operation has failed by chance. */
+  failed = false;
 
   constructor(world: World, prng: Prng, faults: DiskFaults, tap: DiskTap, health: NetworkHealth) {
     this.world = world;
@@ -76,6 +82,7 @@ export class SimDisk implements Disk {
 
   sync(name: string, done: DiskDone): void {
     this.inner.sync(name, (fault) => {
+      if (fault !== null) return done(fault);
       const list = this.loose.get(name);
       if (list !== undefined && list.length > 0) {
         const bytes = list.length === 1 ? (list[0] as Uint8Array) : Buffer.concat(list);
@@ -114,6 +121,7 @@ export class SimDisk implements Disk {
     for (const entry of this.underway) entry.action = null;
     this.underway = [];
     this.loose.clear();
+    this.failed = false;
     this.lastAt = this.world.now;
     const modes: readonly CrashMode[] = [
       { kind: "lost" },
@@ -133,6 +141,10 @@ export class SimDisk implements Disk {
     const cost = operation === "sync" || operation === "syncDirectory" ? this.syncCost() : 0;
     this.lastAt = Math.max(this.lastAt, this.world.now) + cost;
     if (operation === "sync") this.tap.syncing(this.lastAt - this.world.now);
+    if (FALLIBLE.has(operation) && !this.health.healed && this.prng.chance(this.faults.error)) {
+      this.failed = true;
+      this.inner.failNext(operation, operation === "append" ? "DISK_FULL" : "DISK_SYNC_FAILED");
+    }
     const entry = this.world.schedule(this.lastAt, () => {
       this.underway.shift();
       run();

@@ -60,6 +60,9 @@ export class SimNode implements LinkHost {
   private connections = 0;
   private tick: Scheduled | null = null;
   private turnEnd: Scheduled | null = null;
+  /** Events that came while the process was stalled, oldest first; null while it runs. */
+  private stalled: EngineEvent[] | null = null;
+  private stalledCalls: (() => void)[] = [];
 
   constructor(options: NodeOptions) {
     this.options = options;
@@ -91,7 +94,7 @@ export class SimNode implements LinkHost {
     const alive = { alive: true };
     options.reader.reopen(disk.files());
     const opened = openStore({
-      disk: guardedDisk(disk, alive),
+      disk: guardedDisk(disk, alive, (call) => this.reported(call)),
       relationship: `${config.namespace}/${config.name}`,
       relationshipUid: config.uid,
       member: memberName(config, this.index),
@@ -140,7 +143,7 @@ export class SimNode implements LinkHost {
       log: (entry: LogEntry) => {
         if (process.alive) this.log(entry);
       },
-      onFault: (fault) => options.checker.violated("FAULT", `${fault.code}: ${fault.message}`, 0),
+      onFault: (fault) => this.onFault(fault),
     });
     return Object.assign(process, { runner, engine, store: store.identity.store });
   }
@@ -171,7 +174,37 @@ export class SimNode implements LinkHost {
     });
   }
 
+  /** The process makes no step for a while: a stalled event loop, a frozen virtual machine. */
+  stall(milliseconds: number): void {
+    const { process } = this;
+    if (process === null || this.stalled !== null) return;
+    this.options.world.trace(() => `${this.name} stalls for ${milliseconds} ms`);
+    this.stalled = [];
+    this.options.world.after(milliseconds, () => {
+      if (this.process !== process) return;
+      this.resume(milliseconds);
+    });
+  }
+
+  private resume(milliseconds: number): void {
+    const events = this.stalled ?? [];
+    const calls = this.stalledCalls;
+    this.stalled = null;
+    this.stalledCalls = [];
+    this.options.checker.resumed(this.index, milliseconds);
+    for (const call of calls) call();
+    for (const event of events) this.deliver(event);
+  }
+
+  /** What the disk has to report waits while the process is stalled. */
+  private reported(call: () => void): void {
+    if (this.stalled === null) call();
+    else this.stalledCalls.push(call);
+  }
+
   private end(): void {
+    this.stalledCalls = [];
+    this.stalled = null;
     if (this.process !== null) this.process.alive = false;
     this.process = null;
     this.dieAfterEffects = 0;
@@ -206,6 +239,12 @@ export class SimNode implements LinkHost {
   deliver(event: EngineEvent): void {
     const { process, options } = this;
     if (process === null) return;
+    if (this.stalled !== null) {
+      // The kernel keeps so many datagrams, and no more.
+      const full = event.kind === "client-datagram" && this.stalled.length >= STALLED_EVENTS_MAX;
+      if (!full) this.stalled.push(event.kind === "client-datagram" ? copied(event) : event);
+      return;
+    }
     if (event.kind !== "link-bytes" && event.kind !== "tick") options.checker.cover(this.index, event.kind);
     try {
       process.runner.deliver(event);
@@ -239,6 +278,15 @@ export class SimNode implements LinkHost {
     this.options.checker.violated("ASSERT", text, 0);
   }
 
+  /** The disk failed: the process ends and another one starts from the log. Nothing may fail without a cause. */
+  private onFault(fault: { readonly code: string; readonly message: string }): void {
+    if (!this.options.disk.failed)
+      return this.options.checker.violated("FAULT", `${fault.code}: ${fault.message}`, 0);
+    this.options.disk.failed = false;
+    this.crash(false);
+    this.onDeath?.();
+  }
+
   private countEffect(): void {
     if (this.dieAfterEffects === 0 || --this.dieAfterEffects > 0) return;
     this.crash(true);
@@ -258,6 +306,12 @@ export class SimNode implements LinkHost {
   }
 }
 
+const STALLED_EVENTS_MAX = 200;
+
+function copied(event: Extract<EngineEvent, { kind: "client-datagram" }>): EngineEvent {
+  return { ...event, bytes: Uint8Array.from(event.bytes) };
+}
+
 type OpenedStore = Extract<ReturnType<typeof openStore>, { kind: "opened" }>["store"];
 
 function memberName(config: CompiledRelationship, index: NodeIndex): string {
@@ -267,11 +321,14 @@ function memberName(config: CompiledRelationship, index: NodeIndex): string {
 }
 
 /** A disk that a dead process can no longer write to, and that no longer calls it back. */
-function guardedDisk(disk: Disk, process: { alive: boolean }): Disk {
+function guardedDisk(disk: Disk, process: { alive: boolean }, report: (call: () => void) => void): Disk {
   const whileAlive =
     (done: DiskDone): DiskDone =>
     (fault) => {
-      if (process.alive) done(fault);
+      if (process.alive)
+        report(() => {
+          if (process.alive) done(fault);
+        });
     };
   return {
     list: () => disk.list(),

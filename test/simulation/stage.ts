@@ -4,6 +4,7 @@ import type { Checker } from "./checker.ts";
 import type { SimClient } from "./clients.ts";
 import type { DatagramPath, LinkNetwork, NetworkHealth, NodeIndex } from "./network.ts";
 import type { Prng } from "./prng.ts";
+import type { SimClock } from "./sim-clock.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { RunPlan } from "./swarm.ts";
 import type { Operator } from "./witness.ts";
@@ -18,6 +19,7 @@ export interface Stage {
   readonly clients: readonly SimClient[];
   readonly link: LinkNetwork;
   readonly operator: Operator;
+  readonly clocks: readonly [SimClock, SimClock];
   readonly health: NetworkHealth;
   readonly toServers: readonly (readonly DatagramPath[])[];
   readonly toClients: readonly (readonly DatagramPath[])[];
@@ -25,4 +27,6 @@ export interface Stage {
   powerLoss: ((node: NodeIndex) => void) | null;
   /** A client that arrives during the run. */
   addClient(index: number, site: number): SimClient;
+  /** A burst of DISCOVERs from clients that nobody ever hears of again. */
+  flood(): void;
 }

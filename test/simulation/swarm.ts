@@ -34,6 +34,13 @@ export interface Disturbances {
   readonly powerLossInSync: number;
   /** Share of restarts after which the engine dies again between two of its first effects. */
   readonly deathBetweenEffects: number;
+  /** Wall clocks step by up to so much, either way, or stand still for up to so long. */
+  readonly clockStep: number;
+  readonly clockFreeze: number;
+  readonly clockStepMsMax: number;
+  /** A process makes no step for up to so long. */
+  readonly stall: number;
+  readonly stallMsMax: number;
 }
 
 export interface RunPlan {
@@ -45,12 +52,16 @@ export interface RunPlan {
   readonly sites: number;
   /** Clients of the first site are on the engines' own segment instead of behind a relay. */
   readonly localSite: boolean;
+  /** Clients count their leases too slowly by up to this, in parts per million. */
+  readonly clientDriftPpm: number;
   readonly clients: number;
   readonly habits: ClientHabits;
   readonly datagrams: DatagramFaults;
   readonly link: LinkFaults;
   readonly disk: DiskFaults;
   readonly clocks: readonly [ClockFaults, ClockFaults];
+  /** Mean seconds between two bursts of DISCOVERs from clients that nobody knows; 0 = none. */
+  readonly floods: number;
   readonly disturbances: Disturbances;
   readonly operator: OperatorHabits;
   readonly batching: number;
@@ -90,12 +101,15 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     },
     sites: prng.between(1, 3),
     localSite: prng.chance(0.4),
+    clientDriftPpm: has("slow client clocks", 0.3) ? 500 : 0,
     clients,
     habits: {
       release: has("releases", 0.4) ? prng.spread(0.01, 0.3) : 0,
       vanish: has("roamers", 0.5) ? prng.spread(0.02, 0.4) : 0,
       reboot: prng.fraction(),
       decline: has("declines", 0.15) ? 0.02 : 0,
+      lie: has("liars", 0.15) ? prng.spread(0.02, 0.5) : 0,
+      swapsSecs: has("secs byte-swapped", 0.2) ? prng.fraction() : 0,
       offSecondsMax: Math.round(prng.spread(10, 4 * 3600)),
     },
     datagrams: {
@@ -114,11 +128,10 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
       syncMsMax: prng.between(0, 5),
       stall: has("slow disk", 0.3) ? prng.spread(0.001, 0.1) : 0,
       stallMsMax: Math.round(prng.spread(20, 3_000)),
+      error: has("disk errors", 0.15) ? prng.spread(0.0001, 0.005) : 0,
     },
-    clocks: [
-      { offsetMs: 0, driftPpm: 0 },
-      { offsetMs: 0, driftPpm: 0 },
-    ],
+    clocks: drawClocks(prng, has("clocks apart", 0.3), has("clock drift", 0.4)),
+    floods: has("floods", 0.1) ? prng.spread(1, 60) : 0,
     disturbances: {
       linkCut: has("link cuts", 0.6) ? prng.spread(30, 3600) : 0,
       linkPartition: has("link partitions", 0.5) ? prng.spread(60, 3600) : 0,
@@ -130,6 +143,11 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
       downSecondsMax: outages,
       powerLossInSync: has("power loss in sync", 0.2) ? prng.spread(0.0005, 0.02) : 0,
       deathBetweenEffects: has("death between effects", 0.2) ? 0.3 : 0,
+      clockStep: has("clock steps", 0.3) ? prng.spread(120, 3600) : 0,
+      clockFreeze: has("clock freezes", 0.1) ? prng.spread(300, 3600) : 0,
+      clockStepMsMax: Math.round(prng.spread(1_000, 300_000)),
+      stall: has("stalls", 0.3) ? prng.spread(60, 3600) : 0,
+      stallMsMax: Math.round(prng.spread(100, 120_000)),
     },
     operator: {
       declares: has("declarations", 0.4) ? prng.fraction() : 0,
@@ -143,6 +161,14 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     faults,
   };
   return plan;
+}
+
+function drawClocks(prng: Prng, apart: boolean, drift: boolean): RunPlan["clocks"] {
+  const one = (): ClockFaults => ({
+    offsetMs: apart ? prng.between(-120_000, 120_000) : 0,
+    driftPpm: drift ? prng.between(-500, 500) : 0,
+  });
+  return [one(), one()];
 }
 
 function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): CompiledRelationship {
