@@ -2,7 +2,7 @@
 // the disk before the reply, the partner owed an update. Source: RFC 2131 3.1.3; failover draft 5.2.1, 7.1.1; S2, S3, S5.
 
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
-import { bootAfter, NEVER } from "../../base/units.ts";
+import { bootAfter, latest, NEVER } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { potentialExpiration } from "../lease/lead-time.ts";
 import type { Arrival } from "../ports.ts";
@@ -157,8 +157,15 @@ function reply(engine: Engine, turn: Turn, outcome: ReplyOutcome): void {
 }
 
 export function recordChange(engine: Engine, turn: Turn, change: BindingChange): void {
-  turn.putBinding(withFailoverTimes(engine, turn, change));
+  turn.putBinding(withTransaction(turn, withFailoverTimes(engine, turn, change), change));
   owe(engine, change.next.address);
+}
+
+/** When the client spoke, by the clock that the partner compares with its own: of two updates the later one stands, and a
+ *  doubt about this server's clock makes nothing later than it was. */
+function withTransaction(turn: Turn, next: Binding, { previous, newGeneration }: BindingChange): Binding {
+  const before = previous === null || newGeneration ? NEVER : previous.lastTransactionAt;
+  return { ...next, lastTransactionAt: latest(before, turn.now.wall) };
 }
 
 /** Fills in what the partner must reckon with. Source: failover draft 7.1.5. */

@@ -2,7 +2,7 @@
 // Source: failover draft 7.1.3, sharpened by invariants S7 and S10 and rules W4, W14, W15: a lease that still runs is
 // never changed by stale or foreign news; of two crossing updates one survives on both sides.
 
-import { latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
+import { after, latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
 import type { Binding, BindingStatus, ClientIdentity } from "../lease/binding.ts";
 import { isSameClient, withoutPromises } from "../lease/binding.ts";
 import { hasEnded } from "../lease/lead-time.ts";
@@ -105,13 +105,13 @@ function acceptActive(situation: Situation): Acceptance {
   }
 }
 
-/** A release ends the lease that the partner knows of, not one that it has not heard of yet: cltt counts whole seconds,
- *  so at a tie the release may be the older of the two (W14). */
-function mayRelease({ mine, theirs, crossing }: Situation): boolean {
+/** A release ends the lease that the partner knows of, not one that it has not heard of yet: cltt counts whole seconds and
+ *  the clocks are compared within X only, so the release may be the older of the two (W14). */
+function mayRelease({ mine, theirs, crossing, clockUncertainty }: Situation): boolean {
   if (mine.status !== "ACTIVE") return true;
   if (theirs.client === null || !isSameClient(mine, theirs.client)) return false;
-  if (theirs.lastTransaction === mine.lastTransactionAt) return !crossing;
-  return theirs.lastTransaction > mine.lastTransactionAt;
+  if (crossing) return theirs.lastTransaction > after(mine.lastTransactionAt, clockUncertainty);
+  return theirs.lastTransaction >= mine.lastTransactionAt;
 }
 
 /** EXPIRED and RELEASED are stored as FREE: with the acknowledgement both sides have settled it (draft 5.11). */
