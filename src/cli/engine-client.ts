@@ -1,7 +1,7 @@
 // Asks a running engine on this machine, over the socket in its data directory.
 
 import { existsSync } from "node:fs";
-import { request } from "node:http";
+import { request } from "../dhcp/host/node-http.ts";
 import { CommandError, EXIT } from "./command-error.ts";
 
 const TIMEOUT_MS = 30_000;

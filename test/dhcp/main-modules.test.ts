@@ -23,6 +23,7 @@ function packagesOf(file: string): readonly string[] {
       },
     });
     await import(${JSON.stringify(pathToFileURL(join(HOST, file)).href)});
+    if (process.moduleLoadList.some((name) => name.includes("undici"))) names.add("node's fetch");
     console.log(JSON.stringify([...names]));`;
   const child = spawnSync(process.execPath, ["--input-type=module", "--eval", program], { encoding: "utf8" });
   assert.equal(child.status, 0, child.stderr);
@@ -32,7 +33,7 @@ function packagesOf(file: string): readonly string[] {
 test("the DHCP thread loads no schemas, no YAML, and no client library of the API", () => {
   const packages = packagesOf("main.ts");
   assert.ok(packages.includes("koffi"), packages.join(" "));
-  for (const name of ["zod", "yaml", "undici", "@kubernetes/client-node"])
+  for (const name of ["zod", "yaml", "undici", "@kubernetes/client-node", "node's fetch"])
     assert.equal(packages.includes(name), false, name);
 });
 

@@ -1,8 +1,9 @@
 // The pages that Prometheus and the kubelet read: /metrics, /healthz, /readyz, on the member's address alone.
 // Healthy = the process takes turns. Ready = it would answer a client that asked.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { type Endpoint, listeningPort, listenOn } from "./listen.ts";
+import { createServer } from "./node-http.ts";
 
 export interface HttpOptions extends Endpoint {
   /** Null when ready, otherwise why not. */

@@ -3,6 +3,7 @@
 // as a gap in the file itself. It leaves the last space of a disk to the lease store.
 
 import * as fs from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { FaultError } from "../../base/fault.ts";
 import type { LeaseEvent, LogEntry } from "../engine/event.ts";
 import { diskFault } from "./files.ts";
@@ -16,6 +17,8 @@ const FILES_MAX = 8;
 /** About 10 MB in memory. */
 const LINES_QUEUED_MAX = 32_768;
 const LINES_PER_WRITE = 1_024;
+/** Lines are gathered for so long before they are written. */
+const COLLECT_MS = 100;
 const FREE_BYTES_MIN = 256 * 1024 * 1024;
 const TOLD_EVERY_MS = 60_000;
 
@@ -68,8 +71,8 @@ export class LeaseHistory {
   }
 
   async #writeAll(): Promise<void> {
-    // The turn that noted the first line ends before any work begins.
-    await new Promise((resolve) => setImmediate(resolve));
+    // A write for each turn's few lines would cost as much as the leases themselves.
+    await pause(COLLECT_MS);
     while (this.#queue.length > 0) {
       const lines = this.#queue.splice(0, LINES_PER_WRITE);
       try {

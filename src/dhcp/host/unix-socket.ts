@@ -2,12 +2,13 @@
 // because leases name people's devices. GET /status is the member's report, GET /leases one JSON object a line.
 
 import * as fs from "node:fs";
-import { createServer, type Server, type ServerResponse } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import { FaultError } from "../../base/fault.ts";
 import type { MemberReport } from "../engine/event.ts";
 import type { Binding } from "../lease/binding.ts";
 import { bindingRow } from "../store/dump.ts";
 import { DATA_FILES } from "./data-directory.ts";
+import { createServer } from "./node-http.ts";
 
 export interface UnixSocketOptions {
   readonly dataDirectory: string;
