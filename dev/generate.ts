@@ -1,4 +1,4 @@
-// `npm run crds`: writes crds/*.yaml and docs/reference/api.md from src/api. With --check it writes nothing, names every
+// `npm run crds`: writes crds/*.yaml, the chart's copy of them and docs/reference/api.md from src/api. With --check it writes nothing, names every
 // file that is stale, missing or left over, and ends with 1. Never reads anything but the kinds.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,14 +8,16 @@ import { allDefinitions } from "../src/api/crd.ts";
 import { apiReference } from "../src/api/reference.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const CRD_FOLDER = "crds";
+/** For kubectl, and for Helm, which reads nothing outside of its chart. */
+const CRD_FOLDERS = ["crds", "charts/leasepair/files/crds"];
 
 /** Everything that is generated: path from the repository's root to text. */
 export function generatedFiles(): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
   for (const { file, definition } of allDefinitions()) {
     const yaml = stringify(definition, { lineWidth: 120, aliasDuplicateObjects: false });
-    files.set(join(CRD_FOLDER, file), `# Generated from src/api by \`npm run crds\`; do not edit.\n${yaml}`);
+    const text = `# Generated from src/api by \`npm run crds\`; do not edit.\n${yaml}`;
+    for (const folder of CRD_FOLDERS) files.set(join(folder, file), text);
   }
   return files.set(join("docs", "reference", "api.md"), apiReference());
 }
@@ -33,11 +35,12 @@ export function staleFiles(root: string): readonly string[] {
 }
 
 function leftOverFiles(root: string, files: ReadonlyMap<string, string>): string[] {
-  const present = readdirSync(join(root, CRD_FOLDER), { withFileTypes: true });
-  return present
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".yaml"))
-    .map((entry) => join(CRD_FOLDER, entry.name))
-    .filter((path) => !files.has(path));
+  const present = CRD_FOLDERS.flatMap((folder) =>
+    readdirSync(join(root, folder), { withFileTypes: true })
+      .filter((entry) => entry.isFile() && entry.name.endsWith(".yaml"))
+      .map((entry) => join(folder, entry.name)),
+  );
+  return present.filter((path) => !files.has(path));
 }
 
 function readIfThere(path: string): string | null {
@@ -55,7 +58,7 @@ function main(args: readonly string[]): number {
     console.error(`${unknown}: unknown option; the only one is --check, which writes nothing`);
     return 2;
   }
-  mkdirSync(join(ROOT, CRD_FOLDER), { recursive: true });
+  for (const folder of CRD_FOLDERS) mkdirSync(join(ROOT, folder), { recursive: true });
   if (args.includes("--check")) {
     const stale = staleFiles(ROOT);
     for (const line of stale) console.error(line);

@@ -4,15 +4,16 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { collectImage } from "./image.ts";
+import { collectImage, IMAGE_NAME } from "./image.ts";
 import { writeImage } from "./oci-archive.ts";
 
 const CACHE = join(import.meta.dirname, "..", "..", ".cache");
 const PREFIX = "image-";
 
-/** The archive's path; the image in it is called `name`. */
-export async function cachedImage(name: string): Promise<string> {
-  const { image } = collectImage();
+/** The archive's path; the image in it has the chart's name and this version, or `tag`. */
+export async function cachedImage(tag?: string): Promise<string> {
+  const { image, version } = collectImage();
+  const name = `${IMAGE_NAME}:${tag ?? version}`;
   const digest = createHash("sha256").update(JSON.stringify([name, image.config]));
   for (const { path, mode, content = "", capabilities = "" } of image.layers.flat()) {
     digest.update(`${path}\0${mode}\0`).update(capabilities).update(content);

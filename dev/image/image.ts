@@ -14,6 +14,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 const HOME = "opt/leasepair/";
 const NODE = "usr/local/bin/node";
 const LICENCES = "usr/share/doc/leasepair/";
+/** With its registry, because the kubelet would take a bare name for one of Docker's. */
+export const IMAGE_NAME = "leasepair.io/leasepair";
 export const IMAGE_USER = 10_001;
 /** Starts the command line by its name, for `kubectl exec POD -- leasepair status`. */
 const LEASEPAIR = `#!/${NODE}\nimport("/${HOME}src/cli/main.ts");\n`;

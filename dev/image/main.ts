@@ -4,14 +4,14 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { collectImage } from "./image.ts";
+import { collectImage, IMAGE_NAME } from "./image.ts";
 import { writeImage } from "./oci-archive.ts";
 
 const { values } = parseArgs({
   options: { output: { type: "string", default: join(import.meta.dirname, "..", "..", "dist") } },
 });
 const { image, version, bill } = collectImage();
-const name = `leasepair:${version}`;
+const name = `${IMAGE_NAME}:${version}`;
 mkdirSync(values.output, { recursive: true });
 const file = join(values.output, `leasepair-${version}-${process.arch}.oci.tar`);
 const { digest, bytes } = await writeImage(file, name, image);

@@ -93,3 +93,26 @@ export function choiceArgument<const Choice extends string>(
   if (choice === undefined) throw usageError(`${flag} ${value}: must be one of ${choices.join(", ")}`);
   return choice;
 }
+
+/** A container's resources as JSON. Whether the quantities mean something is the API server's to say. */
+export function resourcesArgument(text: string): Record<string, Record<string, string>> {
+  const wrong = (why: string) =>
+    usageError(`--engine-resources ${text}: ${why}; give JSON such as {"requests":{"memory":"192Mi"}}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw wrong("is no JSON");
+  }
+  if (!isMap(value)) throw wrong("is no object");
+  for (const [part, quantities] of Object.entries(value)) {
+    if (part !== "requests" && part !== "limits") throw wrong(`${part} is neither requests nor limits`);
+    const isFilled = isMap(quantities) && Object.values(quantities).every((one) => typeof one === "string");
+    if (!isFilled) throw wrong(`${part} does not name quantities in quotes`);
+  }
+  return value as Record<string, Record<string, string>>;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

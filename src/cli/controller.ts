@@ -1,7 +1,13 @@
 // `leasepair controller`: makes the pods of every pair, watches over them and reports.
 
 import type { Command } from "commander";
-import { addressArgument, choiceArgument, logLevelArgument, optionalFileArgument } from "./arguments.ts";
+import {
+  addressArgument,
+  choiceArgument,
+  logLevelArgument,
+  optionalFileArgument,
+  resourcesArgument,
+} from "./arguments.ts";
 import { EXIT } from "./command-error.ts";
 
 interface ControllerFlags {
@@ -9,6 +15,8 @@ interface ControllerFlags {
   namespace?: string[];
   image: string;
   imagePullPolicy?: string;
+  imagePullSecret: string[];
+  engineResources?: string;
   engineArg: string[];
   dataRoot: string;
   priorityClass?: string;
@@ -44,6 +52,11 @@ export function addControllerCommand(program: Command): void {
     )
     .requiredOption("--image <image>", "image of the engine pods")
     .option("--image-pull-policy <policy>", "Always, IfNotPresent or Never, for the engine pods")
+    .option("--image-pull-secret <name>", "for the engine pods; may be repeated", collect, [])
+    .option(
+      "--engine-resources <json>",
+      'requests and limits of the engine containers, as {"requests":{"memory":"192Mi"}}',
+    )
     .option("--engine-arg <argument>", "appended to the engines' command line; may be repeated", collect, [])
     .option(
       "--data-root <dir>",
@@ -81,6 +94,9 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
     flags.imagePullPolicy === undefined
       ? {}
       : { imagePullPolicy: choiceArgument("--image-pull-policy", flags.imagePullPolicy, PULL_POLICIES) };
+  const resources =
+    flags.engineResources === undefined ? {} : { resources: resourcesArgument(flags.engineResources) };
+  const secrets = flags.imagePullSecret.length === 0 ? {} : { imagePullSecrets: flags.imagePullSecret };
   const priority = flags.priorityClass === undefined ? {} : { priorityClassName: flags.priorityClass };
   const { createLogger } = await import("../dhcp/host/logger.ts");
   const { runController } = await import("../controller/main.ts");
@@ -99,6 +115,8 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
       engineArgs: flags.engineArg,
       dataRoot: flags.dataRoot,
       ...pull,
+      ...secrets,
+      ...resources,
       ...priority,
     },
     leaderElection: flags.leaderElection ? { namespace: flags.leaderElectionNamespace } : null,

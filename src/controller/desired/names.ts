@@ -10,6 +10,8 @@ export const LABEL_RELATIONSHIP = "leasepair.io/relationship";
 export const LABEL_MEMBER = "leasepair.io/member";
 /** Digest of the pod template as rendered: a pod that carries another one is due for a restart. */
 export const ANNOTATION_TEMPLATE_HASH = "leasepair.io/template-hash";
+/** Where Prometheus finds a member's metrics, on its pod: address:port. */
+export const ANNOTATION_METRICS_ADDRESS = "leasepair.io/metrics-address";
 /** Digest of the whole object as rendered: another one means that our rendering changed. */
 export const ANNOTATION_RENDERED = "leasepair.io/rendered";
 /** How the pod's end of the link is secured: `Clear`, or the first part of the names of its Secrets. */

@@ -8,6 +8,7 @@ import { withDigest } from "../../kube/apply.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import {
   ANNOTATION_LINK,
+  ANNOTATION_METRICS_ADDRESS,
   ANNOTATION_TEMPLATE_HASH,
   labels,
   linkSecretName,
@@ -89,7 +90,14 @@ function podTemplate(
   options: RenderOptions,
 ): KubeObject {
   return {
-    metadata: { labels: labels(config.name, member.name), annotations: { [ANNOTATION_LINK]: link.kind } },
+    metadata: {
+      labels: labels(config.name, member.name),
+      annotations: {
+        [ANNOTATION_LINK]: link.kind,
+        // A pod's address in the API is its node's; the engine's metrics are on the member's.
+        [ANNOTATION_METRICS_ADDRESS]: `${formatIpv4(member.address)}:${member.metricsPort}`,
+      },
+    },
     spec: {
       serviceAccountName: memberObjectName(config.name, member.name),
       hostNetwork: true,

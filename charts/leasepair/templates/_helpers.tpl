@@ -1,0 +1,94 @@
+{{- define "leasepair.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* The chart's name when the release has it too, else both; short enough for what is appended. */}}
+{{- define "leasepair.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "leasepair.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "leasepair.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "leasepair.controllerName" -}}
+{{ include "leasepair.fullname" . }}-controller
+{{- end }}
+
+{{- define "leasepair.selector" -}}
+app.kubernetes.io/name: {{ include "leasepair.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- define "leasepair.labels" -}}
+{{ include "leasepair.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: leasepair
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "leasepair.image" -}}
+{{- if .Values.image.digest -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{- define "leasepair.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ .Values.serviceAccount.name | default (include "leasepair.controllerName" .) }}
+{{- else -}}
+{{ required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{/* What the controller does in a namespace that it looks after. The rights on Roles are bounded by its own: Kubernetes lets
+     nobody grant what he does not have, which is why some of these are the engines' rights. */}}
+{{- define "leasepair.namespaceRules" -}}
+- apiGroups: [leasepair.io]
+  resources: [failoverrelationships, failovermembers, failoveroperations, dhcpscopes, dhcpreservationsets]
+  verbs: [get, list, watch]
+- apiGroups: [leasepair.io]
+  resources: [failovermembers]
+  verbs: [create, patch, delete]
+- apiGroups: [leasepair.io]
+  resources: [failoveroperations]
+  verbs: [delete]
+- apiGroups: [leasepair.io]
+  resources:
+    - failoverrelationships/status
+    - failoveroperations/status
+    - dhcpscopes/status
+    - dhcpreservationsets/status
+  verbs: [patch]
+# Granted to each engine for its own member.
+- apiGroups: [leasepair.io]
+  resources: [failovermembers/status]
+  verbs: [get, patch, update]
+- apiGroups: [apps]
+  resources: [statefulsets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch, delete]
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [policy]
+  resources: [poddisruptionbudgets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
