@@ -18,6 +18,10 @@ const NETWORKS = { mgmt: "10.210.0", lan0: "10.20.0", lan1: "10.30.0", far: "10.
 export type NetworkName = keyof typeof NETWORKS;
 const NODE_LINKS = { eth0: "mgmt", lan0: "lan0", lan1: "lan1" } as const;
 
+function nodeLinks(): readonly (keyof typeof NODE_LINKS)[] {
+  return Object.keys(NODE_LINKS) as (keyof typeof NODE_LINKS)[];
+}
+
 export function nodeName(node: NodeNumber): string {
   return `node-${node}`;
 }
@@ -96,6 +100,15 @@ export class Network {
     if (carrier) ip("-n", this.namespace("sw"), "link", "set", port, state);
     else if (state === "down") ip("-n", this.namespace("sw"), "link", "set", port, "nomaster");
     else ip("-n", this.namespace("sw"), "link", "set", port, "master", NODE_LINKS[link]);
+  }
+
+  /** Takes a node off all its networks at once, so that not even its kernel is heard any more; or puts it back. */
+  unplug(node: NodeNumber): void {
+    for (const link of nodeLinks()) this.cable(node, link, "down", false);
+  }
+
+  plugIn(node: NodeNumber): void {
+    for (const link of nodeLinks()) this.cable(node, link, "up", false);
   }
 
   /** Loses this share of the packets that a node sends and gets in a network; 0 loses none. */

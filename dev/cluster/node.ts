@@ -51,6 +51,7 @@ export class ClusterNode {
   /** Boots it: containerd, the images, kubelet and kube-proxy. */
   async start(): Promise<void> {
     this.#prepareDisk();
+    this.#options.network.plugIn(this.#options.number);
     await this.#boot();
     for (const image of this.#options.images) this.exec("ctr", "-n", "k8s.io", "image", "import", image);
     this.#startDaemon("kubelet", [
@@ -62,8 +63,9 @@ export class ClusterNode {
     this.#startDaemon("kube-proxy", ["--config=/var/lib/kube-proxy/config.yaml"]);
   }
 
-  /** Power off without a word; the disk stays. */
+  /** Power off without a word: nothing of it, not even its kernel, says goodbye on a connection. The disk stays. */
   async crash(): Promise<void> {
+    this.#options.network.unplug(this.#options.number);
     if (this.#pid !== null) kill(this.#pid, "SIGKILL");
     await this.#gone();
   }

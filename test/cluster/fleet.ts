@@ -1,0 +1,82 @@
+// The clients of the cluster as the tests see them.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Cluster } from "../../dev/cluster/cluster.ts";
+import { RELAY_ADDRESS } from "../../dev/cluster/network.ts";
+import { endProcess } from "../../dev/lib/end-process.ts";
+import type { FleetReport } from "./fleet-clients.ts";
+import type { FleetMessage } from "./fleet-main.ts";
+
+export interface FleetStart {
+  readonly servers: readonly string[];
+  readonly renewSeconds: number;
+  readonly rebindSeconds: number;
+}
+
+const BOUND_MS = 30_000;
+const POLL_MS = 100;
+
+export class Fleet {
+  readonly #child: ChildProcess;
+  #staying = 0;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(cluster: Cluster, options: FleetStart): Promise<Fleet> {
+    const main = [
+      join(import.meta.dirname, "fleet-main.ts"),
+      JSON.stringify({ ...options, relay: RELAY_ADDRESS }),
+    ];
+    const enter = [`--net=/run/netns/${cluster.network.namespace("relay")}`, "--", process.execPath, ...main];
+    const child = spawn("nsenter", enter, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+    await once(child, "message");
+    return new Fleet(child);
+  }
+
+  /** More clients that stay; resolves once all that stay are bound. */
+  async add(count: number): Promise<void> {
+    this.#staying += count;
+    this.#tell({ kind: "add", count });
+    await this.#allBound();
+  }
+
+  /** They give their leases back and ask anew; resolves once all are bound, each with its own server again. */
+  async restart(): Promise<void> {
+    this.#tell({ kind: "restart" });
+    await this.#allBound();
+  }
+
+  async #allBound(): Promise<void> {
+    const giveUpAt = performance.now() + BOUND_MS;
+    while ((await this.report()).bound < this.#staying) {
+      if (performance.now() > giveUpAt)
+        throw new Error(`not all ${this.#staying} clients were bound in ${BOUND_MS} ms`);
+      await pause(POLL_MS);
+    }
+  }
+
+  welcome(everyMs: number): void {
+    this.#tell({ kind: "welcome", everyMs });
+  }
+
+  /** What happened since the last report. */
+  async report(): Promise<FleetReport> {
+    const answer = once(this.#child, "message");
+    this.#tell({ kind: "report" });
+    const [report] = (await answer) as [FleetReport];
+    return report;
+  }
+
+  async stop(): Promise<void> {
+    await endProcess(this.#child, 1_000);
+  }
+
+  #tell(message: FleetMessage): void {
+    this.#child.send(message);
+  }
+}
