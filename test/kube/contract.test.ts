@@ -209,14 +209,16 @@ describe("writing", () => {
     const second = await client.replace(CONFIG_MAP, { ...first, data: { n: "2" } });
     assert.notEqual(second.metadata.resourceVersion, first.metadata.resourceVersion);
     const resourceVersion = first.metadata.resourceVersion ?? "";
-    const stale: readonly Promise<unknown>[] = [
-      client.replace(CONFIG_MAP, { ...first, data: { n: "3" } }),
-      client.patchMerge(CONFIG_MAP, at("versioned"), { metadata: { resourceVersion }, data: { n: "3" } }),
-      client.delete(CONFIG_MAP, namespace, "versioned", { resourceVersion }),
-      client.delete(CONFIG_MAP, namespace, "versioned", { uid: "00000000-0000-0000-0000-000000000000" }),
+    const stale: readonly (() => Promise<unknown>)[] = [
+      () => client.replace(CONFIG_MAP, { ...first, data: { n: "3" } }),
+      () =>
+        client.patchMerge(CONFIG_MAP, at("versioned"), { metadata: { resourceVersion }, data: { n: "3" } }),
+      () => client.delete(CONFIG_MAP, namespace, "versioned", { resourceVersion }),
+      () =>
+        client.delete(CONFIG_MAP, namespace, "versioned", { uid: "00000000-0000-0000-0000-000000000000" }),
     ];
     for (const call of stale) {
-      const error = await failureOf(call);
+      const error = await failureOf(call());
       assert.deepEqual([error.status, error.reason], [409, "Conflict"]);
     }
     assert.deepEqual((await client.get(CONFIG_MAP, namespace, "versioned"))["data"], { n: "2" });
