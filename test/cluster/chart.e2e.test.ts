@@ -1,0 +1,218 @@
+// The chart: what it renders for many values is taken by the real API server, it installs, tests itself, upgrades, rolls back
+// and says what it leaves; and it gives people the rights their roles promise, nobody a status.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { parseAllDocuments } from "yaml";
+import { installManifest } from "../../dev/chart/install-manifest.ts";
+import { Cluster } from "../../dev/cluster/cluster.ts";
+import { CHART, installOperator, OPERATOR_NAMESPACE, RELEASE } from "../../dev/cluster/operator.ts";
+import { clusterUnmet } from "../../dev/cluster/requirements.ts";
+import { cachedImage } from "../../dev/image/cached-image.ts";
+import type { KubeObject } from "../../src/kube/resource.ts";
+import { pairObjects } from "./pair-objects.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const NEVER = "image.pullPolicy=Never";
+
+/** Values that together switch everything once, as `--set` or, in JSON, `--set-json` takes them. */
+const MATRIX: Readonly<Record<string, readonly string[]>> = {
+  "the defaults": [],
+  "one replica in named namespaces": ["controller.replicas=1", 'watchNamespaces=["default","kube-system"]'],
+  "everything for monitoring": [
+    "metrics.serviceMonitor.enabled=true",
+    "metrics.podMonitor.enabled=true",
+    'metrics.podMonitor.labels={"release":"prometheus"}',
+    "metrics.prometheusRule.enabled=true",
+    "metrics.dashboard.enabled=true",
+  ],
+  "an image by digest with secrets": [
+    'image.repository="registry.example.org/leasepair"',
+    `image.digest="sha256:${"0".repeat(64)}"`,
+    'imagePullSecrets=["one","two"]',
+  ],
+  "placement, limits and flags": [
+    'controller.nodeSelector={"disk":"ssd"}',
+    'controller.tolerations=[{"key":"control-plane","operator":"Exists"}]',
+    'controller.priorityClassName="system-cluster-critical"',
+    'controller.podAnnotations={"example.org/a":"b"}',
+    'controller.resources={"requests":{"cpu":"1"},"limits":{"memory":"1Gi"}}',
+    'engine.resources={"requests":{"cpu":"1","memory":"1Gi"},"limits":{"memory":"2Gi"}}',
+    'engine.extraArgs=["--log-level","debug"]',
+    'commonLabels={"team":"network"}',
+  ],
+  "nothing of its own": [
+    "serviceAccount.create=false",
+    'serviceAccount.name="theirs"',
+    "rbac.create=false",
+    "rbac.userRoles=false",
+    "crds.enabled=false",
+    "controller.podDisruptionBudget.enabled=false",
+  ],
+  "a network policy and more objects": [
+    "networkPolicy.enabled=true",
+    'networkPolicy.metricsFrom=[{"namespaceSelector":{"matchLabels":{"name":"monitoring"}}}]',
+    'extraObjects=[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"of-{{ .Release.Name }}"}}]',
+  ],
+};
+
+/** The Prometheus operator's kinds, as far as the API server must know them to take objects of them. */
+const MONITORING_KINDS = ["ServiceMonitor", "PodMonitor", "PrometheusRule"].map((kind) => {
+  const plural = `${kind.toLowerCase()}s`;
+  const anything = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.monitoring.coreos.com` },
+    spec: {
+      group: "monitoring.coreos.com",
+      scope: "Namespaced",
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: anything } }],
+    },
+  };
+});
+
+describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
+  let cluster: Cluster;
+  before(async () => {
+    cluster = await Cluster.start({ images: [await cachedImage()], say: (line) => console.log(line) });
+    cluster.apply(MONITORING_KINDS);
+    cluster.kubectl("create", "namespace", OPERATOR_NAMESPACE);
+    // What a careful platform team sets; the controller must live with it.
+    cluster.kubectl(
+      "label",
+      "namespace",
+      OPERATOR_NAMESPACE,
+      "pod-security.kubernetes.io/enforce=restricted",
+    );
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s");
+  });
+  after(() => cluster?.stop());
+
+  const template = (sets: readonly string[]) =>
+    cluster.helm("template", RELEASE, CHART, "--namespace", OPERATOR_NAMESPACE, ...setJson(sets));
+
+  for (const [what, sets] of Object.entries(MATRIX)) {
+    it(`with ${what} is linted, and taken by the API server as it is`, () => {
+      cluster.helm("lint", "--strict", CHART, ...setJson(sets));
+      const file = join(cluster.directory, "rendered.yaml");
+      writeFileSync(file, template(sets));
+      cluster.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "--filename", file);
+    });
+  }
+
+  it("refuses a value that it does not know, and one that cannot be, by name", () => {
+    assert.throws(() => template(["controler.replicas=2"]), /controler/);
+    assert.throws(() => template(['controller.replicas="two"']), /controller\/replicas|controller\.replicas/);
+    assert.throws(() => template(['image.digest="latest"']), /digest/);
+    assert.throws(() => template(["serviceAccount.create=false"]), /serviceAccount\.name/);
+  });
+
+  it("installs under the restricted Pod Security level, and its own test passes", () => {
+    const notes = installOperator(cluster);
+    assert.match(notes, /kubectl get dhcpfo/);
+    assert.match(
+      cluster.helm("test", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--timeout", "60s"),
+      /Succeeded/,
+    );
+  });
+
+  it("gives the same objects as the definitions and install.yaml with kubectl", () => {
+    const manifest = installManifest(cluster.program("helm"), [NEVER]);
+    const file = join(cluster.directory, "install.yaml");
+    writeFileSync(file, manifest);
+    const live = (text: string) =>
+      JSON.parse(cluster.kubectl("get", "--filename", text, "--output", "json")).items.map(meaning);
+    const byHelm = live(file);
+    cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait");
+    cluster.apply(join(ROOT, "crds"));
+    cluster.apply(file);
+    cluster.kubectl("--namespace", OPERATOR_NAMESPACE, "rollout", "status", "deployment", "--timeout=60s");
+    assert.deepEqual(live(file), byHelm);
+    assert.ok(byHelm.length >= 10);
+    cluster.kubectl("delete", "--filename", file, "--wait");
+    cluster.kubectl("create", "namespace", OPERATOR_NAMESPACE);
+  });
+
+  it("uninstalled, keeps the definitions and every object, and says so before", () => {
+    cluster.apply(pairObjects());
+    const notes = installOperator(cluster, ["crds.enabled=false"]);
+    assert.match(notes, /The definitions, every pair and its two servers stay/);
+    cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait");
+    assert.notEqual(cluster.get("dhcpfo", "campus"), null);
+    assert.notEqual(cluster.get("dhcpscope", "far"), null);
+  });
+
+  it("gives roles what they promise, and nobody a status", () => {
+    cluster.apply(parseAllDocuments(template(["crds.enabled=false"])).flatMap((one) => roleIn(one.toJS())));
+    const person = (role: string) => {
+      cluster.kubectl(
+        "create",
+        "clusterrolebinding",
+        `of-${role}`,
+        `--clusterrole=${role}`,
+        `--user=${role}`,
+      );
+      return (verb: string, resource: string) => may(cluster, role, verb, `${resource}.leasepair.io`);
+    };
+    const admin = person("leasepair-admin");
+    const editor = person("leasepair-scope-editor");
+    const viewer = person("leasepair-view");
+    const builtInEdit = person("edit");
+    const builtInView = person("view");
+    assert.deepEqual([admin("create", "failoverrelationships"), admin("delete", "dhcpscopes")], [true, true]);
+    assert.deepEqual([editor("patch", "dhcpscopes"), editor("create", "dhcpreservationsets")], [true, true]);
+    assert.deepEqual(
+      [editor("get", "failoverrelationships"), editor("create", "failoveroperations")],
+      [false, false],
+    );
+    assert.deepEqual([viewer("get", "failoverrelationships"), viewer("patch", "dhcpscopes")], [true, false]);
+    assert.deepEqual(
+      [builtInEdit("patch", "dhcpscopes"), builtInEdit("patch", "failoverrelationships")],
+      [true, false],
+    );
+    assert.deepEqual([builtInView("list", "dhcpscopes"), builtInView("patch", "dhcpscopes")], [true, false]);
+    for (const asks of [admin, editor, viewer, builtInEdit, builtInView]) {
+      for (const resource of [
+        "failoverrelationships/status",
+        "failovermembers/status",
+        "dhcpscopes/status",
+      ]) {
+        assert.deepEqual([asks("patch", resource), asks("update", resource)], [false, false], resource);
+      }
+    }
+  });
+});
+
+function setJson(sets: readonly string[]): readonly string[] {
+  return sets.flatMap((set) => ["--set-json", set]);
+}
+
+/** An object without what the API server and the tool that applied it add. */
+function meaning(object: KubeObject): unknown {
+  const { metadata, status: _, ...rest } = object as KubeObject & { status?: unknown };
+  const { clusterIP: __, clusterIPs: ___, ...spec } = (rest["spec"] ?? {}) as Record<string, unknown>;
+  const labels = Object.entries(metadata.labels ?? {}).filter(
+    ([name]) => !name.includes("kubernetes.io/metadata") && !name.includes("pod-security"),
+  );
+  return { ...rest, spec, name: metadata.name, namespace: metadata.namespace, labels, secrets: undefined };
+}
+
+function roleIn(object: KubeObject | null): readonly KubeObject[] {
+  return object?.kind === "ClusterRole" ? [object] : [];
+}
+
+function may(cluster: Cluster, user: string, verb: string, resource: string): boolean {
+  const [kind = "", subresource] = resource.replace(".leasepair.io", "").split("/");
+  const args = ["auth", "can-i", verb, `${kind}.leasepair.io`, "--as", user, "--quiet"];
+  if (subresource !== undefined) args.push("--subresource", subresource);
+  try {
+    cluster.kubectl(...args);
+    return true;
+  } catch {
+    return false;
+  }
+}
