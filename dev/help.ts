@@ -10,6 +10,9 @@ export const SCRIPT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   check: "The developer's loop, under a minute: format, lint, types, generated files, unit tests",
   format: "Formats and lints the code, and repairs what can be repaired",
   crds: "Writes crds/ and docs/reference/api.md anew from the schemas in src/api",
+  cluster: "A real Kubernetes on this machine with the operator and a pair in it, to play with; needs root",
+  "cluster:test": "The tests on a real cluster alone: harness, API, chart, faults; needs root",
+  chart: "Writes the Helm chart and the manifest for kubectl alone into dist/",
   image:
     "Writes the container image, reproducible, as an OCI archive into dist/, and says how to bring it into a cluster",
   conformance: "Writes docs/protocol/conformance.md anew: each MUST of the RFCs and the tests that hold it",
