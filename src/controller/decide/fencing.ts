@@ -19,8 +19,8 @@ export interface FencingInputs {
   readonly nodes: ReadonlyMap<string, ObservedNode>;
 }
 
-/** What a relationship gets that leaves fencing open. Witness needs engines that cap their leases (W3). */
-const FENCING_DEFAULT: Fencing = "None";
+/** What a relationship gets that leaves fencing open, where the API can outlive its members. */
+const FENCING_DEFAULT: Fencing = "Witness";
 
 export function chooseFencing(inputs: FencingInputs): FencingChoice {
   const { wanted, pinned, isGranted, members } = inputs;
