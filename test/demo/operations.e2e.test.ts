@@ -80,17 +80,14 @@ function declare(name: string, survivor: string): void {
 }
 
 async function operationEnds(name: string, type: "Complete" | "Failed"): Promise<string> {
-  const conditionOf = () =>
-    (
-      env.read("failoveroperations", name)?.["status"] as FailoverOperationStatus | undefined
-    )?.conditions?.find((one) => one.type === type && one.status === "True");
-  const seen = await eventually(
-    `operation ${name} ${type}`,
-    30_000,
-    conditionOf,
-    (found) => found !== undefined,
+  const conditionsOf = () =>
+    (env.read("failoveroperations", name)?.["status"] as FailoverOperationStatus | undefined)?.conditions ??
+    [];
+  const ends = (one: { type: string; status: string }) => one.type === type && one.status === "True";
+  const seen = await eventually(`operation ${name} ${type}`, 30_000, conditionsOf, (found) =>
+    found.some(ends),
   );
-  return seen?.message ?? "";
+  return seen.find(ends)?.message ?? "";
 }
 
 test("an operation against a partner that answers is refused, and nothing changes", async () => {
