@@ -21,7 +21,7 @@ const NEW: MemberReport = {
   seen: 0,
   revision: "r",
   shape: "s",
-  pendingShape: null,
+  pendingRevision: null,
   fencing: "None",
   cappedUntil: null,
   unackedUpdates: 0,

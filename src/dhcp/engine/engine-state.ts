@@ -53,6 +53,7 @@ export interface Session {
   partnerStateSince: UnixSeconds;
   partnerInStartup: boolean;
   partnerShape: string | null;
+  partnerPendingShape: string | null;
   partnerStore: string | null;
   /** The partner's store has never been in NORMAL. */
   partnerNeverNormal: boolean;
@@ -118,7 +119,9 @@ export interface Engine {
   readonly openedAt: UnixSeconds;
   /** Records that the store has taken over its life, those on their way included. */
   position: number;
+  /** What is in force; and a newer one whose shape waits until the partner holds it too (shape.ts). */
   config: CompiledRelationship;
+  pending: CompiledRelationship | null;
   serverConfig: ServerConfig;
   role: Role;
   readonly leases: LeaseTable;

@@ -4,7 +4,7 @@
 // record is durable (runner.ts does it). Source: failover draft 9.3 (start), design rules S8, W5.
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
-import { bootAfter, bootMs, type Instant, latest, NEVER } from "../../base/units.ts";
+import { bootMs, type Instant, latest, NEVER } from "../../base/units.ts";
 import { DIALECT, type LinkTiming, linkDialect } from "../failover/dialect.ts";
 import { UpdateQueue } from "../failover/update-queue.ts";
 import type { DurableRecord, EndpointRecord } from "../lease/durable-record.ts";
@@ -26,9 +26,10 @@ import type { Engine } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
 import { lowerWaits } from "./mclt.ts";
-import { announce, leavePartnerDownWhenSettled, leaveRecoverWait } from "./partner.ts";
+import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
+import { activateWhenShared, takeConfiguration } from "./shape.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { endLeases, freeAddresses, rewindUnheard } from "./sweep.ts";
@@ -102,6 +103,7 @@ export function createEngine(boot: EngineBoot): Engine {
     decisionSerial: 0,
     operationsDone: new Set(),
     declared: null,
+    pending: null,
     proofAt: null,
     clockMarkedAt: boot.now.boot,
     clockMark: NEVER,
@@ -256,6 +258,7 @@ function onTick(engine: Engine, turn: Turn): void {
   leaveStartupAlone(engine, turn);
   followGrant(engine, turn);
   followDeclaration(engine, turn);
+  activateWhenShared(engine, turn);
   leaveRecoverWait(engine, turn);
   lowerWaits(engine, turn);
   leavePartnerDownWhenSettled(engine, turn);
@@ -265,23 +268,10 @@ function onTick(engine: Engine, turn: Turn): void {
   settleLostProbes(engine, turn);
 }
 
-/** A new revision: options, reservations and lease times count at once; NORMAL waits until both shapes agree (S14). */
 function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship): void {
   // On at once, as it only caps; off is for the witness alone to say (answer l).
   if (config.fencing === "Witness" && engine.endpoint.fencing === "None") setFencing(engine, turn, "Witness");
-  if (config.revision === engine.config.revision) return;
-  const shapeChanged = config.shape !== engine.config.shape;
-  engine.config = config;
-  engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
-  engine.leases.configure(engine.serverConfig.pools);
-  engine.limits.configure(engine.serverConfig, engine.leases);
-  engine.dialect = DIALECT[linkDialect(config)];
-  engine.timing = { ...engine.dialect.timing, ...engine.timingChanges };
-  turn.log("info", "configuration-activated", "a new configuration is in force", {
-    revision: config.revision,
-    shapeChanged,
-  });
-  if (config.mcltSeconds > engine.endpoint.mcltSeconds) turn.putEndpoint({ mcltSeconds: config.mcltSeconds });
-  engine.balanceDueAt = bootAfter(turn.now.boot, 0);
-  if (shapeChanged) announce(engine, turn);
+  const { shape } = engine.config;
+  takeConfiguration(engine, turn, config);
+  if (engine.config.shape !== shape) reactToPartner(engine, turn);
 }

@@ -122,8 +122,8 @@ export interface MemberReport {
   readonly seen: number;
   readonly revision: string;
   readonly shape: string;
-  /** A shape that waits until the partner holds it too; null when none does. */
-  readonly pendingShape: string | null;
+  /** A configuration whose shape waits until the partner holds it too; null when none does. */
+  readonly pendingRevision: string | null;
   /** The fencing that this engine acts by. Witness: its leases are capped, and a restart will find them so. */
   readonly fencing: Fencing;
   /** Under Witness and not in NORMAL: until when new leases can be given unless a new proof comes; else null. */

@@ -280,6 +280,7 @@ function establish(
     partnerStateSince: engine.endpoint.stateSince,
     partnerInStartup: false,
     partnerShape: null,
+    partnerPendingShape: null,
     partnerStore: null,
     partnerNeverNormal: false,
     partnerIncomplete: false,

@@ -8,8 +8,13 @@ import type { Turn } from "./turn.ts";
 
 /** Takes the next step towards a smaller M*. Called with every tick. */
 export function lowerWaits(engine: Engine, turn: Turn): void {
-  const { session, endpoint, config, leases } = engine;
-  if (session === null || endpoint.mcltSeconds <= config.mcltSeconds || !areBothNormal(engine, session))
+  const { session, endpoint, config, leases, pending } = engine;
+  if (
+    session === null ||
+    pending !== null ||
+    endpoint.mcltSeconds <= config.mcltSeconds ||
+    !areBothNormal(engine, session)
+  )
     return;
   if (session.mcltChange === null) {
     if (session.openRequestXid !== null) return;

@@ -25,7 +25,8 @@ import {
   notePosition,
   rememberedPartnerStore,
 } from "./partner-store.ts";
-import { enterState, sendState, settled, stampNow } from "./state-change.ts";
+import { activateWhenShared, shapesAgree } from "./shape.ts";
+import { enterState, settled, stampNow } from "./state-change.ts";
 import { isFenced, mustVerify, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
@@ -96,6 +97,7 @@ function onState(
   session.partnerStateSince = corrected(session, report.startTimeOfState);
   session.partnerInStartup = (report.flags & SERVER_FLAG_STARTUP) !== 0;
   session.partnerShape = extras.shape ?? null;
+  session.partnerPendingShape = extras.pendingShape ?? null;
   session.partnerStore = extras.store ?? null;
   session.partnerNeverNormal = extras.neverNormal === true;
   session.partnerIncomplete = extras.incomplete === true;
@@ -108,6 +110,7 @@ function onState(
   if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);
   // The first question at once: without an answer there is no proof, and under Witness no lease (W2 b).
   if (session.echoes && session.nextToken === 0) ask(engine, turn, session.connection);
+  activateWhenShared(engine, turn);
   if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
   else reactToPartner(engine, turn);
 }
@@ -179,11 +182,6 @@ function stateHearing(engine: Engine, saved: SettledState, session: Session): Se
   if (session.partnerState !== "PARTNER-DOWN" || !wasServing || session.partnerOutdated) return saved;
   const wasDownBefore = session.partnerStateSince >= engine.endpoint.lastAliveAt;
   return wasDownBefore ? "RECOVER" : "POTENTIAL-CONFLICT";
-}
-
-/** Whether both engines run the same shape. NORMAL needs it (S14); a partner that sends no digest is taken at its word. */
-function shapesAgree(engine: Engine, session: Session): boolean {
-  return session.partnerShape === null || session.partnerShape === engine.config.shape;
 }
 
 /** Moves this server's state as the partner's STATE asks for: once for each STATE, and again when what held a move back is
@@ -363,10 +361,4 @@ function isFirstPair(engine: Engine): boolean {
 export function leavePartnerDownWhenSettled(engine: Engine, turn: Turn): void {
   const waits = engine.endpoint.state === "PARTNER-DOWN" && engine.session?.partnerState === "RECOVER-DONE";
   if (waits) reactToPartner(engine, turn);
-}
-
-/** Announces the present state again, e.g. after a change of the shape. */
-export function announce(engine: Engine, turn: Turn): void {
-  sendState(engine, turn);
-  reactToPartner(engine, turn);
 }

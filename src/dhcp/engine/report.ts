@@ -26,7 +26,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     seen: endpoint.seen,
     revision: config.revision,
     shape: config.shape,
-    pendingShape: null,
+    pendingRevision: engine.pending?.revision ?? null,
     fencing: endpoint.fencing,
     cappedUntil: presentState(engine) === "NORMAL" ? null : newLeasesUntil(engine, momentsAt(endpoint, now)),
     unackedUpdates: engine.leases.unacknowledgedCount,

@@ -74,6 +74,7 @@ export function sendState(engine: Engine, turn: Turn): void {
     startTimeOfState: engine.endpoint.stateSince,
     extras: writeExtras({
       shape: engine.config.shape,
+      ...(engine.pending !== null && { pendingShape: engine.pending.shape }),
       ...storeMemory({ engine, session: engine.session }),
       returned: engine.endpoint.returned,
       neverNormal: engine.endpoint.agreedMcltSeconds === 0,

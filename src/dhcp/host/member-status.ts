@@ -138,7 +138,7 @@ function significant(report: MemberReport): readonly unknown[] {
     report.seen,
     report.revision,
     report.shape,
-    report.pendingShape,
+    report.pendingRevision,
     report.fencing,
     report.storeDamage?.problem,
     report.linkSecurity,
@@ -171,7 +171,7 @@ export function memberStatus(report: MemberReport, wallMs: number): Record<strin
     cappedUntil: timeOrNull(report.cappedUntil),
     clockOffsetSeconds: report.clockOffsetSeconds,
     unackedUpdates: report.unackedUpdates,
-    revisions: { active: report.revision, shape: report.shape, pending: report.pendingShape },
+    revisions: { active: report.revision, shape: report.shape, pending: report.pendingRevision },
     addresses: Object.entries(report.addresses).map(([scope, counts]) => ({ scope, ...counts })),
   };
 }

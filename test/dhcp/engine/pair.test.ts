@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seconds } from "../../../src/base/units.ts";
 import { latestPossibleEnd } from "../../../src/dhcp/lease/binding.ts";
+import { ip, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
 
 const MAC = ["020000000001", "020000000003", "020000000005", "020000000007", "020000000009", "02000000000e"];
@@ -165,19 +167,65 @@ test("a member that lost its disk serves nobody until it has everything and MCLT
   pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
 });
 
-test("two members that hold different shapes do not run NORMAL", () => {
+test("S14: a new shape waits until both members hold it, and neither stops serving", () => {
   const pair = new Pair().startBoth().untilNormal();
-  pair.deliver(pair.a, {
-    kind: "configured",
-    config: relationship({ revision: "2", shape: "bb".repeat(32) }),
-  });
+  const scopes = [scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.49"])];
+  const config = relationship({ revision: "2", shape: "bb".repeat(32), mcltSeconds: seconds(900) }, scopes);
+  pair.deliver(pair.a, { kind: "configured", config });
   pair.run(1_000);
-  assert.equal(pair.a.state, "COMMUNICATIONS-INTERRUPTED");
-  assert.equal(pair.b.state, "COMMUNICATIONS-INTERRUPTED");
-  pair.deliver(pair.b, {
-    kind: "configured",
-    config: relationship({ revision: "2", shape: "bb".repeat(32) }),
-  });
+  assert.deepEqual([pair.a.state, pair.b.state], ["NORMAL", "NORMAL"]);
+  assert.equal(pair.a.report.pendingRevision, "2");
+  assert.equal(pair.a.report.addresses["first"]!.total, 20);
+  assert.equal(pair.lease(MAC[0]!)!.seconds, 600);
+  assert.equal(
+    pair.a.engine.endpoint.mcltSeconds,
+    900,
+    "waits reckon with what the partner may give by soon",
+  );
+  pair.deliver(pair.b, { kind: "configured", config });
+  pair.run(1_000);
+  for (const node of [pair.a, pair.b]) {
+    assert.equal(node.report.shape, config.shape);
+    assert.equal(node.report.pendingRevision, null);
+    assert.equal(node.report.addresses["first"]!.total, 40);
+    const moves = node.log.filter(({ event }) => event === "state-changed");
+    assert.equal(moves.at(-1)!.fields["to"], "NORMAL");
+    assert.equal(moves.filter(({ fields }) => fields["from"] === "NORMAL").length, 0, "without a gap");
+  }
+  assert.equal(pair.lease(MAC[1]!)!.seconds, 900);
+});
+
+test("S14: reservations, options and lease times count at once while a shape waits; in PARTNER-DOWN the shape too", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const [first] = relationship().scopes;
+  const lease = { ...first!.lease, defaultSeconds: seconds(300) };
+  const scopes = [
+    { ...first!, lease, pools: [...first!.pools, { start: ip("10.0.0.50"), end: ip("10.0.0.59") }] },
+  ];
+  const config = relationship({ revision: "2", shape: "bb".repeat(32) }, scopes);
+  pair.deliver(pair.a, { kind: "configured", config });
+  assert.equal(pair.lease(MAC[0]!, [pair.a], 4)!.seconds, 300);
+  assert.equal(pair.a.report.addresses["first"]!.total, 20);
+  pair.kill(pair.b);
+  pair.until("interrupted", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  assert.equal(pair.a.report.addresses["first"]!.total, 20, "the partner may serve by the old shape");
+  pair.deliver(pair.a, { kind: "declared-partner-down", operation: "dead", digest: "1" });
+  pair.run(2_000);
+  assert.equal(pair.a.report.addresses["first"]!.total, 30);
+});
+
+test("S14: a member that comes back with another shape than its partner's does not run NORMAL until both have one", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.kill(pair.a);
+  const config = relationship({ revision: "2", shape: "bb".repeat(32) });
+  pair.config = config;
+  pair.start(pair.a);
+  pair.run(5_000);
+  assert.deepEqual(
+    [pair.a.state, pair.b.state],
+    ["COMMUNICATIONS-INTERRUPTED", "COMMUNICATIONS-INTERRUPTED"],
+  );
+  pair.deliver(pair.b, { kind: "configured", config });
   pair.untilNormal();
 });
 

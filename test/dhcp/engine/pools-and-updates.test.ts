@@ -150,6 +150,7 @@ describe("the configured primary changed while running", () => {
     });
     pair.config = config;
     for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config });
+    pair.run(100);
     pair.untilNormal();
     assert.equal(pair.lease(MAC)?.from, "b");
     pair.until("the addresses follow", () => own(pair.a, "BACKUP") >= 15);

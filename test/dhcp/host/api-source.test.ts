@@ -41,7 +41,7 @@ const REPORT: MemberReport = {
   seen: 0,
   revision: "a".repeat(64),
   shape: "b".repeat(64),
-  pendingShape: null,
+  pendingRevision: null,
   fencing: "None",
   cappedUntil: null,
   unackedUpdates: 0,

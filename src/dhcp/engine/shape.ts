@@ -1,0 +1,99 @@
+// A new configuration. Options, reservations and lease times count at once on each side; the shape (subnets, ranges, mode,
+// shares, MCLT) only when both engines hold it, so that the pair never runs on two: each tells the other the digest of a
+// shape that waits, and both change when both have it, or a holder of PARTNER-DOWN alone. Source: design section 3; S14.
+
+import type { CompiledRelationship, CompiledScope } from "../../api/compiled.ts";
+import { bootAfter } from "../../base/units.ts";
+import { DIALECT, linkDialect } from "../failover/dialect.ts";
+import { prepareConfig } from "../server/prepare-config.ts";
+import type { Engine, Session } from "./engine-state.ts";
+import { sendState } from "./state-change.ts";
+import type { Turn } from "./turn.ts";
+
+/** Takes a new revision, as far as it may count now. */
+export function takeConfiguration(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+  const newest = engine.pending ?? engine.config;
+  if (config.revision === newest.revision) return;
+  if (config.shape === engine.config.shape) {
+    engine.pending = null;
+    use(engine, turn, config);
+    return sendState(engine, turn);
+  }
+  // The partner may give leases by it as soon as it hears that this side holds it: waits reckon with it from now on (S12).
+  if (config.mcltSeconds > engine.endpoint.mcltSeconds) turn.putEndpoint({ mcltSeconds: config.mcltSeconds });
+  if (mayChangeAlone(engine)) return activate(engine, turn, config);
+  engine.pending = config;
+  use(engine, turn, withShapeOf(engine.config, config));
+  turn.log(
+    "info",
+    "configuration-pending",
+    "the new shape of the pools waits until the partner holds it too",
+    {
+      revision: config.revision,
+    },
+  );
+  sendState(engine, turn);
+  activateWhenShared(engine, turn);
+}
+
+/** Nobody else serves by the old shape: a holder, a store that never served, or a partner that knows no digests. */
+function mayChangeAlone({ endpoint, dialect }: Engine): boolean {
+  return endpoint.state === "PARTNER-DOWN" || endpoint.agreedMcltSeconds === 0 || !dialect.hasExtras;
+}
+
+/** Changes to the shape that waits once the partner holds it as well, waiting or in force. */
+export function activateWhenShared(engine: Engine, turn: Turn): void {
+  const { pending, session } = engine;
+  if (pending === null) return;
+  const isShared = session?.partnerShape === pending.shape || session?.partnerPendingShape === pending.shape;
+  if (isShared || mayChangeAlone(engine)) activate(engine, turn, pending);
+}
+
+function activate(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+  engine.pending = null;
+  use(engine, turn, config);
+  if (engine.endpoint.state === "NORMAL") turn.putEndpoint({ agreedMcltSeconds: config.mcltSeconds });
+  sendState(engine, turn);
+}
+
+function use(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+  const shapeChanged = config.shape !== engine.config.shape;
+  engine.config = config;
+  engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
+  engine.leases.configure(engine.serverConfig.pools);
+  engine.limits.configure(engine.serverConfig, engine.leases);
+  engine.dialect = DIALECT[linkDialect(config)];
+  engine.timing = { ...engine.dialect.timing, ...engine.timingChanges };
+  engine.balanceDueAt = bootAfter(turn.now.boot, 0);
+  turn.log("info", "configuration-activated", "a new configuration is in force", {
+    revision: config.revision,
+    shapeChanged,
+  });
+}
+
+/** Whether both run the same shape, or one is about to follow the other: it holds what the other runs on (S14). A partner
+ *  that sends no digest is taken at its word. */
+export function shapesAgree(engine: Engine, { partnerShape, partnerPendingShape }: Session): boolean {
+  const { config, pending } = engine;
+  return (
+    partnerShape === null ||
+    partnerShape === config.shape ||
+    partnerPendingShape === config.shape ||
+    partnerShape === pending?.shape
+  );
+}
+
+/** `next` with the shape that is in force: scopes that are new in it are left out, those that are gone stay, and every
+ *  range is as it was. Pools leave out reserved addresses by themselves. */
+function withShapeOf(current: CompiledRelationship, next: CompiledRelationship): CompiledRelationship {
+  const { mode, primary, primaryPercent, reservePercent, mcltSeconds, shape, revision } = current;
+  const scopes = current.scopes.map((scope) => withPoolsOf(scope, next.scopes));
+  return { ...next, mode, primary, primaryPercent, reservePercent, mcltSeconds, scopes, shape, revision };
+}
+
+function withPoolsOf(scope: CompiledScope, next: readonly CompiledScope[]): CompiledScope {
+  const { address, prefixLength } = scope.subnet;
+  const same = next.find(({ subnet }) => subnet.address === address && subnet.prefixLength === prefixLength);
+  if (same === undefined) return scope;
+  return { ...same, name: scope.name, pools: scope.pools, classPools: scope.classPools };
+}
