@@ -1,6 +1,6 @@
 // Every DHCPv4 option that IANA lists (and the few unlisted ones that clients really ask for): code, name, type, length, RFC.
 // Source: IANA, "BOOTP Vendor Extensions and DHCP Options"; lengths from the RFC named in each row.
-// Codes 84, 96, 102-107, 110, 111, 115, 126, 127, 149, 160, 163-174, 177-207, 214-219, 222-223 are unassigned or removed; 224-254 private use.
+// Codes 84, 96, 102-107, 110, 111, 115, 126, 127, 149, 160, 163-174, 178-207, 214-219, 222-223 are unassigned or removed; 224-254 private use.
 
 /** The codes by the name used in this program. */
 export const OPTION = {
@@ -154,6 +154,7 @@ export const OPTION = {
   ENCRYPTED_DNS: 162,
   ETHERBOOT: 175,
   IP_TELEPHONE: 176,
+  PACKET_CABLE: 177,
   PXELINUX_MAGIC: 208,
   PXELINUX_CONFIG_FILE: 209,
   PXELINUX_PATH_PREFIX: 210,
@@ -364,6 +365,7 @@ export const OPTION_TABLE: readonly OptionDefinition[] = [
   option(162, "OPTION_V4_DNR", "bytes", [1, null, 1], 9463),
   option(175, "Etherboot", "encapsulated", [1, null, 1], null),
   option(176, "IP Telephone", "string", [1, null, 1], null),
+  option(177, "Etherboot; PacketCable and CableHome", "encapsulated", [1, null, 1], null),
   option(208, "PXELINUX Magic", "bytes", [4, 4, 1], 5071),
   option(209, "Configuration File", "string", [1, null, 1], 5071),
   option(210, "Path Prefix", "string", [1, null, 1], 5071),
