@@ -179,6 +179,33 @@ export function fakeAuthority(): FakeAuthority {
 
 export const START = 1_800_000_000;
 
+/** The failover side of a relationship in some state, to be asked at a moment. */
+export type Partnered = (now: Instant) => LeaseAuthority;
+
+/** When set, as with-partner.ts does, every world's authority also asks a real failover side. */
+export const PARTNER: { of: ((relationship: CompiledRelationship) => Partnered) | null } = { of: null };
+
+/** What the test tells the authority, and what the failover side says: neither alone gives anything away. Where a test names other
+ *  statuses to allocate from than a primary's, it speaks of another state, and the failover side is not asked. */
+function joinPartner(told: FakeAuthority, partnered: Partnered, now: () => Instant): void {
+  const { isResponsible, mayAllocate, cappedLease } = told;
+  const isAsTold = told.allocatableStatuses;
+  told.isResponsible = function (client, secs, reserved) {
+    return (
+      isResponsible.call(this, client, secs, reserved) &&
+      partnered(now()).isResponsible(client, secs, reserved)
+    );
+  };
+  told.mayAllocate = function (binding, client, at) {
+    if (!mayAllocate.call(this, binding, client, at)) return false;
+    return this.allocatableStatuses !== isAsTold || partnered(at).mayAllocate(binding, client, at);
+  };
+  told.cappedLease = function (binding, desired, at) {
+    const capped = cappedLease.call(this, binding, desired, at);
+    return seconds(Math.min(capped, partnered(at).cappedLease(binding, desired, at)));
+  };
+}
+
 export class World {
   readonly authority = fakeAuthority();
   readonly leases = new PackedLeaseTable();
@@ -217,6 +244,7 @@ export class World {
       shape: "0",
       ...rest,
     };
+    if (PARTNER.of !== null) joinPartner(this.authority, PARTNER.of(relationship), () => this.now);
     const config = prepareConfig(relationship, "a", settings);
     this.leases.configure(config.pools);
     const { leases, offers, authority, counters } = this;
