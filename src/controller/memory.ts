@@ -1,6 +1,7 @@
 // What the process remembers between two looks, beyond what the API holds. All of it may be lost: then time is counted
 // anew from the first look, and nothing is granted earlier for it.
 
+import type { ScopeHistory } from "../api/mass-deletion.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
@@ -25,6 +26,8 @@ export interface Memory {
     string,
     { readonly link: ObservedLink; readonly of: string; readonly readAt: UnixSeconds }
   >;
+  /** How many scopes each relationship had lately, by its UID. */
+  readonly scopes: Map<string, ScopeHistory<null>>;
   /** Why the last look at a relationship could not be finished, by key. */
   readonly failures: Map<string, string>;
   /** Relationships in the middle of a rollout. */
@@ -38,6 +41,7 @@ export function newMemory(): Memory {
     nodeLeases: new Map(),
     automaticGrants: [],
     links: new Map(),
+    scopes: new Map(),
     failures: new Map(),
     rolling: new Set(),
   };

@@ -4,6 +4,7 @@
 // left out here, so that nothing later can mistake it.
 
 import { compile } from "../api/compile.ts";
+import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
@@ -55,12 +56,13 @@ export function observe(
   const listed = operations(cache, namespace, name);
   const servedBy = servedByOperation(listed, now);
   const fencing = fencingOf(object, objects, nodes);
+  const compiled = compiledConfig(pinned(objects, object, fencing, servedBy), namespace, name);
   return {
     now,
     relationship: observedRelationship(object),
     link: linkInMemory(memory, object.metadata.uid ?? ""),
     fencing,
-    compiled: compiledConfig(pinned(objects, object, fencing, servedBy), namespace, name),
+    compiled: holdMassDeletion(memory, object, compiled, now),
     members: observedMembers(cache, memory, object, { nodes, now }),
     nodes,
     afterSeconds: afterSecondsOf(object),
@@ -153,6 +155,33 @@ function membersOf(
     address: text(member["address"]),
     isExternal: member["external"] !== undefined,
   }));
+}
+
+/** Refuses what lost most of its scopes at once; what the status says was accepted is what a new process begins with. */
+function holdMassDeletion(
+  memory: Memory,
+  { metadata, status }: KubeObject,
+  compiled: ObservedConfig,
+  now: UnixSeconds,
+): ObservedConfig {
+  if (compiled.kind !== "compiled") return compiled;
+  const { uid = "", annotations } = metadata;
+  const { revision, scopes } = compiled.config;
+  const accepted = map(status)["scopes"];
+  const known = memory.scopes.get(uid);
+  const history =
+    known ?? (typeof accepted === "number" ? [{ since: now, scopes: accepted, value: null }] : []);
+  const next = { scopes: scopes.length, value: null, isAllowed: allowsMassDeletion(annotations, revision) };
+  const verdict = judgeDeletion(history, next, now);
+  if (verdict.kind === "held") {
+    memory.scopes.set(uid, history);
+    return {
+      kind: "rejected",
+      rejected: [massDeletionHeld(compiled.config, compiled.config, verdict.before)],
+    };
+  }
+  memory.scopes.set(uid, verdict.history);
+  return compiled;
 }
 
 function compiledConfig(objects: NamespaceObjects, namespace: string, name: string): ObservedConfig {

@@ -207,3 +207,45 @@ test("deleting the relationship takes everything along but writes nothing", () =
     assert.equal(world.condition("Accepted", "DHCPScope", "campus-users")["reason"], "RelationshipNotFound");
     assert.throws(() => world.get("StatefulSet", "campus-a"));
   }));
+
+test("most scopes deleted at once: refused with what to type, nothing else changes, and the annotation lets it pass", () =>
+  inWorld(async (world) => {
+    const scope = world.get("DHCPScope", "campus-users");
+    for (const [i, name] of ["more", "even-more", "most"].entries()) {
+      const spec = {
+        relationshipRef: { name: "campus" },
+        subnet: `10.99.${i}.0/24`,
+        ranges: [{ start: `10.99.${i}.9`, end: `10.99.${i}.9` }],
+      };
+      world.create("DHCPScope", "default", {
+        apiVersion: scope.apiVersion!,
+        kind: "DHCPScope",
+        metadata: { name, namespace: "default" },
+        spec,
+      });
+    }
+    const controller = new TestController(world);
+    await until(
+      world,
+      [controller],
+      "four scopes",
+      () => isReady(world) && world.status("FailoverRelationship", "campus")["scopes"] === 4,
+    );
+    const revision = () =>
+      (world.status("FailoverRelationship", "campus")["effective"] as { revision: string }).revision;
+    const before = revision();
+    for (const name of ["more", "even-more", "most"]) world.delete("DHCPScope", name);
+    // A new process knows it from the status alone.
+    const fresh = new TestController(world);
+    await fresh.look();
+    const accepted = world.condition("Accepted");
+    assert.deepEqual([accepted["reason"], revision()], ["MassDeletionHeld", before]);
+    assert.ok(isReady(world), "the pair itself is well");
+    const [, allow = ""] = /allow-mass-deletion=([0-9a-f]{12})/.exec(String(accepted["message"])) ?? [];
+    world.patch("FailoverRelationship", "campus", {
+      metadata: { annotations: { "leasepair.io/allow-mass-deletion": allow } },
+    });
+    await fresh.look();
+    assert.equal(world.condition("Accepted")["status"], "True");
+    assert.equal(world.status("FailoverRelationship", "campus")["scopes"], 1);
+  }));

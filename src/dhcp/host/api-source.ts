@@ -4,8 +4,15 @@
 import { compile } from "../../api/compile.ts";
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { API_GROUP, API_VERSION } from "../../api/kind.ts";
-import type { ObjectSet } from "../../api/object-set.ts";
+import {
+  allowsMassDeletion,
+  judgeDeletion,
+  massDeletionHeld,
+  type ScopeHistory,
+} from "../../api/mass-deletion.ts";
+import type { CompileResult, ObjectSet } from "../../api/object-set.ts";
 import { parseDHCPReservationSet, parseDHCPScope, parseFailoverRelationship } from "../../api/parse.ts";
+import { unixSeconds } from "../../base/units.ts";
 import { KubeClient } from "../../kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
 import { EventRecorder } from "../../kube/events.ts";
@@ -55,6 +62,7 @@ export class ApiSource {
   #settle: NodeJS.Timeout | null = null;
   #health: NodeJS.Timeout | null = null;
   #lastVerdict = "";
+  #scopeHistory: ScopeHistory<CompiledRelationship> = [];
   #problems: readonly ConfigProblem[] = [];
   #machineProblem: ConfigProblem | null = null;
   #relationshipVersion = "";
@@ -153,7 +161,7 @@ export class ApiSource {
     this.#noteWitness();
     const { objects, problems } = this.#readObjects();
     const { namespace, relationship, lastGood } = this.#options;
-    const result = compile(objects, namespace, relationship, lastGood());
+    const result = this.#holdMassDeletion(compile(objects, namespace, relationship, lastGood()));
     const rejections = result.kind === "compiled" ? result.rejected : result.rejections;
     const all = [
       ...problems,
@@ -173,6 +181,30 @@ export class ApiSource {
         ? { kind: "configured", config: result.config, problems: all }
         : { kind: "rejected", problems: all },
     );
+  }
+
+  /** What lost most of its scopes at once becomes what was in force before, with the reason why. */
+  #holdMassDeletion(result: CompileResult): CompileResult {
+    if (result.kind !== "compiled") return result;
+    const now = unixSeconds(Math.floor(systemTiming.wallMs() / 1000));
+    const before = this.#options.lastGood();
+    if (this.#scopeHistory.length === 0 && before !== null) {
+      this.#scopeHistory = [{ since: now, scopes: before.scopes.length, value: before }];
+    }
+    const { config } = result;
+    const { metadata } = this.#relationships.get(`${config.namespace}/${config.name}`) ?? {};
+    const isAllowed = allowsMassDeletion(metadata?.annotations, config.revision);
+    const verdict = judgeDeletion(
+      this.#scopeHistory,
+      { scopes: config.scopes.length, value: config, isAllowed },
+      now,
+    );
+    if (verdict.kind === "held") {
+      const rejected = [massDeletionHeld(config, config, verdict.before)];
+      return { kind: "compiled", config: verdict.stays, rejected };
+    }
+    this.#scopeHistory = verdict.history;
+    return result;
   }
 
   /** Parses what belongs to the relationship; what cannot be parsed is left out and named. */

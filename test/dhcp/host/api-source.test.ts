@@ -215,3 +215,37 @@ test("news of a scope become Events of its object; of a scope that is not there,
   ]);
   assert.equal(read[0]?.["reportingController"], "leasepair.io/engine");
 });
+
+test("scopes deleted all together are held and served on, until they are back or the annotation names the revision", async () => {
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  const scopes = ["one", "two", "three", "four"].map((name, i) => ({
+    ...scope,
+    metadata: { ...scope.metadata, name },
+    spec: {
+      relationshipRef: { name: "campus" },
+      subnet: `10.99.${i}.0/24`,
+      ranges: [{ start: `10.99.${i}.9`, end: `10.99.${i}.9` }],
+    },
+  }));
+  for (const each of scopes) await client.create(SCOPES, each);
+  source.start();
+  const latest = () => ofKind("configured").at(-1);
+  const names = () =>
+    latest()
+      ?.config.scopes.map(({ name }) => name)
+      .join(" ");
+  const refusal = () => latest()?.problems.find(({ reason }) => reason === "MassDeletionHeld")?.message;
+  await until(() => names() === "one two three four");
+  for (const name of ["one", "two", "three"]) await client.delete(SCOPES, "default", name);
+  await until(() => refusal() !== undefined);
+  assert.equal(names(), "one two three four");
+  const [, allow = ""] = /allow-mass-deletion=([0-9a-f]{12})/.exec(refusal() ?? "") ?? [];
+  const annotations = { "leasepair.io/allow-mass-deletion": allow };
+  await client.patchMerge(
+    RELATIONSHIPS,
+    { namespace: "default", name: "campus" },
+    { metadata: { annotations } },
+  );
+  await until(() => names() === "four" && refusal() === undefined);
+});
