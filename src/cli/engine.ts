@@ -70,7 +70,7 @@ export function addEngineCommand(program: Command): void {
       "--link-certificates <dir>",
       "secure the failover link by TLS with tls.crt, tls.key and ca.crt there; changes are followed",
     )
-    .option("--clear-link", "leave the failover link unencrypted and unauthenticated")
+    .option("--clear-link", "with --manifests: leave the failover link unencrypted and unauthenticated")
     .option("--dhcp-port <port>", "serve DHCP on this port instead of 67 and answer to the sender's port")
     .option("--log-level <level>", "debug, info, warn or error", "info")
     .addHelpText("after", HELP)
@@ -79,6 +79,11 @@ export function addEngineCommand(program: Command): void {
       if (flags.manifests !== undefined && flags.kubeconfig !== undefined) {
         throw usageError(
           "--manifests and --kubeconfig: give one, the engine reads its objects from one place",
+        );
+      }
+      if (flags.clearLink === true && flags.manifests === undefined) {
+        throw usageError(
+          "--clear-link: only with --manifests; with the API the controller hands out certificates, give --link-certificates",
         );
       }
       if (flags.linkCertificates !== undefined && flags.clearLink === true) {

@@ -92,9 +92,15 @@ const CASES: readonly Case[] = [
   },
   {
     name: "a link both secured and in clear",
-    args: `${ENGINE} --link-certificates DIR --clear-link`,
+    args: `${ENGINE} --manifests DIR/good --link-certificates DIR --clear-link`,
     code: 2,
     stderr: /--link-certificates and --clear-link: give one/,
+  },
+  {
+    name: "a link in clear where the API is there to secure it",
+    args: `${ENGINE} --clear-link`,
+    code: 2,
+    stderr: /--clear-link: only with --manifests/,
   },
   {
     name: "a directory without certificates",

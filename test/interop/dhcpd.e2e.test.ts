@@ -5,10 +5,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LAB_MISSING, Lab, LEASE_SECONDS, MCLT_SECONDS } from "./lab.ts";
 import { ADDRESS } from "./network.ts";
+import { takeOverFromDhcpds } from "./takeover.ts";
 
 const CLIENTS = [1, 2, 3, 4, 5, 6];
 
-describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false, concurrency: 4 }, () => {
+describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false, concurrency: 5 }, () => {
+  test(
+    "a pair of dhcpds is replaced member by member; no client fails, no address changes hands",
+    takeOverFromDhcpds,
+  );
+
   for (const role of ["primary", "secondary"] as const) {
     for (const mode of ["LoadBalance", "HotStandby"] as const) {
       test(`${mode}, we are ${role}: connect, share, lease, renew, release, decline, and die in turn`, async () => {

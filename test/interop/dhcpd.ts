@@ -116,7 +116,10 @@ export class Dhcpd {
       encoding: "utf8",
       timeout: 10_000,
     });
-    if (!run.stdout.includes(`local-state = 00:00:00:0${state}`)) throw new Error(`omshell: ${run.stdout}`);
+    // It shows the object before and after each command, the number as it was set or as bytes.
+    if (!new RegExp(`local-state = (00:00:00:0)?${state}\\n`).test(run.stdout)) {
+      throw new Error(`omshell: ${run.stdout}`);
+    }
   }
 
   /** By address: what its lease file says last of each. */

@@ -92,7 +92,12 @@ spec:
   }
 
   async leases(): Promise<ReadonlyMap<string, Lease>> {
-    const text = (await this.#ask("/leases")) ?? "";
+    const text = await eventually(
+      "the engine tells its leases",
+      () => this.#ask("/leases"),
+      20,
+      () => this.said,
+    );
     const rows = text.split("\n").filter((line) => line !== "");
     return new Map(
       rows.map((line) => {

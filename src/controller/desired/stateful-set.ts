@@ -207,7 +207,7 @@ function engineContainer(
       member.name,
       "--data-dir",
       DATA_DIRECTORY,
-      ...(secretName === null ? ["--clear-link"] : ["--link-certificates", LINK_DIRECTORY]),
+      ...(secretName === null ? [] : ["--link-certificates", LINK_DIRECTORY]),
       ...options.engineArgs,
     ],
     env: [

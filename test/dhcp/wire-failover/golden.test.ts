@@ -1,4 +1,5 @@
-// Messages recorded from a real dhcpd 4.4 pair: every one is read to values and written back byte for byte.
+// Messages recorded from a real dhcpd 4.4 pair, and from probes of one: every one is decoded to values, printed as JSON,
+// read back and written again byte for byte. For the deliberately odd ones verdicts.json says what becomes of them.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
@@ -7,6 +8,7 @@ import { fromHex, toHex } from "../../../src/base/bytes.ts";
 import { readFrame } from "../../../src/dhcp/wire-failover/frame.ts";
 import { readMessage } from "../../../src/dhcp/wire-failover/read-message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
+import { fromJson, toJson } from "./message-json.ts";
 
 const CORPUS = new URL("../../corpus/failover/", import.meta.url);
 
@@ -16,34 +18,60 @@ interface Recorded {
   readonly hex: string;
 }
 
-/** Recordings of deliberately odd messages: they are read, but not all are what we would write. */
-const PROBES = /^i(6|7|8|9|10)/;
+interface Verdict {
+  /** "read", or why not. */
+  readonly verdict: string;
+  /** What is written differently, in words. */
+  readonly written?: string;
+}
 
-for (const file of readdirSync(CORPUS).sort()) {
+/** By file, then by line. */
+const VERDICTS = JSON.parse(readFileSync(new URL("verdicts.json", CORPUS), "utf8")) as Readonly<
+  Record<string, Readonly<Record<string, Verdict>>>
+>;
+
+const files = readdirSync(CORPUS)
+  .filter((file) => file.endsWith(".jsonl"))
+  .sort();
+
+test("the recordings are all there", () => {
+  const scenarios = new Set(files.map((file) => (file.startsWith("i") ? "i" : file)));
+  assert.equal(scenarios.size, 22);
+});
+
+for (const file of files) {
   const rows = readFileSync(new URL(file, CORPUS), "utf8")
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as Recorded);
-  test(`${file}: ${rows.length} recorded messages are read${PROBES.test(file) ? "" : " and written back the same"}`, () => {
-    for (const row of rows) {
-      const bytes = fromHex(row.hex)!;
-      const read = readFrame(bytes, 0);
-      if (PROBES.test(file) && read.kind === "malformed") continue;
-      assert.equal(read.kind, "frame", `frame ${row.frame}`);
-      if (read.kind !== "frame") continue;
-      assert.equal(read.bytesConsumed, bytes.length);
-      const message = readMessage(read.frame);
-      if (PROBES.test(file)) {
-        if (message.kind === "message") assert.equal(message.message.type, row.type, `frame ${row.frame}`);
-        continue;
-      }
-      assert.ok(message.kind === "message", `frame ${row.frame}: ${JSON.stringify(message)}`);
-      assert.equal(message.message.type, row.type);
-      assert.equal(
-        toHex(writeMessage(message.message, read.frame.sentAt, read.frame.xid)),
-        row.hex,
-        `frame ${row.frame}`,
-      );
+  test(`${file}: ${rows.length} recorded messages become values, JSON, values and the same bytes`, () => {
+    const verdicts = VERDICTS[file] ?? {};
+    for (const [i, row] of rows.entries()) {
+      const expected = verdicts[String(i + 1)];
+      const { verdict, hex } = throughJson(row);
+      assert.equal(verdict, expected?.verdict ?? "read", `line ${i + 1}, frame ${row.frame}`);
+      if (verdict !== "read") continue;
+      const isSame = hex === row.hex;
+      assert.equal(isSame, expected?.written === undefined, `line ${i + 1}: ${row.hex} became ${hex}`);
     }
+    const beyond = Object.keys(verdicts).filter((line) => Number(line) > rows.length);
+    assert.deepEqual(beyond, [], "verdicts of lines that are not there");
   });
+}
+
+function throughJson(row: Recorded): { readonly verdict: string; readonly hex: string } {
+  const bytes = fromHex(row.hex)!;
+  const read = readFrame(bytes, 0);
+  if (read.kind === "incomplete") return { verdict: "incomplete", hex: "" };
+  if (read.kind === "malformed") return { verdict: `malformed frame: ${read.field}`, hex: "" };
+  assert.equal(read.bytesConsumed, bytes.length);
+  const decoded = readMessage(read.frame);
+  if (decoded.kind === "unknown-type") return { verdict: `unknown type ${decoded.type}`, hex: "" };
+  if (decoded.kind === "malformed") return { verdict: `malformed message: ${decoded.field}`, hex: "" };
+  const { sentAt, xid } = read.frame;
+  const { message } = decoded;
+  assert.equal(message.type, row.type);
+  const again = fromJson(toJson({ sentAt, xid, message }));
+  assert.deepEqual(again, { sentAt, xid, message });
+  return { verdict: "read", hex: toHex(writeMessage(again.message, again.sentAt, again.xid)) };
 }

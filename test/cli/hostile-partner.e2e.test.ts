@@ -1,0 +1,159 @@
+// Somebody who can pass for the partner on a link in clear: floods of updates whose answers nobody reads, of requests for
+// everything, of connections that never say a word. The engine's memory stays, and it goes on answering others.
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { unixSeconds } from "../../src/base/units.ts";
+import { hashBucketAssignment } from "../../src/dhcp/failover/load-balance.ts";
+import type { FailoverMessage } from "../../src/dhcp/wire-failover/message.ts";
+import { writeMessage } from "../../src/dhcp/wire-failover/write-message.ts";
+import { campusYaml } from "../dhcp/host/campus.ts";
+import { ip } from "../dhcp/server/world.ts";
+import { type RunningCli, startCli } from "./run-cli.ts";
+
+const NETWORK = `127.51.${process.pid % 250}`;
+const PARTNER = `${NETWORK}.71`;
+const VICTIM = `${NETWORK}.72`;
+const LINK_PORT = 26_472;
+const METRICS_PORT = 29_662;
+/** As much as the engine takes in so long, at most so much. */
+const FLOOD_MS = 3_000;
+const FLOOD_BYTES = 64 * 1024 * 1024;
+const GROWTH_BYTES_MAX = 128 * 1024 * 1024;
+
+let directory = "";
+let engine: RunningCli;
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), "leasepair-hostile-"));
+  mkdirSync(join(directory, "manifests"));
+  const yaml = campusYaml({ addresses: [PARTNER, VICTIM], metricsPort: METRICS_PORT, linkPort: LINK_PORT });
+  writeFileSync(join(directory, "manifests", "campus.yaml"), yaml);
+  engine = startCli([
+    "engine",
+    ...["--relationship", "default/campus", "--member", "b", "--dhcp-port", "20070", "--clear-link"],
+    ...["--manifests", join(directory, "manifests"), "--data-dir", join(directory, "data")],
+  ]);
+  await engine.until(/"event":"started"/);
+});
+after(async () => {
+  engine.child.kill("SIGKILL");
+  await engine.ended();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function frame(message: FailoverMessage, xid: number): Uint8Array {
+  return writeMessage(message, unixSeconds(Math.floor(Date.now() / 1000)), xid);
+}
+
+/** A connection whose handshake the engine has accepted. */
+async function acceptedConnection(): Promise<Socket> {
+  const socket = connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER });
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write(
+    frame(
+      {
+        type: "CONNECT",
+        relationshipName: "default/campus",
+        maxUnackedUpdates: 100,
+        receiveTimerSeconds: 60,
+        vendorClass: "hostile",
+        protocolVersion: 1,
+        mcltSeconds: 60,
+        hashBuckets: hashBucketAssignment(50),
+        extras: null,
+      },
+      0,
+    ),
+  );
+  socket.write(
+    frame({ type: "STATE", state: 6, flags: 0, startTimeOfState: unixSeconds(0), extras: null }, 1),
+  );
+  await once(socket, "data");
+  return socket;
+}
+
+/** Sends `bytes` over and over, until it is enough or it is cut off. Returns what the engine answered meanwhile. */
+async function flood(socket: Socket, bytes: Uint8Array): Promise<number> {
+  const block = Buffer.concat(Array.from({ length: Math.ceil(65_536 / bytes.length) }, () => bytes));
+  let answered = 0;
+  let isDone = false;
+  const watching = (async () => {
+    while (!isDone) {
+      const response = await fetch(`http://${VICTIM}:${METRICS_PORT}/healthz`);
+      if (response.status === 200) answered += 1;
+    }
+  })();
+  const end = AbortSignal.timeout(FLOOD_MS);
+  for (let sent = 0; sent < FLOOD_BYTES && !socket.destroyed && !end.aborted; sent += block.length) {
+    if (socket.write(block)) continue;
+    await once(socket, "drain", { signal: end }).catch(() => {});
+  }
+  isDone = true;
+  await watching;
+  return answered;
+}
+
+function residentBytes(): number {
+  const status = readFileSync(`/proc/${engine.child.pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+}
+
+describe("a hostile partner", () => {
+  const update = {
+    address: ip("10.20.0.150"),
+    status: 2,
+    clientIdentifier: null,
+    clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
+    leaseExpiration: unixSeconds(1),
+    potentialExpiration: unixSeconds(1),
+    startTimeOfState: unixSeconds(1),
+    lastTransaction: unixSeconds(1),
+    ipFlags: 0,
+    extras: null,
+  };
+  const floods: readonly [string, FailoverMessage, boolean][] = [
+    ["updates whose answers it does not read", { type: "BNDUPD", update }, false],
+    ["updates whose answers it reads", { type: "BNDUPD", update }, true],
+    ["requests for everything", { type: "UPDREQALL" }, true],
+    ["signs of life", { type: "CONTACT", extras: null }, true],
+  ];
+  for (const [name, message, reads] of floods) {
+    test(`that floods ${name} makes no memory grow and keeps nobody else waiting for ever`, async () => {
+      const socket = await acceptedConnection();
+      if (reads) socket.resume();
+      else socket.pause();
+      const before = residentBytes();
+      const answered = await flood(socket, frame(message, 7));
+      const grown = residentBytes() - before;
+      socket.destroy();
+      assert.ok(grown < GROWTH_BYTES_MAX, `${grown} bytes more`);
+      assert.ok(answered > 0, "its health page was answered meanwhile");
+      await engine.until(/"event":"link-down"/);
+    });
+  }
+
+  test("that opens connections and says nothing is cut off, and the link stays possible", async () => {
+    const mute = Array.from({ length: 40 }, () =>
+      connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER }),
+    );
+    for (const socket of mute) socket.on("error", () => {}).resume();
+    await Promise.all(
+      mute.slice(20).map((socket) => new Promise((resolve) => socket.once("close", resolve))),
+    );
+    for (const socket of mute) socket.destroy();
+    // The engine may still be closing the last of them: the true partner dials again too.
+    let accepted: Socket | null = null;
+    for (let i = 0; i < 20 && accepted === null; i++) {
+      accepted = await acceptedConnection().catch(() => null);
+      if (accepted === null) await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    assert.notEqual(accepted, null);
+    accepted?.destroy();
+  });
+});
