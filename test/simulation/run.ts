@@ -15,7 +15,8 @@ import { SimNode } from "./sim-node.ts";
 import type { Stage } from "./stage.ts";
 import { StoreReader } from "./store-bytes.ts";
 import { drawPlan, RELAY_ADDRESS_BASE, type RunPlan, SERVER_ADDRESSES } from "./swarm.ts";
-import { Operator } from "./witness.ts";
+import { type Declarer, Operator } from "./witness.ts";
+import { WitnessApi } from "./witness-api.ts";
 import { World } from "./world.ts";
 
 export interface RunResult {
@@ -48,7 +49,7 @@ export class Run implements ClientWorld, Stage {
   readonly clients: SimClient[] = [];
   readonly clocks: readonly [SimClock, SimClock];
   readonly link: LinkNetwork;
-  readonly operator: Operator;
+  readonly operator: Declarer;
   readonly health: NetworkHealth = { healed: false };
   readonly toServers: DatagramPath[][] = [];
   readonly toClients: DatagramPath[][] = [];
@@ -76,13 +77,16 @@ export class Run implements ClientWorld, Stage {
     });
     this.link = new LinkNetwork(this.world, prng.fork(), plan.link, this.health, this.checker);
     this.nodes = [this.makeNode(0, clocks[0]), this.makeNode(1, clocks[1])];
-    this.operator = new Operator({
+    const surroundings = {
       world: this.world,
       prng: prng.fork(),
       nodes: this.nodes,
       names: ["a", "b"],
-      habits: plan.operator,
-    });
+    } as const;
+    this.operator =
+      plan.api === null
+        ? new Operator({ ...surroundings, habits: plan.operator })
+        : new WitnessApi({ ...surroundings, clocks, health: this.health, habits: plan.api });
     this.localArrivals = [localArrival(0), localArrival(1)];
     this.makeSites();
   }
@@ -319,6 +323,7 @@ export class Run implements ClientWorld, Stage {
   /** Assumption A1, which fencing None leaves to people: an engine whose partner is in PARTNER-DOWN and that has not
    *  begun to recover is cut off from the clients by the operator. */
   mustStaySilent(node: NodeIndex): boolean {
+    if (this.plan.api !== null) return false;
     const partner = this.checker.nodes[other(node)].state;
     const own = this.checker.nodes[node].state;
     return partner === 4 && (own === 2 || own === 3 || own === 11 || own === 10);

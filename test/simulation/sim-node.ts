@@ -51,6 +51,8 @@ export class SimNode implements LinkHost {
   /** Deaths so far, for the run's summary. */
   crashes = 0;
   machineUp = true;
+  /** Number of the process that runs, or ran last. */
+  life = 0;
   /** Dies after so many more effects (sends of any kind); 0 = not planned. */
   dieAfterEffects = 0;
   /** Told when such a planned death came. */
@@ -106,6 +108,7 @@ export class SimNode implements LinkHost {
       return;
     }
     checker.nodeStarted(this.index);
+    this.life++;
     const engine = createEngine({
       member: memberName(config, this.index),
       config,

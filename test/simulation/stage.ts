@@ -7,7 +7,7 @@ import type { Prng } from "./prng.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { RunPlan } from "./swarm.ts";
-import type { Operator } from "./witness.ts";
+import type { Declarer } from "./witness.ts";
 import type { World } from "./world.ts";
 
 export interface Stage {
@@ -18,7 +18,7 @@ export interface Stage {
   readonly nodes: readonly [SimNode, SimNode];
   readonly clients: readonly SimClient[];
   readonly link: LinkNetwork;
-  readonly operator: Operator;
+  readonly operator: Declarer;
   readonly clocks: readonly [SimClock, SimClock];
   readonly health: NetworkHealth;
   readonly toServers: readonly (readonly DatagramPath[])[];

@@ -18,6 +18,7 @@ import type { Prng } from "./prng.ts";
 import type { ClockFaults } from "./sim-clock.ts";
 import type { DiskFaults } from "./sim-disk.ts";
 import type { OperatorHabits } from "./witness.ts";
+import type { ApiHabits } from "./witness-api.ts";
 
 /** Mean seconds between two events of a kind; 0 = it does not exist in this run. */
 export interface Disturbances {
@@ -64,6 +65,8 @@ export interface RunPlan {
   readonly floods: number;
   readonly disturbances: Disturbances;
   readonly operator: OperatorHabits;
+  /** The API of a run with fencing Witness; null = fencing None. */
+  readonly api: ApiHabits | null;
   readonly batching: number;
   /** Names of the faults that this run has, for people. */
   readonly faults: readonly string[];
@@ -88,10 +91,11 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
   const clients = Math.max(2, Math.round(poolSize * prng.spread(0.3, 1.6)));
   const contactIntervalMs = Math.round(prng.spread(500, 30_000));
   const outages = Math.max(5, Math.round(prng.spread(5, mcltSeconds * 2)));
+  const isFenced = prng.chance(0.5);
   const plan: RunPlan = {
     seed,
     seconds: Math.round(prng.spread(1800, 4 * 3600)),
-    config: drawConfig(prng, mcltSeconds, poolSize),
+    config: { ...drawConfig(prng, mcltSeconds, poolSize), fencing: isFenced ? "Witness" : "None" },
     timing: {
       contactIntervalMs,
       contactLossMs: contactIntervalMs * prng.between(2, 4),
@@ -157,10 +161,26 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
         prng.chance(0.5) ? prng.spread(5, mcltSeconds) : mcltSeconds * 3 + 1200,
       ),
     },
+    api: isFenced ? drawApi(prng, mcltSeconds, has) : null,
     batching: prng.chance(0.5) ? prng.fraction() : 0,
     faults,
   };
   return plan;
+}
+
+function drawApi(prng: Prng, mcltSeconds: number, has: (name: string, share: number) => boolean): ApiHabits {
+  return {
+    readMs: Math.round(prng.spread(1_000, Math.min(15_000, mcltSeconds * 100))),
+    delayMsMax: has("slow API", 0.3) ? Math.round(prng.spread(100, 8_000)) : 100,
+    lost: has("lost API answers", 0.3) ? prng.spread(0.01, 0.5) : 0,
+    staleMsMax: has("stale API", 0.4) ? Math.round(prng.spread(1_000, 600_000)) : 500,
+    cut: has("API cuts", 0.5) ? prng.spread(300, 7200) : 0,
+    cutSecondsMax: Math.round(prng.spread(10, mcltSeconds * 3)),
+    afterSeconds: Math.round(prng.spread(10, 600)),
+    wrongGrant: has("wrong grants", 0.4) ? prng.spread(300, 7200) : 0,
+    takesFromDead: has("grants taken from the dead", 0.3) ? prng.fraction() : 0,
+    staleController: has("stale controllers", 0.4) ? prng.fraction() : 0,
+  };
 }
 
 function drawClocks(prng: Prng, apart: boolean, drift: boolean): RunPlan["clocks"] {

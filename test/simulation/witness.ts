@@ -17,9 +17,19 @@ export interface OperatorHabits {
   readonly keepsDownSecondsMax: number;
 }
 
+/** Who decides that an engine is down: people (this file), or the controllers behind the API (witness-api.ts). */
+export interface Declarer {
+  /** The engine that must stay down: a grant against it may not be entered yet. */
+  readonly keptDown: NodeIndex | null;
+  readonly holder: NodeIndex | null;
+  begin(): void;
+  /** An engine is dead for certain. */
+  wentDown(node: NodeIndex): void;
+}
+
 const LOOK_EVERY_MS = 2_000;
 
-export class Operator {
+export class Operator implements Declarer {
   /** The engine that must stay down: a grant against it may not be entered yet. */
   keptDown: NodeIndex | null = null;
   epoch = 0;

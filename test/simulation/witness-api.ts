@@ -1,0 +1,244 @@
+// The Kubernetes API of a simulated run with fencing Witness: the witness record, two controllers that may both believe to
+// be the leader, and each engine's own way there, slow, stale, cut or losing answers. Grants are given to whoever seems to
+// be alone, and now and then to somebody who is not: with fencing any grant must be safe.
+// Source: docs/protocol/witness.md W1-W3, W8, W13.
+
+import type { MemberReport, WitnessReading } from "../../src/dhcp/engine/event.ts";
+import { type NetworkHealth, type NodeIndex, other } from "./network.ts";
+import type { Prng } from "./prng.ts";
+import type { SimClock } from "./sim-clock.ts";
+import type { SimNode } from "./sim-node.ts";
+import type { Declarer } from "./witness.ts";
+import type { World } from "./world.ts";
+
+export interface ApiHabits {
+  /** An engine reads the witness this often, and reports as often. */
+  readonly readMs: number;
+  /** Longest way of a request, and of its answer. */
+  readonly delayMsMax: number;
+  /** Share of answers that never come. */
+  readonly lost: number;
+  /** How old a watch or a controller's cache may be. */
+  readonly staleMsMax: number;
+  /** Mean seconds between two cuts of one engine's way to the API, 0 = none; and how long one lasts at most. */
+  readonly cut: number;
+  readonly cutSecondsMax: number;
+  /** A survivor is granted PARTNER-DOWN after it has reported COMMUNICATIONS-INTERRUPTED for so long. */
+  readonly afterSeconds: number;
+  /** Mean seconds between two grants that nobody asked for; 0 = none. */
+  readonly wrongGrant: number;
+  /** Share of looks at which a controller takes a grant from a holder whose machine is off. */
+  readonly takesFromDead: number;
+  /** Share of controllers' writes that rest on an old view; the comparison of versions refuses most of them. */
+  readonly staleController: number;
+}
+
+interface Record {
+  readonly version: number;
+  readonly epoch: number;
+  readonly holder: NodeIndex | null;
+  readonly holderStore: string;
+  readonly stores: readonly [string, string];
+}
+
+interface Report {
+  readonly at: number;
+  readonly member: MemberReport;
+  /** Since when it has reported COMMUNICATIONS-INTERRUPTED without a gap; null when it does not. */
+  readonly aloneSince: number | null;
+}
+
+const LOOK_EVERY_MS = 2_000;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface ApiOptions {
+  readonly world: World;
+  readonly prng: Prng;
+  readonly nodes: readonly [SimNode, SimNode];
+  readonly clocks: readonly [SimClock, SimClock];
+  readonly names: readonly [string, string];
+  readonly habits: ApiHabits;
+  readonly health: NetworkHealth;
+}
+
+export class WitnessApi implements Declarer {
+  /** With fencing nobody is kept down for a grant's sake. */
+  readonly keptDown = null;
+  private readonly options: ApiOptions;
+  private readonly reports: [Report | null, Report | null] = [null, null];
+  private readonly cutUntil: [number, number] = [0, 0];
+  private record: Record = { version: 1, epoch: 0, holder: null, holderStore: "", stores: ["", ""] };
+  private readonly history: Record[] = [];
+
+  constructor(options: ApiOptions) {
+    this.options = options;
+  }
+
+  get holder(): NodeIndex | null {
+    return this.record.holder;
+  }
+
+  begin(): void {
+    const { world, prng, habits } = this.options;
+    for (const node of this.options.nodes) {
+      world.after(prng.between(0, habits.readMs), () => this.poll(node));
+      this.repeat(habits.cut, () => this.cut(node.index));
+    }
+    for (let controller = 0; controller < 2; controller++) {
+      world.after(prng.between(0, LOOK_EVERY_MS), () => this.look());
+    }
+    this.repeat(habits.wrongGrant, () => {
+      if (this.record.holder === null) this.grant(prng.chance(0.5) ? 0 : 1, "for no reason");
+    });
+  }
+
+  /** Nobody is told that an engine went down: its silence is all there is. */
+  wentDown(): void {}
+
+  private repeat(meanSeconds: number, action: () => void): void {
+    if (meanSeconds === 0) return;
+    const { world, prng, health } = this.options;
+    const again = (): void => {
+      world.after(Math.max(1, -Math.log(1 - prng.fraction()) * meanSeconds * 1000), () => {
+        if (health.healed) return;
+        action();
+        again();
+      });
+    };
+    again();
+  }
+
+  private cut(node: NodeIndex): void {
+    const { world, prng, habits } = this.options;
+    const seconds = prng.spread(1, Math.max(2, habits.cutSecondsMax));
+    world.trace(() => `the API is out of reach of ${node === 0 ? "P" : "Q"} for ${Math.round(seconds)} s`);
+    this.cutUntil[node] = world.now + seconds * 1000;
+  }
+
+  private reaches(node: NodeIndex): boolean {
+    return this.options.health.healed || this.options.world.now >= this.cutUntil[node];
+  }
+
+  private delay(): number {
+    const { prng, habits, health } = this.options;
+    return health.healed ? 1 : prng.between(1, habits.delayMsMax);
+  }
+
+  /** One quorum read with its report; the answer counts from the moment at which the request left. */
+  private poll(node: SimNode): void {
+    const { world, prng, habits, clocks, health } = this.options;
+    world.after(habits.readMs, () => this.poll(node));
+    if (!node.running) return;
+    const { life } = node;
+    const provenAt = clocks[node.index].now().boot;
+    const lost = !health.healed && prng.chance(habits.lost);
+    if (!this.reaches(node.index) || lost) {
+      world.after(REQUEST_TIMEOUT_MS, () => this.deliver(node, life, null));
+      return;
+    }
+    world.after(this.delay(), () => {
+      if (node.life === life) this.take(node);
+      const answer = this.reading(this.record, provenAt);
+      world.after(this.delay(), () => this.deliver(node, life, answer));
+    });
+  }
+
+  /** To the process that asked, and to no later one. */
+  private deliver(node: SimNode, life: number, witness: WitnessReading | null): void {
+    if (node.life === life && node.running) node.deliver({ kind: "witness-read", witness });
+  }
+
+  private take(node: SimNode): void {
+    const member = node.report();
+    if (member === null) return;
+    const { now } = this.options.world;
+    const before = this.reports[node.index];
+    const alone = member.state === "COMMUNICATIONS-INTERRUPTED";
+    this.reports[node.index] = { at: now, member, aloneSince: alone ? (before?.aloneSince ?? now) : null };
+  }
+
+  private reading(record: Record, provenAt: WitnessReading["provenAt"]): WitnessReading {
+    const { names } = this.options;
+    const { version, epoch, holder, holderStore, stores } = record;
+    return {
+      uid: "",
+      resourceVersion: String(version),
+      fencing: "Witness",
+      provenAt,
+      epoch,
+      holder: holder === null ? null : names[holder],
+      holderStore,
+      stores: { [names[0]]: stores[0], [names[1]]: stores[1] },
+    };
+  }
+
+  /** A controller's turn. It may look at an old version; what it then writes is refused (W1). */
+  private look(): void {
+    const { world, prng, habits, health } = this.options;
+    world.after(LOOK_EVERY_MS, () => this.look());
+    const stale = !health.healed && prng.chance(habits.staleController);
+    const seen = stale ? (this.history.at(-prng.between(1, 3)) ?? this.record) : this.record;
+    const next = this.decide(seen);
+    if (next !== null && seen.version === this.record.version) this.write(next);
+  }
+
+  private decide(seen: Record): Partial<Record> | null {
+    const { health, habits, world, prng, nodes } = this.options;
+    for (const node of [0, 1] as const) {
+      const store = this.reports[node]?.member.store ?? "";
+      const open = seen.holder === node;
+      if (store !== "" && store !== seen.stores[node] && !open) {
+        return { stores: node === 0 ? [store, seen.stores[1]] : [seen.stores[0], store] };
+      }
+    }
+    if (seen.holder !== null) {
+      const returned = this.reports[seen.holder]?.member.returned ?? 0;
+      if (returned >= seen.epoch) return { holder: null, holderStore: "" };
+      const holder = nodes[seen.holder];
+      // W8(b): its machine is off for certain.
+      if (!holder.running && !holder.machineUp && !health.healed && prng.chance(habits.takesFromDead)) {
+        if (prng.chance(0.5)) return { holder: null, holderStore: "" };
+        return this.grantTo(other(seen.holder), seen);
+      }
+      return null;
+    }
+    if (health.healed) return null;
+    for (const node of [0, 1] as const) {
+      const report = this.reports[node];
+      if (report === null || report.aloneSince === null || world.now - report.at > 30_000) continue;
+      if (world.now - report.aloneSince >= habits.afterSeconds * 1000) return this.grantTo(node, seen);
+    }
+    return null;
+  }
+
+  /** A grant needs a listed store and both members' word that they are capped (l). */
+  private grantTo(node: NodeIndex, seen: Record): Partial<Record> | null {
+    const capped = this.reports.every((report) => report?.member.fencing === "Witness");
+    const store = seen.stores[node];
+    return capped && store !== "" ? { epoch: seen.epoch + 1, holder: node, holderStore: store } : null;
+  }
+
+  private grant(node: NodeIndex, reason: string): void {
+    const next = this.grantTo(node, this.record);
+    if (next === null) return;
+    this.options.world.trace(() => `granted ${reason}`);
+    this.write(next);
+  }
+
+  private write(change: Partial<Record>): void {
+    const { world, prng, habits, nodes, names, health } = this.options;
+    this.history.push(this.record);
+    if (this.history.length > 8) this.history.shift();
+    this.record = { ...this.record, ...change, version: this.record.version + 1 };
+    const { epoch, holder } = this.record;
+    world.trace(() => `witness: epoch ${epoch}, holder ${holder === null ? "nobody" : names[holder]}`);
+    const shown = this.reading(this.record, null);
+    for (const node of nodes) {
+      const { life } = node;
+      const delay = health.healed ? 1 : prng.between(1, habits.staleMsMax);
+      world.after(delay, () => {
+        if (this.reaches(node.index)) this.deliver(node, life, shown);
+      });
+    }
+  }
+}
