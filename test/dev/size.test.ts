@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
-const LINES_MAX = 1_000;
+/** 1,000 for what a pair needs, and 50 for the Secrets that its pods mount since the link is secured by TLS. */
+const LINES_MAX = 1_050;
 const DIRECTORIES = ["embedded-api", "node-agent"];
 
 /** Lines that are neither blank nor comment alone. */
