@@ -139,13 +139,13 @@ function optionsShape({ extraMax, valueMax }: { readonly extraMax: number; reado
     ntpServers: addresses(8, "NTP servers, most preferred first (option 42). At most 8."),
     tftpServerName: text({
       description: "TFTP server's name or address as text (option 66), at most 255 characters.",
-      form: "1 to 255 printable characters",
+      form: "1 to 255 printable characters without blanks",
       pattern: /^[\x21-\x7e]+$/,
       lengthMax: 255,
     }).optional(),
     bootFileName: text({
       description: "Boot file's name or URL (option 67), at most 255 characters.",
-      form: "1 to 255 printable characters",
+      form: "1 to 255 printable characters without blanks",
       pattern: /^[\x21-\x7e]+$/,
       lengthMax: 255,
     }).optional(),

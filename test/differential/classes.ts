@@ -137,7 +137,7 @@ const OPTIONS: readonly DifferenceClass[] = [
   {
     id: "what-is-asked-for",
     title:
-      "A client with a parameter request list gets what it asks for, one without gets all that is configured. Kea adds 3, 6, 15 and the client's own host name (12) to every list, sends little else to a client without one, and no host name beside option 81.",
+      "A client with a parameter request list gets what it asks for, one without gets all that is configured. Kea adds 3, 6, 15 and the client's own host name (12) to every list, sends little else to a client without one, and no host name beside option 81 or in answer to an INFORM.",
     peers: KEA,
     source: "RFC 2131 4.3.1",
     sentence:
@@ -146,7 +146,8 @@ const OPTIONS: readonly DifferenceClass[] = [
       const code = optionCode(difference);
       if (code === 0 || code === 82) return false;
       // A reservation's name, to a client that sent option 81.
-      if (difference.theirs === "absent" && code === 12) return sent(step, 81) !== undefined;
+      if (difference.theirs === "absent" && code === 12)
+        return sent(step, 81) !== undefined || difference.what === "INFORM";
       if (difference.theirs === "absent") return !asked(step, code) && (sent(step, 55) ?? "") === "";
       return difference.ours === "absent" && ([3, 6, 15].includes(code) ? !asked(step, code) : code === 12);
     },

@@ -71,3 +71,35 @@ test("a flood of new clients passes over each held address about once a second, 
   assert.ok(asked <= 2100, `${asked} addresses were considered for 2000 clients`);
   assert.ok(seen.has(ip("10.0.0.10")));
 });
+
+const mac = (i: number) => `06${i.toString(16).padStart(10, "0")}`;
+
+test("new clients get what nobody had yet, then the address that has been free for longest", () => {
+  const world = new World([scope("small", "10.0.0.0/24", ["10.0.0.10", "10.0.0.14"])]);
+  // In this order their leases ended; .13 and .14 were never used.
+  for (const address of ["10.0.0.12", "10.0.0.10", "10.0.0.11"]) {
+    world.record(address, "ACTIVE", hardwareClient(mac(1_000 + ip(address))));
+    world.pass(60);
+    world.record(address, "FREE", hardwareClient(mac(1_000 + ip(address))));
+  }
+  const offered = Array.from({ length: 5 }, (_, i) => {
+    world.pass(2);
+    return formatIpv4(asReply(world.send(clientMessage({ type: "DISCOVER", mac: mac(i) }), local())).address);
+  });
+  assert.deepEqual(offered, ["10.0.0.13", "10.0.0.14", "10.0.0.12", "10.0.0.10", "10.0.0.11"]);
+});
+
+test("a new client of a /8 costs one question, however many leases there are", () => {
+  const world = new World([scope("eight", "10.0.0.0/8", ["10.0.1.0", "10.255.255.250"])]);
+  for (let i = 0; i < 50_000; i++) {
+    const address = formatIpv4(((ip("10.0.1.0") + i) >>> 0) as ReturnType<typeof ip>);
+    world.record(address, i % 2 === 0 ? "ACTIVE" : "FREE", hardwareClient(mac(i)));
+  }
+  for (let i = 0; i < 100; i++) {
+    world.authority.questions.length = 0;
+    const outcome = world.send(clientMessage({ type: "DISCOVER", mac: mac(100_000 + i) }), local());
+    assert.equal(asReply(outcome).address, ip("10.0.1.0") + 50_000 + i);
+    const asked = world.authority.questions.filter((question) => question.startsWith("allocate"));
+    assert.ok(asked.length <= 2, `${asked.length} addresses were considered`);
+  }
+});
