@@ -99,7 +99,23 @@ async function serve(directory: string, leases: number): Promise<object> {
   };
 }
 
-const PARTS = { write, start, serve } as const;
+/** Fills the table lease by lease, as clients do, without room made beforehand: the longest that one of them waits. */
+async function grow(_directory: string, leases: number): Promise<object> {
+  const table = new PackedLeaseTable();
+  table.configure([
+    { scope: "bench", ranges: [{ start: BASE as Ipv4, end: (BASE + 2 * leases) as Ipv4 }], reserved: [] },
+  ]);
+  let putMaxMs = 0;
+  for (let n = 1; n <= 1.7 * leases; n++) {
+    const binding = lease(n, 0);
+    const startedAt = threadMs();
+    table.put(binding);
+    if (n > WARM_UP) putMaxMs = Math.max(putMaxMs, threadMs() - startedAt);
+  }
+  return { putMaxMs };
+}
+
+const PARTS = { write, start, serve, grow } as const;
 
 /** Runs one part in a process of its own. */
 function measure(part: keyof typeof PARTS, directory: string, leases: number): Record<string, number> {
@@ -130,6 +146,8 @@ export function benchStore(counts: readonly number[]): number {
       report.line("a flush holds the thread, 99.9 %", served["held999Ms"]!, null, "ms");
       report.line("a flush holds the thread, longest", served["heldMaxMs"]!, HELD_UP_MS_MAX, "ms");
       report.line("a turn of 128 leases, longest", served["turnMaxMs"]!, PAUSE_MS_MAX, "ms");
+      const { putMaxMs } = measure("grow", directory, leases);
+      report.line("a lease that makes the table grow, longest", putMaxMs!, PAUSE_MS_MAX, "ms");
       report.line("records copied by the compaction meanwhile", served["copied"]!, null, "");
     } finally {
       rmSync(directory, { recursive: true, force: true });

@@ -7,14 +7,18 @@ import { blobHasClient, decodeBlob, encodeBlob, hashIdentity, isSameIdentity } f
 import { type LeaseColumns, NONE } from "./packed-columns.ts";
 
 const NOTHING = { client: null, hostname: null, relayInformation: null } as const;
-const BUCKETS_MIN = 64;
+/** Buckets come in parts, each of which doubles by itself, so that no lease waits for all others to be filed anew. */
+const PART_BITS = 5;
+const BUCKETS_MIN = 16;
 
 export class ClientIndex {
   readonly #columns: LeaseColumns;
   readonly #seed: number;
   readonly #arena = new Arena();
-  #buckets = new Int32Array(BUCKETS_MIN).fill(NONE);
-  #size = 0;
+  readonly #parts = Array.from({ length: 1 << PART_BITS }, () => ({
+    buckets: emptyBuckets(BUCKETS_MIN),
+    size: 0,
+  }));
 
   constructor(columns: LeaseColumns, seed: number) {
     this.#columns = columns;
@@ -23,7 +27,8 @@ export class ClientIndex {
 
   /** Makes room for so many records, so that taking them in does not stop to grow. */
   reserve(records: number): void {
-    while (this.#buckets.length < records) this.#grow();
+    for (const part of this.#parts)
+      while (part.buckets.length < records / this.#parts.length) this.#grow(part);
   }
 
   /** The variable part of a record, copied out. */
@@ -53,7 +58,8 @@ export class ClientIndex {
     const hash = hashIdentity(wanted, 0, this.#seed);
     const columns = this.#columns;
     const found: number[] = [];
-    for (let slot = this.#buckets[this.#bucketOf(hash)]!; slot !== NONE; slot = columns.clientNext[slot]!) {
+    const { buckets } = this.#partOf(hash);
+    for (let slot = buckets[hash & (buckets.length - 1)]!; slot !== NONE; slot = columns.clientNext[slot]!) {
       if (columns.clientHash[slot] === hash && this.#isFiledUnder(slot, wanted)) found.push(slot);
     }
     return found;
@@ -95,48 +101,62 @@ export class ClientIndex {
     columns.blobBytes[slot] = 0;
   }
 
-  #bucketOf(hash: number): number {
-    return hash & (this.#buckets.length - 1);
+  #partOf(hash: number): Part {
+    return this.#parts[hash >>> (32 - PART_BITS)]!;
   }
 
   #link(slot: number): void {
     if (!this.#hasClient(slot)) return;
-    if (this.#size >= this.#buckets.length) this.#grow();
     const columns = this.#columns;
     const place = columns.blob[slot]!;
     const hash = hashIdentity(this.#arena.chunkOf(place), this.#arena.offsetOf(place), this.#seed);
     columns.clientHash[slot] = hash;
-    this.#push(slot);
-    this.#size += 1;
+    const part = this.#partOf(hash);
+    if (part.size >= part.buckets.length) this.#grow(part);
+    this.#push(part, slot);
+    part.size += 1;
   }
 
-  #push(slot: number): void {
-    const bucket = this.#bucketOf(this.#columns.clientHash[slot]!);
-    this.#columns.clientNext[slot] = this.#buckets[bucket]!;
-    this.#buckets[bucket] = slot;
+  #push({ buckets }: Part, slot: number): void {
+    const bucket = this.#columns.clientHash[slot]! & (buckets.length - 1);
+    this.#columns.clientNext[slot] = buckets[bucket]!;
+    buckets[bucket] = slot;
   }
 
   #unlink(slot: number): void {
     if (!this.#hasClient(slot)) return;
     const columns = this.#columns;
-    const bucket = this.#bucketOf(columns.clientHash[slot]!);
+    const hash = columns.clientHash[slot]!;
+    const part = this.#partOf(hash);
+    const bucket = hash & (part.buckets.length - 1);
     let before = NONE;
-    for (let at = this.#buckets[bucket]!; at !== slot; at = columns.clientNext[at]!) before = at;
-    if (before === NONE) this.#buckets[bucket] = columns.clientNext[slot]!;
+    for (let at = part.buckets[bucket]!; at !== slot; at = columns.clientNext[at]!) before = at;
+    if (before === NONE) part.buckets[bucket] = columns.clientNext[slot]!;
     else columns.clientNext[before] = columns.clientNext[slot]!;
     columns.clientNext[slot] = NONE;
-    this.#size -= 1;
+    part.size -= 1;
   }
 
-  #grow(): void {
-    const old = this.#buckets;
-    this.#buckets = new Int32Array(old.length * 2).fill(NONE);
+  #grow(part: Part): void {
+    const old = part.buckets;
+    part.buckets = emptyBuckets(old.length * 2);
     for (const first of old) {
       for (let slot = first; slot !== NONE; ) {
         const next = this.#columns.clientNext[slot]!;
-        this.#push(slot);
+        this.#push(part, slot);
         slot = next;
       }
     }
   }
+}
+
+interface Part {
+  /** First slot of each chain. */
+  buckets: Int32Array;
+  /** Slots in all of them. */
+  size: number;
+}
+
+function emptyBuckets(count: number): Int32Array {
+  return new Int32Array(count).fill(NONE);
 }

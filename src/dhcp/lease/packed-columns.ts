@@ -1,7 +1,13 @@
 // The fixed-size part of every lease record, one typed array per field: about 75 bytes a lease, no object.
 // A slot is a row's number; it belongs to one address from put to forget and is used again afterwards.
 
+import { assert } from "../../base/assert.ts";
+
 const SLOTS_MIN = 64;
+/** Slots that are added at once: some 80 KiB. */
+const SLOTS_STEP = 1 << 10;
+/** Every address of a /8. Space is only set aside for so many; memory is taken as slots are. */
+const SLOTS_MAX = 1 << 24;
 /** Marks the end of a list and "in no heap". */
 export const NONE = -1;
 
@@ -10,33 +16,35 @@ export const FLAG_END_ANNOUNCED = 2;
 export const FLAG_TAKEN = 4;
 export const FLAG_SINCE_HOLD = 8;
 
+/** Columns grow where they are, so that no lease waits for a million others to be copied. */
 export class LeaseColumns {
-  address = new Uint32Array(SLOTS_MIN);
+  readonly #buffers: { readonly buffer: ArrayBuffer; readonly bytes: number }[] = [];
+  readonly address = new Uint32Array(this.#column(4));
   /** BINDING_STATUS_CODE; 0 in a slot that is not in use. */
-  status = new Uint8Array(SLOTS_MIN);
-  flags = new Uint8Array(SLOTS_MIN);
-  expiresAt = new Uint32Array(SLOTS_MIN);
-  potentialSent = new Uint32Array(SLOTS_MIN);
-  potentialAcked = new Uint32Array(SLOTS_MIN);
-  potentialReceived = new Uint32Array(SLOTS_MIN);
-  lastTransactionAt = new Uint32Array(SLOTS_MIN);
-  statusSince = new Uint32Array(SLOTS_MIN);
+  readonly status = new Uint8Array(this.#column(1));
+  readonly flags = new Uint8Array(this.#column(1));
+  readonly expiresAt = new Uint32Array(this.#column(4));
+  readonly potentialSent = new Uint32Array(this.#column(4));
+  readonly potentialAcked = new Uint32Array(this.#column(4));
+  readonly potentialReceived = new Uint32Array(this.#column(4));
+  readonly lastTransactionAt = new Uint32Array(this.#column(4));
+  readonly statusSince = new Uint32Array(this.#column(4));
   /** The pool whose dynamic address this is, or NONE. */
-  pool = new Int32Array(SLOTS_MIN);
+  readonly pool = new Int32Array(this.#column(4));
   /** Where the variable part lies in the arena, NONE when there is none. */
-  blob = new Int32Array(SLOTS_MIN);
-  blobBytes = new Uint32Array(SLOTS_MIN);
-  clientHash = new Uint32Array(SLOTS_MIN);
+  readonly blob = new Int32Array(this.#column(4));
+  readonly blobBytes = new Uint32Array(this.#column(4));
+  readonly clientHash = new Uint32Array(this.#column(4));
   /** Next slot with the same client bucket; next free slot in a slot that is not in use. */
-  clientNext = new Int32Array(SLOTS_MIN);
+  readonly clientNext = new Int32Array(this.#column(4));
   /** Index in the heap of the pool and status. */
-  orderPosition = new Int32Array(SLOTS_MIN);
+  readonly orderPosition = new Int32Array(this.#column(4));
   /** Index in the heap of active leases by end. */
-  expiryPosition = new Int32Array(SLOTS_MIN);
-  owedNext = new Int32Array(SLOTS_MIN);
-  owedPrevious = new Int32Array(SLOTS_MIN);
+  readonly expiryPosition = new Int32Array(this.#column(4));
+  readonly owedNext = new Int32Array(this.#column(4));
+  readonly owedPrevious = new Int32Array(this.#column(4));
   /** Ordinal of becoming unacknowledged. */
-  owedOrdinal = new Float64Array(SLOTS_MIN);
+  readonly owedOrdinal = new Float64Array(this.#column(8));
 
   #used = 0;
   #firstFree = NONE;
@@ -52,7 +60,7 @@ export class LeaseColumns {
     if (slot !== NONE) {
       this.#firstFree = this.clientNext[slot]!;
     } else {
-      if (this.#used === this.address.length) this.#growTo(this.address.length * 2);
+      if (this.#used === this.address.length) this.#growTo(this.address.length + SLOTS_STEP);
       slot = this.#used++;
     }
     this.pool[slot] = NONE;
@@ -79,29 +87,13 @@ export class LeaseColumns {
   }
 
   #growTo(slots: number): void {
-    this.address = grown(this.address, new Uint32Array(slots));
-    this.status = grown(this.status, new Uint8Array(slots));
-    this.flags = grown(this.flags, new Uint8Array(slots));
-    this.expiresAt = grown(this.expiresAt, new Uint32Array(slots));
-    this.potentialSent = grown(this.potentialSent, new Uint32Array(slots));
-    this.potentialAcked = grown(this.potentialAcked, new Uint32Array(slots));
-    this.potentialReceived = grown(this.potentialReceived, new Uint32Array(slots));
-    this.lastTransactionAt = grown(this.lastTransactionAt, new Uint32Array(slots));
-    this.statusSince = grown(this.statusSince, new Uint32Array(slots));
-    this.pool = grown(this.pool, new Int32Array(slots));
-    this.blob = grown(this.blob, new Int32Array(slots));
-    this.blobBytes = grown(this.blobBytes, new Uint32Array(slots));
-    this.clientHash = grown(this.clientHash, new Uint32Array(slots));
-    this.clientNext = grown(this.clientNext, new Int32Array(slots));
-    this.orderPosition = grown(this.orderPosition, new Int32Array(slots));
-    this.expiryPosition = grown(this.expiryPosition, new Int32Array(slots));
-    this.owedNext = grown(this.owedNext, new Int32Array(slots));
-    this.owedPrevious = grown(this.owedPrevious, new Int32Array(slots));
-    this.owedOrdinal = grown(this.owedOrdinal, new Float64Array(slots));
+    assert(slots <= SLOTS_MAX, "a lease table has at most 16,777,216 records");
+    for (const { buffer, bytes } of this.#buffers) buffer.resize(slots * bytes);
   }
-}
 
-function grown<T extends { set(from: T): void }>(from: T, to: T): T {
-  to.set(from);
-  return to;
+  #column(bytes: number): ArrayBuffer {
+    const buffer = new ArrayBuffer(SLOTS_MIN * bytes, { maxByteLength: SLOTS_MAX * bytes });
+    this.#buffers.push({ buffer, bytes });
+    return buffer;
+  }
 }
