@@ -77,14 +77,16 @@ describe("beside an old server", { skip }, () => {
 
   test("a dhcpd on the member's node holds port 67: the engine ends and names it", async () => {
     const dhcpd = await startDhcpd(lab, lab.nodes.a, "lan0");
-    lab.configure(MANIFESTS);
-    lab.startEngine("a");
-    assert.equal(await lab.exitCode("a"), 1);
-    const [pid] = lab.network.run(lab.nodes.a, "busybox", "pidof", "dhcpd").trim().split(" ");
-    const held = `cannot bind 10\\.20\\.0\\.11:67/udp: the port is held by dhcpd .*\\(pid ${pid}\\) on 0\\.0\\.0\\.0:67`;
-    assert.match(lab.output("a"), new RegExp(held));
-    assert.match(lab.output("a"), /Stop that process, or give the member an address of its own/);
-    await endProcess(dhcpd, 5_000);
+    try {
+      lab.configure(MANIFESTS);
+      lab.startEngine("a");
+      assert.equal(await lab.exitCode("a"), 1);
+      const held = `cannot bind 10\\.20\\.0\\.11:67/udp: the port is held by dhcpd .*\\(pid ${dhcpd.pid}\\) on 0\\.0\\.0\\.0:67`;
+      assert.match(lab.output("a"), new RegExp(held));
+      assert.match(lab.output("a"), /Stop that process, or give the member an address of its own/);
+    } finally {
+      await endProcess(dhcpd, 5_000);
+    }
   });
 
   test("its clients keep their addresses in peace, and come over once it is gone; nobody gets an address in use", async () => {
