@@ -1,11 +1,13 @@
-// `npm run crds`: writes crds/*.yaml, the chart's copy of them and docs/reference/api.md from src/api. With --check it writes nothing, names every
-// file that is stale, missing or left over, and ends with 1. Never reads anything but the kinds.
+// `npm run crds`: writes crds/*.yaml, the chart's copy of them and docs/reference/api.md from src/api, and the page of the
+// failover states from its tables. With --check it writes nothing, names every
+// file that is stale, missing or left over, and ends with 1. Never reads anything but the kinds and those tables.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { allDefinitions } from "../src/api/crd.ts";
 import { apiReference } from "../src/api/reference.ts";
+import { statesDrawing, statesPage } from "./lib/states-page.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 /** For kubectl, and for Helm, which reads nothing outside of its chart. */
@@ -19,6 +21,8 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     const text = `# Generated from src/api by \`npm run crds\`; do not edit.\n${yaml}`;
     for (const folder of CRD_FOLDERS) files.set(join(folder, file), text);
   }
+  files.set(join("docs", "protocol", "states.md"), statesPage());
+  files.set(join("docs", "protocol", "states.svg"), statesDrawing());
   return files.set(join("docs", "reference", "api.md"), apiReference());
 }
 

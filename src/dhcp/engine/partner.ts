@@ -4,6 +4,7 @@
 import type { UnixSeconds } from "../../base/units.ts";
 import {
   onPartnerState,
+  onUpdatesReceived,
   type SettledState,
   stateAfterRestart,
   updatesWanted,
@@ -289,11 +290,10 @@ function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number)
   session.updatesReceived = true;
   if (session.mcltChange?.requestXid === xid) session.mcltChange.requestXid = null;
   const state = settled(engine);
-  if (state === "RECOVER") finishRecovery(engine, turn);
-  else if (state === "POTENTIAL-CONFLICT") {
-    const next = engine.role === "primary" ? "CONFLICT-DONE" : "NORMAL";
-    enterState(engine, turn, next, "the partner's updates are complete", leavingPartnerDown(engine, next));
-  }
+  if (state === "RECOVER") return finishRecovery(engine, turn);
+  const next = onUpdatesReceived(state, engine.role, engine.endpoint.fencing);
+  if (next === null) return;
+  enterState(engine, turn, next, "the partner's updates are complete", leavingPartnerDown(engine, next));
 }
 
 /** Source: failover draft 9.5.2; under Witness W10, W11: no wait, a store that was empty begins its hold instead. */

@@ -2,7 +2,7 @@
 // Source: failover draft 9.2-9.14.
 
 import { NEVER, type UnixSeconds } from "../../base/units.ts";
-import { type SettledState, stateAfterRestart } from "../failover/transition.ts";
+import { onStopInOrder, type SettledState, stateAfterRestart } from "../failover/transition.ts";
 import { ENDPOINT_STATE_CODE, type EndpointRecord, type Stamp } from "../lease/durable-record.ts";
 import { writeExtras } from "../wire-failover/extras.ts";
 import { SERVER_FLAG_STARTUP } from "../wire-failover/message.ts";
@@ -92,10 +92,10 @@ export function settled(engine: Engine): SettledState {
 /** An orderly stop: nobody is served any more, and the partner is told that it is a pause (a restart is no
  *  decommissioning). PARTNER-DOWN is kept, for the restart must find it. Source: failover draft 9.13. */
 export function stopInOrder(engine: Engine, turn: Turn): void {
-  const state = settled(engine);
-  const pauses = state === "NORMAL" || state === "COMMUNICATIONS-INTERRUPTED";
-  if (pauses && engine.startupEndsAt === null)
-    enterState(engine, turn, "PAUSED", "the process stops in order");
+  const next = onStopInOrder(settled(engine));
+  if (next !== null && engine.startupEndsAt === null) {
+    enterState(engine, turn, next, "the process stops in order");
+  }
   engine.isStopping = true;
   turn.putClockMark();
   for (const connection of engine.connections.values()) {

@@ -9,6 +9,20 @@ export type Role = "primary" | "secondary";
 /** States in which the machine can be between events, STARTUP apart. */
 export type SettledState = Exclude<EndpointState, "STARTUP">;
 
+export const SETTLED_STATES = [
+  "NORMAL",
+  "COMMUNICATIONS-INTERRUPTED",
+  "PARTNER-DOWN",
+  "POTENTIAL-CONFLICT",
+  "RESOLUTION-INTERRUPTED",
+  "CONFLICT-DONE",
+  "RECOVER",
+  "RECOVER-WAIT",
+  "RECOVER-DONE",
+  "PAUSED",
+  "SHUTDOWN",
+] as const satisfies readonly SettledState[];
+
 const stay = null;
 type Row = Readonly<Record<SettledState, SettledState | null>>;
 
@@ -123,6 +137,25 @@ const ON_LINK_LOST: Row = {
 /** The next state when the link is lost, or null to stay. Source: failover draft 9.2, "communications failed". */
 export function onLinkLost(state: SettledState): SettledState | null {
   return ON_LINK_LOST[state];
+}
+
+/** The next state when UPDDONE has answered this server's own request; null where none was asked for. Under Witness the
+ *  hold takes the place of RECOVER-WAIT. Source: failover draft 9.5.2, 9.10.3; docs/protocol/witness.md W10. */
+export function onUpdatesReceived(state: SettledState, role: Role, fencing: Fencing): SettledState | null {
+  if (state === "RECOVER") return fencing === "Witness" ? "RECOVER-DONE" : "RECOVER-WAIT";
+  if (state !== "POTENTIAL-CONFLICT") return stay;
+  return role === "primary" ? "CONFLICT-DONE" : "NORMAL";
+}
+
+/** The next state when the wait for leases that nobody knows of is over. Source: failover draft 9.6.2. */
+export function onWaitOver(state: SettledState): SettledState | null {
+  return state === "RECOVER-WAIT" ? "RECOVER-DONE" : stay;
+}
+
+/** The next state when the process stops in order. PARTNER-DOWN and every recovery are kept, for the restart must find
+ *  them. Source: failover draft 9.13. */
+export function onStopInOrder(state: SettledState): SettledState | null {
+  return state === "NORMAL" || state === "COMMUNICATIONS-INTERRUPTED" ? "PAUSED" : stay;
 }
 
 /** The state a restarted server falls back to: its saved state after "communications failed".
