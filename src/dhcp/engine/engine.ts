@@ -26,7 +26,7 @@ import type { Engine } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
 import { lowerWaits } from "./mclt.ts";
-import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner } from "./partner.ts";
+import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner, takeUpRequest } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
 import { activateWhenShared, takeConfiguration } from "./shape.ts";
@@ -215,6 +215,7 @@ export function step(engine: Engine, event: EngineEvent, now: Instant): readonly
   handle(engine, turn, event);
   if (!engine.isStopping) {
     balanceWhenDue(engine, turn);
+    takeUpRequest(engine, turn);
     sendUpdates(engine, turn);
     dialWhenDue(engine, turn);
   }

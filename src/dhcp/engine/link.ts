@@ -287,6 +287,7 @@ function establish(
     isHeldForEmptyStore: false,
     openRequestXid: null,
     mcltChange: null,
+    requested: null,
     isFullUpdate: false,
     updatesReceived: false,
     partnerUpdated: false,

@@ -15,7 +15,7 @@ import type { FailoverFrame } from "../wire-failover/frame.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
 import { givePartnerAddresses } from "./balance.ts";
 import { ask, corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
-import type { Engine, Session } from "./engine-state.ts";
+import type { Engine, Session, UpdateRequest } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { giveUpOutdatedStore } from "./outdated-store.ts";
@@ -54,9 +54,9 @@ export function receiveFromPartner(
       notePosition(session, message.extras);
       return onBindingAck(engine, turn, session, message, xid);
     case "UPDREQ":
-      return onUpdateRequest(engine, turn, session, { xid, isForAll: false });
+      return onUpdateRequest(session, { xid, isForAll: false });
     case "UPDREQALL":
-      return onUpdateRequest(engine, turn, session, { xid, isForAll: true });
+      return onUpdateRequest(session, { xid, isForAll: true });
     case "UPDDONE":
       return onUpdateDone(engine, turn, session, xid);
     case "POOLREQ": {
@@ -257,14 +257,19 @@ function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
   session.openRequestXid = send(engine, turn, session.connection, { type });
 }
 
-/** Source: failover draft 7.3.2, 7.4.2: UPDDONE follows once everything owed (or everything) has been answered. */
-function onUpdateRequest(
-  engine: Engine,
-  turn: Turn,
-  session: Session,
-  { xid, isForAll }: { readonly xid: number; readonly isForAll: boolean },
-): void {
+/** Source: failover draft 7.3.2, 7.4.2: the latest request replaces those before it. It is looked at once for all that came
+ *  with it: a partner that floods with requests must not have every record searched for each of them. */
+function onUpdateRequest(session: Session, request: UpdateRequest): void {
   session.partnerUpdated = false;
+  session.requested = request;
+}
+
+/** UPDDONE follows once everything owed (or everything) has been answered. */
+export function takeUpRequest(engine: Engine, turn: Turn): void {
+  const { session } = engine;
+  if (session === null || session.requested === null) return;
+  const { xid, isForAll } = session.requested;
+  session.requested = null;
   session.isFullUpdate = isForAll;
   const addresses = new Set(Array.from(engine.leases.unacknowledged(), ({ address }) => address));
   if (isForAll) {
