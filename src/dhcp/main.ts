@@ -361,8 +361,9 @@ class EngineProcess {
   }
 
   #memberReport(engine: Engine): MemberReport {
-    const { linkSecurity } = this.#outlets;
-    return { ...memberReport(engine, this.#clock.now()), storeDamage: this.#damage, linkSecurity };
+    const { linkSecurity, linkCertificateExpiresAt } = this.#outlets;
+    const report = memberReport(engine, this.#clock.now());
+    return { ...report, storeDamage: this.#damage, linkSecurity, linkCertificateExpiresAt };
   }
 
   /** Null when a client that asked now would be answered. */

@@ -55,9 +55,10 @@ describe("the certificates of a pair without an API", () => {
     await Promise.all([a.until(/"to":"NORMAL"/), b.until(/"to":"NORMAL"/)]);
     assert.doesNotMatch(a.output(), /link-in-clear/);
 
-    assert.equal((await makeCertificates("default/campus", "link", "--days", "30")).code, 0);
+    assert.equal((await makeCertificates("default/campus", "link", "--days", "10")).code, 0);
     assert.equal(readFileSync(join(directory, "link", "authority", "ca.crt"), "utf8"), authority);
     await Promise.all([a, b].map((engine) => engine.until(/link-certificates-renewed/)));
+    await a.until(/link-certificate-expires/);
     assert.doesNotMatch(a.output() + b.output(), /link-down/);
 
     // Once more over a new connection, with what was renewed.

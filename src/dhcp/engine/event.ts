@@ -137,8 +137,10 @@ export interface MemberReport {
   readonly clockIsBehind: boolean;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
-  /** How the failover link is secured; null while it is not open. The composition root adds it. */
+  /** How the failover link is secured, null while it is not open; and when this member's certificate ends, null without
+   *  one. The composition root adds them. */
   readonly linkSecurity?: "TLS" | "Clear" | null;
+  readonly linkCertificateExpiresAt?: number | null;
   /** The store found at the start was damaged and was set aside; the composition root adds it. */
   readonly storeDamage?: { readonly problem: string; readonly setAside: readonly string[] } | null;
   /** Why the engine is about to end, silent already; the composition root adds it. */

@@ -52,6 +52,8 @@ interface LinkSettings extends Endpoint {
 
 const ADDRESSES_AGE_MS_MAX = 2_000;
 const TLS_HANDSHAKE_MS = 5_000;
+const DAY_MS = 86_400_000;
+const EXPIRY_WARNING_MS = 14 * DAY_MS;
 /** The same failure is told again this often: every try would drown the rest of the log. */
 const REPEAT_MS = 60_000;
 
@@ -72,6 +74,7 @@ export class EngineOutlets {
   readonly #said = new Map<OutletName, { readonly message: string; readonly atMs: number }>();
   #strangerSaidAtMs = Number.NEGATIVE_INFINITY;
   #distrustSaidAtMs = Number.NEGATIVE_INFINITY;
+  #expirySaidAtMs = Number.NEGATIVE_INFINITY;
   #accepted = 0;
 
   constructor(options: OutletsOptions) {
@@ -128,7 +131,13 @@ export class EngineOutlets {
 
   /** How the link is secured; null while it is not open. */
   get linkSecurity(): LinkTransport["security"] | null {
-    return this.#link.current?.security ?? null;
+    return this.#link.current?.transport.security ?? null;
+  }
+
+  /** When this member's certificate ends, unix seconds; null without one. */
+  get linkCertificateExpiresAt(): number | null {
+    const expiresAtMs = this.#link.current?.transport.expiresAtMs ?? null;
+    return expiresAtMs === null ? null : Math.floor(expiresAtMs / 1000);
   }
 
   /** Stops answering clients at once, and lets go of the partner, which takes over then. */
@@ -227,6 +236,18 @@ export class EngineOutlets {
       return;
     }
     this.#said.delete("certificates");
+    this.#tellExpiry();
+  }
+
+  /** Where a controller renews the files this is never said. A link that stands goes on; the next one could not. */
+  #tellExpiry(): void {
+    const expiresAtMs = this.#link.current?.transport.expiresAtMs ?? null;
+    const now = this.#options.nowMs();
+    if (expiresAtMs === null || expiresAtMs - Date.now() > EXPIRY_WARNING_MS) return;
+    if (now - this.#expirySaidAtMs < DAY_MS) return;
+    this.#expirySaidAtMs = now;
+    const message = "the link's certificate ends soon, and with it the next connection to the partner";
+    this.#log("warn", "link-certificate-expires", message, { expires: new Date(expiresAtMs).toISOString() });
   }
 
   #onDistrust(problem: string): void {

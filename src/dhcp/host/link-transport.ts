@@ -8,6 +8,8 @@ import { type LinkCertificates, speaksFor } from "./link-certificates.ts";
 
 export interface LinkTransport {
   readonly security: "TLS" | "Clear";
+  /** When the own certificate ends, milliseconds since 1970; null where there is none. */
+  readonly expiresAtMs: number | null;
   /** A server that is not listening yet. `admits` sees each connection first; `onStream` gets those that may speak. */
   createServer(admits: (socket: net.Socket) => boolean, onStream: (socket: net.Socket) => void): net.Server;
   /** Starts to connect; `onStream` is called once bytes may be sent. Failures end in the socket's "close". */
@@ -18,6 +20,7 @@ export interface LinkTransport {
 
 export const CLEAR_TRANSPORT: LinkTransport = {
   security: "Clear",
+  expiresAtMs: null,
   createServer: (admits, onStream) => createAdmittingServer(admits, onStream),
   dial: (to, onStream) => net.connect({ ...to, noDelay: true }, onStream),
   renew: () => {},
@@ -70,6 +73,10 @@ export class TlsTransport implements LinkTransport {
       options.onDistrust(error.message);
       socket.destroy();
     });
+  }
+
+  get expiresAtMs(): number {
+    return this.#options.certificates.expiresAtMs;
   }
 
   createServer(admits: (socket: net.Socket) => boolean, onStream: (socket: net.Socket) => void): net.Server {

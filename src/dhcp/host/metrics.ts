@@ -127,6 +127,13 @@ function registerReport(registers: Registry[], report: () => MemberReport | null
   );
   gauge(
     {
+      name: "leasepair_failover_link_certificate_expiry_time_seconds",
+      help: "When this member's certificate of the failover link ends; 0 = there is none.",
+    },
+    (set, { linkCertificateExpiresAt }) => set(linkCertificateExpiresAt ?? 0),
+  );
+  gauge(
+    {
       name: "leasepair_failover_unacked_updates",
       help: "Bindings that the partner has not acknowledged yet.",
     },

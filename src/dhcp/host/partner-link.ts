@@ -57,8 +57,9 @@ export class TcpPartnerLink implements PartnerLink {
     return listeningPort(this.#server);
   }
 
-  get security(): LinkTransport["security"] {
-    return this.#options.transport.security;
+  /** How the link is secured, and until when. */
+  get transport(): Pick<LinkTransport, "security" | "expiresAtMs"> {
+    return this.#options.transport;
   }
 
   /** Takes up certificates that changed. Throws FaultError LINK_CERTIFICATE_UNUSABLE; those before stay in use. */
