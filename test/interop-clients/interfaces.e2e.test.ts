@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { unmet } from "../../dev/lib/requirements.ts";
 import { Trail } from "./life.ts";
 import { ip } from "./network.ts";
-import { MEMBERS, PairLab } from "./pair-lab.ts";
+import { MEMBERS, type Member, PairLab } from "./pair-lab.ts";
 import { RealClient } from "./real-client.ts";
 import { Tap } from "./tap.ts";
 
@@ -88,13 +88,9 @@ describe("several interfaces", { skip }, () => {
     for (const place of places) {
       network.segment(place.segment);
       ip("-n", network.sw, "addr", "add", `${place.network}.1/24`, "dev", place.segment);
-      for (const [index, member] of MEMBERS.entries()) {
-        const node = lab.nodes[member];
-        const under = `under-${place.segment}`;
-        network.connect(node, under, place.segment);
-        STACKED[place.kind]?.(node, under, place.link);
-        ip("-n", node, "addr", "add", `${place.network}.1${index + 1}/24`, "dev", place.link);
-        ip("-n", node, "link", "set", place.link, "up");
+      for (const member of MEMBERS) {
+        network.connect(lab.nodes[member], `under-${place.segment}`, place.segment);
+        makeLink(member, place);
       }
       taps.set(place.kind, await Tap.open(network, place.segment));
     }
@@ -102,6 +98,13 @@ describe("several interfaces", { skip }, () => {
     await lab.start(manifests(places));
   });
   after(() => lab?.stop());
+
+  function makeLink(member: Member, { kind, segment, link, network }: Place): void {
+    const node = lab.nodes[member];
+    STACKED[kind]?.(node, `under-${segment}`, link);
+    ip("-n", node, "addr", "add", `${network}.1${MEMBERS.indexOf(member) + 1}/24`, "dev", link);
+    ip("-n", node, "link", "set", link, "up");
+  }
 
   function client(kind: string, hardwareAddress: string): { client: RealClient; trail: Trail } {
     const segment = places.find((place) => place.kind === kind)?.segment ?? "lan0";
@@ -162,5 +165,19 @@ describe("several interfaces", { skip }, () => {
     );
     assert.ok(tap.seen.every(({ what, yourAddress: given }) => what !== "ACK" || given !== next));
     await holder.stop();
+  });
+
+  test("an interface that goes and comes back is served again, and the member says so", async () => {
+    const [macvlan] = places;
+    assert.ok(macvlan !== undefined);
+    const since = lab.output("a").length;
+    ip("-n", lab.nodes.a, "link", "del", macvlan.link);
+    await lab.untilLogged("a", /"event":"address-not-open".*macvlan0/, since);
+    makeLink("a", macvlan);
+    await lab.untilLogged("a", /"event":"address-open-again"/, since);
+    const { client: one, trail } = client("macvlan", "02:00:00:00:0e:77");
+    one.start();
+    assert.match((await trail.next("ACK")).yourAddress, /^10\.20\.1\.1\d\d$/);
+    await one.stop();
   });
 });
