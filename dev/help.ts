@@ -6,7 +6,8 @@ import { readFileSync } from "node:fs";
 export const SCRIPT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   demo: "The whole story on this machine: two engines, real clients, one engine killed. --keep leaves it running",
   test: "All checks and tests; as root also those in network namespaces. -- PATH runs the matching files only",
-  "test:all": "All of npm test with the long targets, such as 2,000 kills; takes hours",
+  "test:all":
+    "All of npm test with the long targets, such as 2,000 kills; takes hours, and writes docs/reliability.md",
   check: "The developer's loop, under a minute: format, lint, types, generated files, unit tests",
   format: "Formats and lints the code, and repairs what can be repaired",
   crds: "Writes crds/ and docs/reference/api.md anew from the schemas in src/api",

@@ -2,13 +2,14 @@
 // changed.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { collectImage, IMAGE_NAME } from "./image.ts";
 import { writeImage } from "./oci-archive.ts";
 
 const CACHE = join(import.meta.dirname, "..", "..", ".cache");
 const PREFIX = "image-";
+const KEPT = 4;
 
 /** The archive's path; the image in it has the chart's name and this version, or `tag`. */
 export async function cachedImage(tag?: string): Promise<string> {
@@ -23,9 +24,10 @@ export async function cachedImage(tag?: string): Promise<string> {
   mkdirSync(CACHE, { recursive: true });
   const unfinished = `${file}.${process.pid}`;
   await writeImage(unfinished, name, image);
-  for (const old of readdirSync(CACHE)) {
-    if (old.startsWith(PREFIX) && old.endsWith(".tar")) rmSync(join(CACHE, old), { force: true });
-  }
+  const age = (name: string) => statSync(join(CACHE, name)).mtimeMs;
+  const images = readdirSync(CACHE).filter((name) => name.startsWith(PREFIX) && name.endsWith(".tar"));
+  for (const old of images.sort((x, y) => age(y) - age(x)).slice(KEPT - 1))
+    rmSync(join(CACHE, old), { force: true });
   renameSync(unfinished, file);
   return file;
 }

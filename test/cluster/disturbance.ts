@@ -50,7 +50,7 @@ export class Disturbance {
 }
 
 /** One line of JSON for each measurement. */
-function record(figures: Readonly<Record<string, unknown>>): void {
+export function record(figures: Readonly<Record<string, unknown>>): void {
   console.log(JSON.stringify(figures));
   const file = process.env["LEASEPAIR_FIGURES"] ?? "";
   if (file !== "") appendFileSync(file, `${JSON.stringify({ suite: "cluster", ...figures })}\n`);

@@ -12,14 +12,14 @@ import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { startUdhcpc } from "../../dev/demo/udhcpc.ts";
 import { Disturbance } from "./disturbance.ts";
+import { crashNode, drain, killEngine, uncordon } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { condition, LEASES, PAIR, pairObjects, SERVERS, states } from "./pair-objects.ts";
 
 /** Clients that stay. */
 const CLIENTS = 60;
 const NEWCOMER_EVERY_MS = 200;
-/** In the command lines of their processes. */
-const ENGINE = "leasepair engine";
+/** In the command lines of its processes. */
 const CONTROLLER = "leasepair controller";
 /** Until a new client is served that tries every 250 ms, whatever happened; maxSeconds of these members is 2. What a quiet
  *  machine reaches, half a second after a kill, is for the long run: here it would test the machine. */
@@ -78,8 +78,7 @@ describe("a pair on a real cluster", { skip: clusterUnmet(), timeout: 840_000 },
 
   it("an engine killed: the other serves new clients at once, and it comes back by itself", async () => {
     const figures = await disturb.with("engine killed", async () => {
-      for (const pid of cluster.node(1).processes(ENGINE)) kill(pid, "SIGKILL");
-      await pause(5_000);
+      await killEngine(cluster, 1);
     });
     const restarts = "{.status.containerStatuses[0].restartCount}";
     assert.equal(cluster.kubectl("get", "pod", `${PAIR}-a-0`, "--output", `jsonpath=${restarts}`), "1");
@@ -140,9 +139,7 @@ describe("a pair on a real cluster", { skip: clusterUnmet(), timeout: 840_000 },
 
   it("a node crashed and booted again: the other serves, and its pod comes back with its leases", async () => {
     const figures = await disturb.with("node crashed", async () => {
-      await cluster.node(1).crash();
-      await pause(5_000);
-      await cluster.node(1).start();
+      await crashNode(cluster, 1);
     });
     assert.ok(figures.longestWaitMs <= WAIT_MS, `${figures.longestWaitMs} ms`);
   });
@@ -157,17 +154,9 @@ describe("a pair on a real cluster", { skip: clusterUnmet(), timeout: 840_000 },
 
   it("a drain takes one member, never the second", async () => {
     await disturb.with("node drained", async () => {
-      const drain = (node: string, timeout: string) =>
-        cluster.kubectl(
-          "drain",
-          node,
-          "--ignore-daemonsets",
-          "--delete-emptydir-data",
-          `--timeout=${timeout}`,
-        );
-      drain("node-1", "60s");
-      assert.throws(() => drain("node-2", "5s"), /disruption budget|timed out|timeout/i);
-      cluster.kubectl("uncordon", "node-1", "node-2");
+      drain(cluster, 1, "60s");
+      assert.throws(() => drain(cluster, 2, "5s"), /disruption budget|timed out|timeout/i);
+      uncordon(cluster, 1, 2);
     });
     assert.notEqual(cluster.get("pod", `${PAIR}-b-0`), null);
   });
