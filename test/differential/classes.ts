@@ -121,7 +121,8 @@ const OPTIONS: readonly DifferenceClass[] = [
     matches: (difference, step, peer) => {
       if (![58, 59].includes(optionCode(difference)) || difference.ours === "absent") return false;
       if (difference.theirs === "absent" && peer === "dhcpd") return true;
-      return step.relay !== "plain" && ["absent", "900", "1800"].includes(difference.theirs);
+      const isBoot = step.relay !== "plain" || sent(step, 118) !== undefined;
+      return isBoot && ["absent", "900", "1800"].includes(difference.theirs);
     },
   },
   {
@@ -298,9 +299,9 @@ const REQUESTS: readonly DifferenceClass[] = [
     },
   },
   {
-    id: "declined-reservation",
+    id: "reserved-not-now",
     title:
-      "A reserved address that its client has declined is quarantined like any other. Kea and dhcpd offer it again at once.",
+      "A reserved address that its client has declined is quarantined like any other, and one whose end the partner has yet to confirm waits. A client that names another address is refused it once the reserved one is to be had. Kea and dhcpd offer the reserved one again at once, and know of no such move.",
     peers: BOTH,
     source: "RFC 2131 4.3.3",
     sentence:
@@ -309,6 +310,7 @@ const REQUESTS: readonly DifferenceClass[] = [
       const { field, ours, theirs } = difference;
       if (!step.hardware.startsWith("02000001000")) return false;
       if (answers(difference, "silence", "BOOTREPLY")) return true;
+      if (answers(difference, "NAK", "ACK")) return step.server === "none";
       if (answers(difference, "silence", "NAK", "ACK")) return step.requested === "reserved";
       return ["yiaddr", "ciaddr"].includes(field) && theirs.startsWith("10.1.") && !ours.startsWith("10.1.");
     },

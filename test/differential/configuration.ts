@@ -36,6 +36,9 @@ export const RANGES: readonly { readonly start: string; readonly end: string; re
 
 export const LEASE = { defaultSeconds: 3600, minSeconds: 600, maxSeconds: 7200 } as const;
 
+/** Enterprise 3561, sub-option 1 "lab". RFC 3925. */
+const VENDOR_125 = "00000de90501036c6162";
+const WPAD = Buffer.from("http://10.4.0.5/wpad.dat").toString("hex");
 const VENDOR_43 = "0604deadbeef0a0400000bff";
 const LONG_224 = "4c".repeat(240);
 const LONG_225 = "4d".repeat(240);
@@ -111,8 +114,11 @@ spec:
   ranges: [{ start: 10.4.1.0, end: 10.4.14.255 }]
   leaseTime: { renewSeconds: 900, rebindSeconds: 1800 }
   boot: { nextServer: 10.4.0.5, serverName: boot.example.org, fileName: pxe/boot.0 }
+  subnetSelection: Enabled
   options:
     routers: [10.4.0.1]
+    webProxyAutoDiscoveryUrl: http://10.4.0.5/wpad.dat
+    vendorIdentifyingOptions: [{ enterprise: 3561, options: [{ code: 1, type: string, value: lab }] }]
     tftpServerAddresses: [10.4.0.5, 10.4.0.6]
     extra: [{ code: 43, type: hex, value: ${VENDOR_43} }]
 ---
@@ -181,7 +187,7 @@ export function keaConfiguration(leases: string): string {
       { name: "domain-name-servers", data: "10.0.0.53, 10.0.0.54" },
       { name: "ntp-servers", data: "10.0.0.123" },
     ],
-    "option-def": [224, 225].map((code) => ({ name: `own-${code}`, code, type: "binary" })),
+    "option-def": [224, 225, 252].map((code) => ({ name: `own-${code}`, code, type: "binary" })),
     "client-classes": [
       {
         name: "http-boot",
@@ -223,7 +229,13 @@ export function keaConfiguration(leases: string): string {
         "next-server": "10.4.0.5",
         "server-hostname": "boot.example.org",
         "boot-file-name": "pxe/boot.0",
-        "option-data": [routers("10.4.0.1"), hexOption(150, "0a0400050a040006"), hexOption(43, VENDOR_43)],
+        "option-data": [
+          routers("10.4.0.1"),
+          hexOption(150, "0a0400050a040006"),
+          hexOption(43, VENDOR_43),
+          hexOption(125, VENDOR_125),
+          hexOption(252, WPAD),
+        ],
       }),
       subnet(5, "10.5.0.0/20", "10.5.1.0 - 10.5.14.255", {
         "option-data": [
@@ -266,6 +278,8 @@ option own-120 code 120 = string;
 option own-121 code 121 = string;
 option own-138 code 138 = array of ip-address;
 option own-150 code 150 = array of ip-address;
+option own-125 code 125 = string;
+option own-252 code 252 = text;
 option own-114 code 114 = text;
 option own-224 code 224 = string;
 option own-225 code 225 = string;
@@ -301,6 +315,8 @@ subnet 10.4.0.0 netmask 255.255.240.0 {
   option routers 10.4.0.1;
   option own-150 10.4.0.5, 10.4.0.6;
   option own-43 ${colons(VENDOR_43)};
+  option own-125 ${colons(VENDOR_125)};
+  option own-252 "http://10.4.0.5/wpad.dat";
 }
 subnet 10.5.0.0 netmask 255.255.240.0 {
   range 10.5.1.0 10.5.14.255;

@@ -68,6 +68,7 @@ const PARAMETER_LISTS = [
   [6, 6, 1, 3, 1],
   [224, 225, 119, 121, 120, 138, 114, 1, 3, 6, 15, 42],
   [66, 67, 150, 43, 60, 1, 3],
+  [125, 252, 43, 3, 1, 6],
   [26, 42, 51, 58, 59, 54, 1],
   [81, 12, 15, 1, 3],
 ] as const;
@@ -223,6 +224,7 @@ function drawOfNewcomer(prng: Prng, client: Client, say: Say): readonly Step[] {
     : prng.pick(["unused", "taken", "elsewhere", "outside", "reserved"] as const);
   const discover = say(`DISCOVER asking for ${requested}`, DISCOVER, { options, requested });
   const select = say("REQUEST selecting", REQUEST, { options, requested: "offer", server: "own" });
+  if (client.network !== "unserved" && prng.chance(0.04)) return [bySubnetSelection(discover)];
   const draw = prng.fraction();
   if (draw < 0.62) return [discover, select];
   if (draw < 0.68) return [discover, discover, select];
@@ -248,6 +250,17 @@ function drawOfNewcomer(prng: Prng, client: Client, say: Say): readonly Step[] {
   }
   const address = prng.pick(["unused", "taken", "elsewhere", "outside"] as const);
   return [say(`REQUEST rebinding ${address}, unknown client`, REQUEST, { ciaddr: address })];
+}
+
+/** RFC 3011: the client asks for an address of the network `boot`, wherever it is. */
+function bySubnetSelection(discover: Step): Step {
+  const chosen = { code: 118, hex: addressHex("10.4.0.0") };
+  return {
+    ...discover,
+    what: "DISCOVER by subnet selection",
+    requested: "none",
+    options: [...discover.options, chosen],
+  };
 }
 
 function drawOfHolder(prng: Prng, client: Client, say: Say): readonly Step[] {
