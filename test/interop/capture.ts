@@ -24,6 +24,8 @@ export class Capture {
       "br0",
       "-U",
       "--immediate-mode",
+      "-B",
+      "16384",
       "-s",
       "0",
       "-Z",
@@ -45,38 +47,40 @@ export class Capture {
   /** What Wireshark and our own decoder do not agree on in what crossed the link, in words. */
   disagreements(ports: readonly number[]): readonly string[] {
     const malformed = this.#tshark(ports, ["-Y", "_ws.malformed || dhcpfo.bad_length"]).trim();
-    const theirs = this.#typesByWireshark(ports);
-    const ours = this.#typesByOurselves(ports);
-    const types = [...new Set([...theirs.keys(), ...ours.keys()])].sort();
+    const byStream = this.#typesByWireshark(ports);
+    const wrong = [...byStream].flatMap(([stream, theirs]) => {
+      const ours = this.#typesByOurselves(ports, stream);
+      return ours === null || ours === theirs
+        ? []
+        : [`stream ${stream}: ${theirs} by Wireshark, ${ours} by us`];
+    });
     return [
       ...(malformed === "" ? [] : malformed.split("\n")),
-      ...(theirs.size === 0 ? ["nothing was recorded"] : []),
-      ...types
-        .filter((type) => theirs.get(type) !== ours.get(type))
-        .map((type) => `type ${type}: ${theirs.get(type) ?? 0} by Wireshark, ${ours.get(type) ?? 0} by us`),
+      ...(byStream.size === 0 ? ["nothing was recorded"] : []),
+      ...wrong,
     ];
   }
 
-  #typesByWireshark(ports: readonly number[]): ReadonlyMap<string, number> {
-    const text = this.#tshark(ports, ["-Y", "dhcpfo", "-T", "fields", "-e", "dhcpfo.type"]);
-    return countOf(text.split(/[\n,]/).filter((word) => word !== ""));
+  /** Per connection, how often each message type comes, as text. */
+  #typesByWireshark(ports: readonly number[]): ReadonlyMap<string, string> {
+    const fields = ["-T", "fields", "-e", "tcp.stream", "-e", "dhcpfo.type"];
+    const types = new Map<string, string[]>();
+    for (const line of this.#tshark(ports, ["-Y", "dhcpfo", ...fields]).split("\n")) {
+      const [stream = "", list = ""] = line.split("\t");
+      if (stream !== "") types.set(stream, [...(types.get(stream) ?? []), ...list.split(",")]);
+    }
+    return new Map([...types].map(([stream, list]) => [stream, countOf(list)]));
   }
 
-  /** The same, with every stream put together by Wireshark and read by our codec. */
-  #typesByOurselves(ports: readonly number[]): ReadonlyMap<string, number> {
-    const streams = new Set(
-      this.#tshark(ports, ["-Y", "dhcpfo", "-T", "fields", "-e", "tcp.stream"]).split("\n"),
-    );
-    const types: string[] = [];
-    for (const stream of streams) {
-      if (stream === "") continue;
-      const text = this.#tshark(ports, ["-q", "-z", `follow,tcp,raw,${stream}`]);
-      const lines = text.split("\n").filter((line) => /^\t?[0-9a-f]+$/.test(line));
-      for (const isAnswer of [false, true]) {
-        const hex = lines.filter((line) => line.startsWith("\t") === isAnswer).map((line) => line.trim());
-        types.push(...typesIn(Buffer.from(hex.join(""), "hex")));
-      }
-    }
+  /** The same, the stream put together by Wireshark and read by our codec; null where the recording has a hole. */
+  #typesByOurselves(ports: readonly number[], stream: string): string | null {
+    const text = this.#tshark(ports, ["-q", "-z", `follow,tcp,raw,${stream}`]);
+    if (text.includes("missing in capture file")) return null;
+    const lines = text.split("\n").filter((line) => /^\t?[0-9a-f]+$/.test(line));
+    const types = [false, true].flatMap((isAnswer) => {
+      const hex = lines.filter((line) => line.startsWith("\t") === isAnswer).map((line) => line.trim());
+      return typesIn(Buffer.from(hex.join(""), "hex"));
+    });
     return countOf(types);
   }
 
@@ -103,8 +107,11 @@ function typesIn(stream: Uint8Array): string[] {
   }
 }
 
-function countOf(words: readonly string[]): ReadonlyMap<string, number> {
+function countOf(types: readonly string[]): string {
   const counts = new Map<string, number>();
-  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
-  return counts;
+  for (const type of types) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return [...counts]
+    .sort()
+    .map(([type, count]) => `${count} of type ${type}`)
+    .join(", ");
 }

@@ -2,7 +2,15 @@
 // Source: failover draft 5.2.1 and 7.1.5. Departs from draft 9.9.2 and 9.11.2, which also allow MCLT beyond the
 // lease's own end: repeated renewals would then run ahead of the partner for ever (docs/protocol/draft-errata.md).
 
-import { after, latest, type Seconds, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import {
+  after,
+  latest,
+  NEVER,
+  type Seconds,
+  seconds,
+  secondsUntil,
+  type UnixSeconds,
+} from "../../base/units.ts";
 import type { Binding } from "./binding.ts";
 
 /** X: bound on the error of this server's view of its partner's clock. Measured by echo; else as far as the link lets the
@@ -42,7 +50,9 @@ export function potentialExpiration(now: UnixSeconds, lease: Seconds, desired: S
 
 /** How long past its end a lease still counts as running, at every server: clock error, in-flight ACK, client's drift. */
 export function graceSeconds(binding: Binding, uncertainty: Seconds): Seconds {
-  const leaseSeconds = secondsUntil(binding.lastTransactionAt, binding.expiresAt);
+  // A dhcpd does not always tell when the client last spoke; then the lease is as old as its status.
+  const { lastTransactionAt, statusSince, expiresAt } = binding;
+  const leaseSeconds = secondsUntil(lastTransactionAt === NEVER ? statusSince : lastTransactionAt, expiresAt);
   return seconds(uncertainty + 2 + Math.ceil(leaseSeconds * 0.0005));
 }
 

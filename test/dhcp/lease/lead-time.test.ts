@@ -72,3 +72,8 @@ test("a lease counts as running past its end for the clocks' error, the answer's
   assert.equal(hasEnded(day, at(86_400 + 106), byRule), true);
   assert.equal(hasEnded(binding({ expiresAt: NEVER }), NOW, byRule), true);
 });
+
+test("a lease of which nobody told when its client spoke is as old as its status, not as old as time", () => {
+  const told = binding({ lastTransactionAt: NEVER, statusSince: NOW, expiresAt: at(86_400) });
+  assert.equal(graceSeconds(told, CLOCK_UNCERTAINTY_SECONDS.byRule), 60 + 2 + 44);
+});
