@@ -115,7 +115,7 @@ spec:
   #ask(path: string): Promise<string | null> {
     return new Promise((resolve) => {
       const asked = request(
-        { socketPath: join(this.#data, "engine.sock"), path, timeout: 2_000 },
+        { socketPath: join(this.#data, "engine.sock"), path, agent: false, timeout: 5_000 },
         (response) => {
           let text = "";
           response.on("data", (bytes: Buffer) => (text += bytes.toString()));
