@@ -19,7 +19,7 @@ export type LeaseRow = ReturnType<typeof bindingRow>;
 export const MEMBERS = ["a", "b"] as const;
 const PROJECT = join(import.meta.dirname, "..", "..");
 /** For whatever an engine is waited for; generous, because the machine may be busy. */
-const WAIT_MS = 30_000;
+const WAIT_MS = 120_000;
 const NETWORK = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}`;
 const LINES_KEPT = 400;
 
