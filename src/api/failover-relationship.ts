@@ -6,7 +6,7 @@ import { CLIENT_CLASSES_MAX, clientClassSchema } from "./client-class.ts";
 import { limitsSchema } from "./client-limits.ts";
 import { optionsSchema } from "./dhcp-options.ts";
 import { relationshipStatusSchema } from "./failover-relationship-status.ts";
-import { choice, dnsLabel, integer, list, networkText, secondsField } from "./fields.ts";
+import { choice, dnsLabel, integer, list, networkText, secondsField, text } from "./fields.ts";
 import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
 import { leaseTimeSchema } from "./lease-time.ts";
 import { linkTlsSchema } from "./link-tls.ts";
@@ -106,6 +106,13 @@ const relationshipSpecSchema = z
           .boolean()
           .default(true)
           .meta({ description: "Keep the lease stores on the nodes when the relationship is deleted." }),
+        adoptFrom: text({
+          description:
+            "UID of a deleted relationship whose lease stores on the same nodes this one goes on with; read at creation only. Unset: a relationship of the same name that was deleted is followed by itself.",
+          form: "a UID, such as 0b5d1c9a-6f0e-4c39-8a53-5f2d9b7c1e42",
+          pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+          lengthMax: 36,
+        }).optional(),
       })
       .prefault({})
       .meta({ description: "The members' lease stores." }),

@@ -22,6 +22,7 @@ interface EngineFlags {
   dhcpPort?: string;
   linkCertificates?: string;
   clearLink?: true;
+  adoptStore?: string;
   logLevel: string;
 }
 
@@ -71,6 +72,7 @@ export function addEngineCommand(program: Command): void {
       "secure the failover link by TLS with tls.crt, tls.key and ca.crt there; changes are followed",
     )
     .option("--clear-link", "with --manifests: leave the failover link unencrypted and unauthenticated")
+    .option("--adopt-store <uid>", "go on with the store of a deleted relationship of this UID")
     .option("--dhcp-port <port>", "serve DHCP on this port instead of 67 and answer to the sender's port")
     .option("--log-level <level>", "debug, info, warn or error", "info")
     .addHelpText("after", HELP)
@@ -98,6 +100,7 @@ export function addEngineCommand(program: Command): void {
         kubeconfig: optionalFileArgument("--kubeconfig", flags.kubeconfig),
         dhcpPort: flags.dhcpPort === undefined ? null : portArgument("--dhcp-port", flags.dhcpPort),
         linkSecurity: linkSecurity(flags),
+        adoptStore: flags.adoptStore ?? null,
         logLevel: logLevelArgument(flags.logLevel),
       };
       const { engineProcess } = await import("../dhcp/main.ts");

@@ -175,7 +175,13 @@ async function write(
       namespace: place.namespace,
       labels: { ...labels(place.name, member), "app.kubernetes.io/component": "link" },
       ownerReferences: [
-        ownerReference({ ...place, kind: "FailoverRelationship", linkSecretBase: null, stopped: null }),
+        ownerReference({
+          ...place,
+          kind: "FailoverRelationship",
+          linkSecretBase: null,
+          stopped: null,
+          storeUid: place.uid,
+        }),
       ],
       ...(version === undefined ? {} : { resourceVersion: version }),
     },

@@ -7,6 +7,7 @@ import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
 import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
+import { readStoreRecord } from "./apply-store-record.ts";
 import type { Cache } from "./caches.ts";
 import { decide } from "./decide/decide.ts";
 import { decideOrphans } from "./decide/orphans.ts";
@@ -38,7 +39,7 @@ export async function reconcileKey(
   const { kind, namespace, name } = readKey(key);
   if (kind === "set")
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
-  await refreshLink(context, namespace, name, now);
+  await refreshSecrets(context, namespace, name, now);
   const observed = observe(context.cache, context.memory, { namespace, name, now });
   context.onObserved?.(key, observed);
   if (observed === null) {
@@ -55,8 +56,9 @@ export async function reconcileKey(
   if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {
     context.memory.automaticGrants = [...context.memory.automaticGrants, now];
   }
-  if (decision.effects.some(({ kind }) => kind === "link")) {
-    context.memory.links.delete(observed.relationship.uid);
+  for (const { kind } of decision.effects) {
+    if (kind === "link") context.memory.links.delete(observed.relationship.uid);
+    if (kind === "store-record") context.memory.stores.delete(observed.relationship.uid);
   }
   logResult(context, key, decision.step, result);
   return next(key, result, decision.requeueAfterSeconds, context.memory);
@@ -65,7 +67,7 @@ export async function reconcileKey(
 /** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed. */
 const LINK_READ_SECONDS = 240;
 
-async function refreshLink(
+async function refreshSecrets(
   { apply, cache, memory }: ReconcileContext,
   namespace: string,
   name: string,
@@ -74,6 +76,10 @@ async function refreshLink(
   const object = cache.get("FailoverRelationship", namespace, name);
   const { deletionTimestamp, generation, uid = "" } = object?.metadata ?? {};
   if (object === undefined || deletionTimestamp !== undefined) return;
+  if (!memory.stores.has(uid)) {
+    const record = await readStoreRecord(apply.client, namespace, name);
+    if (record !== null) memory.stores.set(uid, record);
+  }
   const known = memory.links.get(uid);
   const of = String(generation);
   if (known !== undefined && known.of === of && now - known.readAt < LINK_READ_SECONDS) return;

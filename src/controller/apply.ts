@@ -8,7 +8,8 @@ import { isConflict, KubeError } from "../kube/kube-error.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
-import { FIELD_MANAGER } from "./desired/names.ts";
+import { writeStoreRecord } from "./apply-store-record.ts";
+import { FIELD_MANAGER, storeRecordName } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
 import { TYPES, type WatchedKind } from "./resource-types.ts";
 
@@ -77,6 +78,8 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
       return performStatus(effect, context);
     case "link":
       return performLinkStep(effect, context);
+    case "store-record":
+      return writeStoreRecord(effect, context.client);
     case "event":
       context.recorder.record(effect.event);
       return;
@@ -158,6 +161,8 @@ export function nameOfEffect(effect: Effect): string {
       return `write status of ${effect.target.kind} ${effect.target.name}`;
     case "link":
       return `link ${effect.step.kind}${effect.step.kind === "issue" ? ` for ${effect.step.member}` : ""}`;
+    case "store-record":
+      return `write Secret ${storeRecordName(effect.name)}`;
     case "event":
       return `event ${effect.event.reason}`;
     default:

@@ -3,7 +3,7 @@
 
 import type { LinkStep } from "./decide/link.ts";
 import type { DesiredObject } from "./desired/desired.ts";
-import type { LinkView } from "./observed.ts";
+import type { LinkView, StoreRecord } from "./observed.ts";
 
 /** One of our own objects whose status is written. */
 export interface StatusTarget {
@@ -53,6 +53,14 @@ export type Effect =
       readonly name: string;
       readonly step: LinkStep;
       readonly basis: LinkView;
+    }
+  /** Where the stores lie, for the relationship that follows one day. `basis` is read again, and must be unchanged. */
+  | {
+      readonly kind: "store-record";
+      readonly namespace: string;
+      readonly name: string;
+      readonly record: StoreRecord;
+      readonly basis: StoreRecord;
     }
   | { readonly kind: "event"; readonly event: EventWish };
 

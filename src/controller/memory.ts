@@ -6,7 +6,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
-import type { MemberReportView, ObservedLink } from "./observed.ts";
+import type { MemberReportView, ObservedLink, StoreRecord } from "./observed.ts";
 import { reportedAt } from "./read-report.ts";
 
 export interface Memory {
@@ -21,6 +21,8 @@ export interface Memory {
   >;
   /** When grants were made without a human's word, the oldest first. */
   automaticGrants: readonly UnixSeconds[];
+  /** Where the stores lie, as read, by the relationship's UID. */
+  readonly stores: Map<string, StoreRecord>;
   /** The links' certificates as last read, by the relationship's UID. */
   readonly links: Map<
     string,
@@ -40,6 +42,7 @@ export function newMemory(): Memory {
     apart: new Map(),
     nodeLeases: new Map(),
     automaticGrants: [],
+    stores: new Map(),
     links: new Map(),
     scopes: new Map(),
     failures: new Map(),

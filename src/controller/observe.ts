@@ -60,6 +60,7 @@ export function observe(
   return {
     now,
     relationship: observedRelationship(object),
+    stores: memory.stores.get(object.metadata.uid ?? "") ?? null,
     link: linkInMemory(memory, object.metadata.uid ?? ""),
     fencing,
     compiled: holdMassDeletion(memory, object, compiled, now),
@@ -80,6 +81,7 @@ export function observe(
 function observedRelationship(object: KubeObject): ObservedRelationship {
   const spec = map(object["spec"]);
   const { metadata } = object;
+  const adoptFrom = text(map(spec["storage"])["adoptFrom"]);
   return {
     apiVersion: object.apiVersion ?? "leasepair.io/v1alpha1",
     namespace: metadata.namespace ?? "",
@@ -92,6 +94,7 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     paused: metadata.annotations?.[ANNOTATION_PAUSED] === "true",
     mode: text(spec["mode"]),
     primary: text(spec["primary"]),
+    adoptFrom: adoptFrom === "" ? null : adoptFrom,
     linkSecretBase: linkPlaceOf(object).secretBase,
     status: map(object["status"]),
   };

@@ -15,6 +15,8 @@ export interface Observed {
   /** In the order of spec.members; two, or fewer when the spec is not valid. */
   readonly members: readonly ObservedMember[];
   readonly link: ObservedLink;
+  /** What was kept in mind of the stores of this name; null while it could not be read. */
+  readonly stores: StoreRecord | null;
   /** How PARTNER-DOWN is decided, as it is to stand in status.effective; `compiled` was made with it. */
   readonly fencing: FencingChoice;
   /** The nodes of this cluster by name. */
@@ -51,6 +53,8 @@ export interface ObservedRelationship {
   readonly paused: boolean;
   readonly mode: string;
   readonly primary: string;
+  /** spec.storage.adoptFrom. */
+  readonly adoptFrom: string | null;
   /** spec.link.tls.secretRef: the first part of the names of Secrets that others fill; null: the controller makes its own. */
   readonly linkSecretBase: string | null;
   /** The status as it stands, {} when none was ever written. */
@@ -170,6 +174,14 @@ export interface FencingChoice {
   readonly sharedWith: string | null;
   /** Fencing was switched off in the spec, and waits until nobody holds a grant. */
   readonly isSwitchHeld: boolean;
+}
+
+/** Where the stores of a relationship's name lie. It outlives the relationship, so that the next one goes on with them. */
+export interface StoreRecord {
+  /** UID of the relationship that wrote it; null: there was none of this name. */
+  readonly relationshipUid: string | null;
+  /** UID under which its stores lie on the nodes. */
+  readonly storeUid: string | null;
 }
 
 /** The failover link's certificates, as last read from their Secrets; no key is ever in here. */

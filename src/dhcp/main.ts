@@ -46,6 +46,8 @@ export interface EngineOptions {
   /** Null for 67. */
   readonly dhcpPort: number | null;
   readonly linkSecurity: LinkSecurity;
+  /** UID of a deleted relationship whose store is gone on with; null: the relationship's own. */
+  readonly adoptStore?: string | null;
   readonly logLevel: LogEntry["level"];
 }
 
@@ -255,7 +257,7 @@ class EngineProcess {
     const opened = openStore({
       disk,
       relationship: `${namespace}/${relationship}`,
-      relationshipUid: config.uid,
+      relationshipUid: this.#options.adoptStore ?? config.uid,
       member,
       random,
       log: this.#log,

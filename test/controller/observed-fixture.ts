@@ -155,6 +155,7 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
     paused: false,
     mode: "LoadBalance",
     primary: "a",
+    adoptFrom: null,
     linkSecretBase: null,
     status: { witness: witness() },
     ...changes,
@@ -236,7 +237,7 @@ export const STARTED = { startTime: formatTime(unixSeconds(NOW - 1)), epoch: 1 }
 
 /** Everything rendered, as it would stand in the cluster. */
 export function children(of: CompiledRelationship = config()): Map<string, ObservedChild> {
-  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null };
+  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null, storeUid: OWNER_UID };
   const desired = [
     ...renderPair(of, owner),
     ...of.members.flatMap((each) => renderMember(of, each, owner, OPTIONS)),
@@ -251,7 +252,7 @@ export function children(of: CompiledRelationship = config()): Map<string, Obser
 
 /** Template digests by member. */
 export function hashes(of: CompiledRelationship): Record<string, string> {
-  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null };
+  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null, storeUid: OWNER_UID };
   return Object.fromEntries(
     of.members.map((each) => {
       const set = renderMember(of, each, owner, OPTIONS).find(({ kind }) => kind === "StatefulSet");
@@ -267,6 +268,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     compiled: { kind: "compiled", config: config(), rejected: [] },
     members: [member("a"), member("b")],
     fencing: { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false },
+    stores: { relationshipUid: OWNER_UID, storeUid: OWNER_UID },
     link: { kind: "read", view: linkView() },
     servedBy: null,
     stopped: null,
@@ -335,6 +337,7 @@ export function settled(seen: Observed): Observed {
 export function kindsOf(effects: readonly Effect[]): string[] {
   return effects.map((effect) => {
     if (effect.kind === "apply") return `apply ${effect.object.kind} ${effect.object.name}`;
+    if (effect.kind === "link") return `link ${effect.step.kind}`;
     if (effect.kind === "write-status") return `status ${effect.target.kind} ${effect.target.name}`;
     return effect.kind === "event" ? `event ${effect.event.reason}` : `${effect.kind} ${effect.name}`;
   });

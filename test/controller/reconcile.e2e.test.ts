@@ -249,3 +249,29 @@ test("most scopes deleted at once: refused with what to type, nothing else chang
     assert.equal(world.condition("Accepted")["status"], "True");
     assert.equal(world.status("FailoverRelationship", "campus")["scopes"], 1);
   }));
+
+test("deleted and applied again, a relationship goes on with its stores, under an epoch above all they remember", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await life(world, [controller]);
+    const { metadata, spec, apiVersion = "", kind = "" } = world.get("FailoverRelationship", "campus");
+    world.delete("FailoverRelationship", "campus");
+    await controller.look(KEY);
+    const object = { apiVersion, kind, metadata: { name: "campus", namespace: "default" }, spec };
+    const { uid = "" } = world.create("FailoverRelationship", "default", object).metadata;
+    assert.notEqual(uid, metadata.uid);
+    await until(
+      world,
+      [controller],
+      "both NORMAL",
+      () => isReady(world) && world.witness()["stores"] !== undefined,
+    );
+    const set = JSON.stringify(world.get("StatefulSet", "campus-a")["spec"]);
+    assert.ok(set.includes(`/var/lib/leasepair/${metadata.uid}/a`), "the old place");
+    assert.ok(set.includes(`"--adopt-store","${metadata.uid}"`), "and the engine is told whose it was");
+    const { storagePath } = world.status("FailoverRelationship", "campus")["effective"] as {
+      storagePath: string;
+    };
+    assert.equal(storagePath, `/var/lib/leasepair/${metadata.uid}`);
+    await until(world, [controller], "above epoch 1", () => (world.witness()["epoch"] as number) > 1);
+  }));

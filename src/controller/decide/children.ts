@@ -8,6 +8,7 @@ import { ANNOTATION_RENDERED, ANNOTATION_TEMPLATE_HASH, memberObjectName } from 
 import type { RenderOptions } from "../desired/render-options.ts";
 import type { Effect } from "../effect.ts";
 import { childKey, type Observed, type Rejected } from "../observed.ts";
+import { storeUidOf } from "./stores.ts";
 
 export interface ChildrenPlan {
   /** In the order in which they must be made. */
@@ -24,7 +25,8 @@ export function planChildren(
   options: RenderOptions,
 ): ChildrenPlan {
   const stopped = observed.stopped?.member ?? null;
-  const owner = { ...observed.relationship, kind: "FailoverRelationship", stopped };
+  const storeUid = storeUidOf(observed) ?? observed.relationship.uid;
+  const owner = { ...observed.relationship, kind: "FailoverRelationship", stopped, storeUid };
   const desired = [
     ...renderPair(config, owner),
     ...config.members.flatMap((member) =>

@@ -19,6 +19,7 @@ import { bothNormal, type Pair, pairOf } from "./pair.ts";
 import { missingNode } from "./placement.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
+import { storeEffects, storeProblem, storeUidOf } from "./stores.ts";
 import { operationEffects, scopeEffects, tidyEffects } from "./tell.ts";
 import {
   acceptedVerdict,
@@ -100,7 +101,7 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   if (compiled.kind === "rejected") {
     return { problem: compiled.rejected[0] ?? null, children: NO_CHILDREN, rollout: none };
   }
-  const problem = missingNode(observed, compiled.config);
+  const problem = missingNode(observed, compiled.config) ?? storeProblem(observed);
   if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
   const children = planChildren(observed, compiled.config, options);
   if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
@@ -112,7 +113,8 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   const plan = judge(pair, options);
   // The certificates before the pods that mount them.
   const link = linkEffects(pair, plan);
-  const work: Effect[] = [...link, ...plan.children.effects];
+  const stores = plan.problem === null ? storeEffects(observed) : [];
+  const work: Effect[] = [...stores, ...link, ...plan.children.effects];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {
     const { name, uid, resourceVersion } = rollout.pod;
@@ -134,7 +136,7 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     step: effects.length === 0 ? "steady" : "reconcile",
     effects,
     // Secrets are not watched: what was made is looked at again at once.
-    requeueAfterSeconds: link.length > 0 ? 0 : nextLook(pair, plan, operations),
+    requeueAfterSeconds: link.length + stores.length > 0 ? 0 : nextLook(pair, plan, operations),
     watchedNodes: watchedNodes(pair),
     rollout: rolloutState(pair, plan),
   };
@@ -168,7 +170,7 @@ function statusEffects(
   const verdicts = verdictsOf(pair, plan);
   const { generation, status } = relationship;
   const conditions = conditionsOf(verdicts, status["conditions"], generation, pair.now);
-  const storagePath = `${options.dataRoot}/${relationship.uid}`;
+  const storagePath = `${options.dataRoot}/${storeUidOf(pair.observed) ?? relationship.uid}`;
   const after = relationshipStatus(pair, { witness: pair.witness, conditions, storagePath });
   const patch = mergePatchOf(relationship.status, after);
   if (patch === null) return [];

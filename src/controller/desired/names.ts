@@ -30,6 +30,8 @@ export interface Owner {
   readonly linkSecretBase: string | null;
   /** The member that shall not run for now, null when both shall. */
   readonly stopped: string | null;
+  /** UID under which the stores lie on the nodes: its own, or that of a relationship it follows. */
+  readonly storeUid: string;
 }
 
 /** Metadata shared by StatefulSet, FailoverMember, ServiceAccount, Role and RoleBinding of one member. */
@@ -40,6 +42,11 @@ export function memberObjectName(relationship: string, member: string): string {
 /** The one pod of a member's StatefulSet. */
 export function memberPodName(relationship: string, member: string): string {
   return `${memberObjectName(relationship, member)}-0`;
+}
+
+/** The Secret that says where the stores of a relationship's name lie; it outlives the relationship. */
+export function storeRecordName(relationship: string): string {
+  return `${relationship}-store`;
 }
 
 /** The Secret with the link's authority; the controller alone reads it. */

@@ -36,11 +36,11 @@ type Json = Record<string, unknown>;
 export function renderStatefulSet(
   config: CompiledRelationship,
   member: CompiledMember,
-  owner: Pick<Owner, "linkSecretBase" | "stopped">,
+  owner: Pick<Owner, "linkSecretBase" | "stopped" | "storeUid">,
   options: RenderOptions,
 ): KubeObject {
   // The digest is the template's own annotation, and the set's besides, where the rollout looks for it.
-  const link = linkOf(config, member, owner.linkSecretBase);
+  const link = { ...linkOf(config, member, owner.linkSecretBase), storeUid: owner.storeUid };
   const template = withDigest(podTemplate(config, member, link, options), ANNOTATION_TEMPLATE_HASH);
   const hash = template.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "";
   return {
@@ -86,7 +86,7 @@ function linkOf(
 function podTemplate(
   config: CompiledRelationship,
   member: CompiledMember,
-  link: LinkRendering,
+  link: LinkRendering & Pick<Owner, "storeUid">,
   options: RenderOptions,
 ): KubeObject {
   return {
@@ -117,7 +117,7 @@ function podTemplate(
         {
           name: DATA_VOLUME,
           hostPath: {
-            path: `${options.dataRoot}/${config.uid ?? config.name}/${member.name}`,
+            path: `${options.dataRoot}/${link.storeUid}/${member.name}`,
             type: "DirectoryOrCreate",
           },
         },
@@ -179,7 +179,7 @@ function ownershipContainer(options: RenderOptions): Json {
 function engineContainer(
   config: CompiledRelationship,
   member: CompiledMember,
-  { secretName }: LinkRendering,
+  { secretName, storeUid }: LinkRendering & Pick<Owner, "storeUid">,
   options: RenderOptions,
 ): Json {
   const address = formatIpv4(member.address);
@@ -207,6 +207,7 @@ function engineContainer(
       member.name,
       "--data-dir",
       DATA_DIRECTORY,
+      ...(storeUid === config.uid ? [] : ["--adopt-store", storeUid]),
       ...(secretName === null ? [] : ["--link-certificates", LINK_DIRECTORY]),
       ...options.engineArgs,
     ],

@@ -7,7 +7,7 @@ import { config, OPTIONS, OWNER_UID, relationship } from "../observed-fixture.ts
 
 type Json = Record<string, unknown>;
 
-const OWNER = { ...relationship(), kind: "FailoverRelationship", stopped: null };
+const OWNER = { ...relationship(), kind: "FailoverRelationship", stopped: null, storeUid: OWNER_UID };
 
 function rendered(
   changes: Parameters<typeof config>[0] = {},
