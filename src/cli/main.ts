@@ -7,6 +7,7 @@ import { EXIT, explain } from "./command-error.ts";
 import { addControllerCommand } from "./controller.ts";
 import { addCrdsCommand } from "./crds.ts";
 import { addEngineCommand } from "./engine.ts";
+import { addExplainCommand } from "./explain.ts";
 import { addLeasesCommand } from "./leases.ts";
 import { addOwnCommand } from "./own.ts";
 import { addStatusCommand } from "./status.ts";
@@ -32,6 +33,7 @@ Exit codes: 0 done; 1 failed; 2 the command line or a file it names is wrong; 3 
     addControllerCommand,
     addStatusCommand,
     addLeasesCommand,
+    addExplainCommand,
     addStoreCommand,
     addCertsCommand,
     addCrdsCommand,

@@ -19,6 +19,7 @@ import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
 import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
+import { explain } from "./host/explain-request.ts";
 import { FileDisk } from "./host/files.ts";
 import { HISTORY_DIRECTORY, LeaseHistory } from "./host/lease-history.ts";
 import { takeUpCapabilities } from "./host/libc.ts";
@@ -323,6 +324,7 @@ class EngineProcess {
       dataDirectory: this.#options.dataDirectory,
       report: () => this.#memberReport(engine),
       bindings: () => engine.leases.bindings(),
+      explain: (what) => explain(engine, what, this.#clock.now()),
     });
     try {
       await socket.listen();

@@ -1,10 +1,12 @@
 // The engine's socket for tools on the same machine: HTTP over DATA-DIR/engine.sock, readable by its owner alone,
-// because leases name people's devices. GET /status is the member's report, GET /leases one JSON object a line.
+// because leases name people's devices. GET /status is the member's report, GET /leases one JSON object a line, GET /explain
+// why one address is what it is.
 
 import * as fs from "node:fs";
 import type { Server, ServerResponse } from "node:http";
 import { FaultError } from "../../base/fault.ts";
 import type { MemberReport } from "../engine/event.ts";
+import type { Explanation } from "../engine/explain.ts";
 import type { Binding } from "../lease/binding.ts";
 import { bindingRow } from "../store/dump.ts";
 import { DATA_FILES } from "./data-directory.ts";
@@ -14,6 +16,8 @@ export interface UnixSocketOptions {
   readonly dataDirectory: string;
   readonly report: () => MemberReport;
   readonly bindings: () => Iterable<Binding>;
+  /** Null: `what` is neither an address nor a client. */
+  readonly explain: (what: string) => readonly Explanation[] | null;
 }
 
 /** sun_path holds 108 bytes, the last one 0. */
@@ -29,10 +33,16 @@ export class UnixSocket {
     this.#path = socketPath(options.dataDirectory);
     this.#server = createServer((request, response) => {
       request.resume();
-      const path = request.method === "GET" ? request.url : null;
-      if (path === "/status") sendStatus(response, options.report());
+      const url = request.method === "GET" ? new URL(request.url ?? "", "http://engine") : null;
+      const path = url?.pathname;
+      if (path === "/explain")
+        sendExplanation(response, options.explain(url?.searchParams.get("what") ?? ""));
+      else if (path === "/status") sendStatus(response, options.report());
       else if (path === "/leases") void sendLeases(response, options.bindings());
-      else response.writeHead(404).end("there are GET /status and GET /leases\n");
+      else
+        response
+          .writeHead(404)
+          .end("there are GET /status, GET /leases and GET /explain?what=ADDRESS-OR-CLIENT\n");
     });
   }
 
@@ -77,6 +87,16 @@ export function socketPath(dataDirectory: string): string {
 
 function sendStatus(response: ServerResponse, report: MemberReport): void {
   response.writeHead(200, { "Content-Type": "application/json" }).end(`${JSON.stringify(report)}\n`);
+}
+
+function sendExplanation(response: ServerResponse, explanations: readonly Explanation[] | null): void {
+  if (explanations === null) {
+    const text =
+      "not an address, a hardware address such as 02:00:00:00:00:01, or id: and a client identifier in hex";
+    response.writeHead(400).end(`${text}\n`);
+    return;
+  }
+  response.writeHead(200, { "Content-Type": "application/json" }).end(`${JSON.stringify(explanations)}\n`);
 }
 
 /** Each lease is shown as it is when its turn comes. */

@@ -1,0 +1,186 @@
+// Why an address is what it is: who owns it, what the two servers have promised each other about it, how long a lease of it
+// may be now and when each side may give it to somebody else, in words, each with the rule it follows. For
+// `leasepair explain`. Changes nothing. Source: docs/protocol/witness.md; invariants S3, S6.
+
+import { toHex } from "../../base/bytes.ts";
+import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import { after, type Instant, seconds, type UnixSeconds } from "../../base/units.ts";
+import { bucketOf } from "../failover/load-balance.ts";
+import { takeoverDueAt } from "../failover/waits.ts";
+import { type Binding, type ClientIdentity, freshBinding, latestPossibleEnd } from "../lease/binding.ts";
+import { graceSeconds } from "../lease/lead-time.ts";
+import { scopeOfAddress } from "../server/prepare-config.ts";
+import { isOwnClient, ownFreeStatus, presentService, presentState } from "./authority.ts";
+import { allowedLease, isCapped } from "./cap.ts";
+import type { Engine } from "./engine-state.ts";
+import { clockUncertainty, isHeld, leadSeconds, marginSeconds, waitLeadSeconds } from "./takeover.ts";
+import { momentsAt } from "./timeline.ts";
+
+/** One thing to know, and the rule it follows from. */
+export interface Explained {
+  readonly about: string;
+  readonly text: string;
+  readonly rule: string;
+}
+
+export interface Explanation {
+  readonly member: string;
+  readonly state: string;
+  /** Null: the client holds no address, and held none. */
+  readonly address: string | null;
+  readonly facts: readonly Explained[];
+}
+
+/** Explains one address as this member sees it. */
+export function explainAddress(engine: Engine, address: Ipv4, now: Instant): Explanation {
+  const binding = engine.leases.get(address) ?? freshBinding(address);
+  const isServed = scopeOfAddress(engine.serverConfig, address) !== null;
+  const facts = isServed
+    ? [
+        owner(engine, binding),
+        ...clientFacts(engine, binding.client),
+        ...promises(binding),
+        leaseNow(engine, binding, now),
+        reuseHere(engine, binding, now),
+        reuseThere(engine, binding),
+      ]
+    : [{ about: "address", text: "is in no scope of this relationship", rule: "design 2" }];
+  return { ...about(engine), address: formatIpv4(address), facts };
+}
+
+/** Explains every address that the client holds or last held; when there is none, who would answer it. */
+export function explainClient(engine: Engine, client: ClientIdentity, now: Instant): readonly Explanation[] {
+  const bindings = engine.leases.byClient(client);
+  if (bindings.length > 0) return bindings.map(({ address }) => explainAddress(engine, address, now));
+  const none = { about: "address", text: "the client holds none and is not known here", rule: "S6" };
+  return [{ ...about(engine), address: null, facts: [none, ...clientFacts(engine, client)] }];
+}
+
+function about(engine: Engine): Pick<Explanation, "member" | "state"> {
+  return { member: engine.member, state: presentState(engine) };
+}
+
+function memberNames({ config, member }: Engine): { readonly own: string; readonly partner: string } {
+  return { own: member, partner: config.members.find(({ name }) => name !== member)?.name ?? "the partner" };
+}
+
+function timeText(time: UnixSeconds): string {
+  return time === 0 ? "never" : new Date(time * 1000).toISOString().replace(".000Z", "Z");
+}
+
+function clientText({ clientIdentifier, hardwareAddress }: ClientIdentity): string {
+  const mac = toHex(hardwareAddress).replace(/..(?=.)/g, "$&:");
+  return clientIdentifier === null ? mac : `${mac} (client identifier ${toHex(clientIdentifier)})`;
+}
+
+function owner(engine: Engine, binding: Binding): Explained {
+  const { own, partner } = memberNames(engine);
+  const since = binding.statusSince === 0 ? "and was never used" : `since ${timeText(binding.statusSince)}`;
+  const holder = binding.client === null ? "nobody" : clientText(binding.client);
+  const free = binding.status === ownFreeStatus(engine) ? own : partner;
+  const text = {
+    FREE: `FREE: ${free}'s to give, ${since}`,
+    BACKUP: `BACKUP: ${free}'s to give, ${since}`,
+    ACTIVE: `ACTIVE: leased to ${holder} since ${timeText(binding.statusSince)}`,
+    EXPIRED: `EXPIRED ${since}: ${holder}'s lease ended, and the two members have not settled it yet`,
+    RELEASED: `RELEASED ${since}: ${holder} gave it back, and the two members have not settled it yet`,
+    ABANDONED: `ABANDONED ${since}: somebody uses it without a lease`,
+    RESET: `RESET ${since}: freed by hand, and the two members have not settled it yet`,
+  }[binding.status];
+  const owed = binding.acknowledged ? "" : `; ${partner} has not acknowledged that yet`;
+  const taken = binding.taken ? `; taken from ${partner}'s part while it was down (W7)` : "";
+  return { about: "owner", text: `${text}${owed}${taken}`, rule: "S6, S7" };
+}
+
+function clientFacts(engine: Engine, client: ClientIdentity | null): readonly Explained[] {
+  if (client === null) return [];
+  const { own, partner } = memberNames(engine);
+  const answering = isOwnClient(engine, client) ? own : partner;
+  const { mode, primaryPercent } = engine.config;
+  const text =
+    mode === "HotStandby"
+      ? `${answering} answers every new client (HotStandby)`
+      : `bucket ${bucketOf(client)} of 256: ${answering} answers it (the primary has ${primaryPercent} %)`;
+  return [{ about: "answered by", text, rule: "RFC 3074" }];
+}
+
+function promises(binding: Binding): readonly Explained[] {
+  const { expiresAt, potentialSent, potentialAcked, potentialReceived } = binding;
+  const w = latestPossibleEnd(binding);
+  if (w === 0) return [{ about: "promises", text: "none: W is never", rule: "S4" }];
+  return [
+    { about: "told to the client", text: `E = ${timeText(expiresAt)}`, rule: "W4" },
+    { about: "told to the partner", text: `sent = ${timeText(potentialSent)}`, rule: "S5" },
+    { about: "acknowledged by the partner", text: `acked = ${timeText(potentialAcked)}`, rule: "S5" },
+    { about: "told by the partner", text: `recv = ${timeText(potentialReceived)}`, rule: "S5" },
+    { about: "latest possible end", text: `W = ${timeText(w)}, the latest of the four`, rule: "S4" },
+  ];
+}
+
+function leaseNow(engine: Engine, binding: Binding, now: Instant): Explained {
+  const moments = momentsAt(engine.endpoint, now);
+  const scope = scopeOfAddress(engine.serverConfig, binding.address);
+  const desired = scope?.config.lease.defaultSeconds ?? seconds(0);
+  const continued = binding.status === "ACTIVE" ? binding : null;
+  const allowed = allowedLease(engine, moments, { binding: continued, desired });
+  const lead = leadSeconds(engine);
+  const fenced = isCapped(engine);
+  const base = continued === null ? "" : ", acked, recv";
+  const bound = fenced
+    ? `max(proof${base}) + MCLT (${lead} s) less a margin`
+    : `max(now${base}) + MCLT (${lead} s)`;
+  const proof =
+    engine.proofAt === null
+      ? "no proof yet"
+      : `latest proof ${Math.round((now.boot - engine.proofAt) / 1000)} s ago`;
+  const why = allowed === desired ? "what the scope wants" : `ends at ${bound} at the latest`;
+  const service = presentService(engine);
+  const silent = service === "All" ? "" : `; but in this state the member serves ${service}`;
+  const text = `${allowed} s of ${desired} s: ${why}${fenced ? `; ${proof}` : ""}${silent}`;
+  return { about: "a lease now", text, rule: fenced ? "W3" : "S3" };
+}
+
+/** When this member may give the address to another client. */
+function reuseHere(engine: Engine, binding: Binding, now: Instant): Explained {
+  const { early } = momentsAt(engine.endpoint, now);
+  const { own, partner } = memberNames(engine);
+  const about = `${own} may give it to another client`;
+  const { hold, state, entry } = engine.endpoint;
+  const dueFrom = (stamp: NonNullable<typeof entry>) =>
+    timeText(
+      takeoverDueAt(latestPossibleEnd(binding), stamp, waitLeadSeconds(engine), marginSeconds(engine, early)),
+    );
+  if (hold !== null && isHeld(engine, binding, early)) {
+    const text = `after ${dueFrom(hold)} = max(W, hold) + M* + eps: ${partner} may have given it unheard of`;
+    return { about, text, rule: "W9" };
+  }
+  if (binding.status === ownFreeStatus(engine)) return { about, text: "now", rule: "S6 i" };
+  if (state === "PARTNER-DOWN" && entry !== null && binding.status !== "ABANDONED") {
+    return { about, text: `after ${dueFrom(entry)} = max(W, entry) + M* + eps`, rule: "W6" };
+  }
+  if (binding.status === "ACTIVE") {
+    const ends = timeText(after(binding.expiresAt, graceSeconds(binding, clockUncertainty(engine))));
+    return { about, text: `when it has ended, not before ${ends}, and ${partner} agrees`, rule: "W15, S6" };
+  }
+  if (binding.status === "ABANDONED")
+    return { about, text: "when it has rested long enough", rule: "RFC 2131 4.3.3" };
+  if (binding.status === "FREE" || binding.status === "BACKUP") {
+    const text = `when ${partner} gives it, or after a grant at max(W, entry) + M* + eps`;
+    return { about, text, rule: "S6, W6" };
+  }
+  return { about, text: `when ${partner} has agreed that the lease is over`, rule: "S6" };
+}
+
+/** When the partner may, as far as this member knows. */
+function reuseThere(engine: Engine, binding: Binding): Explained {
+  const { own, partner } = memberNames(engine);
+  const about = `${partner} may give it to another client`;
+  const isFree = binding.status === "FREE" || binding.status === "BACKUP";
+  if (isFree && binding.status !== ownFreeStatus(engine)) return { about, text: "now", rule: "S6 i" };
+  const agreed = isFree ? `when ${own} gives it` : `when ${own} agrees that the lease is over`;
+  return {
+    about,
+    text: `${agreed}; alone only after a grant, at max(its W, entry) + M* + eps`,
+    rule: "S6, W6",
+  };
+}
