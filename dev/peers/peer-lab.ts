@@ -6,7 +6,16 @@
 //   <lab>12  our member b, 172.31.12.2     <lab>14  dhcpd, 172.31.14.2
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -40,6 +49,17 @@ export interface LabConfiguration {
   readonly dhcpd: (link: string) => string;
 }
 
+const PREFIX = "lpd";
+
+/** Removes the namespaces of labs whose process is gone: killed, it could not clean up. */
+function removeLeftovers(): void {
+  const names = execFileSync("ip", ["netns", "list"], { encoding: "utf8" }).split(/\s+/);
+  for (const name of names) {
+    const pid = /^lpd(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) ip("netns", "delete", name);
+  }
+}
+
 function ip(...args: readonly string[]): void {
   execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
 }
@@ -51,7 +71,7 @@ function stateOf(state: string): string {
 
 export class PeerLab {
   readonly directory = mkdtempSync(join(tmpdir(), "leasepair-peers-"));
-  readonly #prefix = `lpd${process.pid.toString(36)}`;
+  readonly #prefix = `${PREFIX}${process.pid}-`;
   readonly #namespaces: string[] = [];
   readonly #processes = new Map<string, ChildProcess>();
   #isStopped = false;
@@ -62,6 +82,7 @@ export class PeerLab {
 
   /** Namespaces up, our pair in NORMAL and the peers answering. Throws when they do not get there. */
   async start(configuration: LabConfiguration, peers: readonly PeerName[] = PEERS): Promise<void> {
+    removeLeftovers();
     const relay = this.relayNamespace;
     this.#namespace(relay);
     this.#inside(relay, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
