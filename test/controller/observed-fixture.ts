@@ -1,7 +1,7 @@
 // A complete, healthy Observed, and short ways to change what one test is about.
 
-import { type CompiledRelationship, DEFAULT_SCOPE_POLICY, NO_LIMITS } from "../../src/api/compiled.ts";
-import { parseIpv4, parseIpv4Prefix } from "../../src/base/ipv4.ts";
+import { type CompiledRelationship, DEFAULT_SCOPE_POLICY } from "../../src/api/compiled.ts";
+import { parseIpv4Prefix } from "../../src/base/ipv4.ts";
 import { seconds, unixSeconds } from "../../src/base/units.ts";
 import { decide } from "../../src/controller/decide/decide.ts";
 import { renderMember, renderPair } from "../../src/controller/desired/desired.ts";
@@ -21,6 +21,7 @@ import {
   type ObservedRelationship,
 } from "../../src/controller/observed.ts";
 import { formatTime } from "../../src/controller/time.ts";
+import { compiledMember, compiledRelationship } from "../dhcp/compiled-relationship.ts";
 
 export const NOW = unixSeconds(Date.parse("2026-03-01T03:00:00Z") / 1000);
 export const REVISION = "a".repeat(64);
@@ -33,34 +34,16 @@ export const OPTIONS: RenderOptions = {
   dataRoot: "/var/lib/leasepair",
 };
 
+const MEMBERS: CompiledRelationship["members"] = [
+  { ...compiledMember("a", "192.0.2.1"), nodeName: "node-1" },
+  { ...compiledMember("b", "192.0.2.2"), nodeName: "node-2" },
+];
+
 export function config(changes: Partial<CompiledRelationship> = {}): CompiledRelationship {
-  const member = (name: string, node: string, address: string) => ({
-    name,
-    nodeName: node,
-    address: parseIpv4(address)!,
-    linkAddress: parseIpv4(address)!,
-    interfaces: [],
-    metricsPort: 9647,
-    external: null,
-  });
-  return {
+  return compiledRelationship({
     namespace: "dhcp",
-    name: "campus",
     uid: OWNER_UID,
-    mode: "LoadBalance",
-    primary: "a",
-    members: [member("a", "node-1", "192.0.2.1"), member("b", "node-2", "192.0.2.2")],
-    mcltSeconds: seconds(3600),
-    maxSeconds: seconds(3),
-    primaryPercent: 50,
-    reservePercent: 5,
-    linkPort: 647,
-    fencing: "None",
-    automatic: "Disabled",
-    afterSeconds: seconds(300),
-    limits: NO_LIMITS,
-    clientClasses: [],
-    leasequeryFrom: [],
+    members: MEMBERS,
     scopes: [
       {
         name: "office",
@@ -87,7 +70,7 @@ export function config(changes: Partial<CompiledRelationship> = {}): CompiledRel
     revision: REVISION,
     shape: SHAPE,
     ...changes,
-  };
+  });
 }
 
 export function report(changes: Partial<MemberReportView> = {}): MemberReportView {

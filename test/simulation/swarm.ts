@@ -7,11 +7,11 @@ import {
   type CompiledScope,
   DEFAULT_SCOPE_POLICY,
   type FailoverMode,
-  NO_LIMITS,
 } from "../../src/api/compiled.ts";
 import { ipv4 } from "../../src/base/ipv4.ts";
 import { seconds } from "../../src/base/units.ts";
 import type { LinkTiming } from "../../src/dhcp/failover/dialect.ts";
+import { compiledMember, compiledRelationship } from "../dhcp/compiled-relationship.ts";
 import type { ClientHabits } from "./clients.ts";
 import type { DatagramFaults, LinkFaults } from "./network.ts";
 import type { Prng } from "./prng.ts";
@@ -215,28 +215,21 @@ function drawConfig(prng: Prng, mcltSeconds: number, poolSize: number): Compiled
     allowedClasses: [],
     classPools: [],
   };
-  return {
+  const member = (name: string, address: number) => ({
+    ...compiledMember(name, ipv4(address)),
+    interfaces: ["eth1"],
+  });
+  return compiledRelationship({
     namespace: "default",
     name: "simulated",
-    uid: null,
     mode,
-    primary: "a",
     members: [member("a", SERVER_ADDRESSES[0]), member("b", SERVER_ADDRESSES[1])],
     mcltSeconds: seconds(mcltSeconds),
     maxSeconds: seconds(prng.between(0, 10)),
     primaryPercent: prng.chance(0.5) ? 50 : prng.between(0, 100),
     reservePercent: prng.between(0, 50),
-    linkPort: 647,
-    fencing: "None",
-    automatic: "Disabled",
-    afterSeconds: seconds(300),
-    limits: NO_LIMITS,
-    clientClasses: [],
-    leasequeryFrom: [],
     scopes: [scope],
-    revision: "a".repeat(64),
-    shape: "b".repeat(64),
-  };
+  });
 }
 
 /** One to three ranges with gaps between them. */
@@ -251,16 +244,4 @@ function drawPools(prng: Prng, poolSize: number): CompiledScope["pools"] {
     left -= size;
   }
   return pools;
-}
-
-function member(name: string, address: number): CompiledRelationship["members"][0] {
-  return {
-    name,
-    nodeName: `node-${name}`,
-    address: ipv4(address),
-    linkAddress: ipv4(address),
-    interfaces: ["eth1"],
-    metricsPort: 9647,
-    external: null,
-  };
 }

@@ -2,12 +2,7 @@
 // Faults beyond a cut and a crash belong to the simulator (test/simulation).
 
 import assert from "node:assert/strict";
-import {
-  type CompiledMember,
-  type CompiledRelationship,
-  type CompiledScope,
-  NO_LIMITS,
-} from "../../../src/api/compiled.ts";
+import type { CompiledRelationship, CompiledScope } from "../../../src/api/compiled.ts";
 import { formatIpv4, ipv4 } from "../../../src/base/ipv4.ts";
 import { bootMs, type Instant, seconds, unixSeconds } from "../../../src/base/units.ts";
 import { createEngine } from "../../../src/dhcp/engine/engine.ts";
@@ -20,49 +15,22 @@ import type { DurableRecord } from "../../../src/dhcp/lease/durable-record.ts";
 import type { ConnectionId } from "../../../src/dhcp/ports.ts";
 import { type DhcpMessage, decodeMessage } from "../../../src/dhcp/wire/message.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
+import { compiledRelationship } from "../compiled-relationship.ts";
 import { type ClientMessage, clientMessage, ip, optionHex, routed, scope } from "../server/world.ts";
 
 export const START = 1_800_000_000;
-
-function member(name: string, address: string): CompiledMember {
-  return {
-    name,
-    nodeName: `node-${name}`,
-    address: ip(address),
-    linkAddress: ip(address),
-    interfaces: [],
-    metricsPort: 9647,
-    external: null,
-  };
-}
 
 export function relationship(
   changes: Partial<CompiledRelationship> = {},
   scopes?: CompiledScope[],
 ): CompiledRelationship {
-  return {
-    namespace: "net",
-    name: "campus",
-    uid: null,
-    mode: "LoadBalance",
-    primary: "a",
-    members: [member("a", "192.0.2.1"), member("b", "192.0.2.2")],
+  return compiledRelationship({
     mcltSeconds: seconds(600),
-    maxSeconds: seconds(3),
-    primaryPercent: 50,
-    reservePercent: 5,
-    linkPort: 647,
-    fencing: "None",
-    automatic: "Disabled",
-    afterSeconds: seconds(300),
-    limits: NO_LIMITS,
-    clientClasses: [],
-    leasequeryFrom: [],
     scopes: scopes ?? [scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"])],
     revision: "revision-1",
     shape: "aa".repeat(32),
     ...changes,
-  };
+  });
 }
 
 interface Reply {

@@ -3,12 +3,10 @@
 
 import assert from "node:assert/strict";
 import {
-  type CompiledMember,
   type CompiledRelationship,
   type CompiledReservation,
   type CompiledScope,
   DEFAULT_SCOPE_POLICY,
-  NO_LIMITS,
 } from "../../../src/api/compiled.ts";
 import { fromHex, toHex } from "../../../src/base/bytes.ts";
 import { type Ipv4, ipv4, parseIpv4, parseIpv4Prefix } from "../../../src/base/ipv4.ts";
@@ -39,6 +37,7 @@ import {
 import { MESSAGE_TYPE_CODE, type MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import { type OptionValue, uint32Value } from "../../../src/dhcp/wire/options.ts";
+import { compiledRelationship } from "../compiled-relationship.ts";
 
 export function ip(text: string): Ipv4 {
   const address = parseIpv4(text);
@@ -52,23 +51,8 @@ export function hex(text: string): Uint8Array {
   return bytes;
 }
 
-export const MEMBER_A = member("a", "192.0.2.1");
-export const MEMBER_B = member("b", "192.0.2.2");
 export const MAC_1 = "020000000001";
 export const MAC_2 = "020000000002";
-
-function member(name: string, address: string): CompiledMember {
-  const nodeName = `node-${name}`;
-  return {
-    name,
-    nodeName,
-    address: ip(address),
-    linkAddress: ip(address),
-    interfaces: [],
-    metricsPort: 9647,
-    external: null,
-  };
-}
 
 export function scope(
   name: string,
@@ -221,29 +205,7 @@ export class World {
     settings: Partial<ServerSettings> = {},
     rest: Partial<CompiledRelationship> = {},
   ) {
-    const relationship: CompiledRelationship = {
-      namespace: "net",
-      name: "campus",
-      uid: null,
-      mode: "LoadBalance",
-      primary: "a",
-      members: [MEMBER_A, MEMBER_B],
-      mcltSeconds: seconds(3600),
-      maxSeconds: seconds(3),
-      primaryPercent: 50,
-      reservePercent: 5,
-      linkPort: 647,
-      fencing: "None",
-      automatic: "Disabled",
-      afterSeconds: seconds(300),
-      limits: NO_LIMITS,
-      clientClasses: [],
-      leasequeryFrom: [],
-      scopes,
-      revision: "0",
-      shape: "0",
-      ...rest,
-    };
+    const relationship = compiledRelationship({ scopes, ...rest });
     if (PARTNER.of !== null) joinPartner(this.authority, PARTNER.of(relationship), () => this.now);
     const config = prepareConfig(relationship, "a", settings);
     this.leases.configure(config.pools);
