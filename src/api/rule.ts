@@ -30,6 +30,17 @@ export function rule<Self>(entry: {
   return { fieldPath: "", transition: false, ...entry };
 }
 
+/** A rule on a change: it judges the value together with what it was before. */
+export function transitionRule<Self>(entry: {
+  readonly at: string;
+  readonly cel: string;
+  readonly message: string;
+  readonly fieldPath: string;
+  readonly check: (self: Self, oldSelf: Self) => readonly Path[];
+}): Rule {
+  return { transition: true, ...entry };
+}
+
 /** A value that stays as it was when the object was created. */
 export function immutable(at: string, message: string): Rule {
   const check = (self: unknown, oldSelf: unknown) => (sameJson(self, oldSelf) ? HOLDS : BROKEN);

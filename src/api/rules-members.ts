@@ -3,7 +3,7 @@
 import { parseIpv4 } from "../base/ipv4.ts";
 import type { FailoverRelationshipSpec } from "./failover-relationship.ts";
 import type { RelationshipMember } from "./relationship-member.ts";
-import { HOLDS, type Rule, rule, unless } from "./rule.ts";
+import { HOLDS, type Rule, rule, transitionRule, unless } from "./rule.ts";
 
 /** Every address that a member has. */
 function addressesOf(member: RelationshipMember): readonly string[] {
@@ -137,5 +137,17 @@ export const MEMBER_RULES: readonly Rule[] = [
           "metricsPort",
         ),
       ),
+  }),
+  // A store belongs to a name: under another one the leases would be nobody's.
+  transitionRule<FailoverRelationshipSpec>({
+    at: "spec",
+    cel: "self.members.all(m, oldSelf.members.exists(o, o.name == m.name))",
+    message:
+      "members cannot be renamed or exchanged for others; change their fields, or create another relationship",
+    fieldPath: ".members",
+    check: (spec, before) => {
+      const names = before.members.map(({ name }) => name);
+      return spec.members.flatMap(({ name }, i) => unless(names.includes(name), "members", i, "name"));
+    },
   }),
 ];

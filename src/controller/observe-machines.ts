@@ -4,7 +4,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { ANNOTATION_LINK, ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
 import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
-import { type Json, map, maps } from "./json.ts";
+import { type Json, map, maps, text } from "./json.ts";
 import type { ObservedNode, ObservedPod } from "./observed.ts";
 import { parseTime } from "./time.ts";
 
@@ -20,6 +20,7 @@ export function observedPod(pod: KubeObject): ObservedPod {
     uid: pod.metadata.uid ?? "",
     resourceVersion: pod.metadata.resourceVersion ?? "",
     deleting: pod.metadata.deletionTimestamp !== undefined,
+    nodeName: text(map(pod["spec"])["nodeName"]),
     running: map(engine?.["state"])["running"] !== undefined,
     ready: ready?.["status"] === "True",
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),

@@ -139,6 +139,8 @@ export interface ObservedPod {
   readonly uid: string;
   readonly resourceVersion: string;
   readonly deleting: boolean;
+  /** Where it runs, "" before it was scheduled. */
+  readonly nodeName: string;
   /** The engine's container is running. */
   readonly running: boolean;
   readonly ready: boolean;

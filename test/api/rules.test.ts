@@ -109,6 +109,13 @@ test("an extra option's value has the form of its type, and of no other", () => 
   }
 });
 
+/** The relationship with its second member on another node and under this name. */
+function renamed(name: string) {
+  const { spec } = relationshipJson() as { spec: { members: object[] } };
+  const [a, b] = spec.members;
+  return relationshipJson({ members: [a, { ...b, name, nodeName: "node-9" }] });
+}
+
 test("a rule on changes lets creation pass and names what may not change", () => {
   const scope = scopeJson();
   const cases: readonly [unknown, unknown, string[]][] = [
@@ -123,6 +130,8 @@ test("a rule on changes lets creation pass and names what may not change", () =>
     [operationJson(), operationJson({ expectedEpoch: 1 }), ["spec"]],
     [operationJson({}, { labels: { a: "b" } }), operationJson(), []],
     [relationshipJson({ primary: "b" }), relationshipJson(), []],
+    [renamed("c"), relationshipJson(), ["spec.members[1].name"]],
+    [renamed("b"), relationshipJson(), []],
   ];
   for (const [now, before, fields] of cases) {
     const parsed = parseObject(now, before);

@@ -113,6 +113,7 @@ export function member(
       uid: `pod-${name}`,
       resourceVersion: `pod-version-${name}`,
       deleting: false,
+      nodeName: name === "a" ? "node-1" : "node-2",
       running: true,
       ready: true,
       readySince: unixSeconds(NOW - 3600),

@@ -42,6 +42,8 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
   const broken = due.find((member) => member.pod !== null && !member.pod.running);
   if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
+  const left = due.find((member) => isLeftBehind(observed, member));
+  if (left?.pod != null) return restart(left.name, left.pod, `it belongs on node ${left.nodeName} now`);
   const unmeeting = due.find((member) => cannotMeet(observed, member));
   if (unmeeting?.pod != null)
     return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew");
@@ -74,6 +76,14 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
   if (next?.pod == null) return { kind: "none" };
   return restart(next.name, next.pod, "its template changed");
+}
+
+/** Its node was exchanged for another one, and nobody hears it on the old one. The deletion is an orderly one: its successor
+ *  starts only once the old node, or whoever declared that node dead, has confirmed that it is gone. */
+function isLeftBehind(observed: Observed, member: ObservedMember): boolean {
+  const { nodeName, pod } = member;
+  if (pod === null || pod.nodeName === "" || pod.nodeName === nodeName) return false;
+  return liveness(member, otherMember(observed, member), observed.now).kind === "unknown";
 }
 
 /** The partner has been restarted already, answers alone, and its link is secured in another way: waiting for NORMAL would be

@@ -1,0 +1,83 @@
+// When a member's pod is replaced: one at a time, from NORMAL, and the three cases in which waiting for NORMAL would be
+// waiting for ever.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
+import { rolloutStep } from "../../../src/controller/decide/rollout.ts";
+import type { Observed, ObservedMember, ObservedPod } from "../../../src/controller/observed.ts";
+import { member, NOW, observed, relationship } from "../observed-fixture.ts";
+
+const pod = (name: "a" | "b", changes: Partial<ObservedPod> = {}): ObservedPod => ({
+  ...member(name).pod!,
+  ...changes,
+});
+const NEW = new Map([
+  ["a", "new"],
+  ["b", "new"],
+]);
+const renewed = (name: "a" | "b", changes: Partial<ObservedPod> = {}) =>
+  pod(name, { templateHash: "new", ...changes });
+const apart = { state: "CommunicationsInterrupted", serving: "OwnAddresses" } as const;
+
+function stepOf(a: ObservedMember, b: ObservedMember, changes: Partial<Observed> = {}): string {
+  const step = rolloutStep(observed({ members: [a, b], ...changes }), NEW);
+  return step.kind === "restart" ? `restart ${step.member}` : step.kind === "wait" ? step.reason : "none";
+}
+
+for (const [what, a, b, expected] of [
+  ["the secondary first", member("a"), member("b"), "restart b"],
+  ["then the primary", member("a"), member("b", { pod: renewed("b") }), "restart a"],
+  ["nothing is left to do", member("a", { pod: renewed("a") }), member("b", { pod: renewed("b") }), "none"],
+  ["one is on its way", member("a"), member("b", { pod: pod("b", { deleting: true }) }), "RollingMember"],
+  [
+    "the new one does not come up: the other one is left alone, whatever image it shall get",
+    member("a", { says: apart }),
+    member("b", { pod: renewed("b", { running: false, ready: false }) }),
+    "WaitingForNormal",
+  ],
+  [
+    "the new one runs but is not NORMAL: the other one is left alone",
+    member("a", { says: { since: unixSeconds(NOW - 900) } }),
+    member("b", { pod: renewed("b"), says: { state: "Recover", serving: "None" } }),
+    "WaitingForNormal",
+  ],
+  [
+    "NORMAL for less than a minute",
+    member("a"),
+    member("b", { says: { since: unixSeconds(NOW - 59) }, pod: renewed("b") }),
+    "WaitingForNormal",
+  ],
+  [
+    "one that does not run serves nobody: it is replaced at once",
+    member("a", { pod: renewed("a"), says: apart }),
+    member("b", { pod: pod("b", { running: false }) }),
+    "restart b",
+  ],
+  [
+    "secured in another way, the two cannot meet: the second follows without NORMAL",
+    member("a", { says: apart }),
+    member("b", { pod: renewed("b", { linkKind: "Clear" }), says: apart }),
+    "restart a",
+  ],
+  [
+    "it was moved to another node and is not heard on the old one",
+    member("a", { pod: renewed("a"), says: apart }),
+    member("b", { nodeName: "node-9", says: apart, heardAt: unixSeconds(NOW - 60) }),
+    "restart b",
+  ],
+  [
+    "it was moved, and still serves where it is: it waits for NORMAL like any other",
+    member("a", { pod: renewed("a"), says: apart }),
+    member("b", { nodeName: "node-9", says: apart }),
+    "WaitingForNormal",
+  ],
+] as const) {
+  test(`rollout: ${what}`, () => assert.equal(stepOf(a, b), expected));
+}
+
+test("rollout: a paused relationship and another pair under way wait, and say so", () => {
+  const pair = [member("a"), member("b")] as const;
+  assert.equal(stepOf(...pair, { relationship: relationship({ paused: true }) }), "Paused");
+  assert.equal(stepOf(...pair, { rollingElsewhere: "dhcp/lab" }), "WaitingForOtherPair");
+});
