@@ -162,8 +162,10 @@ export class Cluster {
     return spawnSync(this.program("kubectl"), args).status === 0;
   }
 
+  /** Ready, and nothing keeps pods off them any more. */
   #areNodesReady(): boolean {
-    const path = '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{" "}{end}';
+    const path =
+      '{range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{.spec.taints[*].key}{" "}{end}';
     const answers = this.kubectl("get", "nodes", "--output", `jsonpath=${path}`).trim().split(" ");
     return answers.filter((answer) => answer === "True").length === NODES.length;
   }
