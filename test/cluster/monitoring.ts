@@ -1,5 +1,6 @@
-// Prometheus and Alertmanager (the Debian packages) beside the control plane, as a platform team runs them: targets found by
-// the API with the chart's relabelling, the chart's rules file, and a webhook that hears what Alertmanager says.
+// Prometheus and Alertmanager (the Debian packages) beside the control plane, as a platform team runs them: the chart's rules
+// file, and a webhook that hears what Alertmanager says. Debian builds Prometheus without Kubernetes, so the targets are
+// read from the pods once: an engine's from the annotation by which the chart's PodMonitor finds it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -9,11 +10,13 @@ import { stringify } from "yaml";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { startIn } from "../../dev/cluster/machine.ts";
 import { OPERATOR_NAMESPACE } from "../../dev/cluster/operator.ts";
+import { eventually } from "../../dev/demo/teller.ts";
 import type { Alert } from "./webhook-main.ts";
 
 /** What stands in docs/reliability.md beside the figures. */
 export const INTERVALS = { scrapeSeconds: 5, evaluationSeconds: 5, groupWaitSeconds: 1 } as const;
 const RULES = join(import.meta.dirname, "..", "..", "charts/leasepair/files/alerts.yaml");
+const PROMETHEUS_PORT = 9090;
 const ALERTMANAGER = "127.0.0.1:9093";
 
 export class Monitoring {
@@ -39,10 +42,7 @@ export class Monitoring {
     const [port] = (await once(webhook, "message")) as [number];
     const file = (name: string) => join(directory, name);
     writeFileSync(file("alertmanager.yaml"), stringify(alertmanagerConfig(port)));
-    writeFileSync(
-      file("prometheus.yaml"),
-      stringify(prometheusConfig(join(cluster.directory, "control-plane/admin/kubeconfig"))),
-    );
+    writeFileSync(file("prometheus.yaml"), stringify(prometheusConfig(cluster)));
     startIn(namespace, file("alertmanager.log"), [
       "prometheus-alertmanager",
       `--config.file=${file("alertmanager.yaml")}`,
@@ -54,8 +54,15 @@ export class Monitoring {
       "prometheus",
       `--config.file=${file("prometheus.yaml")}`,
       `--storage.tsdb.path=${file("prometheus")}`,
-      "--web.listen-address=127.0.0.1:9090",
+      `--web.listen-address=127.0.0.1:${PROMETHEUS_PORT}`,
     ]);
+    const door = await cluster.doors.to("127.0.0.1", PROMETHEUS_PORT);
+    const isReady = () =>
+      fetch(`http://127.0.0.1:${door}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    await eventually("Prometheus to be ready", 60_000, isReady, (seen) => seen);
     return new Monitoring(webhook);
   }
 
@@ -85,22 +92,7 @@ function alertmanagerConfig(port: number): object {
   };
 }
 
-function prometheusConfig(kubeConfigFile: string): object {
-  const metricsPort = {
-    source_labels: ["__meta_kubernetes_pod_container_port_name"],
-    regex: "metrics",
-    action: "keep",
-  };
-  const find = (label: string, namespaces?: readonly string[]) => [
-    {
-      role: "pod",
-      kubeconfig_file: kubeConfigFile,
-      selectors: [
-        { role: "pod", label: `app.kubernetes.io/part-of=leasepair,app.kubernetes.io/component=${label}` },
-      ],
-      ...(namespaces === undefined ? {} : { namespaces: { names: namespaces } }),
-    },
-  ];
+function prometheusConfig(cluster: Cluster): object {
   return {
     global: {
       scrape_interval: `${INTERVALS.scrapeSeconds}s`,
@@ -113,22 +105,31 @@ function prometheusConfig(kubeConfigFile: string): object {
       {
         job_name: "leasepair-engines",
         honor_labels: true,
-        kubernetes_sd_configs: find("engine"),
-        relabel_configs: [
-          metricsPort,
+        static_configs: [
           {
-            source_labels: ["__meta_kubernetes_pod_annotation_leasepair_io_metrics_address"],
-            regex: "(.+)",
-            target_label: "__address__",
+            targets: targets(
+              cluster,
+              "engine",
+              "default",
+              "{.metadata.annotations.leasepair\\.io/metrics-address}",
+            ),
           },
         ],
       },
       {
         job_name: "leasepair-controller",
         honor_labels: true,
-        kubernetes_sd_configs: find("controller", [OPERATOR_NAMESPACE]),
-        relabel_configs: [metricsPort],
+        static_configs: [
+          { targets: targets(cluster, "controller", OPERATOR_NAMESPACE, "{.status.podIP}:9646") },
+        ],
       },
     ],
   };
+}
+
+function targets(cluster: Cluster, component: string, namespace: string, address: string): readonly string[] {
+  const selector = `app.kubernetes.io/part-of=leasepair,app.kubernetes.io/component=${component}`;
+  const path = `{range .items[*]}${address}{" "}{end}`;
+  const found = cluster.kubectl("get", "pods", "-n", namespace, "-l", selector, "-o", `jsonpath=${path}`);
+  return found.trim().split(" ");
 }
