@@ -13,8 +13,8 @@ import { formatIpv4, type Ipv4 } from "../src/base/ipv4.ts";
 import { BASE, writeStore } from "./leases.ts";
 import { Report } from "./report.ts";
 
-const PROJECT = join(import.meta.dirname, "..");
-const CACHE = join(PROJECT, ".cache", "compiled");
+export const PROJECT = join(import.meta.dirname, "..");
+export const CACHE = join(PROJECT, ".cache", "compiled");
 const STARTS = 5;
 /** After the start, for what was only needed then to be given back. */
 const SETTLE_MS = 3_000;
@@ -26,7 +26,7 @@ const TARGETS = new Map([
   [1_000_000, { startSeconds: 5, megabytes: 600 }],
 ]);
 
-function manifests(leases: number): string {
+export function manifests(leases: number): string {
   return `apiVersion: leasepair.io/v1alpha1
 kind: FailoverRelationship
 metadata: { name: engine, namespace: bench }

@@ -3,9 +3,15 @@
 
 import { benchEngine } from "./engine.ts";
 import { benchPerfdhcp } from "./perfdhcp.ts";
+import { benchResync } from "./resync.ts";
 import { benchStore } from "./store.ts";
 
-const BENCHES = { store: benchStore, engine: benchEngine, perfdhcp: benchPerfdhcp } as const;
+const BENCHES = {
+  store: benchStore,
+  engine: benchEngine,
+  perfdhcp: benchPerfdhcp,
+  resync: benchResync,
+} as const;
 
 const [what, ...rest] = process.argv.slice(2);
 if (what !== undefined && !(what in BENCHES)) {
