@@ -23,8 +23,9 @@ export interface PlantedTree {
 /** Durable before visible, undone: an ACK leaves while its record is on its way to the disk. */
 export const REPLY_BEFORE_FLUSH: Plant = {
   file: "src/dhcp/engine/runner.ts",
-  text: "const waiting = { effects, durable: false };",
-  instead: "this.#perform(effects); const waiting = { effects: [], durable: false };",
+  text: "const waiting: WaitingTurn = { effects, done, durable: false };",
+  instead:
+    "this.#perform({ effects, done }); const waiting: WaitingTurn = { effects: [], done: () => {}, durable: false };",
 };
 
 /** Copies src/ and plants the bug. Fails when the text to replace is not there any more. */

@@ -45,7 +45,7 @@ const MUTATIONS: readonly Mutation[] = [
     name: "reply before its record is durable",
     file: "src/dhcp/engine/runner.ts",
     find: "this.#waiting.push(waiting);",
-    replace: "this.#perform(effects);",
+    replace: "this.#perform(waiting);",
     testFile: "test/dhcp/engine/runner.test.ts",
     testName: "what was decided with a record leaves only when the record is durable, and in order",
   },
