@@ -16,7 +16,7 @@ import type { KubeObject, ResourceType } from "../../src/kube/resource.ts";
 import { systemTiming } from "../../src/kube/timing.ts";
 import { campusYaml } from "../dhcp/host/campus.ts";
 import { until } from "../interop-clients/network.ts";
-import { type RunningCli, startCli } from "./run-cli.ts";
+import { type RunningCli, runCli, startCli } from "./run-cli.ts";
 
 // Loopback addresses of this process alone, so that two runs of the tests never meet.
 const NETWORK = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}`;
@@ -72,10 +72,13 @@ test("a DECLINE becomes an Event of the scope in the API, written by the engine,
       const plural = object.kind === "DHCPScope" ? "dhcpscopes" : "failoverrelationships";
       api.objects.create(api.kind(plural), "default", object);
     }
+    const link = join(directory, "link");
+    await runCli(["certs", "--relationship", "default/campus", "--member", "a", "b", "--out", link]);
     for (const member of ["a", "b"]) {
-      const which = ["--relationship", "default/campus", "--member", member, "--clear-link"];
+      const which = ["--relationship", "default/campus", "--member", member];
       const where = ["--data-dir", join(directory, member), "--dhcp-port", String(DHCP_PORT)];
-      engines.push(startCli(["engine", ...which, ...where], { KUBECONFIG: kubeconfig }));
+      const secured = ["--link-certificates", join(link, member)];
+      engines.push(startCli(["engine", ...which, ...where, ...secured], { KUBECONFIG: kubeconfig }));
     }
     await Promise.all(engines.map((engine) => engine.until(/"event":"store-created"/)));
     const [a, b] = engines.map((engine) => /"store":"(\w+)"/.exec(engine.output())?.[1]);

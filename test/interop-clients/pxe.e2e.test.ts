@@ -108,7 +108,7 @@ describe("network boot", { skip }, () => {
     await until(
       () => `the machine boots:\n${console}`,
       BOOT_MS,
-      () => /SECOND: .* by \S+/.test(console),
+      () => /SECOND: .* by \S+\r/.test(console),
     );
     pc.kill("SIGKILL");
     return console;
