@@ -100,6 +100,7 @@ function decodeSegment(bytes: Buffer): string {
 }
 
 const RECORDED = readdirSync(join(CORPUS, "failover"))
+  .filter((file) => file.endsWith(".jsonl"))
   .sort()
   .flatMap((file) =>
     readFileSync(join(CORPUS, "failover", file), "utf8")
