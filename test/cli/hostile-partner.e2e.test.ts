@@ -74,7 +74,9 @@ async function acceptedConnection(): Promise<Socket> {
   socket.write(
     frame({ type: "STATE", state: 6, flags: 0, startTimeOfState: unixSeconds(0), extras: null }, 1),
   );
-  await once(socket, "data");
+  const closed = once(socket, "close").then(() => Promise.reject(new Error("closed before the answer")));
+  await Promise.race([once(socket, "data"), closed]);
+  closed.catch(() => {});
   return socket;
 }
 
