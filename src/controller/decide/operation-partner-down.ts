@@ -3,6 +3,7 @@
 // second controller can make two grants of one word.
 // Source: docs/protocol/witness.md W1, W8b.
 
+import { unixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
 import { liveness } from "./liveness.ts";
 import {
@@ -51,6 +52,9 @@ export function partnerDownStep(
   if (change === null) return report(pending("StoreNotListed", notListed(survivor), operation.notAfter));
   return { kind: "grant", operation, change };
 }
+
+/** The loss that made somebody create the operation may reach us after the operation itself: refusing is final, so it waits. */
+const SETTLE_SECONDS = 10;
 
 /** How a started operation stands once the record has moved on from what it expected; null while it has not. */
 function afterGrant(
@@ -166,6 +170,11 @@ function survivorRefusal(
       // Contact is lost only after a while: a partner that nobody hears from may be gone already.
       if (partner !== undefined && liveness(partner, survivor, observed.now).kind === "unknown") {
         return wait("ContactNotLostYet", `${survivor.name} has not yet noticed the loss of ${partner.name}.`);
+      }
+      const settled = unixSeconds(operation.createdAt + SETTLE_SECONDS);
+      if (observed.now < settled) {
+        const message = `${survivor.name} still reports contact with its partner; this is looked at again in a moment.`;
+        return { ...wait("ContactNotLostYet", message), until: settled };
       }
       const message = `${survivor.name} is in contact with its partner. Stop the partner first if it shall be replaced.`;
       return failed("PartnerAnswers", message);

@@ -63,6 +63,13 @@ test("every precondition that does not hold fails with a remedy, or waits while 
       "Failed/GrantHeld",
     ],
     ["in contact", observed(), record(), operation(), "Failed/PartnerAnswers"],
+    [
+      "in contact as far as we have heard, and created a moment ago",
+      observed(),
+      record(),
+      operation({ createdAt: unixSeconds(NOW - 9) }),
+      "Pending/ContactNotLostYet",
+    ],
     ["contact not lost yet", survivorIn("Normal"), record(), operation(), "Pending/ContactNotLostYet"],
     ["starting", survivorIn("Startup"), record(), operation(), "Pending/SurvivorStarting"],
     ["recovering", survivorIn("Recover"), record(), operation(), "Failed/SurvivorRecovering"],
