@@ -16,7 +16,8 @@ import { TYPES, type WatchedKind } from "../../src/controller/resource-types.ts"
 import type { KubeObject } from "../../src/kube/resource.ts";
 import { OPTIONS } from "./observed-fixture.ts";
 
-const WAIT_MS = 20_000;
+/** Generous: on a loaded machine the election itself takes its time. */
+const WAIT_MS = 60_000;
 const api = await startEmbeddedApi({ namespaces: ["leasepair-system"] });
 const running: RunningController[] = [];
 
