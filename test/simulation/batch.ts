@@ -17,6 +17,10 @@ export interface BatchOptions {
   /** Counted pair-hours to reach; the batch ends with the run that reaches them. */
   readonly hours: number;
   readonly firstSeed: number;
+  /** Events to reach as well. */
+  readonly eventsMin?: number;
+  /** From one seed to the next; 1 unless several processes share the seeds. */
+  readonly stride?: number;
   /** Ends at the first violation. */
   readonly stopAtViolation: boolean;
   /** Ends the batch early, e.g. when a budget of CPU time is used up. */
@@ -33,7 +37,9 @@ export function runBatch(options: BatchOptions): BatchResult {
   let exchanges = 0;
   let grants = 0;
   let runs = 0;
-  for (let seed = options.firstSeed; hours < options.hours && options.isOver?.() !== true; seed++) {
+  const eventsMin = options.eventsMin ?? 0;
+  const isDone = (): boolean => hours >= options.hours && events >= eventsMin;
+  for (let seed = options.firstSeed; !isDone() && options.isOver?.() !== true; seed += options.stride ?? 1) {
     const result = runSeed(seed);
     runs++;
     hours += result.hours;

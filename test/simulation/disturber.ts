@@ -42,6 +42,7 @@ export class Disturber {
     this.stopped = true;
     const { run } = this;
     run.powerLoss = null;
+    run.operator.withdraw();
     run.health.healed = true;
     for (const paths of [...run.toServers, ...run.toClients]) for (const path of paths) path.open = true;
     run.link.unblock();

@@ -22,7 +22,8 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
     longest * 3 +
     plan.operator.readMsMax / 1000 +
     plan.operator.keepsDownSecondsMax +
-    disturber.clockBackSeconds;
+    disturber.clockBackSeconds +
+    longestDoubt(run);
   if (!waitFor(run, bound, () => bothNormal(run))) {
     const [primary, secondary] = checker.nodes;
     const states = `${stateName(primary.state)} / ${stateName(secondary.state)}`;
@@ -36,6 +37,13 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
     return;
   }
   probe(run);
+}
+
+/** A stepped clock costs time: until every promise of before is surely over. */
+function longestDoubt({ plan, checker }: Stage): number {
+  if (checker.clockSlackSeconds === 0) return 0;
+  const leases = plan.config.scopes.map(({ lease }) => lease.maxSeconds);
+  return Math.max(...leases) * 1.5 + plan.config.mcltSeconds * 2;
 }
 
 /** With fencing a hold may keep an address until every promise, the MCLT and the margin are over (W9). */

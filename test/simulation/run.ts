@@ -91,6 +91,9 @@ export class Run implements ClientWorld, Stage {
     this.makeSites();
   }
 
+  /** How often an engine said an event of this name in its log. */
+  readonly logged = new Map<string, number>();
+
   play(): RunResult {
     const { world, plan, checker, prng } = this;
     const broken = (): boolean => checker.violation !== null;
@@ -238,6 +241,7 @@ export class Run implements ClientWorld, Stage {
       timing: plan.timing,
       batching: plan.batching,
       reply: (node, route, bytes) => this.reply(node, route, bytes),
+      logged: (event) => this.logged.set(event, (this.logged.get(event) ?? 0) + 1),
     });
   }
 

@@ -32,6 +32,8 @@ export interface NodeOptions {
   readonly timing: LinkTiming;
   /** Share of events that wait for others to share one turn (and one sync) with. */
   readonly batching: number;
+  /** An engine's log said so. */
+  logged(event: string): void;
   /** Delivers a reply to whom its route leads. */
   reply(node: NodeIndex, route: ReplyRoute, bytes: Uint8Array): void;
 }
@@ -305,6 +307,7 @@ export class SimNode implements LinkHost {
   }
 
   private log(entry: LogEntry): void {
+    this.options.logged(entry.event);
     this.options.world.trace(() => `${this.name} log ${entry.event}: ${entry.message}`);
   }
 }

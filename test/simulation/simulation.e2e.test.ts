@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { replayCommand, runBatch } from "./batch.ts";
+import { replayCommand } from "./batch.ts";
+import { runParallel } from "./parallel.ts";
 import { linesAround, replaySeed } from "./replay.ts";
 import { runSeed } from "./run.ts";
 
-const FIXED_SEEDS_HOURS = 60;
-const RANDOM_SEEDS_CPU_SECONDS = 20;
+/** What every test run simulates. */
+const PAIR_HOURS = 60;
+const EVENTS = 3e6;
 
 describe("a simulated run", () => {
   it("gives the same log hash for the same seed, traced or not", () => {
@@ -26,24 +28,18 @@ describe("a simulated run", () => {
 });
 
 describe("the simulator over the engine", () => {
-  it(`finds no violation in ${FIXED_SEEDS_HOURS} pair-hours of fixed seeds`, () => {
-    const batch = runBatch({ hours: FIXED_SEEDS_HOURS, firstSeed: 1, stopAtViolation: true });
-    assert.deepEqual(describeViolations(batch), []);
-    assert.ok(batch.exchanges > FIXED_SEEDS_HOURS * 20, `${batch.exchanges} exchanges`);
-    for (const cell of MUST_REACH) assert.ok((batch.coverage.get(cell) ?? 0) > 0, `never reached: ${cell}`);
-  });
-
-  it(`finds no violation in ${RANDOM_SEEDS_CPU_SECONDS} s of CPU of further seeds (LEASEPAIR_SEED draws others)`, (context) => {
-    const started = process.cpuUsage();
-    const isOver = (): boolean => {
-      const { user, system } = process.cpuUsage(started);
-      return (user + system) / 1e6 > RANDOM_SEEDS_CPU_SECONDS;
-    };
+  it(`finds no violation in ${PAIR_HOURS} pair-hours and ${EVENTS} events (LEASEPAIR_SEED draws others)`, async (context) => {
     // The same seeds each time, so that a change is judged by itself; nights look where none looked before.
-    const firstSeed = Number(process.env["LEASEPAIR_SEED"] ?? 4_242_000);
-    const batch = runBatch({ hours: Number.POSITIVE_INFINITY, firstSeed, stopAtViolation: true, isOver });
-    context.diagnostic(`${batch.hours.toFixed(1)} pair-hours from seed ${firstSeed}`);
-    assert.deepEqual(describeViolations(batch), []);
+    const firstSeed = Number(process.env["LEASEPAIR_SEED"] ?? 50_000);
+    const sums = await runParallel({ hours: PAIR_HOURS, events: EVENTS, firstSeed });
+    context.diagnostic(`${sums.hours.toFixed(1)} pair-hours, ${sums.events} events, ${sums.grants} grants`);
+    const violations = sums.violations.map(
+      ({ invariant, claim, seed }) => `${invariant}: ${claim} (${replayCommand(seed)})`,
+    );
+    assert.deepEqual(violations, []);
+    assert.ok(sums.hours >= PAIR_HOURS && sums.events >= EVENTS);
+    assert.ok(sums.exchanges > PAIR_HOURS * 20, `${sums.exchanges} exchanges`);
+    for (const cell of MUST_REACH) assert.ok((sums.coverage[cell] ?? 0) > 0, `never reached: ${cell}`);
   });
 });
 
@@ -59,9 +55,3 @@ const MUST_REACH = [
   "RECOVER-WAIT | link 3",
   "RECOVER-DONE | link 10 NORMAL",
 ];
-
-function describeViolations(batch: ReturnType<typeof runBatch>): readonly string[] {
-  return batch.violations.map(
-    ({ violation, plan }) => `${violation?.invariant}: ${violation?.claim} (${replayCommand(plan.seed)})`,
-  );
-}

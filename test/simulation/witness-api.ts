@@ -95,6 +95,37 @@ export class WitnessApi implements Declarer {
   /** Nobody is told that an engine went down: its silence is all there is. */
   wentDown(): void {}
 
+  withdraw(): void {}
+
+  /** Whether an engine reaches the API, until told otherwise. */
+  setReach(node: NodeIndex, reaches: boolean): void {
+    this.cutUntil[node] = reaches ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  /** A grant at once, by whoever may write. False: it may not be given. */
+  grantNow(node: NodeIndex): boolean {
+    const next = this.record.holder === null ? this.grantTo(node, this.record) : null;
+    if (next !== null) this.write(next);
+    return next !== null;
+  }
+
+  /** The holder's machine is off: its grant goes to the partner, or to nobody (W8 b). */
+  takeFromDead(transfer: boolean): void {
+    const { holder } = this.record;
+    if (holder === null) return;
+    const next = transfer ? this.grantTo(other(holder), this.record) : { holder: null, holderStore: "" };
+    if (next !== null) this.write(next);
+  }
+
+  /** The record is put back to what it was before the first grant, as from a backup. */
+  restore(): void {
+    this.record = { ...this.record, version: 1, epoch: 0, holder: null, holderStore: "" };
+  }
+
+  get epoch(): number {
+    return this.record.epoch;
+  }
+
   private repeat(meanSeconds: number, action: () => void): void {
     if (meanSeconds === 0) return;
     const { world, prng, health } = this.options;

@@ -25,6 +25,8 @@ export interface Declarer {
   begin(): void;
   /** An engine is dead for certain. */
   wentDown(node: NodeIndex): void;
+  /** The faults are over: a declaration that nobody followed is taken back. */
+  withdraw(): void;
 }
 
 const LOOK_EVERY_MS = 2_000;
@@ -75,6 +77,20 @@ export class Operator implements Declarer {
     this.holderStore = this.stores[survivor];
     this.world.trace(() => `operator declares ${this.names[down]} down, epoch ${this.epoch}`);
     this.publish();
+  }
+
+  withdraw(): void {
+    const { epoch, holder } = this;
+    // Readings of the grant may still be on their way.
+    this.world.after(this.habits.readMsMax * 2 + LOOK_EVERY_MS, () => {
+      if (holder === null || this.holder !== holder || this.epoch !== epoch) return;
+      const report = this.nodes[holder].report();
+      if (report !== null && report.entered >= epoch) return;
+      this.keptDown = null;
+      this.holder = null;
+      this.holderStore = "";
+      this.publish();
+    });
   }
 
   private look(): void {

@@ -1,0 +1,29 @@
+// A rule break, and who must notice it.
+
+/** One replacement; `find` must occur exactly once in `file`. */
+export interface Patch {
+  /** Path from the root of the tree. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export type Caught =
+  /** A test of that name fails by an assertion. */
+  | { readonly by: "test"; readonly file: string; readonly name: string }
+  /** The simulator finds one of these invariants broken first within so many runs. */
+  | {
+      readonly by: "simulation";
+      readonly invariants: readonly string[];
+      readonly firstSeed?: number;
+      readonly runsMax: number;
+    };
+
+export interface Mutant {
+  /** The broken rule, in words. */
+  readonly name: string;
+  /** Its number: S1-S15, K1-K10, W1-W15, or "trap". */
+  readonly rule: string;
+  readonly patches: readonly Patch[];
+  readonly caught: Caught;
+}

@@ -1,0 +1,800 @@
+// Breaches of the rules of failover and of the witness, each at the place in the engine that keeps the rule, and what notices
+// them. Source: invariants S1-S15; docs/protocol/witness.md W1-W15; the traps of docs/protocol/draft-errata.md.
+
+import type { Mutant } from "./mutant.ts";
+
+export const RULE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "no cap",
+    rule: "W3",
+    patches: [
+      {
+        file: "src/dhcp/engine/cap.ts",
+        find: 'return isFenced(engine) && engine.endpoint.state !== "PARTNER-DOWN";',
+        replace: "return false;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a quorum read counts from when it was sent, never from when it was answered",
+    },
+  },
+  {
+    name: "the cap also ends the holder's leases",
+    rule: "W6",
+    patches: [
+      {
+        file: "src/dhcp/engine/cap.ts",
+        find: 'return isFenced(engine) && engine.endpoint.state !== "PARTNER-DOWN";',
+        replace: "return isFenced(engine);",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "leases go on to max(now, acked, recv) + M; the partner's addresses only after max(W, entry) + M* + eps",
+    },
+  },
+  {
+    name: "the margin of the cap is left out",
+    rule: "W3",
+    patches: [{ file: "src/dhcp/engine/cap.ts", find: "lead - capMarginSeconds(lead)", replace: "lead" }],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a quorum read counts from when it was sent, never from when it was answered",
+    },
+  },
+  {
+    name: "a proof counts from the arrival of its answer of the API",
+    rule: "W2",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "noteProof(engine, provenAt);",
+        replace: "noteProof(engine, turn.now.boot);",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a quorum read counts from when it was sent, never from when it was answered",
+    },
+  },
+  {
+    name: "PARTNER-DOWN gives proofs",
+    rule: "W2",
+    patches: [
+      {
+        file: "src/dhcp/engine/echo.ts",
+        find: 'engine.endpoint.state !== "PARTNER-DOWN" && engine.endpoint.complete',
+        replace: "engine.endpoint.complete",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a partner in PARTNER-DOWN gives none, and neither does a start",
+    },
+  },
+  {
+    name: "a start counts as a proof",
+    rule: "W2",
+    patches: [
+      {
+        file: "src/dhcp/engine/startup.ts",
+        find: "  turn.putClockMark();\n",
+        replace: "  turn.putClockMark();\n  engine.proofAt = turn.now.boot;\n",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a partner in PARTNER-DOWN gives none, and neither does a start",
+    },
+  },
+  {
+    name: "a store that the witness does not list gets proofs",
+    rule: "W13",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "  if (stores[engine.member] !== engine.identity.store) return false;\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "what a watch showed proves nothing, nor does a read that does not list this store, or that shows the partner's grant",
+    },
+  },
+  {
+    name: "an epoch that was given back is entered again",
+    rule: "W5",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "!isOurs || witness.epoch <= endpoint.returned ||",
+        replace: "!isOurs ||",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "is declined in NORMAL, and never done on an epoch given back",
+    },
+  },
+  {
+    name: "another store's grant is entered",
+    rule: "W5",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "  const isOurs = witness.holder === engine.member && witness.holderStore === engine.identity.store;\n  if (!isOurs ||",
+        replace: "  const isOurs = witness.holder === engine.member;\n  if (!isOurs ||",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "needs the own grant, not another store's",
+    },
+  },
+  {
+    name: "an epoch lower than known is believed",
+    rule: "W1",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "  if (epoch >= endpoint.seen && !isOlder) return true;\n",
+        replace: "  return true;\n",
+      },
+    ],
+    caught: { by: "test", file: "test/dhcp/engine/witness.test.ts", name: "an epoch lower than seen" },
+  },
+  {
+    name: "no hold after a grant that came and went unseen",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "if (holder !== null || epoch <= clean || epoch === returned) return;",
+        replace: "return;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "holds every free address, own ones included, and renews what runs",
+    },
+  },
+  {
+    name: "PARTNER-DOWN begins without the hold that it needs",
+    rule: "W5",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "...(needsHold(engine, witness.epoch) ? { hold: entry } :",
+        replace: "...(false ? { hold: entry } :",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "begins a hold when a grant in between is unaccounted for",
+    },
+  },
+  {
+    name: "an empty store enters PARTNER-DOWN",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "return engine.endpoint.complete || (isLoneServer && !isFenced(engine));",
+        replace: "return true;",
+      },
+    ],
+    caught: { by: "test", file: "test/dhcp/engine/witness.test.ts", name: "an empty store never enters" },
+  },
+  {
+    name: "a grant is not declined in NORMAL",
+    rule: "W5",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: 'if (state === "NORMAL" && engine.session !== null) {',
+        replace: 'if (state === "SHUTDOWN" && engine.session !== null) {',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a grant that its holder has given back binds nobody",
+    },
+  },
+  {
+    name: "a holder that lost power serves without reading its grant again",
+    rule: "W11",
+    patches: [
+      {
+        file: "src/dhcp/engine/takeover.ts",
+        find: "return entry.bootId !== engine.process.bootId && verifiedBoot !== engine.process.bootId;",
+        replace: "return false;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "reads its grant again before it serves",
+    },
+  },
+  {
+    name: "a superseded holder renews at once",
+    rule: "W11",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "> now.wall + clockAhead + clockBehind && !superseded;",
+        replace: "> now.wall + clockAhead + clockBehind;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "is superseded when the grant is gone: it recovers, and serves nobody even under a new grant before the wait",
+    },
+  },
+  {
+    name: "ended leases are renewed under hold",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "  if (!isHeld(engine, binding, now)) return true;\n  const { clockAhead",
+        replace: "  return true;\n  const { clockAhead",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "is superseded when the grant is gone: it recovers, and serves nobody even under a new grant before the wait",
+    },
+  },
+  {
+    name: "the hold frees the own free addresses at once",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "      if (isHeld(engine, binding, now)) return false;\n      return binding.status === own",
+        replace: "      return binding.status === own",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "begins a hold when a grant in between is unaccounted for",
+    },
+  },
+  {
+    name: "a hold is a timer of the engine, not a mark on each record",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/takeover.ts",
+        find: "!isPast(engine, hold, latestPossibleEnd(binding), now)",
+        replace: "!isPast(engine, hold, hold.wall, now)",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "lasts for each record until its own W + M* + eps: the mark is no timer",
+    },
+  },
+  {
+    name: "under hold ends are asked for and consented to",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: "return !isFenced(engine) || (engine.endpoint.complete && !isHeld(engine, binding, turn.early));",
+        replace: "return true;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "asks for the end of no lease, and consents to none",
+    },
+  },
+  {
+    name: "serves on after hearing PARTNER-DOWN",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/failover/transition.ts",
+        find: '    "PARTNER-DOWN": "RECOVER",\n    SHUTDOWN: stay,',
+        replace: '    "PARTNER-DOWN": stay,\n    SHUTDOWN: stay,',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/transition.test.ts",
+      name: "W5, W7: COMMUNICATIONS-INTERRUPTED hearing each state of the partner, under Witness",
+    },
+  },
+  {
+    name: "RECOVER-DONE of an older connection counts",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: '  if (state === "RECOVER-DONE" && partner === "PARTNER-DOWN" && !session.updatesReceived) return "RECOVER";\n',
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a RECOVER-DONE of an older connection is void",
+    },
+  },
+  {
+    name: "the grant is not given back on leaving PARTNER-DOWN",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {}",
+        replace: "{ clean }",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "the holder stays on hearing NORMAL or COMMUNICATIONS-INTERRUPTED; the partner recovers without a wait",
+    },
+  },
+  {
+    name: "a takeover does not wait for the MCLT",
+    rule: "W6",
+    patches: [
+      {
+        file: "src/dhcp/failover/waits.ts",
+        find: "Math.max(latestPossibleEnd, entry.wall) + leadSeconds + marginSeconds",
+        replace: "Math.max(latestPossibleEnd, entry.wall) + marginSeconds",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "lasts for each record until its own W + M* + eps: the mark is no timer",
+    },
+  },
+  {
+    name: "a takeover does not wait past what the partner was told",
+    rule: "W6",
+    patches: [
+      {
+        file: "src/dhcp/failover/waits.ts",
+        find: "Math.max(latestPossibleEnd, entry.wall) + leadSeconds",
+        replace: "entry.wall + leadSeconds",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "lasts for each record until its own W + M* + eps: the mark is no timer",
+    },
+  },
+  {
+    name: "a replaced store stays linked",
+    rule: "W13",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "if (session === null || listed === undefined || linked === null || linked === listed) return;",
+        replace: "return;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "a store that the witness has replaced is dropped for good",
+    },
+  },
+  {
+    name: "the partner of an empty store does not hold",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "if (!session.partnerIncomplete || session.isHeldForEmptyStore) return;",
+        replace: "return;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "serves nobody until it has everything, then its free addresses wait on both sides",
+    },
+  },
+  {
+    name: "an empty store begins without a hold after its update",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "...(!complete && { hold: stampNow(engine, turn) }),",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "serves nobody until it has everything, then its free addresses wait on both sides",
+    },
+  },
+  {
+    name: "a queued reply leaves although the state changed",
+    rule: "W12",
+    patches: [
+      { file: "src/dhcp/engine/runner.ts", find: "|| serial !== this.engine.decisionSerial", replace: "" },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "W12 a reply that was decided under another state, or without the hold, does not leave",
+    },
+  },
+  {
+    name: "fencing is switched off while somebody holds a grant",
+    rule: "l",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: 'if (fencing === "None" && (provenAt === null || holder !== null)) return;',
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "on: capped at once, and a restart finds it so; off: only by a quorum read over a witness that nobody holds",
+    },
+  },
+  {
+    name: "a local word is followed while the API answers",
+    rule: "h",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "if (isFenced(engine) && hasApi) {",
+        replace: "if (isFenced(engine) && !hasApi && hasApi) {",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "is refused while the API answers",
+    },
+  },
+  {
+    name: "an update for the same client overwrites a later end",
+    rule: "W4",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: "const expiresAt = latest(old.expiresAt, theirs.leaseExpiration);",
+        replace: "const expiresAt = theirs.leaseExpiration;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/acceptance.test.ts",
+      name: "W4: within a generation no time falls, and the partner's promise is remembered",
+    },
+  },
+  {
+    name: "the earlier of two crossing leases may win",
+    rule: "W14",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: "return isLater ? accepted(asActive(situation)) : outdated(mine);",
+        replace: "return accepted(asActive(situation));",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/acceptance.test.ts",
+      name: "W14: of two crossing leases of different clients, both sides keep the later one; at a tie the primary's",
+    },
+  },
+  {
+    name: "stale news ends a running lease",
+    rule: "S10",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: 'return acceptEnd(situation, mine.status !== "ACTIVE" || ',
+        replace: "return acceptEnd(situation, true || ",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/acceptance.test.ts",
+      name: "draft 7.1.3: what each status takes from an update of the same client",
+    },
+  },
+  {
+    name: "an old release ends a renewed lease",
+    rule: "S10",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: "  if (crossing) return theirs.lastTransaction > after(mine.lastTransactionAt, clockUncertainty);\n  return theirs.lastTransaction >= mine.lastTransactionAt;",
+        replace: "  return true;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/acceptance.test.ts",
+      name: "draft 7.1.3: what each status takes from an update of the same client",
+    },
+  },
+  {
+    name: "no grace at a lease's end",
+    rule: "W15",
+    patches: [
+      {
+        file: "src/dhcp/lease/lead-time.ts",
+        find: "return now >= after(binding.expiresAt, graceSeconds(binding, uncertainty));",
+        replace: "return now >= binding.expiresAt;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/lease/lead-time.test.ts",
+      name: "a lease counts as running past its end for the clocks' error, the answer's way and the client's drift",
+    },
+  },
+  {
+    name: "sent is a base of the lead",
+    rule: "S3",
+    patches: [
+      {
+        file: "src/dhcp/lease/lead-time.ts",
+        find: "binding.potentialAcked, binding.potentialReceived)",
+        replace: "binding.potentialAcked, binding.potentialReceived, binding.potentialSent)",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/lease/lead-time.test.ts",
+      name: "the cap of what was told the partner, which is none either is 3600 s from now",
+    },
+  },
+  {
+    name: "the lease's own end is a base of the lead",
+    rule: "S3",
+    patches: [
+      {
+        file: "src/dhcp/lease/lead-time.ts",
+        find: "binding.potentialAcked, binding.potentialReceived)",
+        replace: "binding.potentialAcked, binding.potentialReceived, binding.expiresAt)",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/lease/lead-time.test.ts",
+      name: "the cap of the lease's own end, which is no base is 3600 s from now",
+    },
+  },
+  {
+    name: "RECOVER serves",
+    rule: "S9",
+    patches: [
+      { file: "src/dhcp/engine/authority.ts", find: '  RECOVER: "None",', replace: '  RECOVER: "All",' },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "two of them wait for a human, even at epoch 0",
+    },
+  },
+  {
+    name: "a clock that went back silences nobody",
+    rule: "S11",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "engine.isStopping || engine.clockIsBehind ||",
+        replace: "engine.isStopping ||",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/clocks.test.ts",
+      name: "a machine that comes up with its clock behind the mark is silent and says so, until it has caught up",
+    },
+  },
+  {
+    name: "the partner's times are not put on the own clock",
+    rule: "S11",
+    patches: [
+      {
+        file: "src/dhcp/engine/echo.ts",
+        find: "return after(time, seconds(-(session.offset.seconds ?? 0)));",
+        replace: "return time;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/clocks.test.ts",
+      name: "-4000 s off is corrected: both hold the same lease end, each on its own clock",
+    },
+  },
+  {
+    name: "RECOVER-WAIT is skipped",
+    rule: "S13",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "  if (!bothNew && turn.early.wall < recoverWaitEndsAt(engine)) return;\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "a member that lost its disk serves nobody until it has everything and MCLT has passed",
+    },
+  },
+  {
+    name: "NORMAL with two shapes",
+    rule: "S14",
+    patches: [
+      {
+        file: "src/dhcp/engine/shape.ts",
+        find: "    partnerShape === null ||\n",
+        replace: "    partnerShape !== undefined ||\n",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "S14: a member that comes back with another shape than its partner's does not run NORMAL until both have one",
+    },
+  },
+  {
+    name: "a rejected update counts as acknowledged",
+    rule: "S5",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: 'return withoutPromises(binding, "FREE", now);',
+        replace:
+          'return { ...withoutPromises(binding, "FREE", now), acknowledged: true, potentialAcked: now };',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "a released address is free on both sides once the partner has acknowledged it",
+    },
+  },
+  {
+    name: "a promise is told and not stored",
+    rule: "S5",
+    patches: [
+      {
+        file: "src/dhcp/engine/clients.ts",
+        find: "engine.session === null || told < base.potentialSent ? base.potentialSent : told",
+        replace: "base.potentialSent",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "a lease costs the giver one record before its update leaves, and one more for the answer",
+    },
+  },
+  {
+    name: "the taker's free address is the giver's too",
+    rule: "S7",
+    patches: [
+      {
+        file: "src/dhcp/engine/balance.ts",
+        find: 'status: engine.role === "primary" ? "BACKUP" : "FREE",\n    statusSince',
+        replace: "status: binding.status,\n    statusSince",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pools-and-updates.test.ts",
+      name: "changes whose clients are whose, and no address changes hands by it",
+    },
+  },
+  {
+    name: "nobody checks who owns a free address",
+    rule: "S6",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "return binding.status === ownFreeStatus(engine) || isTakeoverDue(engine, binding, now);",
+        replace: "return true;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "PARTNER-DOWN by grant: entered, the partner's addresses taken after the wait, given back when the partner returns",
+    },
+  },
+  {
+    name: "a lease that ended becomes free before the partner agrees",
+    rule: "S6",
+    patches: [
+      {
+        file: "src/dhcp/engine/sweep.ts",
+        find: '      status: "EXPIRED",\n      statusSince',
+        replace: '      status: "FREE",\n      statusSince',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pools-and-updates.test.ts",
+      name: "one that the partner heard of waits for its word",
+    },
+  },
+  {
+    name: "secs with swapped bytes are taken literally",
+    rule: "trap",
+    patches: [
+      {
+        file: "src/dhcp/failover/load-balance.ts",
+        find: "return secs > 255 && (secs & 0xff) === 0 ? secs >>> 8 : secs;",
+        replace: "return secs;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/load-balance.test.ts",
+      name: "secs that come byte-swapped are mended, others are left alone",
+    },
+  },
+  {
+    name: "a new state is announced before it is durable",
+    rule: "S8",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "this.#waiting.push(waiting);\n    this.#ports",
+        replace:
+          "this.#perform(waiting);\n    this.#waiting.push({ ...waiting, effects: [] });\n    this.#ports",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/runner.test.ts",
+      name: "what was decided with a record leaves only when the record is durable, and in order",
+    },
+  },
+  {
+    name: "a reply leaves before its record is on disk",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "    this.#waiting.push(waiting);\n    this.#ports",
+        replace:
+          "    this.#perform(waiting);\n    this.#waiting.push({ ...waiting, effects: [] });\n    this.#ports",
+      },
+    ],
+    caught: { by: "simulation", invariants: ["S2", "S5", "S8"], runsMax: 10 },
+  },
+];

@@ -1,0 +1,211 @@
+// Breaches of the lease store's rules, and the tests that notice them. Source: invariant S2; docs/reference/store-format.md.
+
+import type { Mutant } from "./mutant.ts";
+
+const STORE = "src/dhcp/store";
+export const STORE_MUTANTS: readonly Mutant[] = [
+  {
+    name: "sync skipped",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/lease-store.ts`,
+        find: "this.#disk.sync(name, (fault) => this.#land(flight, fault));",
+        replace: "this.#disk.truncate(name, Infinity, (fault) => this.#land(flight, fault));",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/store/store.test.ts",
+      name: "what was flushed is there after a power cut, what was only appended is not",
+    },
+  },
+  {
+    name: "sync after ACK",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/lease-store.ts`,
+        find: "this.#disk.append(name, bytes, (fault) => this.#note(flight, fault));\n    this.#disk.sync(name, (fault) => this.#land(flight, fault));",
+        replace:
+          "this.#disk.append(name, bytes, (fault) => this.#land(flight, fault));\n    this.#disk.sync(name, (fault) => this.#note(flight, fault));",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/store/store.test.ts",
+      name: "a flush is reported when its sync is, not before, and overlapping ones in order",
+    },
+  },
+  {
+    name: "reply before its record is durable",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "this.#waiting.push(waiting);",
+        replace: "this.#perform(waiting);",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/runner.test.ts",
+      name: "what was decided with a record leaves only when the record is durable, and in order",
+    },
+  },
+  {
+    name: "directory sync skipped",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/lease-store.ts`,
+        find: "this.#disk.syncDirectory(done);",
+        replace: "this.#disk.truncate(PREPARED_NAME, Infinity, done);",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/durability/store-crash.e2e.test.ts",
+      name: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
+    },
+  },
+  {
+    name: "rename before sync",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/lease-store.ts`,
+        find: "    this.#disk.sync(PREPARED_NAME, note);\n    this.#disk.rename(PREPARED_NAME, segmentName(header.sequence), note);",
+        replace:
+          "    this.#disk.rename(PREPARED_NAME, segmentName(header.sequence), note);\n    this.#disk.sync(segmentName(header.sequence), note);",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/durability/store-crash.e2e.test.ts",
+      name: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
+    },
+  },
+  {
+    name: "checksum not checked",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/frame.ts`,
+        find: "return end >= 0 && crc32(bytes.subarray(at + 4, end)) === bytes.readUInt32BE(at) ? end : -1;",
+        replace: "return end;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/store/record-codec.test.ts",
+      name: "a frame is whole only with every byte as it was",
+    },
+  },
+  {
+    name: "bad record in the middle cut like a tail",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/segment-scan.ts`,
+        find: "return isProven || hasLaterMark(input, at, ordinal)",
+        replace: "return isProven",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/store/store.test.ts",
+      name: "a flipped byte anywhere before the last flush is damage, and in the last flush it is a cut",
+    },
+  },
+  {
+    name: "a flush counts record by record",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/store/segment-scan.ts",
+        find: "if (!isWhole(bytes, end, limit, mark)) break;",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/durability/store-crash.e2e.test.ts",
+      name: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
+    },
+  },
+  {
+    name: "a failed flush is tried again",
+    rule: "S2",
+    patches: [{ file: `${STORE}/lease-store.ts`, find: "    this.#fault ??= fault;", replace: "" }],
+    caught: {
+      by: "test",
+      file: "test/dhcp/store/store.test.ts",
+      name: "a failed append is final: that flush and all later ones report it",
+    },
+  },
+  {
+    name: "emptied segment removed before its copies are durable",
+    rule: "S2",
+    patches: [
+      {
+        file: `${STORE}/lease-store.ts`,
+        find: "      oldest: this.#oldestNeeded,",
+        replace: "      oldest: this.#compactor.closedSegments[0]?.sequence ?? closed.sequence,",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/durability/store-crash.e2e.test.ts",
+      name: "a crash after any of the disk operations, in any way, loses nothing that was acknowledged",
+    },
+  },
+  {
+    name: "generation not checked",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "if (seen.generation > store.generation) return true;",
+        replace: "if (seen.generation > store.generation) return false;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/outdated-store.test.ts",
+      name: "a store put back to a copy of an older generation is treated like a lost one, and works afterwards",
+    },
+  },
+  {
+    name: "generation counted but its opening not compared",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "if (isOtherOpen && seen.generation > 0) return true;",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/outdated-store.test.ts",
+      name: "a copy of the generation before is recognised although nothing was told since",
+    },
+  },
+  {
+    name: "position not compared",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "return store.aloneSince !== 0 && seen.position > store.aloneSince;",
+        replace: "return false;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/outdated-store.test.ts",
+      name: "a store put back to a copy of the very generation, made moments before is treated like a lost one, and works afterwards",
+    },
+  },
+];
