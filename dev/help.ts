@@ -19,7 +19,8 @@ export const SCRIPT_DESCRIPTIONS: Readonly<Record<string, string>> = {
   conformance: "Writes docs/protocol/conformance.md anew: each MUST of the RFCs and the tests that hold it",
   bench: "Measures the lease store against its figures; -- store 50000 for one size",
   interop: "Runs our engine against a real ISC dhcpd, the long scenarios too",
-  mutants: "Breaks each rule in a copy of the tree and sees it noticed; the last line says how many of how many",
+  mutants:
+    "Breaks each rule in a copy of the tree and sees it noticed; the last line says how many of how many",
   model: "Searches the witness rule's model; -- --omit RULE shows what a rule is for",
   sim: "Simulates pairs under faults; -- --seed N replays one run",
   leasepair: "The command line from this checkout: npm run leasepair -- --help (or bin/leasepair)",

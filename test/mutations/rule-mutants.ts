@@ -784,17 +784,4 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       name: "what was decided with a record leaves only when the record is durable, and in order",
     },
   },
-  {
-    name: "a reply leaves before its record is on disk",
-    rule: "S2",
-    patches: [
-      {
-        file: "src/dhcp/engine/runner.ts",
-        find: "    this.#waiting.push(waiting);\n    this.#ports",
-        replace:
-          "    this.#perform(waiting);\n    this.#waiting.push({ ...waiting, effects: [] });\n    this.#ports",
-      },
-    ],
-    caught: { by: "simulation", invariants: ["S2", "S5", "S8"], runsMax: 10 },
-  },
 ];
