@@ -103,7 +103,7 @@ function sameContent(a: StoredBinding, b: StoredBinding): boolean {
 
 /** The partner's update that this record takes in, or null when the change is the engine's own. */
 function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBinding): IncomingUpdate | null {
-  const oldest = ledger.decidedBy(context.now()) - ACTED_ON_MS;
+  const oldest = ledger.decidedBy(context.now()) - ACTED_ON_MS - ledger.stalledMs;
   const list = ledger.incoming.get(next.address);
   if (list === undefined) return null;
   for (let i = list.length - 1; i >= 0; i--) {
@@ -265,7 +265,11 @@ function checkEnd(
   // A clock that went back meanwhile had shown more.
   if (previous.expiresAt <= context.wall(node) + ledger.clockWentBackSeconds(context.now())) return;
   const givenBackAt = ledger.givenBack.get(`${previous.address} ${previous.client}`);
-  if (givenBackAt !== undefined && ledger.decidedBy(context.now()) - givenBackAt <= ACTED_ON_MS) return;
+  if (
+    givenBackAt !== undefined &&
+    ledger.decidedBy(context.now()) - givenBackAt <= ACTED_ON_MS + ledger.stalledMs
+  )
+    return;
   const until = previous.expiresAt - context.wall(node);
   context.violated(
     "S2",
