@@ -214,6 +214,8 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     clockUncertainty: clockUncertainty(engine),
     // A lost duel is lost: what crosses otherwise is settled by who speaks, as with our own engines.
     crossing: mine !== null && !mine.acknowledged && (!duels || mine.status === "ACTIVE"),
+    refusedByPartner:
+      engine.updates.isRetryPending(update.address) && !engine.updates.isInFlight(update.address),
   });
   if (decision.kind === "refused") {
     engine.counters.updatesRefusedByUs += 1;

@@ -35,6 +35,8 @@ interface Situation {
   readonly clockUncertainty: Seconds;
   /** I have news of this address that the partner has not acknowledged. */
   readonly crossing: boolean;
+  /** The partner has refused my news of this address on this connection: it holds what it sends now all the same. */
+  readonly refusedByPartner: boolean;
 }
 
 /** Decides one update against my record (a fresh binding when I have none).
@@ -71,7 +73,7 @@ function needsClient(status: BindingStatus): boolean {
 }
 
 function acceptActive(situation: Situation): Acceptance {
-  const { mine, theirs, role, crossing } = situation;
+  const { mine, theirs, role, crossing, refusedByPartner } = situation;
   const sameClient = theirs.client !== null && isSameClient(mine, theirs.client);
   const isLater =
     theirs.lastTransaction > mine.lastTransactionAt ||
@@ -88,9 +90,10 @@ function acceptActive(situation: Situation): Acceptance {
       return isLater ? accepted(asActive(situation)) : outdated(mine);
     case "RELEASED":
       if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
-      // Released here and leased again there within one second, or the other way round: nobody can tell, so the lease
-      // stands on both sides (W14), and the partner hears so even if it has taken the release meanwhile.
-      return sameClient && theirs.lastTransaction === mine.lastTransactionAt
+      // Released here and leased again there within one second, or within what the clocks are compared to, or the other way
+      // round: nobody can tell, so the lease stands on both sides (W14), and the partner hears so even if it has taken the
+      // release meanwhile. Beyond one second it must have refused the release first: otherwise it may be about to take it.
+      return sameClient && (refusedByPartner || theirs.lastTransaction === mine.lastTransactionAt)
         ? accepted({ ...asActive(situation), acknowledged: false })
         : outdated(mine);
     case "EXPIRED":

@@ -104,6 +104,29 @@ test("a released address is free on both sides once the partner has acknowledged
   assert.equal(pair.a.binding(lease.address)!.status, pair.b.binding(lease.address)!.status);
 });
 
+test("W14: a renewal here and a release there, within what the clocks are compared to, end as one lease on both sides", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const { address } = pair.lease(MAC[0]!)!;
+  pair.run(5_000);
+  pair.cut();
+  pair.until("both interrupted", () =>
+    [pair.a, pair.b].every((n) => n.state === "COMMUNICATIONS-INTERRUPTED"),
+  );
+  assert.notEqual(pair.renew(MAC[0]!, address, [pair.a]), null);
+  pair.run(1_500);
+  const release = { type: "RELEASE", mac: MAC[0]!, ciaddr: address, giaddr: "0.0.0.0" } as const;
+  pair.ask({ ...release, server: "192.0.2.2" }, [pair.b]);
+  assert.equal(pair.b.binding(address)?.status, "RELEASED");
+  pair.heal();
+  pair.until("nothing is owed", () =>
+    [pair.a, pair.b].every((node) => node.binding(address)?.acknowledged === true),
+  );
+  assert.deepEqual(
+    [pair.a, pair.b].map((node) => node.binding(address)?.status),
+    ["ACTIVE", "ACTIVE"],
+  );
+});
+
 test("an ended lease becomes free on both sides, and nothing is given to another client before", () => {
   const pair = new Pair(relationship()).startBoth().untilNormal();
   const lease = pair.lease(MAC[0]!)!;

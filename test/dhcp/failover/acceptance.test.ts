@@ -42,7 +42,11 @@ function theirs(status: BindingStatus, changes: Partial<PartnerBinding> = {}): P
   };
 }
 
-function decide(have: Binding, gets: PartnerBinding, options: { role?: Role; crossing?: boolean } = {}) {
+function decide(
+  have: Binding,
+  gets: PartnerBinding,
+  options: { role?: Role; crossing?: boolean; refusedByPartner?: boolean } = {},
+) {
   return acceptUpdate({
     mine: have,
     theirs: gets,
@@ -50,6 +54,7 @@ function decide(have: Binding, gets: PartnerBinding, options: { role?: Role; cro
     now: NOW,
     clockUncertainty: CLOCK_UNCERTAINTY_SECONDS.byRule,
     crossing: options.crossing ?? false,
+    refusedByPartner: options.refusedByPartner ?? false,
   });
 }
 
@@ -113,6 +118,16 @@ test("W14: of two crossing leases of different clients, both sides keep the late
     const gets = theirs("ACTIVE", { client: C2, lastTransaction: unixSeconds(NOW + theirTime) });
     assert.equal(decide(mine("ACTIVE"), gets, { role, crossing: true }).kind, want, `${theirTime} ${role}`);
   }
+});
+
+test("W14: a release of one second later is taken back once the partner has refused it, not before", () => {
+  const active = theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 101) });
+  assert.equal(decide(mine("RELEASED"), active, { crossing: true }).kind, "refused", "it may yet take it");
+  const next = decide(mine("RELEASED"), active, { crossing: true, refusedByPartner: true });
+  assert.ok(next.kind === "accepted");
+  assert.deepEqual([next.next.status, next.next.acknowledged], ["ACTIVE", false]);
+  const foreign = { ...active, client: C2 };
+  assert.equal(decide(mine("RELEASED"), foreign, { crossing: true, refusedByPartner: true }).kind, "refused");
 });
 
 test("W14: a lease and a release of the same client in the same second: the lease stands on both sides", () => {
