@@ -3,6 +3,7 @@
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { Rejected } from "../observed.ts";
 import { automaticStep, WATCH_SECONDS } from "./automatic.ts";
+import { linkVerdict } from "./link.ts";
 import { nextLivenessChange } from "./liveness.ts";
 import { deletionTime, type OperationStep } from "./operation-outcome.ts";
 import { otherMember, type Pair } from "./pair.ts";
@@ -40,6 +41,10 @@ export function nextLook(
   }
   if (rollout.kind === "wait") moments.push(rollout.until);
   if (problem?.reason === "ObjectConflict") moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
+  // No event tells of a Secret: one of a relationship of the same name may be going just now, or somebody brings it yet.
+  if (observed.link.kind !== "clear" && linkVerdict(pair).status !== "True") {
+    moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
+  }
   const automatic = automaticStep(observed, pair.witness);
   if (automatic.kind === "wait") {
     moments.push(automatic.at, unixSeconds(now + WATCH_SECONDS));

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
+import { decide } from "../../../src/controller/decide/decide.ts";
 import { linkSteps } from "../../../src/controller/decide/link.ts";
 import type { CertificateView, LinkView, MemberCertificateView } from "../../../src/controller/observed.ts";
-import { conditionOf, linkView, member, NOW, observed, statusAfter } from "../observed-fixture.ts";
+import { conditionOf, linkView, member, NOW, OPTIONS, observed, statusAfter } from "../observed-fixture.ts";
 
 const DAY = 86_400;
 const healthy = linkView();
@@ -143,3 +144,9 @@ for (const [what, changes, expected] of [
 ] as const) {
   test(`LinkSecure: ${what}`, () => assert.match(secure(changes), expected));
 }
+
+test("what keeps the link from being secured is looked at again soon: no event tells of a Secret", () => {
+  const message = "Secret campus-a-link exists and does not belong to this relationship";
+  assert.equal(decide(observed({ link: { kind: "unread", message } }), OPTIONS).requeueAfterSeconds, 10);
+  assert.equal(decide(observed(), OPTIONS).requeueAfterSeconds, null, "at rest nothing is read");
+});
