@@ -2,9 +2,10 @@
 
 import type { Caught, Mutant } from "./mutant.ts";
 import { RULE_MUTANTS } from "./rule-mutants.ts";
+import { SIMULATION_MUTANTS } from "./simulation-mutants.ts";
 import { STORE_MUTANTS } from "./store-mutants.ts";
 
-export const MUTANTS: readonly Mutant[] = [...RULE_MUTANTS, ...STORE_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...RULE_MUTANTS, ...STORE_MUTANTS, ...SIMULATION_MUTANTS];
 
 /** docs/protocol/mutations.md as it must be. */
 export function mutationsPage(): string {
@@ -26,5 +27,5 @@ export function mutationsPage(): string {
 
 export function describeCaught(caught: Caught): string {
   if (caught.by === "test") return `\`${caught.file}\`: ${caught.name}`;
-  return `the simulator: ${caught.invariants.join(" or ")} within ${caught.runsMax} runs`;
+  return `the simulator: ${caught.invariants.join(" or ")} within ${caught.runsMax} runs from seed ${caught.firstSeed}`;
 }

@@ -1,4 +1,5 @@
 // npm run mutants: breaks each rule in a copy of the tree and sees it noticed. The last line says how many of how many.
+// --only TEXT takes those with the text in their name or in what must notice them, e.g. --only "the simulator".
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -16,7 +17,9 @@ if (values.write) {
   process.stdout.write("docs/protocol/mutations.md is written\n");
 } else {
   let caught = 0;
-  const wanted = MUTANTS.filter(({ name }) => name.includes(values.only));
+  const wanted = MUTANTS.filter(({ name, caught }) =>
+    `${name}: ${describeCaught(caught)}`.includes(values.only),
+  );
   for (const mutant of wanted) {
     const started = process.hrtime.bigint();
     const verdict = tryMutant(mutant);

@@ -11,11 +11,11 @@ export interface Patch {
 export type Caught =
   /** A test of that name fails by an assertion. */
   | { readonly by: "test"; readonly file: string; readonly name: string }
-  /** The simulator finds one of these invariants broken first within so many runs. */
+  /** The simulator finds one of these invariants broken first, within so many runs of at most 4 pair-hours each. */
   | {
       readonly by: "simulation";
       readonly invariants: readonly string[];
-      readonly firstSeed?: number;
+      readonly firstSeed: number;
       readonly runsMax: number;
     };
 

@@ -3,25 +3,36 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import { runSeed } from "../simulation/run.ts";
 import { MUTANTS, mutationsPage } from "./catalog.ts";
-import { tryMutant } from "./plant.ts";
+import { occurrences, tryMutant } from "./plant.ts";
+import { SIMULATION_MUTANTS } from "./simulation-mutants.ts";
 
-/** Every so many-th mutant that a test catches; each run of the simulator that is quick to bite. */
+/** Every so many-th mutant that a test catches; the first of those that the simulator catches. */
 const STRIDE = 6;
-const QUICK_RUNS_MAX = 10;
+const QUICK_SIMULATED = SIMULATION_MUTANTS.slice(0, 5);
 const MUTANTS_MIN = 40;
 
 describe("the planted rule breaks", () => {
   it("are many, differ, and stand on the page", () => {
     assert.ok(MUTANTS.length >= MUTANTS_MIN);
-    assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
+    assert.equal(new Set(MUTANTS.map(({ name, caught }) => `${name} ${caught.by}`)).size, MUTANTS.length);
     const page = readFileSync(new URL("../../docs/protocol/mutations.md", import.meta.url), "utf8");
     assert.equal(page, mutationsPage(), "npm run mutants -- --write");
   });
 
+  it("can all be planted in the tree as it is", () => {
+    for (const { name, patches } of MUTANTS)
+      for (const patch of patches) assert.equal(occurrences(patch), 1, `${name}: ${patch.find}`);
+  });
+
+  it("are not seen by the simulator where none is planted", () => {
+    for (const { name, caught } of QUICK_SIMULATED)
+      assert.equal(caught.by === "simulation" && runSeed(caught.firstSeed).violation, null, name);
+  });
+
   for (const [index, mutant] of MUTANTS.entries()) {
-    const { caught } = mutant;
-    const isQuick = caught.by === "test" ? index % STRIDE === 0 : caught.runsMax <= QUICK_RUNS_MAX;
+    const isQuick = mutant.caught.by === "test" ? index % STRIDE === 0 : QUICK_SIMULATED.includes(mutant);
     if (!isQuick) continue;
     it(`are noticed: ${mutant.name}`, () => {
       const verdict = tryMutant(mutant);

@@ -26,6 +26,11 @@ export interface Verdict {
   readonly by: string;
 }
 
+/** How often the text to replace is there in the tree as it is: once, else the mutant cannot be planted. */
+export function occurrences({ file, find }: Patch): number {
+  return readFileSync(join(ROOT, file), "utf8").split(find).length - 1;
+}
+
 /** Plants the mutant and runs what must notice it. Throws when a patch does not fit. */
 export function tryMutant(mutant: Mutant): Verdict {
   const copy = mkdtempSync(join(tmpdir(), "leasepair-mutant-"));
@@ -71,7 +76,7 @@ function runSimulation(copy: string, caught: Extract<Caught, { by: "simulation" 
     process.execPath,
     [
       join(copy, "test/simulation/planted-main.ts"),
-      String(caught.firstSeed ?? 1),
+      String(caught.firstSeed),
       String(caught.runsMax),
       String(CPU_SECONDS_MAX),
     ],

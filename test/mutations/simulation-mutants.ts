@@ -1,0 +1,59 @@
+// Breaches that the simulator must find by itself: bugs of the kind that it exists for. The first seed is one that bites at
+// once; when the engine's doings have moved so far that none of the runs does, let `firstSeed: 1` and a large `runsMax` find
+// another. The first five are planted in every test run. Source: the invariants of docs/simulation.md.
+
+import type { Caught, Mutant } from "./mutant.ts";
+import { RULE_MUTANTS } from "./rule-mutants.ts";
+
+const RUNS_MAX = 10;
+
+export const SIMULATION_MUTANTS: readonly Mutant[] = [
+  {
+    name: "an ACK leaves before its record is on disk",
+    rule: "S2",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "const waiting: WaitingTurn = { effects, done, durable: false };\n",
+        replace:
+          'const isReply = ({ kind }: VisibleEffect): boolean => kind === "reply";\n    this.#perform({ effects: effects.filter(isReply), done: () => {} });\n    const later = effects.filter((effect) => !isReply(effect));\n    const waiting: WaitingTurn = { effects: later, done, durable: false };\n',
+      },
+    ],
+    caught: bite(["S2"], 3),
+  },
+  found("the lease's own end is a base of the lead", ["S3"], 3),
+  found("nobody checks who owns a free address", ["S6"], 3),
+  found("a lease that ended becomes free before the partner agrees", ["S6"], 2),
+  found("a takeover does not wait past what the partner was told", ["S6"], 20),
+  {
+    name: "STARTUP serves",
+    rule: "S9",
+    patches: [
+      { file: "src/dhcp/engine/authority.ts", find: '  STARTUP: "None",', replace: '  STARTUP: "All",' },
+    ],
+    caught: bite(["S9"], 3),
+  },
+  {
+    name: "an end that was told is given again",
+    rule: "S6",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "if (sameClient && !binding.endAnnounced && !isHeld(engine, binding, now)) return true;",
+        replace: "if (sameClient && !isHeld(engine, binding, now)) return true;",
+      },
+    ],
+    caught: bite(["S6"], 13),
+  },
+];
+
+/** A breach of RULE_MUTANTS, which a test notices too. Throws when there is none of that name. */
+function found(name: string, invariants: readonly string[], firstSeed: number): Mutant {
+  const breach = RULE_MUTANTS.find((mutant) => mutant.name === name);
+  if (breach === undefined) throw new Error(`no breach "${name}" among the rule mutants`);
+  return { ...breach, caught: bite(invariants, firstSeed) };
+}
+
+function bite(invariants: readonly string[], firstSeed: number): Caught {
+  return { by: "simulation", invariants, firstSeed, runsMax: RUNS_MAX };
+}
