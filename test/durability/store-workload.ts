@@ -59,6 +59,7 @@ export const ENDPOINT: EndpointRecord = {
   fullUpdateStore: "ab/15",
   fullUpdateCursor: 16,
   side: "secondary",
+  doubtIsDowntime: true,
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */

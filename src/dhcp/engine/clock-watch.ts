@@ -19,7 +19,6 @@ const PROMISE_FACTOR = 1.5;
 export function watchClock(engine: Engine, turn: Turn): void {
   const { stepped } = turn.moments;
   if (stepped !== null) {
-    engine.isStartInDoubt = false;
     turn.putEndpoint(stepped);
     const fields = { aheadSeconds: stepped.clockAhead, behindSeconds: stepped.clockBehind };
     turn.log(

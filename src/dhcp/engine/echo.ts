@@ -111,8 +111,8 @@ function tellOffset(engine: Engine, turn: Turn, offsetSeconds: number): void {
 function settleDoubt(engine: Engine, turn: Turn, session: Session, offsetSeconds: number): void {
   if (!isInDoubt(engine.endpoint) || !isClockKnown(engine, turn, session)) return;
   const isWhereItWas = Math.abs(offsetSeconds - engine.endpoint.partnerOffset) <= clockUncertainty(engine);
-  const isOfTheStart = engine.isStartInDoubt && engine.endpoint.lastContactAt !== NEVER;
-  if (isOfTheStart && isWhereItWas) turn.putEndpoint(anchoredAt(engine.process.bootId, turn.now));
+  const isOfDowntime = engine.endpoint.doubtIsDowntime && engine.endpoint.lastContactAt !== NEVER;
+  if (isOfDowntime && isWhereItWas) turn.putEndpoint(anchoredAt(engine.process.bootId, turn.now));
 }
 
 /** Whether the partner's clock is known within X: only then are its times used, and NORMAL is possible. */

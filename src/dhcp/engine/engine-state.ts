@@ -164,8 +164,6 @@ export interface Engine {
   /** The latest that the wall clock is known to have shown (S11). */
   clockMark: UnixSeconds;
   clockIsBehind: boolean;
-  /** The doubt about the wall clock comes from the time that the machine was off, and from nothing else. */
-  isStartInDoubt: boolean;
   clocksAreApart: boolean;
   balanceDueAt: BootMs;
   readonly counters: Counters;

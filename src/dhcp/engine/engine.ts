@@ -108,7 +108,6 @@ export function createEngine(boot: EngineBoot): Engine {
     clockMarkedAt: boot.now.boot,
     clockMark: NEVER,
     clockIsBehind: false,
-    isStartInDoubt: false,
     clocksAreApart: false,
     balanceDueAt: boot.now.boot,
     counters: {
@@ -140,7 +139,6 @@ function startClock(engine: Engine, { now, bootId, isClockSynchronised }: Engine
   const clock =
     isBelieved && !isInDoubt(stored) ? anchoredAt(bootId, now) : clockAtStart(stored, { now, bootId, mark });
   engine.clockMark = mark;
-  engine.isStartInDoubt = !isInDoubt(stored) && isInDoubt(clock);
   engine.endpoint = { ...stored, ...clock };
 }
 
@@ -173,6 +171,7 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     clockAhead: 0,
     clockBehind: 0,
     steppedAt: bootMs(0),
+    doubtIsDowntime: false,
     partnerOffset: 0,
     partnerEchoes: false,
     fencing: boot.config.fencing,

@@ -17,7 +17,10 @@ import type { EndpointRecord, Stamp } from "../lease/durable-record.ts";
 const ROUNDING_SECONDS = 1;
 
 /** The durable part: where both clocks were compared last, and how far the wall clock has been off since then. */
-export type ClockRecord = Pick<EndpointRecord, "clockAnchor" | "clockAhead" | "clockBehind" | "steppedAt">;
+export type ClockRecord = Pick<
+  EndpointRecord,
+  "clockAnchor" | "clockAhead" | "clockBehind" | "steppedAt" | "doubtIsDowntime"
+>;
 
 export interface Moments {
   readonly early: Instant;
@@ -40,7 +43,13 @@ export function momentsAt(clock: ClockRecord, now: Instant): Moments {
     early: { wall: unixSeconds(Math.max(1, Math.min(now.wall, expected - behind))), boot: now.boot },
     late: { wall: unixSeconds(Math.max(now.wall, expected + ahead)), boot: now.boot },
     stepped: isNews
-      ? { clockAnchor: anchor, clockAhead: ahead, clockBehind: behind, steppedAt: now.boot }
+      ? {
+          clockAnchor: anchor,
+          clockAhead: ahead,
+          clockBehind: behind,
+          steppedAt: now.boot,
+          doubtIsDowntime: false,
+        }
       : null,
   };
 }
@@ -59,13 +68,15 @@ export function clockAtStart(
     clockAhead: Math.max(clockAhead, now.wall - wall > ROUNDING_SECONDS ? now.wall - wall : 0),
     clockBehind,
     steppedAt: now.boot,
+    // A machine that loses power again before its doubt was settled has still only been off.
+    doubtIsDowntime: !isInDoubt(stored) || stored.doubtIsDowntime,
   };
 }
 
 /** Both clocks agree from here on: the doubt is over. */
 export function anchoredAt(bootId: string, { wall, boot }: Instant): ClockRecord {
   const clockAnchor: Stamp = { wall, boot, bootId };
-  return { clockAnchor, clockAhead: 0, clockBehind: 0, steppedAt: 0 as BootMs };
+  return { clockAnchor, clockAhead: 0, clockBehind: 0, steppedAt: 0 as BootMs, doubtIsDowntime: false };
 }
 
 export function isInDoubt({ clockAhead, clockBehind }: ClockRecord): boolean {

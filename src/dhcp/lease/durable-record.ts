@@ -83,6 +83,8 @@ export interface EndpointRecord {
   readonly clockAhead: number;
   readonly clockBehind: number;
   readonly steppedAt: BootMs;
+  /** Nothing but the time that the machine was off made that doubt: the partner's clock can end it (engine/echo.ts). */
+  readonly doubtIsDowntime: boolean;
   /** Partner's clock minus ours when the two were last in contact. */
   readonly partnerOffset: number;
   /** The partner answers by echo, so that its clock is known within 2 s and not only within 60 s. */

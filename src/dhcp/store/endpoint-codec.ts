@@ -52,6 +52,7 @@ const FIELDS = {
   fullUpdateStore: [34, "text"],
   fullUpdateCursor: [35, "number"],
   side: [36, "text"],
+  doubtIsDowntime: [37, "flag"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

@@ -146,4 +146,40 @@ describe("section 3: a step while apart costs time, never safety", () => {
     pair.untilNormal();
     assert.equal(pair.a.engine.endpoint.clockAhead, 0);
   });
+
+  test("nor is that of a machine that lost power again before the partner's clock was compared", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    pair.run(60_000);
+    pair.cut();
+    for (const bootId of ["boot-2", "boot-3"]) {
+      pair.kill(pair.a);
+      pair.run(300_000);
+      pair.a.bootId = bootId;
+      pair.start(pair.a);
+      assert.ok(pair.a.engine.endpoint.clockAhead > 250, bootId);
+    }
+    pair.heal();
+    pair.untilNormal();
+    assert.equal(pair.a.engine.endpoint.clockAhead, 0);
+  });
+
+  test("a step that is found in such a doubt is none of the downtime: the partner's clock does not end it", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    pair.run(60_000);
+    pair.cut();
+    pair.kill(pair.a);
+    pair.run(300_000);
+    pair.a.bootId = "boot-2";
+    pair.start(pair.a);
+    pair.a.wallError = 100;
+    pair.run(2_000);
+    pair.a.wallError = 0;
+    pair.kill(pair.a);
+    pair.run(10_000);
+    pair.a.bootId = "boot-3";
+    pair.start(pair.a);
+    pair.heal();
+    pair.untilNormal();
+    assert.ok(pair.a.engine.endpoint.clockAhead > 350);
+  });
 });
