@@ -31,7 +31,9 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
     return;
   }
   for (const client of run.clients) client.silence();
-  if (!waitFor(run, AGREE_SECONDS + longest * 4 + longestHold(run), () => firstDifference(run) === 0)) {
+  // Who doubts its clock does not agree that a lease has ended, although it is NORMAL long before (W15, S11).
+  const agreeBound = AGREE_SECONDS + longest * 4 + longestHold(run) + longestDoubt(run);
+  if (!waitFor(run, agreeBound, () => firstDifference(run) === 0)) {
     const address = firstDifference(run);
     if (address !== 0) fail(run, "L3", describeDifference(run, address), address);
     return;

@@ -60,7 +60,7 @@ function decide(
 
 const LONG_AGO = { expiresAt: unixSeconds(NOW - 1000), lastTransactionAt: unixSeconds(NOW - 2000) };
 
-test("draft 7.1.3: what each status takes from an update of the same client", () => {
+test("draft 7.1.3: what each status takes from an update", () => {
   const table: readonly (readonly [Binding, PartnerBinding, BindingStatus | "refused"])[] = [
     [mine("FREE"), theirs("ACTIVE"), "ACTIVE"],
     [mine("BACKUP"), theirs("ACTIVE"), "ACTIVE"],
@@ -79,6 +79,8 @@ test("draft 7.1.3: what each status takes from an update of the same client", ()
     [mine("FREE"), theirs("EXPIRED"), "FREE"],
     [mine("ACTIVE"), theirs("RELEASED"), "FREE"],
     [mine("ACTIVE"), theirs("RELEASED", { lastTransaction: unixSeconds(NOW - 101) }), "refused"],
+    [mine("ACTIVE"), theirs("RELEASED", { client: C2 }), "refused"],
+    [mine("ACTIVE", LONG_AGO), theirs("RELEASED", { client: C2 }), "FREE"],
     [mine("ACTIVE"), theirs("FREE"), "refused"],
     [mine("ACTIVE"), theirs("BACKUP"), "refused"],
     [mine("ACTIVE", LONG_AGO), theirs("FREE"), "FREE"],
@@ -151,6 +153,54 @@ test("W14: of two crossing transfers of a free address the primary's stands", ()
   assert.equal(decide(have, theirs("FREE"), { role: "primary", crossing: true }).kind, "refused");
   assert.equal(decide(have, theirs("FREE"), { role: "secondary", crossing: true }).kind, "accepted");
 });
+
+test("W14: no two records refuse each other for ever: once both leases are over, one side takes the other's", () => {
+  const statuses = ["FREE", "BACKUP", "ACTIVE", "EXPIRED", "RELEASED", "RESET", "ABANDONED"] as const;
+  const pairs = statuses.flatMap((left) => statuses.map((right) => [left, right] as const));
+  for (const [left, right] of pairs) {
+    for (const client of [C1, C2]) {
+      for (const later of [-50, -1, 0, 1, 50]) {
+        const lastTransactionAt = unixSeconds(LONG_AGO.lastTransactionAt + later);
+        const ofPrimary = mine(left, LONG_AGO);
+        const ofSecondary = mine(right, {
+          ...LONG_AGO,
+          client: right === "ABANDONED" ? null : client,
+          lastTransactionAt,
+        });
+        const news = { crossing: true, refusedByPartner: true };
+        const results = [
+          decide(ofPrimary, told(ofSecondary), { ...news, role: "primary" }),
+          decide(ofSecondary, told(ofPrimary), { ...news, role: "secondary" }),
+        ];
+        const isSettled = results.some(({ kind }) => kind === "accepted");
+        assert.ok(
+          isSettled,
+          `${left} and ${right}, ${later} s later, ${client === C1 ? "one client" : "two"}`,
+        );
+      }
+    }
+  }
+});
+
+/** What the partner says that has this record. */
+function told({
+  expiresAt,
+  potentialSent,
+  statusSince,
+  lastTransactionAt,
+  ...rest
+}: Binding): PartnerBinding {
+  return {
+    status: rest.status,
+    client: rest.client,
+    leaseExpiration: expiresAt,
+    potentialExpiration: potentialSent,
+    lastTransaction: lastTransactionAt,
+    startTimeOfState: statusSince,
+    hostname: rest.hostname,
+    relayInformation: rest.relayInformation,
+  };
+}
 
 test("W4: within a generation no time falls, and the partner's promise is remembered", () => {
   const result = decide(mine("ACTIVE"), theirs("ACTIVE"));
