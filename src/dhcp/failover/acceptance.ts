@@ -109,12 +109,13 @@ function acceptActive(situation: Situation): Acceptance {
 }
 
 /** A release ends the lease that the partner knows of, not one that it has not heard of yet: cltt counts whole seconds and
- *  the clocks are compared within X only, so the release may be the older of the two (W14). A lease that is over
- *  ends with the release of whomever, as with an expiry: a partner with a later client never takes it, and in NORMAL a
- *  secondary does not end it by itself. */
+ *  the clocks are compared within X only, so the release may be the older of the two (W14). A lease that is over ends with
+ *  the release of whomever, as with an expiry: a partner with a later client never takes it, and in NORMAL a secondary
+ *  does not end it by itself. Not while the partner may yet take this side's news of it: then both would hold another record. */
 function mayRelease(situation: Situation): boolean {
-  const { mine, theirs, crossing, clockUncertainty } = situation;
-  if (mine.status !== "ACTIVE" || isOver(situation)) return true;
+  const { mine, theirs, crossing, clockUncertainty, refusedByPartner } = situation;
+  if (mine.status !== "ACTIVE") return true;
+  if (isOver(situation) && (!crossing || refusedByPartner)) return true;
   if (theirs.client === null || !isSameClient(mine, theirs.client)) return false;
   if (crossing) return theirs.lastTransaction > after(mine.lastTransactionAt, clockUncertainty);
   return theirs.lastTransaction >= mine.lastTransactionAt;

@@ -154,6 +154,13 @@ test("W14: of two crossing transfers of a free address the primary's stands", ()
   assert.equal(decide(have, theirs("FREE"), { role: "secondary", crossing: true }).kind, "accepted");
 });
 
+test("W14: a foreign release waits while the partner may yet take the news of the lease that is over", () => {
+  const release = theirs("RELEASED", { client: C2 });
+  assert.equal(decide(mine("ACTIVE", LONG_AGO), release, { crossing: true }).kind, "refused");
+  const refused = { crossing: true, refusedByPartner: true };
+  assert.equal(decide(mine("ACTIVE", LONG_AGO), release, refused).kind, "accepted");
+});
+
 test("W14: no two records refuse each other for ever: once both leases are over, one side takes the other's", () => {
   const statuses = ["FREE", "BACKUP", "ACTIVE", "EXPIRED", "RELEASED", "RESET", "ABANDONED"] as const;
   const pairs = statuses.flatMap((left) => statuses.map((right) => [left, right] as const));
