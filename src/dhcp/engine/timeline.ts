@@ -66,7 +66,8 @@ export function clockAtStart(
   return {
     clockAnchor: { wall, boot: now.boot, bootId },
     clockAhead: Math.max(clockAhead, now.wall - wall > ROUNDING_SECONDS ? now.wall - wall : 0),
-    clockBehind,
+    // A mark that was made in doubt may itself have been that far ahead.
+    clockBehind: clockBehind + clockAhead,
     steppedAt: now.boot,
     // A machine that loses power again before its doubt was settled has still only been off.
     doubtIsDowntime: !isInDoubt(stored) || stored.doubtIsDowntime,

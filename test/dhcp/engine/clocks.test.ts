@@ -95,6 +95,21 @@ describe("section 3: a step while apart costs time, never safety", () => {
     assert.equal(pair.a.binding(lease.address)!.status, "FREE", "the partner never heard of it");
   });
 
+  test("forward while it was off, twice: a lease ends no sooner than before", () => {
+    const pair = alone();
+    const lease = pair.lease(MAC, [pair.a])!;
+    for (const bootId of ["boot-2", "boot-3"]) {
+      pair.kill(pair.a);
+      pair.a.wallError = 400;
+      pair.run(1_000);
+      pair.a.bootId = bootId;
+      pair.start(pair.a);
+      pair.run(40_000);
+    }
+    pair.run(300_000);
+    assert.equal(pair.a.binding(lease.address)!.status, "ACTIVE");
+  });
+
   test("forward and back: what was promised in between bears no longer lease than the partner knows", () => {
     const pair = new Pair().startBoth().untilNormal();
     pair.a.wallError = 30;

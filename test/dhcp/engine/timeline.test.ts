@@ -71,6 +71,18 @@ describe("section 3: the clock at a process's start", () => {
     assert.deepEqual(ends(clock, 6_000), [-4_900, 0]);
   });
 
+  test("does not believe a mark that was made in doubt: a wrong clock shows the same after each restart", () => {
+    const first = clockAtStart(ANCHORED, {
+      now: at(110, 400),
+      bootId: "boot-2",
+      mark: unixSeconds(WALL + 100),
+    });
+    const mark = unixSeconds(WALL + 150 + 400);
+    const second = clockAtStart(first, { now: at(160, 400), bootId: "boot-3", mark });
+    const [early, late] = ends(second, 160, 400);
+    assert.ok(early <= 0 && late >= 400, `${early} ${late}`);
+  });
+
   test("is without doubt when there is no mark", () => {
     const clock = clockAtStart(
       { ...ANCHORED, clockAnchor: null },
