@@ -144,6 +144,7 @@ const INCOMING_KEPT = 6;
 export class NodeLedger {
   state = 0;
   stateSince = 0;
+  wasEverNormal = false;
   /** Endpoint states that were replaced, newest last. */
   private readonly formerStates: {
     readonly state: number;
@@ -187,6 +188,7 @@ export class NodeLedger {
     this.formerStates.push({ state: this.state, since: this.stateSince, replacedAt: now });
     if (this.formerStates.length > FORMER_STATES_KEPT) this.formerStates.shift();
     this.state = state;
+    this.wasEverNormal ||= state === NORMAL;
     this.stateSince = since;
   }
 

@@ -22,6 +22,8 @@ export interface Declarer {
   /** The engine that must stay down: a grant against it may not be entered yet. */
   readonly keptDown: NodeIndex | null;
   readonly holder: NodeIndex | null;
+  /** Rises with each grant. */
+  readonly epoch: number;
   begin(): void;
   /** An engine is dead for certain. */
   wentDown(node: NodeIndex): void;
