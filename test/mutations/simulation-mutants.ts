@@ -34,6 +34,19 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     caught: bite(["S9"], 3),
   },
   {
+    name: "POTENTIAL-CONFLICT serves",
+    rule: "S9",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: '  "POTENTIAL-CONFLICT": "None",',
+        replace: '  "POTENTIAL-CONFLICT": "All",',
+      },
+    ],
+    caught: bite(["S9"], 15509),
+  },
+  found("RECOVER serves", ["S9"], 10),
+  {
     name: "an end that was told is given again",
     rule: "S6",
     patches: [
@@ -44,6 +57,34 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
       },
     ],
     caught: bite(["S6"], 13),
+  },
+  found("a takeover does not wait for the MCLT", ["S6"], 20),
+  found("sent is a base of the lead", ["S3"], 3),
+  found("serves on after hearing PARTNER-DOWN", ["S6"], 207104),
+  {
+    name: "a reply leaves however late it is",
+    rule: "W12",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "return this.#ports.clock.now().boot > notAfter ||",
+        replace: "return",
+      },
+    ],
+    caught: bite(["S2"], 52020),
+  },
+  found("stale news ends a running lease", ["S10"], 19),
+  {
+    name: "RECOVER-DONE gives new leases",
+    rule: "S9",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: '  "RECOVER-DONE": "RenewOnly",',
+        replace: '  "RECOVER-DONE": "All",',
+      },
+    ],
+    caught: bite(["S9"], 129986),
   },
 ];
 
