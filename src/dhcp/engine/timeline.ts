@@ -62,10 +62,11 @@ export function clockAtStart(
 ): ClockRecord {
   const { clockAnchor, clockAhead, clockBehind } = stored;
   if (clockAnchor?.bootId === bootId) return stored;
-  const wall = mark === NEVER ? now.wall : unixSeconds(Math.min(mark, now.wall));
+  // What may be rounding is no downtime, and must not become a step by the rounding of a later moment.
+  const wall = mark === NEVER || now.wall - mark <= ROUNDING_SECONDS ? now.wall : mark;
   return {
     clockAnchor: { wall, boot: now.boot, bootId },
-    clockAhead: Math.max(clockAhead, now.wall - wall > ROUNDING_SECONDS ? now.wall - wall : 0),
+    clockAhead: Math.max(clockAhead, now.wall - wall),
     // A mark that was made in doubt may itself have been that far ahead.
     clockBehind: clockBehind + clockAhead,
     steppedAt: now.boot,

@@ -51,6 +51,15 @@ describe("section 3: early and late", () => {
     assert.equal(isInDoubt(again!), true);
   });
 
+  test("are not parted by rounding at a start: a second of downtime is none, and becomes no step later", () => {
+    const mark = unixSeconds(WALL - 1);
+    const clock = clockAtStart(ANCHORED, { now: at(0), bootId: "boot-2", mark });
+    assert.equal(isInDoubt(clock), false);
+    assert.equal(momentsAt(clock, at(100, 1)).stepped, null);
+    const off = clockAtStart(ANCHORED, { now: at(0), bootId: "boot-2", mark: unixSeconds(WALL - 2) });
+    assert.equal(off.clockAhead, 2);
+  });
+
   test("meet again when no record of before the step can matter", () => {
     const stepped = momentsAt(ANCHORED, at(100, 300)).stepped!;
     assert.equal(isDoubtOutlived(stepped, at(1000), 901), false);
