@@ -192,7 +192,11 @@ export function reactToPartner(engine: Engine, turn: Turn): void {
   if (session === null || session.partnerState === null || engine.startupEndsAt !== null || engine.isStopping)
     return;
   // A partner in STARTUP speaks of its past; it says more as soon as it has heard us.
-  if (!isClockKnown(engine, turn, session)) return;
+  if (!isClockKnown(engine, turn, session)) {
+    // Also when it was known once: a stall or a drift may have cost it, and the next measurement must lead back here.
+    session.isClockKnown = false;
+    return;
+  }
   if (session.partnerInStartup || session.partnerOutdated || mustVerify(engine)) return;
   const state = settled(engine);
   const agree = shapesAgree(engine, session);
