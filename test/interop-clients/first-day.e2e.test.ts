@@ -43,10 +43,11 @@ spec:
   authoritative: false
 `;
 
+/** Its addresses are not those that the pair gives first: a client that asks for none must not take one of them before its holder. */
 const DHCPD_CONF = `
 default-lease-time 20; max-lease-time 20; min-lease-time 20;
 authoritative;
-subnet 10.20.0.0 netmask 255.255.255.0 { range 10.20.0.102 10.20.0.120; option routers 10.20.0.1; }
+subnet 10.20.0.0 netmask 255.255.255.0 { range 10.20.0.110 10.20.0.120; option routers 10.20.0.1; }
 `;
 
 /** dhcpd in the foreground of a namespace; resolves once it serves. */
