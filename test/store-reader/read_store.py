@@ -90,7 +90,8 @@ def endpoint(fields):
             "fencing": "Witness" if number(fields, 28) == 1 else "None",
             "witnessVersion": fields.get(29, b"").decode(), "superseded": number(fields, 30) == 1,
             "verifiedBoot": fields.get(33, b"").decode(), "fullUpdateStore": fields.get(34, b"").decode(),
-            "fullUpdateCursor": number(fields, 35), "side": fields.get(36, b"").decode()}
+            "fullUpdateCursor": number(fields, 35), "side": fields.get(36, b"").decode(),
+            "doubtIsDowntime": number(fields, 37) == 1}
     return row
 
 
