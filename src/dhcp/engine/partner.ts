@@ -28,7 +28,7 @@ import {
 } from "./partner-store.ts";
 import { activateWhenShared, shapesAgree } from "./shape.ts";
 import { enterState, settled, stampNow } from "./state-change.ts";
-import { isFenced, mustVerify, waitLeadSeconds } from "./takeover.ts";
+import { isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
 
@@ -149,9 +149,9 @@ function leaveStartupHearing(engine: Engine, turn: Turn, session: Session): void
 /** Whether a store must not be linked with: the witness lists another one of the partner, or nobody knows which of two is
  *  the partner's now. Null: it may (W13). */
 function strangeStore(engine: Engine, store: string): string | null {
-  const { config, member, endpoint, witness } = engine;
+  const { endpoint, witness } = engine;
   if (!isFenced(engine) || store === "") return null;
-  const partner = config.members.find(({ name }) => name !== member)?.name ?? "";
+  const partner = partnerName(engine);
   const listed = witness?.stores[partner];
   if (listed !== undefined && listed !== store) return "the witness lists another store of the partner";
   const isKnown = listed === store || endpoint.partnerStore === "" || endpoint.partnerStore === store;

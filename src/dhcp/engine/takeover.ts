@@ -9,6 +9,11 @@ import type { Stamp } from "../lease/durable-record.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import type { Engine } from "./engine-state.ts";
 
+/** The partner's member name; "" where the relationship names none. */
+export function partnerName({ config, member }: Engine): string {
+  return config.members.find(({ name }) => name !== member)?.name ?? "";
+}
+
 /** PARTNER-DOWN needs a grant of the witness, and leases are capped by proofs. */
 export function isFenced(engine: Engine): boolean {
   return engine.endpoint.fencing === "Witness";

@@ -10,7 +10,7 @@ import type { WitnessReading } from "./event.ts";
 import { dialLater, drop } from "./link-drop.ts";
 import { reactToPartner } from "./partner.ts";
 import { enterState, settled, stampNow } from "./state-change.ts";
-import { isFenced } from "./takeover.ts";
+import { isFenced, partnerName } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
 /** Takes a reading of the witness; null: there is none that can be read. What is unknown proves and grants nothing (W1). */
@@ -96,8 +96,8 @@ function holdAfterUnknownGrant(engine: Engine, turn: Turn, { epoch, holder }: Wi
 
 /** The partner's old process is dropped for good once the witness lists another store of it (W13). */
 function dropReplacedPartner(engine: Engine, turn: Turn, { stores }: WitnessReading): void {
-  const { session, config, member } = engine;
-  const partner = config.members.find(({ name }) => name !== member)?.name ?? "";
+  const { session } = engine;
+  const partner = partnerName(engine);
   const listed = stores[partner];
   const linked = session?.partnerStore ?? null;
   if (session === null || listed === undefined || linked === null || linked === listed) return;
