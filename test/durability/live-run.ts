@@ -80,16 +80,20 @@ export async function expectAgreement(run: LiveRun): Promise<number> {
   return leases;
 }
 
-/** Fails with the problems and the history of the first address that they name, in both stores. */
+/** Addresses whose history a failure shows. */
+const SHOWN = 3;
+
+/** Fails with the problems and the history of the first addresses that they name, in both stores. */
 export function failWith(pair: LivePair, where: string, problems: readonly string[]): never {
-  const address = /\d+\.\d+\.\d+\.\d+/g;
-  const named = problems
-    .flatMap((problem) => problem.match(address) ?? [])
-    .find((text) => text.startsWith("10."));
-  const histories = MEMBERS.flatMap((member) => [
-    `${named ?? ""} in the store of ${member}:`,
-    ...addressHistory(join(pair.dataDirectory(member), "leases"), named ?? "").slice(-20),
-  ]);
+  const named = problems.flatMap((problem) => problem.match(/\b10\.\d+\.\d+\.\d+\b/g) ?? []);
+  const histories = [...new Set(named)]
+    .slice(0, SHOWN)
+    .flatMap((address) =>
+      MEMBERS.flatMap((member) => [
+        `${address} in the store of ${member}:`,
+        ...addressHistory(join(pair.dataDirectory(member), "leases"), address).slice(-20),
+      ]),
+    );
   assert.fail(
     `${where}: ${problems.length} problems\n${problems.slice(0, 5).join("\n")}\n${histories.join("\n")}`,
   );

@@ -43,7 +43,8 @@ export function endLeases(engine: Engine, turn: Turn): void {
 }
 
 /** While apart: an ended lease that came from this server's own part, and that the partner never heard of, is free again at
- *  once. The partner's record still says that the address is this server's, so that nothing is owed (S6 iii). */
+ *  once, because the partner's record still says that the address is this server's (S6 iii). Who had it last and when is
+ *  owed all the same: both choose the next address by it. */
 export function rewindUnheard(engine: Engine, turn: Turn): void {
   const isAlone = presentState(engine) === "COMMUNICATIONS-INTERRUPTED" && engine.session === null;
   if (!isAlone || !engine.dialect.hasExtras) return;
@@ -57,7 +58,10 @@ export function rewindUnheard(engine: Engine, turn: Turn): void {
     }
   }
   for (const binding of unheard) {
-    turn.putBinding(withoutPromises(binding, ownFreeStatus(engine), turn.late.wall));
+    turn.putBinding({
+      ...withoutPromises(binding, ownFreeStatus(engine), turn.late.wall),
+      acknowledged: false,
+    });
   }
 }
 

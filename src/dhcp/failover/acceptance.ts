@@ -201,10 +201,13 @@ function asActive(situation: Situation): Binding {
 
 /** The address as the partner's end, transfer or quarantine leaves it. */
 function asUnheld(mine: Binding, theirs: PartnerBinding, status: "FREE" | "BACKUP" | "ABANDONED"): Binding {
+  const lastTransactionAt = latest(mine.lastTransactionAt, theirs.lastTransaction);
   return {
     ...withoutPromises(mine, status, theirs.startTimeOfState),
     client: status === "ABANDONED" ? null : (theirs.client ?? mine.client),
-    lastTransactionAt: latest(mine.lastTransactionAt, theirs.lastTransaction),
+    lastTransactionAt,
+    // A later transaction that only this side has seen is still owed: both choose the next address by it.
+    acknowledged: mine.acknowledged || lastTransactionAt === theirs.lastTransaction,
   };
 }
 

@@ -27,6 +27,11 @@ describe("S6 iii rewind", () => {
     pair.heal();
     pair.untilNormal();
     assert.equal(pair.b.binding(lease.address)?.status ?? "FREE", "FREE");
+    // Both choose the next address by who had it and when.
+    pair.until("told", () => pair.a.engine.leases.unacknowledgedCount === 0);
+    const { client, lastTransactionAt } = pair.a.binding(lease.address)!;
+    const told = pair.b.binding(lease.address)!;
+    assert.deepEqual([told.client, told.lastTransactionAt], [client, lastTransactionAt]);
   });
 
   test("one that the partner heard of waits for its word", () => {

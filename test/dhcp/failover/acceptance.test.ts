@@ -263,6 +263,19 @@ test("a renewal given here, later than the partner's news, stays owed to it", ()
   assert.equal(result.next.acknowledged, false);
 });
 
+test("an end here, later than the partner's free address, stays owed to it", () => {
+  const have = mine("RELEASED", { acknowledged: false, lastTransactionAt: unixSeconds(NOW - 10) });
+  for (const [theirTime, settled] of [
+    [-50, false],
+    [-10, true],
+  ] as const) {
+    const gets = theirs("FREE", { lastTransaction: unixSeconds(NOW + theirTime) });
+    const result = decide(have, gets, { crossing: true });
+    assert.ok(result.kind === "accepted");
+    assert.deepEqual([result.next.acknowledged, result.next.lastTransactionAt], [settled, NOW - 10]);
+  }
+});
+
 test("W14: of two crossing ends the later one stands on both sides, at a tie the primary's", () => {
   for (const [theirTime, role, want] of [
     [-50, "primary", "accepted"],
