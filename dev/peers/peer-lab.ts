@@ -200,8 +200,20 @@ export class PeerLab {
     await this.#until(member === "a" ? "b" : "a", stateOf("COMMUNICATIONS-INTERRUPTED"));
   }
 
-  #inside(namespace: string, command: readonly string[]): void {
-    execFileSync("ip", ["netns", "exec", namespace, ...command], { stdio: ["ignore", "ignore", "pipe"] });
+  /** UDP datagrams that found a full receive buffer at the relay since the lab began. Source: proc(5), /proc/net/snmp. */
+  receiveOverflows(): number {
+    const [names = "", values = ""] = this.#inside(this.relayNamespace, ["cat", "/proc/net/snmp"])
+      .split("\n")
+      .filter((line) => line.startsWith("Udp:"));
+    return Number(values.split(" ")[names.split(" ").indexOf("RcvbufErrors")]);
+  }
+
+  #inside(namespace: string, command: readonly string[]): string {
+    const stdio = ["ignore", "pipe", "pipe"] as const;
+    return execFileSync("ip", ["netns", "exec", namespace, ...command], {
+      stdio: [...stdio],
+      encoding: "utf8",
+    });
   }
 
   #namespace(name: string): void {

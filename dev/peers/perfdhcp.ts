@@ -31,6 +31,8 @@ export interface PerfdhcpReport {
   readonly rate: number;
   /** By perfdhcp's name. */
   readonly exchanges: Readonly<Record<string, ExchangeCount>>;
+  /** Answers that reached perfdhcp's host and found its receive buffer full: lost by perfdhcp, not by the server. */
+  readonly overflowed: number;
   readonly output: string;
 }
 
@@ -58,6 +60,7 @@ export async function runPerfdhcp(lab: PeerLab, options: PerfdhcpOptions): Promi
     ...(renewRate > 0 ? ["-f", renewRate] : []),
     ...(releaseRate > 0 ? ["-F", releaseRate] : []),
   ].map(String);
+  const overflowedBefore = lab.receiveOverflows();
   const child = spawn(
     "ip",
     ["netns", "exec", lab.relayNamespace, "perfdhcp", ...flags, serverAddress(server)],
@@ -70,10 +73,11 @@ export async function runPerfdhcp(lab: PeerLab, options: PerfdhcpOptions): Promi
   child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
   await once(child, "close");
-  return readReport(Buffer.concat(chunks).toString());
+  const overflowed = lab.receiveOverflows() - overflowedBefore;
+  return { ...readReport(Buffer.concat(chunks).toString()), overflowed };
 }
 
-export function readReport(output: string): PerfdhcpReport {
+export function readReport(output: string): Omit<PerfdhcpReport, "overflowed"> {
   const number = (text: string, field: RegExp) => Number(field.exec(text)?.[1] ?? Number.NaN);
   const exchanges: Record<string, ExchangeCount> = {};
   for (const [, name = "", body = ""] of output.matchAll(/\*\*\*Statistics for: (.+?)\*\*\*\n([^*]*)/g)) {

@@ -6,6 +6,7 @@ import type { DiskDone } from "../ports.ts";
 export interface Journal {
   /** Takes a record into the next group. */
   append(record: DurableRecord): void;
-  /** Makes everything appended so far durable with one write and one sync, then calls back. Flushes overlap in order. */
+  /** Makes everything appended so far durable, then calls back. What is flushed while a sync is on its way shares the next
+   *  write and sync; callbacks come in the order of the calls. */
   flush(done: DiskDone): void;
 }

@@ -1,5 +1,6 @@
-// Durable before visible: runs an engine's effects over its ports. Records of one turn share one write and one sync;
-// whatever was decided after a record leaves only when that record is on disk, in the order it was decided.
+// Durable before visible: runs an engine's effects over its ports. Records of one turn share one write and one sync, with
+// those of all turns that end while the disk is busy; whatever was decided after a record leaves only when that record is
+// on disk, in the order it was decided.
 // A failed write or sync is final: nothing leaves any more, the process must end and recover from its log (S2, F6).
 
 import type { FaultError } from "../../base/fault.ts";

@@ -38,12 +38,11 @@ export interface StoreStatistics {
   readonly nextOrdinal: number;
 }
 
-/** One flush on its way: a write and a sync. */
+/** The flush on its way: a write and a sync. */
 interface Flight {
+  /** Of the segment that is written. */
   readonly sequence: number;
   readonly dones: DiskDone[];
-  fault: FaultError | null;
-  settled: boolean;
 }
 
 export class Store {
@@ -53,7 +52,10 @@ export class Store {
   readonly #index: LogIndex;
   readonly #compactor: Compactor;
   readonly #writer = new FrameWriter();
-  readonly #flights: Flight[] = [];
+  #flight: Flight | null = null;
+  /** Who waits for the next flush: all that is appended while one is on its way shares the next write and sync, so that
+   *  a slow disk makes groups larger instead of a queue longer. */
+  #next: DiskDone[] = [];
   #header: SegmentHeader;
   #segmentFrom = 0;
   #segmentLength = 0;
@@ -87,8 +89,8 @@ export class Store {
     this.#groupPosition = position;
     this.#settledBelow = header.sequence;
     this.#oldestNeeded = header.oldest;
-    const flight = this.#takeOff([]);
-    this.#writeHeader(flight, header, (fault) => this.#land(flight, fault));
+    this.#flight = { sequence: header.sequence, dones: [] };
+    this.#writeHeader(header, (fault) => this.#land(fault));
   }
 
   /** Why the store has failed, null while it has not. */
@@ -105,21 +107,19 @@ export class Store {
     this.#position += 1;
   }
 
-  /** Makes everything appended so far durable with one write and one sync, then calls back; with nothing new, once
-   *  what is on its way has landed. Callbacks come in the order of the flushes. */
+  /** Makes everything appended so far durable and then calls back; with nothing new, once what is on its way has landed.
+   *  Callbacks come in the order of the calls. */
   flush(done: DiskDone): void {
-    if (this.#fault === null && this.#writer.length > 0) this.#compact();
-    if (this.#fault !== null) {
-      done(this.#fault);
-      return;
-    }
-    if (this.#writer.length === 0) {
-      const last = this.#flights.at(-1);
-      if (last === undefined) done(null);
-      else last.dones.push(done);
-      return;
-    }
-    this.#write(done);
+    const isNew = this.#writer.length > 0;
+    if (this.#fault !== null) done(this.#fault);
+    else if (this.#flight === null) isNew ? this.#commit([done]) : done(null);
+    else (isNew ? this.#next : this.#flight.dones).push(done);
+  }
+
+  #commit(dones: DiskDone[]): void {
+    this.#compact();
+    if (this.#fault === null) this.#write(dones);
+    else for (const done of dones) done(this.#fault);
   }
 
   statistics(): StoreStatistics {
@@ -135,24 +135,24 @@ export class Store {
     };
   }
 
-  #write(done: DiskDone): void {
+  #write(dones: DiskDone[]): void {
     const bytes = this.#takeGroup();
     const isFull = this.#segmentLength + bytes.length > this.#limits.segmentBytes;
     const closes = isFull && this.#segmentLength > this.#segmentFrom;
-    const flight = this.#takeOff([done], closes ? 1 : 0);
-    if (closes) this.#nextSegment(flight);
+    if (closes) this.#nextSegment();
+    this.#flight = { sequence: this.#header.sequence, dones };
     this.#groupOrdinal = this.#nextOrdinal;
     this.#groupPosition = this.#position;
     const name = segmentName(this.#header.sequence);
     this.#hash.update(bytes);
     this.#segmentLength += bytes.length;
     this.#flushes += 1;
-    this.#disk.append(name, bytes, (fault) => this.#note(flight, fault));
-    this.#disk.sync(name, (fault) => this.#land(flight, fault));
+    this.#disk.append(name, bytes, (fault) => this.#note(fault));
+    this.#disk.sync(name, (fault) => this.#land(fault));
     if (!closes) return;
     // The new header leaves these out and is durable before they go.
     for (const sequence of this.#compactor.takeEmptied(this.#header.oldest)) {
-      this.#disk.remove(segmentName(sequence), (fault) => this.#note(flight, fault));
+      this.#disk.remove(segmentName(sequence), (fault) => this.#note(fault));
     }
   }
 
@@ -188,7 +188,7 @@ export class Store {
   }
 
   /** Closes the segment and begins the next one, for the group whose first record is #groupOrdinal. */
-  #nextSegment(flight: Flight): void {
+  #nextSegment(): void {
     const closed = this.#header;
     this.#compactor.add({
       sequence: closed.sequence,
@@ -205,41 +205,34 @@ export class Store {
       previousLength: this.#segmentLength,
       previousDigest: this.#hash.digest("hex"),
     };
-    this.#writeHeader(flight, header, (fault) => this.#note(flight, fault));
+    this.#writeHeader(header, (fault) => this.#note(fault));
   }
 
   /** A segment appears under its name only when its header is durable, and holds records only when its name is. */
-  #writeHeader(flight: Flight, header: SegmentHeader, done: DiskDone): void {
+  #writeHeader(header: SegmentHeader, done: DiskDone): void {
     const bytes = encodeHeader(header);
     this.#header = header;
     this.#segmentFrom = bytes.length;
     this.#segmentLength = bytes.length;
     this.#hash = createHash("sha256").update(bytes);
-    const note: DiskDone = (fault) => this.#note(flight, fault);
+    const note: DiskDone = (fault) => this.#note(fault);
     this.#disk.append(PREPARED_NAME, bytes, note);
     this.#disk.sync(PREPARED_NAME, note);
     this.#disk.rename(PREPARED_NAME, segmentName(header.sequence), note);
     this.#disk.syncDirectory(done);
   }
 
-  #takeOff(dones: DiskDone[], ahead = 0): Flight {
-    const flight: Flight = { sequence: this.#header.sequence + ahead, dones, fault: null, settled: false };
-    this.#flights.push(flight);
-    return flight;
-  }
-
-  #note(flight: Flight, fault: FaultError | null): void {
-    flight.fault ??= fault;
+  #note(fault: FaultError | null): void {
     this.#fault ??= fault;
   }
 
-  #land(flight: Flight, fault: FaultError | null): void {
-    this.#note(flight, fault);
-    flight.settled = true;
-    for (let first = this.#flights[0]; first?.settled === true; first = this.#flights[0]) {
-      this.#flights.shift();
-      if (first.fault === null) this.#settledBelow = first.sequence;
-      for (const done of first.dones) done(first.fault);
-    }
+  #land(fault: FaultError | null): void {
+    this.#note(fault);
+    const { sequence, dones } = this.#flight!;
+    if (this.#fault === null) this.#settledBelow = sequence;
+    // Still on its way for whoever flushes from within a callback.
+    for (const done of dones) done(this.#fault);
+    this.#flight = null;
+    if (this.#next.length > 0) this.#commit(this.#next.splice(0));
   }
 }

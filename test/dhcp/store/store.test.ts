@@ -142,7 +142,6 @@ test("a flush is reported when its sync is, not before, and overlapping ones in 
   store.append(lease(2));
   store.flush(() => reports.push(2));
   store.flush(() => reports.push(3));
-  assert.equal(disk.waiting, 4);
   disk.pump(1);
   assert.deepEqual(reports, []);
   disk.pump(1);
@@ -151,6 +150,42 @@ test("a flush is reported when its sync is, not before, and overlapping ones in 
   assert.deepEqual(reports, [1]);
   disk.pump(1);
   assert.deepEqual(reports, [1, 2, 3]);
+});
+
+test("whatever is flushed while a sync is on its way shares the next one", () => {
+  const disk = newDisk({ pumped: true });
+  const { store } = opened(disk);
+  disk.pump();
+  const before = disk.performedOf.sync;
+  const reports: number[] = [];
+  for (let flush = 1; flush <= 100; flush++) {
+    store.append(lease(flush));
+    store.flush((fault) => reports.push(fault === null ? flush : -1));
+  }
+  disk.pump();
+  assert.deepEqual([reports.length, disk.performedOf.sync - before], [100, 2]);
+  assert.deepEqual(
+    reports,
+    [...reports].sort((a, b) => a - b),
+  );
+  assert.equal([...opened(disk.crash({ kind: "lost" })).records].length, 100);
+});
+
+test("a flush from within the report of another is reported after those that wait already", () => {
+  const disk = newDisk({ pumped: true });
+  const { store } = opened(disk);
+  disk.pump();
+  const reports: string[] = [];
+  store.append(lease(1));
+  store.flush(() => {
+    reports.push("first");
+    store.append(lease(3));
+    store.flush(() => reports.push("from within"));
+  });
+  store.append(lease(2));
+  store.flush(() => reports.push("waiting"));
+  disk.pump();
+  assert.deepEqual(reports, ["first", "waiting", "from within"]);
 });
 
 test("a flush without records waits for the start of the generation, and for nothing once that is durable", () => {
