@@ -1,6 +1,6 @@
 // Measures a whole engine: how long it takes from its start until it answers, and how much memory it then has, with so
-// many leases in its store. `npm run bench -- engine [LEASES ...]`. Each start is a process of its own, over manifests,
-// with compiled code in the cache, as every start but the first one finds it.
+// many leases in its store. `npm run bench -- engine [LEASES ...]`. Each start is a process of its own, over manifests, of
+// the program as the image has it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,10 +11,9 @@ import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { formatIpv4, type Ipv4 } from "../src/base/ipv4.ts";
 import { BASE, writeStore } from "./leases.ts";
+import { engineEnvironment, installProgram } from "./program.ts";
 import { Report } from "./report.ts";
 
-export const PROJECT = join(import.meta.dirname, "..");
-export const CACHE = join(PROJECT, ".cache", "compiled");
 const STARTS = 5;
 /** After the start, for what was only needed then to be given back. */
 const SETTLE_MS = 3_000;
@@ -59,13 +58,13 @@ interface Start {
 }
 
 /** Starts the engine of member a, measures it, and kills it. */
-async function startOnce(directory: string): Promise<Start> {
+async function startOnce(program: string, directory: string): Promise<Start> {
   const owner = ["--relationship", "bench/engine", "--member", "a", "--dhcp-port", "20069", "--clear-link"];
   const from = ["--manifests", join(directory, "manifests"), "--data-dir", join(directory, "a")];
   const startedAt = performance.now();
-  const child = spawn(process.execPath, [join(PROJECT, "src/cli/main.ts"), "engine", ...owner, ...from], {
+  const child = spawn(process.execPath, [program, "engine", ...owner, ...from], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, NODE_COMPILE_CACHE: CACHE },
+    env: engineEnvironment(),
   });
   try {
     await untilStarted(child);
@@ -111,10 +110,9 @@ export async function benchEngine(counts: readonly number[]): Promise<number> {
       writeFileSync(join(directory, "manifests", "bench.yaml"), manifests(leases));
       mkdirSync(join(directory, "a", "leases"), { recursive: true });
       await writeStore(join(directory, "a", "leases"), leases, { relationship: "bench/engine", member: "a" });
-      // Fills the cache.
-      await startOnce(directory);
+      const program = installProgram(join(directory, "program"));
       const starts: Start[] = [];
-      for (let n = 0; n < STARTS; n++) starts.push(await startOnce(directory));
+      for (let n = 0; n < STARTS; n++) starts.push(await startOnce(program, directory));
       starts.sort((a, b) => a.seconds - b.seconds);
       const median = starts[STARTS >> 1]!;
       const target = TARGETS.get(leases) ?? null;

@@ -7,13 +7,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { CACHE, manifests, PROJECT } from "./engine.ts";
+import { manifests } from "./engine.ts";
 import { writeStore } from "./leases.ts";
+import { engineEnvironment, installProgram } from "./program.ts";
 import { Report } from "./report.ts";
 
 const TARGET_SECONDS = new Map([[50_000, 3]]);
 
-function startEngine(directory: string, member: "a" | "b"): ChildProcess {
+function startEngine(program: string, directory: string, member: "a" | "b"): ChildProcess {
   const owner = [
     "--relationship",
     "bench/engine",
@@ -24,9 +25,9 @@ function startEngine(directory: string, member: "a" | "b"): ChildProcess {
     "--clear-link",
   ];
   const from = ["--manifests", join(directory, "manifests"), "--data-dir", join(directory, member)];
-  return spawn(process.execPath, [join(PROJECT, "src/cli/main.ts"), "engine", ...owner, ...from], {
+  return spawn(process.execPath, [program, "engine", ...owner, ...from], {
     stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, NODE_COMPILE_CACHE: CACHE },
+    env: engineEnvironment(),
   });
 }
 
@@ -54,9 +55,10 @@ export async function benchResync(counts: readonly number[]): Promise<number> {
       writeFileSync(join(directory, "manifests", "bench.yaml"), manifests(leases));
       mkdirSync(join(directory, "a", "leases"), { recursive: true });
       await writeStore(join(directory, "a", "leases"), leases, { relationship: "bench/engine", member: "a" });
-      const knowing = startEngine(directory, "a");
+      const program = installProgram(join(directory, "program"));
+      const knowing = startEngine(program, directory, "a");
       knowing.stdout!.resume();
-      const empty = startEngine(directory, "b");
+      const empty = startEngine(program, directory, "b");
       children.push(knowing, empty);
       const seconds = await untilUpdated(empty);
       console.log(`\na lost store of ${leases} leases`);

@@ -1,12 +1,13 @@
-// The product's image: Node, the source as it stands in the repository, production packages, the C library they need, a
-// bill of materials and licences. User 10001, nothing writable, no shell. The member's rights on ports and raw sockets
+// The product's image: Node, the source without its types, production packages, the C library they need, a bill of
+// materials and licences. User 10001, nothing writable, no shell. The member's rights on ports and raw sockets
 // are file capabilities of node, so that a container without privileges has exactly what its pod was given.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { billOfMaterials } from "./bill-of-materials.ts";
 import { permittedCapabilities } from "./capabilities.ts";
 import type { Image, ImageFile } from "./oci-archive.ts";
+import { plainSources } from "./plain-sources.ts";
 import { packageFiles, productionPackages } from "./production-packages.ts";
 import { runtimeFiles } from "./runtime-files.ts";
 
@@ -18,7 +19,7 @@ const LICENCES = "usr/share/doc/leasepair/";
 export const IMAGE_NAME = "leasepair.io/leasepair";
 export const IMAGE_USER = 10_001;
 /** Starts the command line by its name, for `kubectl exec POD -- leasepair status`. */
-const LEASEPAIR = `#!/${NODE}\nimport("/${HOME}src/cli/main.ts");\n`;
+const LEASEPAIR = `#!/${NODE}\nimport("/${HOME}src/cli/main.js");\n`;
 
 export interface BuiltImage {
   readonly image: Image;
@@ -57,7 +58,7 @@ export function collectImage(): BuiltImage {
     { path: `${HOME}package.json`, mode: 0o644, content: readFileSync(join(ROOT, "package.json")) },
     { path: `${LICENCES}LICENSE`, mode: 0o644, content: readFileSync(join(ROOT, "LICENSE")) },
     { path: "usr/share/sbom/leasepair.cdx.json", mode: 0o644, content: bill },
-    ...sources(),
+    ...plainSources(ROOT).map(({ path, text }) => ({ path: `${HOME}${path}`, mode: 0o644, content: text })),
     ...installed,
   ];
   return {
@@ -69,16 +70,6 @@ export function collectImage(): BuiltImage {
       annotations: labels(version),
     },
   };
-}
-
-function sources(): readonly ImageFile[] {
-  const paths = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" });
-  const files = paths.filter((path) => path.endsWith(".ts"));
-  return files.map((path) => ({
-    path: `${HOME}src/${path}`,
-    mode: 0o644,
-    content: readFileSync(join(ROOT, "src", path)),
-  }));
 }
 
 /** Sorted, with every folder before what is in it. */

@@ -103,6 +103,8 @@ export function addEngineCommand(program: Command): void {
         adoptStore: flags.adoptStore ?? null,
         logLevel: logLevelArgument(flags.logLevel),
       };
+      const { boundMemory } = await import("../dhcp/host/memory.ts");
+      boundMemory();
       const { engineProcess } = await import("../dhcp/main.ts");
       await engineProcess(options);
     });

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { collectImage } from "../../dev/image/image.ts";
 import { type ImageFile, writeImage } from "../../dev/image/oci-archive.ts";
@@ -45,6 +45,7 @@ describe("the image", { timeout: 120_000 }, () => {
     for (const unwanted of [
       /typescript/,
       /biome/,
+      /opt\/leasepair\/src\/.*\.ts$/,
       /\.d\.ts$/,
       /\.map$/,
       /(^|\/)(sh|bash|busybox|npm)$/,
@@ -56,12 +57,27 @@ describe("the image", { timeout: 120_000 }, () => {
       );
     }
     for (const wanted of [
-      "opt/leasepair/src/cli/main.ts",
+      "opt/leasepair/src/cli/main.js",
       "opt/leasepair/node_modules/zod/package.json",
       "lib64/ld-linux-x86-64.so.2",
     ]) {
       if (process.arch === "x64" || !wanted.startsWith("lib64")) assert.ok(names.includes(wanted), wanted);
     }
+  });
+
+  it("has every module that another one imports, in JavaScript that Node need not strip", () => {
+    const own = files.filter(({ path }) => path.startsWith("opt/leasepair/src/") && path.endsWith(".js"));
+    const names = new Set(own.map(({ path }) => path));
+    const imported = own.flatMap(({ path, content = "" }) =>
+      [...String(content).matchAll(/["'](\.{1,2}\/[^"'\n]*\.[jt]s)["']/g)].map(([, name = ""]) =>
+        posix.join(posix.dirname(path), name),
+      ),
+    );
+    assert.ok(imported.length > own.length, "imports were found");
+    assert.deepEqual(
+      imported.filter((name) => !names.has(name)),
+      [],
+    );
   });
 
   it("is root's, read-only for everybody else, with file capabilities on node alone", () => {

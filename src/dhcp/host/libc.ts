@@ -21,7 +21,18 @@ const functions = {
   capget: library.func("int capget(void *header, void *data)"),
   capset: library.func("int capset(void *header, void *data)"),
   if_nametoindex: library.func("uint32_t if_nametoindex(str name)"),
+  mallopt: glibcFunction("int mallopt(int parameter, int value)"),
+  malloc_trim: glibcFunction("int malloc_trim(size_t pad)"),
 } as const;
+
+/** musl has none of these, and no need of them. */
+function glibcFunction(prototype: string): (...args: readonly unknown[]) => unknown {
+  try {
+    return library.func(prototype);
+  } catch {
+    return () => 0;
+  }
+}
 
 export type LibcFunction = keyof typeof functions;
 
@@ -47,6 +58,7 @@ export const LINUX = {
   LOCK_EX: 2,
   LOCK_NB: 4,
   CAPABILITY_VERSION_3: 0x20080522,
+  M_ARENA_MAX: -8,
 } as const;
 
 export type CallResult =
@@ -75,6 +87,16 @@ export function addressOf(buffer: Buffer): bigint {
 export function interfaceIndex(name: string): number | null {
   const index = functions.if_nametoindex(name) as number;
   return index === 0 ? null : index;
+}
+
+/** From now on threads that have no heap of their own yet share `count`. Source: mallopt(3). */
+export function limitArenas(count: number): void {
+  call("mallopt", LINUX.M_ARENA_MAX, count);
+}
+
+/** Gives free memory of all heaps back to the system. Source: malloc_trim(3). */
+export function trimFreeMemory(): void {
+  call("malloc_trim", 0);
 }
 
 /** Makes every capability that this thread is permitted effective; threads started later inherit that. In the image the
