@@ -155,7 +155,7 @@ describe("engines and their clients", () => {
       assert.match(metrics, /leasepair_dhcp_outcomes_total\{outcome="dropped:probe-conflict"[^}]*\} 1/);
       assert.match(metrics, /leasepair_client_class_errors_total\{class="odd"[^}]*\} [1-9]/);
       assert.match(metrics, /leasepair_dhcp_limit_used\{limit="client-buckets"[^}]*\} 2/);
-      assert.match(metrics, /leasepair_dhcp_limit_max\{limit="offers"[^}]*\} 4096/);
+      assert.match(metrics, /leasepair_dhcp_limit_max\{limit="offers"[^}]*\} 16384/);
       assert.match(metrics, /leasepair_lease_history_lines_total\{result="lost"[^}]*\} 0/);
       assert.match(metrics, /leasepair_scope_addresses\{[^}]*scope="used",status="abandoned"[^}]*\} 4/);
       await a.until(/"event":"address-conflict".*"hardwareAddress":"unknown"/);

@@ -9,7 +9,8 @@ import { CandidateCursors } from "./candidates.ts";
 export const OFFER_HOLD_MS = 60_000;
 /** A full table drops an offer that is at least this old for a new one: by then its client would have answered. */
 export const OFFER_HOLD_MS_MIN = 2_000;
-export const OFFERS_MAX = 4_096;
+/** Never full of young offers by what one engine can answer, about 6,000 a second: a building that wakes up is served. */
+export const OFFERS_MAX = 16_384;
 
 interface Offer {
   readonly address: Ipv4;

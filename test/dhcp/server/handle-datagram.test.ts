@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { OFFERS_MAX } from "../../../src/dhcp/server/offers.ts";
 import { MESSAGE_TYPE_CODE, type MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { mutations } from "../wire/mutate.ts";
 import { answer, asDropped, clientMessage, hex, ip, local, routed, scope, World } from "./world.ts";
@@ -116,7 +117,7 @@ test("30,000 mutated packets, local and relayed: no throw, memory stays bounded,
     );
     if (turn++ % 100 === 0) world.pass(1);
   }
-  assert.ok(world.offers.size <= 4096);
+  assert.ok(world.offers.size <= OFFERS_MAX);
   assert.ok(world.counters.outcomes.size < 60);
   assert.equal(answer(world.send(DISCOVER, local())), "OFFER");
 });
