@@ -86,6 +86,24 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ],
     caught: bite(["S9"], 129986),
   },
+  found("no cap", ["W3"], 1),
+  found("the margin of the cap is left out", ["W3"], 1),
+  found("a start counts as a proof", ["W3"], 1),
+  found("a proof counts from the arrival of its answer of the API", ["W3"], 20),
+  found("PARTNER-DOWN gives proofs", ["W2"], 6),
+  {
+    name: "what the partner has acknowledged is sent again and again",
+    rule: "L2",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: "  const next = afterAcknowledgement(binding, update, turn.late.wall);\n",
+        replace:
+          "  const next = afterAcknowledgement(binding, update, turn.late.wall);\n  engine.updates.retryLater(ack.address, bootAfter(turn.now.boot, RETRY_AFTER_REFUSAL_MS));\n",
+      },
+    ],
+    caught: bite(["L2"], 1),
+  },
 ];
 
 /** A breach of RULE_MUTANTS, which a test notices too. Throws when there is none of that name. */

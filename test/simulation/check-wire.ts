@@ -23,7 +23,7 @@ import {
   type StoredBinding,
   stateName,
 } from "./ledger.ts";
-import { BNDACK, BNDUPD, type LinkMessage, STATE } from "./link-message.ts";
+import { BNDACK, BNDUPD, CONTACT, type LinkMessage, STATE } from "./link-message.ts";
 import type { NodeIndex } from "./network.ts";
 
 /** A message may rest on a version that was replaced this long ago: replies are dropped after a second. */
@@ -59,6 +59,7 @@ export function checkReply(
   const asked = ledger.requests.get(packet.xid) ?? wall;
   const handledAt = Math.max(asked, wall - 2);
   checkLead(context, node, packet, client, handledAt);
+  checkCap(context, node, packet, client, handledAt);
   if (packet.type === OFFER) {
     checkOffer(context, node, packet, client);
     return;
@@ -132,6 +133,36 @@ function checkLead(
   }
 }
 
+/** W3: under Witness, outside PARTNER-DOWN, nothing is told beyond max(proof, acked, received) + MCLT - margin. */
+function checkCap(
+  context: CheckContext,
+  node: NodeIndex,
+  packet: ServerPacket,
+  client: string,
+  handledAt: number,
+): void {
+  const ledger = context.nodes[node];
+  if (!ledger.fenced || ledger.state === PARTNER_DOWN) return;
+  const generation = ledger.generations.get(packet.yiaddr);
+  const promises = generation?.client === client ? Math.max(generation.acked, generation.received) : 0;
+  const slack = promises > 0 ? 2 * context.clockSlackSeconds : 0;
+  const provenSecondsAgo = (context.now() - ledger.provenAt) / 1000 - (context.wall(node) - handledAt);
+  const lead = context.mcltSeconds * (1 - CAP_MARGIN_SHARE) - CAP_MARGIN_SECONDS;
+  const byProof = lead - provenSecondsAgo * (1 - CLOCK_RATE_ERROR_MAX);
+  const byPromises = promises - handledAt + lead + slack;
+  const over = (packet.leaseSeconds ?? 0) - Math.max(byProof, byPromises);
+  if (over <= 1) return;
+  const claim = `a lease of ${packet.leaseSeconds} s is ${over.toFixed(1)} s over the cap`;
+  const base = `proven ${provenSecondsAgo.toFixed(1)} s ago, promised ${relative(promises, handledAt)}`;
+  context.violated("W3", `${claim} (${base})`, packet.yiaddr);
+}
+
+/** The margin of W3. Source: docs/protocol/witness.md section 3. */
+const CAP_MARGIN_SECONDS = 2;
+const CAP_MARGIN_SHARE = 0.001;
+/** A boot clock's error against true time. */
+const CLOCK_RATE_ERROR_MAX = 500e-6;
+
 function relative(instant: number, now: number): string {
   return instant === 0 ? "never" : `now ${instant < now ? "-" : "+"} ${Math.abs(instant - now)} s`;
 }
@@ -203,7 +234,11 @@ export interface DirectionLedger {
   readonly open: Map<number, OutgoingUpdate>;
   /** Open updates by address. */
   readonly openAddresses: Set<number>;
+  /** When a CONTACT asked with this token, in virtual time. */
+  readonly asked: Map<number, number>;
 }
+
+const ASKED_KEPT = 16;
 
 /** A message leaves an engine on a connection. `answered` is the other direction. */
 export function checkLinkSend(
@@ -222,6 +257,24 @@ export function checkLinkSend(
   if (message.type === BNDUPD) checkUpdate(context, node, message, own);
   else if (message.type === BNDACK) checkAcknowledgement(context, node, link, message);
   else if (message.type === STATE) checkState(context, node, message);
+  else if (message.type === CONTACT) checkContact(context, node, message, own);
+}
+
+/** W2: who is in PARTNER-DOWN proves nothing. Keeps when each question left. */
+function checkContact(
+  context: CheckContext,
+  node: NodeIndex,
+  message: LinkMessage,
+  own: DirectionLedger,
+): void {
+  if (message.asks >= 0) {
+    own.asked.set(message.asks, context.now());
+    const [oldest] = own.asked.keys();
+    if (own.asked.size > ASKED_KEPT && oldest !== undefined) own.asked.delete(oldest);
+  }
+  const ledger = context.nodes[node];
+  const isSilent = !ledger.anyRecentState(recentSince(context, ledger), (state) => state !== PARTNER_DOWN);
+  if (message.proves && isSilent) context.violated("W2", "a proof was given in PARTNER-DOWN", 0);
 }
 
 /** S5, S7: an update repeats what is durable, its promise included, one at a time per address. */
@@ -262,7 +315,8 @@ function checkUpdate(
     generation.sent = Math.max(generation.sent, message.potential);
   } else if (message.status === EXPIRED || message.status === RELEASED || message.status === RESET) {
     generation.toldPartner = true;
-    generation.endTold = true;
+    // An update may leave after news have made the lease run again: that end is void.
+    if (ledger.status(address) !== ACTIVE) generation.endTold = true;
   }
 }
 
@@ -316,28 +370,32 @@ function checkState(context: CheckContext, node: NodeIndex, message: LinkMessage
   );
 }
 
-/** A message has reached an engine whole: keeps the books before the engine acts on it. */
+/** A message has reached an engine whole: keeps the books before the engine acts on it. Gives the update that it settles. */
 export function noteLinkArrival(
   context: CheckContext,
   node: NodeIndex,
   link: number,
   message: LinkMessage,
   own: DirectionLedger,
-): void {
+): LinkMessage | null {
   const ledger = context.nodes[node];
   if (message.type === STATE) ledger.heardPartner = true;
+  if (message.proves)
+    ledger.provenAt = Math.max(ledger.provenAt, own.asked.get(message.answers) ?? Number.NEGATIVE_INFINITY);
   if (message.type === BNDUPD) {
     ledger.arrived({ link, message, deliveredAt: context.now(), stored: false, answered: false });
-    return;
+    return null;
   }
-  if (message.type !== BNDACK) return;
+  if (message.type !== BNDACK) return null;
   const update = own.open.get(message.xid);
-  if (update === undefined || update.message.address !== message.address) return;
+  if (update === undefined || update.message.address !== message.address) return null;
   own.open.delete(message.xid);
   own.openAddresses.delete(message.address);
   const { generation } = update;
-  if (message.reject >= 0 || generation === null) return;
+  if (message.reject >= 0) return null;
+  if (generation === null) return update.message;
   if (update.message.status === ACTIVE)
     generation.acked = Math.max(generation.acked, update.message.potential);
   else generation.endAcknowledged = true;
+  return update.message;
 }

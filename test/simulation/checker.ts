@@ -62,6 +62,8 @@ export class Checker implements LinkTap, CheckContext {
   private readonly links = new Map<number, Link>();
   private clocksApartSeconds: number;
   private readonly holders = new Map<number, Holder[]>();
+  /** How often the partner has acknowledged each update since it is counted, by sender and content; null: not counted. */
+  private settledUpdates: Map<string, number> | null = null;
 
   constructor(options: CheckerOptions) {
     this.world = options.world;
@@ -88,6 +90,11 @@ export class Checker implements LinkTap, CheckContext {
   resumed(node: NodeIndex, milliseconds: number): void {
     this.nodes[node].resumedAt = this.world.now;
     this.nodes[node].stalledMs = milliseconds;
+  }
+
+  /** From now on counts what is settled again and again. */
+  countSettledUpdates(): void {
+    this.settledUpdates = new Map();
   }
 
   /** Both wall clocks are put right. */
@@ -120,6 +127,7 @@ export class Checker implements LinkTap, CheckContext {
     const ledger = this.nodes[node];
     ledger.startedAt = this.world.now;
     ledger.heardPartner = false;
+    ledger.provenAt = Number.NEGATIVE_INFINITY;
     ledger.requests.clear();
     // What the last process heard and did not finish, this one knows nothing of.
     ledger.incoming.clear();
@@ -130,6 +138,19 @@ export class Checker implements LinkTap, CheckContext {
     const ledger = this.nodes[node];
     ledger.startedAt = -1;
     ledger.stoppedAt = this.world.now;
+  }
+
+  /** A quorum read, asked for at `askedAt` in virtual time, reaches an engine: a proof when the engine's own store is listed
+   *  and the grant binds nobody (W2 a). What the holder has given back is taken from its disk: the engine knows no more. */
+  witnessRead(
+    node: NodeIndex,
+    askedAt: number,
+    shown: { listed: boolean; epoch: number; holder: NodeIndex | null },
+  ): void {
+    const { listed, epoch, holder } = shown;
+    const ledger = this.nodes[node];
+    if (listed && (holder === null || epoch <= this.nodes[holder].returned))
+      ledger.provenAt = Math.max(ledger.provenAt, askedAt);
   }
 
   /** A client's packet reaches an engine. */
@@ -216,6 +237,7 @@ export class Checker implements LinkTap, CheckContext {
       ledger.entryAt = record.entryAt;
       ledger.entered = record.entered;
       ledger.returned = record.returned;
+      ledger.fenced = record.fenced;
       this.world.observe(4 + node, record.state, record.stateSince);
       if (entersGiving) for (const address of this.nodes[1].versions.keys()) checkDisjoint(this, address);
     }
@@ -254,9 +276,23 @@ export class Checker implements LinkTap, CheckContext {
       if (endsAt > totalBytes) break;
       done++;
       this.cover(to, `link ${message.type}${message.type === 10 ? ` ${stateName(message.state)}` : ""}`);
-      noteLinkArrival(this, to, link, message, state.directions[to]);
+      const settled = noteLinkArrival(this, to, link, message, state.directions[to]);
+      if (settled !== null) this.noteSettled(to, settled);
     }
     if (done > 0) queue.splice(0, done);
+  }
+
+  /** An update that says the same of a binding is news once, and once more when the answer came too late. */
+  private noteSettled(node: NodeIndex, update: LinkMessage): void {
+    if (this.settledUpdates === null) return;
+    const { address, status, client, expiresAt, potential } = update;
+    const content = `${node} ${address} ${status} ${client} ${expiresAt} ${potential}`;
+    const times = (this.settledUpdates.get(content) ?? 0) + 1;
+    this.settledUpdates.set(content, times);
+    if (times > SETTLED_TIMES_MAX) {
+      const claim = `${STATUS_NAME[status]} of ${client || "nobody"} was acknowledged ${times} times and is sent on`;
+      this.violated("L2", claim, address);
+    }
   }
 
   closed(link: number, _at: NodeIndex): void {
@@ -265,8 +301,10 @@ export class Checker implements LinkTap, CheckContext {
   }
 }
 
+const SETTLED_TIMES_MAX = 2;
+
 function newDirection(): DirectionLedger {
-  return { lastXid: -1, open: new Map(), openAddresses: new Set() };
+  return { lastXid: -1, open: new Map(), openAddresses: new Set(), asked: new Map() };
 }
 
 function describeMessage(message: LinkMessage): string {

@@ -77,6 +77,8 @@ export interface StoredEndpoint {
   /** Wall time of the entry into PARTNER-DOWN; 0 = never. */
   readonly entryAt: number;
   readonly returned: number;
+  /** Fencing is Witness: the cap is in force outside PARTNER-DOWN. */
+  readonly fenced: boolean;
 }
 
 export interface StoredForget {
@@ -161,6 +163,9 @@ export class NodeLedger {
   stalledMs = 0;
   entered = 0;
   returned = 0;
+  fenced = false;
+  /** When the question of the latest proof left this process (W2), in virtual time; none after a start. */
+  provenAt = Number.NEGATIVE_INFINITY;
   /** Virtual time of the present process's start; -1 while none runs. */
   startedAt = -1;
   /** Virtual time at which the last process ended. */

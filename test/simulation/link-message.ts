@@ -34,6 +34,11 @@ export interface LinkMessage {
   readonly state: number;
   readonly startup: boolean;
   readonly since: number;
+  /** In a CONTACT's option 29: the token that it asks with, and the one that it answers; -1 = absent. */
+  readonly asks: number;
+  readonly answers: number;
+  /** With `answers`: the sender says that it proves (W2 b). */
+  readonly proves: boolean;
 }
 
 const HEADER_BYTES = 12;
@@ -77,6 +82,9 @@ interface Draft {
   state: number;
   startup: boolean;
   since: number;
+  asks: number;
+  answers: number;
+  proves: boolean;
 }
 
 function readMessage(bytes: Buffer): LinkMessage | string {
@@ -96,6 +104,9 @@ function readMessage(bytes: Buffer): LinkMessage | string {
     state: 0,
     startup: false,
     since: 0,
+    asks: -1,
+    answers: -1,
+    proves: false,
   };
   let at = offset;
   while (at < bytes.length) {
@@ -103,7 +114,8 @@ function readMessage(bytes: Buffer): LinkMessage | string {
     const code = bytes.readUInt16BE(at);
     const length = bytes.readUInt16BE(at + 2);
     if (at + 4 + length > bytes.length) return `option ${code} runs over message type ${type}`;
-    readOption(draft, code, bytes.subarray(at + 4, at + 4 + length));
+    if (code === 29 && type === CONTACT) readEcho(draft, bytes.subarray(at + 4, at + 4 + length));
+    else readOption(draft, code, bytes.subarray(at + 4, at + 4 + length));
     at += 4 + length;
   }
   const client =
@@ -124,6 +136,9 @@ function readMessage(bytes: Buffer): LinkMessage | string {
     state: draft.state,
     startup: draft.startup,
     since: draft.since,
+    asks: draft.asks,
+    answers: draft.answers,
+    proves: draft.proves,
   };
 }
 
@@ -139,4 +154,17 @@ function readOption(draft: Draft, code: number, value: Buffer): void {
   else if (code === 23) draft.startup = ((value[0] as number) & 1) === 1;
   else if (code === 24) draft.state = value[0] as number;
   else if (code === 25) draft.since = value.readUInt32BE(0);
+}
+
+const EXTRAS_MAGIC = "LSPR";
+
+/** Items of code, length and value after the magic. Source: docs/protocol/witness.md W2 b; codes of docs/protocol/differences.md. */
+function readEcho(draft: Draft, value: Buffer): void {
+  if (value.toString("latin1", 0, EXTRAS_MAGIC.length) !== EXTRAS_MAGIC) return;
+  for (let at = EXTRAS_MAGIC.length; at + 2 <= value.length; at += 2 + (value[at + 1] as number)) {
+    const code = value[at];
+    if (code === 15) draft.asks = value.readUInt32BE(at + 2);
+    else if (code === 16) draft.answers = value.readUInt32BE(at + 2);
+    else if (code === 17) draft.proves = true;
+  }
 }

@@ -86,7 +86,13 @@ export class Run implements ClientWorld, Stage {
     this.operator =
       plan.api === null
         ? new Operator({ ...surroundings, habits: plan.operator })
-        : new WitnessApi({ ...surroundings, clocks, health: this.health, habits: plan.api });
+        : new WitnessApi({
+            ...surroundings,
+            clocks,
+            health: this.health,
+            checker: this.checker,
+            habits: plan.api,
+          });
     this.localArrivals = [localArrival(0), localArrival(1)];
     this.makeSites();
   }

@@ -247,5 +247,6 @@ function toEndpoint(fields: Fields): StoredEndpoint {
     entered: numberOf(fields, 8),
     entryAt: fields.get(9)?.readUInt32BE(0) ?? 0,
     returned: numberOf(fields, 10),
+    fenced: numberOf(fields, 28) === 1,
   };
 }

@@ -4,6 +4,7 @@
 // Source: docs/protocol/witness.md W1-W3, W8, W13.
 
 import type { MemberReport, WitnessReading } from "../../src/dhcp/engine/event.ts";
+import type { Checker } from "./checker.ts";
 import { type NetworkHealth, type NodeIndex, other } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -59,6 +60,7 @@ export interface ApiOptions {
   readonly names: readonly [string, string];
   readonly habits: ApiHabits;
   readonly health: NetworkHealth;
+  readonly checker: Checker;
 }
 
 export class WitnessApi implements Declarer {
@@ -167,10 +169,18 @@ export class WitnessApi implements Declarer {
       world.after(REQUEST_TIMEOUT_MS, () => this.deliver(node, life, null));
       return;
     }
+    const askedAt = world.now;
     world.after(this.delay(), () => {
       if (node.life === life) this.take(node);
-      const answer = this.reading(this.record, provenAt);
-      world.after(this.delay(), () => this.deliver(node, life, answer));
+      const { record } = this;
+      const answer = this.reading(record, provenAt);
+      world.after(this.delay(), () => {
+        if (node.life === life) {
+          const listed = record.stores[node.index] === node.store;
+          this.options.checker.witnessRead(node.index, askedAt, { ...record, listed });
+        }
+        this.deliver(node, life, answer);
+      });
     });
   }
 
