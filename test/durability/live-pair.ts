@@ -244,8 +244,8 @@ spec:
 
   start(member: Member, { wrapper = [] }: StartOptions = {}): LiveEngine {
     const { project = PROJECT } = this.#options;
-    // A copy of the tree is gone soon, what is compiled of it would stay.
-    const cache = project === PROJECT ? {} : { NODE_DISABLE_COMPILE_CACHE: "1" };
+    // What is compiled of a copy of the tree goes with it.
+    const cache = project === PROJECT ? {} : { NODE_COMPILE_CACHE: join(project, ".cache", "compiled") };
     const dieWithParent = hasProgram("setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : [];
     const wrapped = wrapper.length === 0 ? [] : [...wrapper, ...dieWithParent];
     const [command = "", ...args] = [
