@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkTrace, parseTrace } from "./live-trace.ts";
+import { checkTrace, parseTrace, sentAfterSeconds } from "./live-trace.ts";
 
 const SEGMENT = "/data/leases/segment-0000000001.log";
 const CLIENT = "020000000007";
@@ -149,4 +149,21 @@ test("a record that strace cut off is an error, not a trace without ACKs", () =>
     () => parseTrace(`11 write(${descriptor(SEGMENT)}, "\\x01\\x02"..., 300) = 300`),
     /larger -s/,
   );
+});
+
+test("how long a member goes on sending after its disk failed is read off the times of the calls", () => {
+  const at = (seconds: string, line: string) => line.replace(" ", ` ${seconds} `);
+  const contact = `11 write(${descriptor("socket:[2]")}, "\\x01", 1) = 1`;
+  const lines = [
+    at("1700000000.000000", send(ack(1))),
+    at("1700000000.500000", sync("-1 EIO (Input/output error) (INJECTED)")),
+    at("1700000000.750000", send(ack(2))),
+    at("1700000002.500000", contact),
+    at("1700000009.000000", `11 write(${descriptor("pipe:[3]")}, "\\x01", 1) = 1`),
+  ];
+  const calls = parseTrace(lines.join("\n"));
+  const { failedAt } = checkTrace(calls);
+  assert.equal(failedAt, 1);
+  assert.equal(sentAfterSeconds(calls, failedAt), 2, "the partner's socket counts, the log's pipe does not");
+  assert.equal(sentAfterSeconds(calls.slice(0, 2), failedAt), 0);
 });

@@ -9,6 +9,8 @@ import { readLiveReply } from "./live-packet.ts";
 
 /** One system call. `begin` and `end` are line numbers: what ended on an earlier line than another began on was over. */
 export interface TracedCall {
+  /** When `begin` and `end` were, in seconds of one clock; NaN when strace was not told to say so (-ttt). */
+  readonly seconds: { readonly begin: number; readonly end: number };
   readonly name: string;
   /** What the first argument, a descriptor, stands for. */
   readonly file: string;
@@ -32,11 +34,12 @@ export interface TraceVerdict {
 
 interface Unfinished {
   readonly begin: number;
+  readonly seconds: number;
   readonly text: string;
 }
 
-const BEGIN = /^(\d+) +(\w+)\((.*)$/;
-const RESUMED = /^(\d+) +<\.\.\. (\w+) resumed>(.*)$/;
+const BEGIN = /^(\d+) +(?:(\d+\.\d+) )?(\w+)\((.*)$/;
+const RESUMED = /^(\d+) +(?:(\d+\.\d+) )?<\.\.\. (\w+) resumed>(.*)$/;
 const UNFINISHED = / *<unfinished \.\.\.>$/;
 const SEGMENT = /\/segment-\d+\.log$/;
 
@@ -47,39 +50,54 @@ export function parseTrace(text: string): readonly TracedCall[] {
   for (const [index, line] of text.split("\n").entries()) {
     const begin = BEGIN.exec(line);
     if (begin !== null) {
-      const [, thread = "", name = "", rest = ""] = begin;
+      const [, thread = "", time, name = "", rest = ""] = begin;
+      const seconds = Number(time);
       if (UNFINISHED.test(rest))
-        open.set(`${thread} ${name}`, { begin: index, text: rest.replace(UNFINISHED, "") });
-      else calls.push(toCall(name, rest, index, index));
+        open.set(`${thread} ${name}`, { begin: index, seconds, text: rest.replace(UNFINISHED, "") });
+      else
+        calls.push(
+          toCall(name, rest, { begin: index, end: index, seconds: { begin: seconds, end: seconds } }),
+        );
       continue;
     }
     const resumed = RESUMED.exec(line);
     if (resumed === null) continue;
-    const [, thread = "", name = "", rest = ""] = resumed;
+    const [, thread = "", time, name = "", rest = ""] = resumed;
     const started = open.get(`${thread} ${name}`);
     if (started === undefined) continue;
     open.delete(`${thread} ${name}`);
-    calls.push(toCall(name, started.text + rest, started.begin, index));
+    const seconds = { begin: started.seconds, end: Number(time) };
+    calls.push(toCall(name, started.text + rest, { begin: started.begin, end: index, seconds }));
   }
-  for (const [key, { begin, text: rest }] of open) {
-    calls.push(toCall(key.slice(key.indexOf(" ") + 1), rest, begin, Number.POSITIVE_INFINITY));
+  for (const [key, { begin, seconds, text: rest }] of open) {
+    const never = Number.POSITIVE_INFINITY;
+    const span = { begin, end: never, seconds: { begin: seconds, end: never } };
+    calls.push(toCall(key.slice(key.indexOf(" ") + 1), rest, span));
   }
   return calls.sort((a, b) => a.begin - b.begin);
 }
 
-function toCall(name: string, text: string, begin: number, end: number): TracedCall {
+function toCall(name: string, text: string, span: Pick<TracedCall, "begin" | "end" | "seconds">): TracedCall {
   const descriptor = /^\d+<((?:\\x[0-9a-f]{2})*)>/.exec(text);
   const file = Buffer.from((descriptor?.[1] ?? "").replaceAll("\\x", ""), "hex").toString("utf8");
   const matters = name.startsWith("send") || SEGMENT.test(file);
   const strings = [...text.matchAll(/"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?/g)].map(([, hex = "", cut]) => {
     if (matters && cut !== undefined)
-      throw new Error(`line ${begin + 1}: strace cut a string off; give it a larger -s`);
+      throw new Error(`line ${span.begin + 1}: strace cut a string off; give it a larger -s`);
     return Buffer.from(hex.replaceAll("\\x", ""), "hex");
   });
   const result = /\) += +(-?\d+)[^"]*$/.exec(text);
   // "= ?": the process died in the call.
-  if (result === null) return { name, file, strings, begin, end: Number.POSITIVE_INFINITY, result: -1 };
-  return { name, file, strings, begin, end, result: Number(result[1]) };
+  if (result === null) return { name, file, strings, ...span, end: Number.POSITIVE_INFINITY, result: -1 };
+  return { name, file, strings, ...span, result: Number(result[1]) };
+}
+
+/** For how many seconds after the line of a failure, at most, anything was still sent: to clients or to the partner. */
+export function sentAfterSeconds(calls: readonly TracedCall[], failedAt: number): number {
+  const failure = calls.find((call) => call.end === failedAt);
+  const isSend = ({ name, file }: TracedCall) => name.startsWith("send") || /^(socket|TCP):/.test(file);
+  const later = calls.filter((call) => call.begin > failedAt && isSend(call));
+  return Math.max(0, ...later.map((call) => call.seconds.begin - (failure?.seconds.end ?? Number.NaN)));
 }
 
 interface Written {

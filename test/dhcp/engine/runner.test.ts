@@ -6,7 +6,7 @@ import { FaultError } from "../../../src/base/fault.ts";
 import { bootMs, type Instant } from "../../../src/base/units.ts";
 import { createEngine } from "../../../src/dhcp/engine/engine.ts";
 import { EngineRunner } from "../../../src/dhcp/engine/runner.ts";
-import type { DiskDone } from "../../../src/dhcp/ports.ts";
+import type { ConnectionId, DiskDone } from "../../../src/dhcp/ports.ts";
 import { clientMessage, routed } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
 
@@ -17,6 +17,7 @@ function lonely() {
   const flushes: DiskDone[] = [];
   const sent: Uint8Array[] = [];
   const faults: FaultError[] = [];
+  const dials: ConnectionId[] = [];
   const engine = createEngine({
     member: "a",
     config: relationship(),
@@ -30,23 +31,28 @@ function lonely() {
     clock: { now: () => now, bootId: "boot-1" },
     journal: { append: () => {}, flush: (done) => void flushes.push(done) },
     clientSocket: { send: (_, bytes) => void sent.push(bytes) },
-    partnerLink: { dial: () => {}, send: () => {}, close: () => {} },
+    partnerLink: { dial: (connection) => void dials.push(connection), send: () => {}, close: () => {} },
     timers: { wakeAt: () => {} },
     log: () => {},
     onFault: (fault) => void faults.push(fault),
   });
+  const pass = (milliseconds: number) => {
+    now = { ...now, boot: bootMs(now.boot + milliseconds) };
+    const connection = dials.at(-1);
+    if (connection !== undefined) runner.deliver({ kind: "link-closed", connection, reason: "refused" });
+    runner.deliver({ kind: "tick" });
+    runner.endTurn();
+  };
   runner.deliver({ kind: "started" });
   runner.endTurn();
-  now = { ...now, boot: bootMs(now.boot + 6_000) };
-  runner.deliver({ kind: "tick" });
-  runner.endTurn();
+  pass(6_000);
   for (const done of flushes.splice(0)) done(null);
   const ask = (parts: Parameters<typeof clientMessage>[0]) => {
     const bytes = clientMessage({ giaddr: "10.0.0.1", secs: 10, ...parts });
     runner.deliver({ kind: "client-datagram", bytes, arrival: routed("10.0.0.1") });
     runner.endTurn();
   };
-  return { runner, flushes, sent, faults, ask };
+  return { runner, flushes, sent, faults, ask, pass, dials };
 }
 
 const MACS = ["020000000001", "020000000003", "020000000005"] as const;
@@ -71,14 +77,27 @@ test("what was decided with a record leaves only when the record is durable, and
   assert.deepEqual([sent.length, runner.isIdle], [3, true]);
 });
 
-test("after a failed flush nothing leaves any more, and the failure is told once", () => {
+test("a failed flush silences the member at that very moment, for clients and partner, and is told once", () => {
   const member = lonely();
-  const { flushes, sent, faults, ask } = member;
+  const { flushes, sent, faults, ask, pass, dials } = member;
+  for (let seconds = 0; seconds < 30; seconds++) {
+    pass(1000);
+    for (const done of flushes.splice(0)) done(null);
+  }
+  assert.ok(dials.length > 1, "a lonely member dials its partner again and again");
   const requests = [selected(member, MACS[0]), selected(member, MACS[1])];
   for (const request of requests) ask(request);
   assert.equal(flushes.length, 2);
-  const before = sent.length;
+  const before = { sent: sent.length, dials: dials.length };
   for (const done of flushes) done(new FaultError("DISK_FAILED", "EIO"));
-  ask({ type: "DISCOVER", mac: MACS[2] });
-  assert.deepEqual([sent.length, faults.map(({ code }) => code)], [before, ["DISK_FAILED"]]);
+  // A second is promised: not even the first millisecond is needed, and nothing wakes up later.
+  for (const milliseconds of [0, 1, 998, 1, 30_000]) {
+    pass(milliseconds);
+    ask({ type: "DISCOVER", mac: MACS[2] });
+  }
+  assert.deepEqual({ sent: sent.length, dials: dials.length }, before);
+  assert.deepEqual(
+    faults.map(({ code }) => code),
+    ["DISK_FAILED"],
+  );
 });
