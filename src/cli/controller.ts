@@ -106,7 +106,7 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.resolve(EXIT.ok));
   const load = () => loadKubeConfig({ kubeconfig, context: null });
   // A wrong kubeconfig is a mistake in the command line: it is said now, not in the background.
-  load();
+  await load();
   const controller = await runController({
     loadKubeConfig: load,
     namespaces: flags.namespace === undefined || flags.namespace.length === 0 ? null : flags.namespace,

@@ -117,7 +117,7 @@ async function pairStatus(
   const { failoverRelationshipKind } = await import("../api/failover-relationship.ts");
   const load = () => loadKubeConfig({ kubeconfig, context: flags.context ?? null });
   // A wrong kubeconfig is a mistake in the command line, told as such.
-  load();
+  await load();
   const pool = new ConnectionPool(load);
   const client = new KubeClient({ pool, timing: systemTiming, log: () => {}, userAgent: "leasepair-cli" });
   const { group, version, plural, kind } = failoverRelationshipKind;

@@ -3,11 +3,11 @@
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { KubeConfig } from "@kubernetes/client-node";
 import { KubeClient } from "../kube/client.ts";
 import { ConnectionPool } from "../kube/connection.ts";
 import { Elector } from "../kube/elector.ts";
 import { EventRecorder } from "../kube/events.ts";
+import type { LoadAccess } from "../kube/pod-access.ts";
 import { WorkQueue } from "../kube/queue.ts";
 import { type KubeLog, systemTiming, type Timing } from "../kube/timing.ts";
 import { reconcileKey } from "./apply-reconcile.ts";
@@ -19,7 +19,7 @@ import { type ControllerMetrics, createMetrics } from "./metrics.ts";
 
 export interface RunControllerOptions {
   /** Called at the start and again after the API refused our credentials (see kube/connection.ts). */
-  readonly loadKubeConfig: () => KubeConfig;
+  readonly loadKubeConfig: LoadAccess;
   /** Namespaces to watch; null for all. */
   readonly namespaces: readonly string[] | null;
   /** What engine pods are made of. */

@@ -1,15 +1,19 @@
-// Turns a KubeConfig into one shared connection pool and the headers that identify us. The typed client of the library
+// Turns a KubeConfig, or a pod's service account, into one shared connection pool and the headers that identify us. The typed client of the library
 // makes a new TLS connection for every request, so it is not used: only its KubeConfig and its authentication are.
 // HTTP/1.1 on purpose: a request that times out then takes only its own socket with it, and a large list does not share
 // a flow-control window with the renewal of a Lease. Certificates and tokens are looked at before every request, so a
 // rotated CA or client certificate gets a new pool.
 
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { RequestOptions } from "node:https";
-import { KubeConfig } from "@kubernetes/client-node";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { Agent, type Dispatcher, ProxyAgent } from "undici";
 import { FaultError } from "../base/fault.ts";
 import { KubeError } from "./kube-error.ts";
+import { type KubeAccess, type LoadAccess, podAccess } from "./pod-access.ts";
 import { describe } from "./timing.ts";
 
 export interface Connection {
@@ -29,9 +33,20 @@ export interface KubeConfigSource {
   readonly context: string | null;
 }
 
-/** Reads the configuration anew. Throws FaultError API_CONFIG_INVALID with what to do about it. */
-export function loadKubeConfig(source: KubeConfigSource): KubeConfig {
-  const config = new KubeConfig();
+/** Reads the configuration anew. Rejects with FaultError API_CONFIG_INVALID and what to do about it. */
+export async function loadKubeConfig(source: KubeConfigSource): Promise<KubeAccess> {
+  const own = source.kubeconfig === null && source.context === null && !hasKubeConfig() ? podAccess() : null;
+  return own ?? (await readKubeConfig(source));
+}
+
+/** Whether there is a file that comes before the pod's service account. */
+function hasKubeConfig(): boolean {
+  return (process.env["KUBECONFIG"] ?? "") !== "" || existsSync(join(homedir(), ".kube", "config"));
+}
+
+async function readKubeConfig(source: KubeConfigSource): Promise<KubeConfig> {
+  const library = await import("@kubernetes/client-node");
+  const config = new library.KubeConfig();
   try {
     if (source.kubeconfig === null) config.loadFromDefault();
     else config.loadFromFile(source.kubeconfig);
@@ -62,14 +77,14 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Holds the one pool. `load` is called at first use and again after the API refused our credentials. */
 export class ConnectionPool {
-  readonly #load: () => KubeConfig;
-  #config: KubeConfig | null = null;
+  readonly #load: LoadAccess;
+  #access: KubeAccess | null = null;
   #dispatcher: Dispatcher | null = null;
   #settings = "";
   #generation = 0;
   #closed = false;
 
-  constructor(load: () => KubeConfig) {
+  constructor(load: LoadAccess) {
     this.#load = load;
   }
 
@@ -77,9 +92,12 @@ export class ConnectionPool {
   async connection(): Promise<Connection> {
     if (this.#closed)
       throw new KubeError({ status: 0, reason: "Aborted", message: "client closed", sent: false });
+    const generation = this.#generation;
     try {
-      this.#config ??= this.#load();
-      return await this.#prepare(this.#config);
+      const access = this.#access ?? (await this.#load());
+      // Not when another caller asked for a newer one meanwhile.
+      if (generation === this.#generation) this.#access = access;
+      return await this.#prepare(access, generation);
     } catch (error) {
       const message = `connection settings: ${describe(error)}`;
       throw new KubeError({ status: 0, reason: "BadConfiguration", message, sent: false, cause: error });
@@ -90,7 +108,7 @@ export class ConnectionPool {
   reload(generation: number): void {
     if (generation !== this.#generation) return;
     this.#generation += 1;
-    this.#config = null;
+    this.#access = null;
   }
 
   /** Breaks off everything under way. */
@@ -99,12 +117,11 @@ export class ConnectionPool {
     await this.#dispatcher?.destroy();
   }
 
-  async #prepare(config: KubeConfig): Promise<Connection> {
-    const generation = this.#generation;
-    const cluster = config.getCurrentCluster();
+  async #prepare(access: KubeAccess, generation: number): Promise<Connection> {
+    const cluster = access.getCurrentCluster();
     if (cluster === null) throw new Error("the kubeconfig names no cluster");
     const options: RequestOptions & { headers?: Record<string, string> } = { headers: {} };
-    await config.applyToHTTPSOptions(options);
+    await access.applyToHTTPSOptions(options);
     const tls: Record<string, unknown> = {};
     for (const name of [
       "ca",

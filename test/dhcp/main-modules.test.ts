@@ -1,5 +1,5 @@
 // What the DHCP thread loads stays small: schemas and the API's client library are the configuration thread's alone, and
-// that one loads the client library for the API only. Together they take more memory than 100,000 leases.
+// that one loads the client library for a kubeconfig file only, which no pod has. Together they take more memory than 100,000 leases.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -42,4 +42,10 @@ test("reading manifests loads no client library of the API", () => {
   assert.ok(packages.includes("yaml"), packages.join(" "));
   for (const name of ["undici", "@kubernetes/client-node"])
     assert.equal(packages.includes(name), false, name);
+});
+
+test("reading the API loads the client library only once there is a kubeconfig file to read", () => {
+  const packages = packagesOf("host/api-source.ts");
+  assert.ok(packages.includes("undici"), packages.join(" "));
+  assert.equal(packages.includes("@kubernetes/client-node"), false);
 });

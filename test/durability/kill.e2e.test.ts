@@ -21,12 +21,12 @@ const LOAD = { clients: 420, requestsPerSecond: 1000, thinkMs: 150 };
 /** What the clients must at least have sent: a test process that gets no processor for a tenth of a second sends less. */
 const REQUESTS_PER_SECOND_MIN = 700;
 /** When the next kill comes: while the engine that was killed starts again, soon after its start, or after NORMAL. */
-const STARTING_SHARE = 0.2;
+const STARTING_SHARE = 0.25;
 const STARTED_SHARE = 0.35;
 const STARTING_MS_MAX = 500;
-const SERVING_MS_MAX = 200;
+const SERVING_MS_MAX = 120;
 /** Between a kill and the start after it. */
-const DOWN_MS_MAX = 50;
+const DOWN_MS_MAX = 30;
 /** A kill must fall between a reply and its flush: mostly one of the first twenty does, on a busy machine a later one. */
 const PLANTED_KILLS_MAX = 200;
 

@@ -10,6 +10,7 @@ import { FaultError } from "../../src/base/fault.ts";
 import { KubeClient } from "../../src/kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../src/kube/connection.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
+import { podAccess } from "../../src/kube/pod-access.ts";
 import { systemTiming } from "../../src/kube/timing.ts";
 import { kubeConfigFor, sendJson, startScriptedApi, WIDGET, widget } from "./scripted-api.ts";
 
@@ -71,14 +72,59 @@ describe("TLS", () => {
   });
 });
 
+describe("the pod's service account", () => {
+  it("is shown to the API that the mounted CA vouches for; a token and a CA that were renewed count at once", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "leasepair-kube-"));
+    const mount = (name: string, text: string) => writeFile(join(directory, name), text);
+    const [stranger, ours] = [await makeCertificate("127.0.0.1"), await makeCertificate("127.0.0.1")];
+    const api = await startScriptedApi({ cert: ours.certificate, key: ours.key });
+    api.script((_request, response) => sendJson(response, 200, widget("one", "1")));
+    const { hostname, port } = new URL(api.url);
+    const pod = { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port };
+    try {
+      assert.equal(podAccess(pod, directory), null, "nothing is mounted");
+      await Promise.all([mount("token", "first\n"), mount("ca.crt", stranger.certificate)]);
+      assert.equal(podAccess({}, directory), null, "no API is named");
+      const access = podAccess(pod, directory);
+      assert.ok(access !== null);
+      const pool = new ConnectionPool(() => access);
+      const client = new KubeClient({ pool, timing: systemTiming, log });
+      await assert.rejects(client.get(WIDGET, "lab", "one", ONCE));
+      await mount("ca.crt", ours.certificate);
+      await client.get(WIDGET, "lab", "one", ONCE);
+      await mount("token", "second");
+      await client.get(WIDGET, "lab", "one", ONCE);
+      const shown = api.requests.map(({ headers }) => headers["authorization"]);
+      assert.deepEqual(shown, ["Bearer first", "Bearer second"]);
+      await rm(join(directory, "token"));
+      await assert.rejects(client.get(WIDGET, "lab", "one", ONCE), /token/);
+      await pool.close();
+    } finally {
+      await api.close();
+      await rm(directory, { recursive: true });
+    }
+  });
+
+  it("names an IPv6 address as URLs have it", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "leasepair-kube-"));
+    await writeFile(join(directory, "token"), "t");
+    const access = podAccess(
+      { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "443" },
+      directory,
+    );
+    assert.equal(access?.getCurrentCluster()?.server, "https://[fd00::1]:443");
+    await rm(directory, { recursive: true });
+  });
+});
+
 describe("kubeconfig", () => {
   it("names the file, the context and the remedy when it cannot be used", async () => {
     const directory = await mkdtemp(join(tmpdir(), "leasepair-kube-"));
     const file = join(directory, "config");
     await writeFile(file, kubeConfigFor("https://192.0.2.1").exportConfig());
-    const failure = (kubeconfig: string, context: string | null) => {
+    const failure = async (kubeconfig: string, context: string | null) => {
       try {
-        loadKubeConfig({ kubeconfig, context });
+        await loadKubeConfig({ kubeconfig, context });
       } catch (error) {
         assert.ok(error instanceof FaultError && error.code === "API_CONFIG_INVALID");
         return error.message;
@@ -86,9 +132,9 @@ describe("kubeconfig", () => {
       return "none";
     };
     try {
-      assert.match(failure(join(directory, "missing"), null), /missing.*ENOENT/);
-      assert.match(failure(file, "production"), /no context "production".*loaded-context/);
-      assert.equal(failure(file, "loaded-context"), "none");
+      assert.match(await failure(join(directory, "missing"), null), /missing.*ENOENT/);
+      assert.match(await failure(file, "production"), /no context "production".*loaded-context/);
+      assert.equal(await failure(file, "loaded-context"), "none");
     } finally {
       await rm(directory, { recursive: true });
     }
