@@ -6,6 +6,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
 import { FaultError } from "../../base/fault.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { ConfigHold } from "./config-hold.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot.ts";
@@ -81,7 +82,8 @@ port.on("message", (message: ToConfigThread) => {
       flushCompileCache();
       keepsSnapshots = true;
       hold.engineRuns();
-      return keepSnapshot();
+      keepSnapshot();
+      return collectGarbage();
     case "stop":
       hold.stop();
       void reader.stop().then(() => port.close());

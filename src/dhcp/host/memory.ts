@@ -2,7 +2,6 @@
 // never comes: a third of the memory of an engine with few leases.
 
 import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { limitArenas, trimFreeMemory } from "./libc.ts";
 
 /** Called before the engine's modules are loaded: what they leave behind is most of what a start leaves behind. */
@@ -11,14 +10,6 @@ export function boundMemory(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
   // Threads that are asleep most of the time share one heap.
   limitArenas(1);
-}
-
-/** Collects what the start left behind. Takes some 20 ms: before clients are served. */
-export function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  setFlagsFromString("--no-expose-gc");
-  collect();
 }
 
 /** Gives the C library's free memory back to the system. Takes a few milliseconds after a start, else less than one. */
