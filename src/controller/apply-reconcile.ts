@@ -3,16 +3,19 @@
 
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { WorkResult } from "../kube/queue.ts";
+import type { KubeObject } from "../kube/resource.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
 import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
 import { readStoreRecord } from "./apply-store-record.ts";
 import type { Cache } from "./caches.ts";
+import { readConditions } from "./decide/condition.ts";
 import { decide } from "./decide/decide.ts";
 import { decideOrphans } from "./decide/orphans.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
+import { map } from "./json.ts";
 import { readKey, referenceName } from "./keys.ts";
 import type { Memory } from "./memory.ts";
 import { observe, observedOperation, observedScope, observedSet } from "./observe.ts";
@@ -64,8 +67,9 @@ export async function reconcileKey(
   return next(key, result, decision.requeueAfterSeconds, context.memory);
 }
 
-/** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed. */
-const LINK_READ_SECONDS = 240;
+/** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed;
+ *  soon while the link is not secured, because somebody may be bringing them, or taking away those of a predecessor. */
+const LINK_READ_SECONDS = { secured: 240, otherwise: 10 } as const;
 
 async function refreshSecrets(
   { apply, cache, memory }: ReconcileContext,
@@ -82,8 +86,15 @@ async function refreshSecrets(
   }
   const known = memory.links.get(uid);
   const of = String(generation);
-  if (known !== undefined && known.of === of && now - known.readAt < LINK_READ_SECONDS) return;
+  const lifetime = isLinkSecured(object) ? LINK_READ_SECONDS.secured : LINK_READ_SECONDS.otherwise;
+  if (known !== undefined && known.of === of && now - known.readAt < lifetime) return;
   memory.links.set(uid, { link: await readLink(apply.client, object), of, readAt: now });
+}
+
+/** As the last look at the relationship found. */
+function isLinkSecured({ status }: KubeObject): boolean {
+  const conditions = readConditions(map(status)["conditions"]);
+  return conditions.some((condition) => condition.type === "LinkSecure" && condition.status === "True");
 }
 
 /** What the queue does after `result`. A failure is remembered, so that the next look can tell people about it. */

@@ -160,4 +160,19 @@ describe("a pair on a real cluster", { skip: clusterUnmet(), timeout: 840_000 },
     });
     assert.notEqual(cluster.get("pod", `${PAIR}-b-0`), null);
   });
+
+  it("deleted and applied again from the same files: the leases are still known, and none is given twice", async () => {
+    const uid = () => cluster.kubectl("get", "dhcpfo", PAIR, "--output", "jsonpath={.metadata.uid}");
+    const before = uid();
+    await disturb.with("deleted and applied again", async () => {
+      cluster.kubectl("delete", "dhcpfo,dhcpscope", "--all", "--wait");
+      cluster.apply(pairObjects());
+      await eventually(
+        "the new one to run",
+        60_000,
+        () => `${uid()} ${condition(cluster, "Ready")}`,
+        (seen) => !seen.startsWith(before) && seen.endsWith("True Normal"),
+      );
+    });
+  });
 });

@@ -129,3 +129,20 @@ test("somebody else's Secret of that name is neither used nor overwritten, and i
     /Secret campus-a-link exists and does not belong/,
   );
 });
+
+test("once a predecessor's Secret has gone, the link's own are made within seconds", async () => {
+  const world = new PairWorld();
+  const theirs: KubeObject = {
+    metadata: { name: "campus-link-authority", namespace: "default" },
+    data: {},
+  };
+  await world.client().create(SECRET, theirs);
+  const controller = new TestController(world);
+  for (let look = 0; look < 6; look++) await controller.look();
+  assert.match(String(world.condition("LinkSecure")["message"]), /campus-link-authority exists/);
+  world.deleteSecret("campus-link-authority");
+  world.nowMs += 10_000;
+  for (let look = 0; look < 6; look++) await controller.look();
+  assert.notEqual(world.secret("campus-a-link"), null);
+  assert.ok(trustEachOther(world));
+});
