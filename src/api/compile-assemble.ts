@@ -1,6 +1,6 @@
 // The last step of compile(): accepted scopes to the engine's configuration with its digests.
 
-import { parseIpv4Prefix } from "../base/ipv4.ts";
+import { parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
 import { seconds } from "../base/units.ts";
 import { cutHoles, singleAddress } from "./address-ranges.ts";
 import { classPoolsOf } from "./client-class-compile.ts";
@@ -37,7 +37,7 @@ export function assemble(
 ): CompiledRelationship {
   const { metadata, spec } = relationship;
   const { fencing, automatic, afterSeconds } = policyInForce(relationship);
-  const servedBy = relationship.status?.effective?.servedBy;
+  const { servedBy, excludedAddresses = [] } = relationship.status?.effective ?? {};
   const shaped = [
     ...drafts.map((draft) => ({
       scope: assembleScope(draft),
@@ -65,6 +65,7 @@ export function assemble(
     automatic,
     afterSeconds: seconds(afterSeconds),
     leasequeryFrom: (spec.leasequery?.allowFrom ?? []).flatMap((text) => parseIpv4Prefix(text) ?? []),
+    excludedAddresses: excludedAddresses.flatMap((text) => parseIpv4(text) ?? []),
     limits: compileLimits(spec.limits),
     clientClasses,
     scopes: shaped.map(({ scope }) => scope),

@@ -136,6 +136,7 @@ const compiledSchema = z.strictObject({
   automatic: z.enum(["Enabled", "Disabled"]),
   afterSeconds: duration,
   leasequeryFrom: z.array(prefix).default([]),
+  excludedAddresses: z.array(address).default([]),
   limits: limits.default(NO_LIMITS),
   clientClasses: z.array(clientClass).default([]),
   scopes: z.array(scope),

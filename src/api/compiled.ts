@@ -33,6 +33,9 @@ export interface CompiledRelationship {
   readonly afterSeconds: Seconds;
   /** Who may ask for other clients' leases (RFC 4388): the networks that a LEASEQUERY's giaddr may lie in. */
   readonly leasequeryFrom: readonly Ipv4Prefix[];
+  /** Never given to clients, whatever the ranges say: nodes' addresses, as the controller knows them. Not part of the shape,
+   *  so that a node that joins changes nothing between the members. */
+  readonly excludedAddresses: readonly Ipv4[];
   readonly limits: CompiledLimits;
   /** In the order of the spec: where several match, the first that sets a value wins. */
   readonly clientClasses: readonly CompiledClientClass[];

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { conditionsField, observedGenerationField } from "./conditions.ts";
 import { API_STATES, SERVING } from "./failover-state.ts";
-import { choice, digest, dnsLabel, integer, list, secondsField, text, timeText } from "./fields.ts";
+import { choice, digest, dnsLabel, integer, ipv4Text, list, secondsField, text, timeText } from "./fields.ts";
 import { AUTOMATIC, FENCING } from "./partner-down.ts";
 
 /** Plain text for a printer column; the controller writes it for people. */
@@ -51,6 +51,12 @@ const effectiveSchema = z
       "The member that a Switchover lets serve all clients for a while. Unset: as the spec says.",
       15,
     ).optional(),
+    excludedAddresses: list(ipv4Text("An address of a node."), {
+      max: 1000,
+      type: "set",
+      description:
+        "Addresses of nodes in the relationship's subnets. No client is given one, whatever the ranges say.",
+    }).optional(),
     storagePath: text({
       description: "Directory of the lease store on each node.",
       form: "a path of at most 4096 characters",

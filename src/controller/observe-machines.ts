@@ -1,5 +1,6 @@
 // What the cluster says of the machines and of what runs on them: pods and nodes as plain data.
 
+import { type Ipv4, parseIpv4 } from "../base/ipv4.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { ANNOTATION_LINK, ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
@@ -44,6 +45,13 @@ export function observedNode(node: KubeObject, leaseRenewedAt: UnixSeconds | nul
     leaseRenewedAt,
     isOutOfService: maps(map(node["spec"])["taints"]).some(({ key }) => key === OUT_OF_SERVICE_TAINT),
   };
+}
+
+/** The node's InternalIPs, of IPv4. */
+export function nodeAddresses(node: KubeObject): readonly Ipv4[] {
+  return maps(map(node["status"])["addresses"])
+    .filter(({ type }) => type === "InternalIP")
+    .flatMap((entry) => parseIpv4(text(entry["address"])) ?? []);
 }
 
 function readyCondition(status: Json): Json | undefined {

@@ -6,6 +6,7 @@
 import { compile } from "../api/compile.ts";
 import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
+import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
@@ -24,7 +25,7 @@ import {
   nodeLeaseRenewedAt,
   recentGrants,
 } from "./memory.ts";
-import { observedNode, observedPod } from "./observe-machines.ts";
+import { nodeAddresses, observedNode, observedPod } from "./observe-machines.ts";
 import {
   childKey,
   type FencingChoice,
@@ -56,7 +57,9 @@ export function observe(
   const listed = operations(cache, namespace, name);
   const servedBy = servedByOperation(listed, now);
   const fencing = fencingOf(object, objects, nodes);
-  const compiled = compiledConfig(pinned(objects, object, fencing, servedBy), namespace, name);
+  const excludedAddresses = nodeAddressesIn(cache, objects, name);
+  const effective = { ...fencing, servedBy, excludedAddresses };
+  const compiled = compiledConfig(pinned(objects, object, effective), namespace, name);
   return {
     now,
     relationship: observedRelationship(object),
@@ -69,6 +72,7 @@ export function observe(
     afterSeconds: afterSecondsOf(object),
     automaticGrants: recentGrants(memory, now),
     servedBy,
+    excludedAddresses,
     stopped: stoppedByOperation(listed, membersOf(object), now),
     operations: listed,
     ...scopesOf(cache, namespace, name),
@@ -134,14 +138,38 @@ function fencingOf(
   });
 }
 
-/** The objects as they will stand once the status says how PARTNER-DOWN is decided and who serves. */
+/** More than these would be a subnet of nodes, not of clients; a status must stay small. */
+const EXCLUDED_MAX = 1_000;
+
+/** What nodes have in the subnets that the relationship serves. */
+function nodeAddressesIn(cache: Cache, { set }: NamespaceObjects, name: string): readonly Ipv4[] {
+  const subnets = set.scopes
+    .filter(({ spec }) => spec.relationshipRef.name === name)
+    .flatMap(({ spec }) => parseIpv4Prefix(spec.subnet) ?? []);
+  const found = cache
+    .list("Node", null)
+    .flatMap(nodeAddresses)
+    .filter((address) => subnets.some((subnet) => prefixContains(subnet, address)));
+  return [...new Set(found)].sort((a, b) => a - b).slice(0, EXCLUDED_MAX);
+}
+
+/** The objects as they will stand once the status says how PARTNER-DOWN is decided, who serves and what is left out. */
 function pinned(
   objects: NamespaceObjects,
   { metadata }: KubeObject,
-  { fencing, automatic }: FencingChoice,
-  servedBy: string | null,
+  {
+    fencing,
+    automatic,
+    servedBy,
+    excludedAddresses,
+  }: FencingChoice & Pick<Observed, "servedBy" | "excludedAddresses">,
 ): NamespaceObjects {
-  const effective = { fencing, automatic, ...(servedBy === null ? {} : { servedBy }) };
+  const effective = {
+    fencing,
+    automatic,
+    ...(servedBy === null ? {} : { servedBy }),
+    excludedAddresses: excludedAddresses.map(formatIpv4),
+  };
   const relationships = objects.set.relationships.map((relationship) =>
     relationship.metadata.uid === metadata.uid ? { ...relationship, status: { effective } } : relationship,
   );

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatIpv4 } from "../../src/base/ipv4.ts";
 import { unixSeconds } from "../../src/base/units.ts";
 import { newMemory } from "../../src/controller/memory.ts";
 import { observe } from "../../src/controller/observe.ts";
@@ -63,4 +64,27 @@ test("relationships of other namespaces are judged along, because they may meet 
   const seen = observe(world.cache(), newMemory(), { ...at(world.nowMs), name: "rival" });
   assert.equal(seen?.compiled.rejected[0]?.reason, "PortConflictOnNode");
   assert.equal(observe(world.cache(), newMemory(), at(world.nowMs))?.compiled.kind, "compiled");
+});
+
+test("nodes' addresses in the subnets that are served are left out, and the status says so", async () => {
+  const world = new PairWorld();
+  const address = (text: string, type = "InternalIP") => ({ type, address: text });
+  for (const [node, addresses] of [
+    ["node-2", [address("10.20.0.150"), address("fd00::2")]],
+    ["node-1", [address("10.20.0.120"), address("192.0.2.1"), address("10.20.0.121", "ExternalIP")]],
+  ] as const) {
+    world.patch("Node", node, { status: { addresses } }, "status");
+  }
+  const controller = new TestController(world);
+  for (let turn = 0; turn < 8; turn++) {
+    await controller.look(KEY);
+    world.turn();
+  }
+  const wanted = ["10.20.0.120", "10.20.0.150"];
+  const effective = world.status("FailoverRelationship", "campus")["effective"] as Record<string, unknown>;
+  assert.deepEqual(effective["excludedAddresses"], wanted);
+  const seen = observe(world.cache(), newMemory(), at(world.nowMs));
+  assert.ok(seen?.compiled.kind === "compiled");
+  assert.deepEqual(seen.compiled.config.excludedAddresses.map(formatIpv4), wanted);
+  assert.equal(seen.compiled.config.revision, effective["revision"]);
 });

@@ -36,6 +36,7 @@ export function compiledRelationship(changes: Partial<CompiledRelationship>): Co
     limits: NO_LIMITS,
     clientClasses: [],
     leasequeryFrom: [],
+    excludedAddresses: [],
     scopes: [],
     revision: "a".repeat(64),
     shape: "b".repeat(64),

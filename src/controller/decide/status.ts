@@ -9,6 +9,7 @@ import type {
   WitnessStatus,
 } from "../../api/failover-relationship-status.ts";
 import { API_STATES, type ApiState } from "../../api/failover-state.ts";
+import { formatIpv4 } from "../../base/ipv4.ts";
 import { formatTime } from "../time.ts";
 import type { Condition } from "./condition.ts";
 import { memberIn, type Pair, type PairMember, previousMember } from "./pair.ts";
@@ -69,7 +70,11 @@ function effective({ observed }: Pair, storagePath: string): EffectiveStatus {
   const served = observed.servedBy === null ? {} : { servedBy: observed.servedBy };
   if (compiled.kind === "compiled") {
     const { revision, shape } = compiled.config;
-    return { fencing, automatic, ...served, storagePath, revision, shape };
+    const excluded =
+      observed.excludedAddresses.length === 0
+        ? {}
+        : { excludedAddresses: observed.excludedAddresses.map(formatIpv4) };
+    return { fencing, automatic, ...served, ...excluded, storagePath, revision, shape };
   }
   const before = observed.relationship.status["effective"] as EffectiveStatus | undefined;
   // Without a configuration there is no pair yet whose rules could be pinned.

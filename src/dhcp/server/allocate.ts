@@ -50,7 +50,7 @@ export function isEligible(
   scope: ServerScope,
   address: Ipv4,
 ): boolean {
-  if (view.config.settings.excludedAddresses.has(address)) return false;
+  if (view.config.excludedAddresses.has(address)) return false;
   if (scope.reservationsByAddress.has(address)) return !isReservedForAnother(scope, address, request);
   const pool = view.leases.poolOf(address);
   return pool !== null && scope.poolsToSearch.includes(pool);
@@ -156,7 +156,7 @@ function freeAddressOf(
   const { client } = request;
   for (const candidate of view.offers.cursors.search(view, pool, search.status, request.now.boot)) {
     const { address } = candidate;
-    const excluded = view.config.settings.excludedAddresses.has(address);
+    const excluded = view.config.excludedAddresses.has(address);
     if (!excluded && mayGive(view, request, { address, record: candidate, client })) {
       return { scope, address, record: view.leases.get(address), client };
     }

@@ -25,14 +25,11 @@ export interface ServerSettings {
   readonly replyToSourcePort: boolean;
   /** Addresses that are honoured as our server identifier besides the member's, such as former ones. */
   readonly formerAddresses: readonly Ipv4[];
-  /** Addresses of nodes: never allocated, though not part of the shape. */
-  readonly excludedAddresses: ReadonlySet<Ipv4>;
 }
 
 export const DEFAULT_SETTINGS: ServerSettings = {
   replyToSourcePort: false,
   formerAddresses: [],
-  excludedAddresses: new Set(),
 };
 
 export interface Reservation {
@@ -100,6 +97,8 @@ export interface ServerConfig {
   /** Whether option 118 means anything here: some scope may be chosen by it. Else it is ignored and not echoed. */
   readonly supportsSubnetSelection: boolean;
   readonly leasequeryFrom: readonly Ipv4Prefix[];
+  /** Addresses of nodes: never allocated, though not part of the shape. */
+  readonly excludedAddresses: ReadonlySet<Ipv4>;
   readonly settings: ServerSettings;
 }
 
@@ -161,6 +160,7 @@ export function prepareConfig(
     limits: config.limits,
     supportsSubnetSelection: scopes.some((scope) => scope.config.policy.subnetSelection),
     leasequeryFrom: config.leasequeryFrom,
+    excludedAddresses: new Set(config.excludedAddresses),
     settings: merged,
   };
 }

@@ -212,7 +212,7 @@ test("each candidate is put to the authority; refused ones are passed over", () 
 });
 
 test("node addresses are never allocated", () => {
-  const world = new World(twoScopes(), { excludedAddresses: new Set([ip("10.0.0.10"), ip("10.0.0.12")]) });
+  const world = new World(twoScopes(), {}, { excludedAddresses: [ip("10.0.0.10"), ip("10.0.0.12")] });
   assert.equal(offered(world, { requested: "10.0.0.12" }), "10.0.0.11");
 });
 
