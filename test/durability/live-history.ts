@@ -1,12 +1,12 @@
-// Every record that is still in a store's files, oldest first: the last word alone does not tell how it came about.
-// Shows the history of an address when a run fails, and watches that no time of a running lease ever falls.
+// Every record of a whole flush that is still in a store's files, oldest first: the last word alone does not tell how it came
+// about. Shows the history of an address when a run fails, and watches that no time of a running lease ever falls.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { bindingRow } from "../../src/dhcp/store/dump.ts";
-import { frameEnd } from "../../src/dhcp/store/frame.ts";
 import { decodeRecord } from "../../src/dhcp/store/record-codec.ts";
-import { MAGIC, sequenceOf } from "../../src/dhcp/store/segment-header.ts";
+import { readHeader, sequenceOf } from "../../src/dhcp/store/segment-header.ts";
+import { scanSegment } from "../../src/dhcp/store/segment-scan.ts";
 import type { StoreVerdict } from "./live-check.ts";
 import type { LeaseRow } from "./live-pair.ts";
 
@@ -16,19 +16,31 @@ interface HistoryRow {
   readonly row: LeaseRow;
 }
 
-/** The bindings in the segments after `since`, in the order of writing. `leases` is the directory with the segments. */
+/** The bindings in the segments after `since`, in the order of writing. `leases` is the directory with the segments. Only
+ *  of whole flushes, as the recovery sees it: a kill in the middle of a write leaves records that nobody ever relied on. */
 function readHistory(leases: string, since: number): readonly HistoryRow[] {
   const rows: HistoryRow[] = [];
   for (const name of readdirSync(leases).sort()) {
     const segment = sequenceOf(name);
     if (segment === null || segment <= since) continue;
     const bytes = readFileSync(join(leases, name));
-    for (let at: number = MAGIC.length, end: number; ; at = end) {
-      end = frameEnd(bytes, at, bytes.length);
-      if (end < 0) break;
-      const record = decodeRecord(bytes, at, end);
-      if (record?.kind === "binding") rows.push({ segment, row: bindingRow(record.binding) });
-    }
+    const read = readHeader(bytes);
+    if (read.kind !== "header") continue;
+    const { store, firstOrdinal, position } = read.header;
+    scanSegment({
+      bytes,
+      from: read.end,
+      limit: bytes.length,
+      store,
+      firstOrdinal,
+      position,
+      isProven: false,
+      onRecord: (at, end) => {
+        const record = decodeRecord(bytes, at, end);
+        if (record?.kind === "binding") rows.push({ segment, row: bindingRow(record.binding) });
+        return true;
+      },
+    });
   }
   return rows;
 }
