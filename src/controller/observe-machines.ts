@@ -23,11 +23,32 @@ export function observedPod(pod: KubeObject): ObservedPod {
     deleting: pod.metadata.deletionTimestamp !== undefined,
     nodeName: text(map(pod["spec"])["nodeName"]),
     running: map(engine?.["state"])["running"] !== undefined,
+    failure: failureOf(engine ?? {}),
     ready: ready?.["status"] === "True",
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
     linkKind: pod.metadata.annotations?.[ANNOTATION_LINK] ?? "",
   };
+}
+
+/** What the engine writes last when it gives up, in the container's termination message (its log, see stateful-set.ts). */
+const LAST_WORDS = /^leasepair engine: (.+)$/m;
+/** A container that is on its way. */
+const WAITING_IN_ORDER = ["ContainerCreating", "PodInitializing", "CrashLoopBackOff"];
+const FAILURE_LENGTH_MAX = 400;
+
+function failureOf(engine: Json): string | null {
+  const { running, terminated, waiting } = map(engine["state"]);
+  if (running !== undefined) return null;
+  const ended = map(terminated ?? map(engine["lastState"])["terminated"]);
+  const said = LAST_WORDS.exec(text(ended["message"]))?.[1];
+  if (said !== undefined) return said.slice(0, FAILURE_LENGTH_MAX);
+  const { reason, message } = map(waiting);
+  if (reason !== undefined && !WAITING_IN_ORDER.includes(text(reason))) {
+    return [text(reason), text(message)].filter(Boolean).join(": ").slice(0, FAILURE_LENGTH_MAX);
+  }
+  const isFailed = ended["exitCode"] !== undefined && ended["exitCode"] !== 0;
+  return isFailed ? `${text(ended["reason"])}, exit code ${ended["exitCode"]}` : null;
 }
 
 /** `leaseRenewedAt`: see ObservedNode. */

@@ -146,6 +146,8 @@ export interface ObservedPod {
   readonly nodeName: string;
   /** The engine's container is running. */
   readonly running: boolean;
+  /** Why the engine is not running, in its own last words or the kubelet's; null while it runs or nobody says. */
+  readonly failure: string | null;
   readonly ready: boolean;
   /** When `ready` last changed, 0 when unknown. */
   readonly readySince: UnixSeconds;

@@ -118,6 +118,7 @@ export function member(
       ready: true,
       readySince: unixSeconds(NOW - 3600),
       templateHash: hashes(config())[name] ?? "",
+      failure: null,
       linkKind: "campus",
     },
     node: node(name === "a" ? "node-1" : "node-2"),

@@ -2,6 +2,7 @@
 // Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
 
 import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { CAUSE_WORDS, clockTime, draftState, roughCount } from "./words.ts";
@@ -38,9 +39,20 @@ function unknownSentence(pair: Pair, { life, name, member }: PairMember): string
   if (life.why === "NeverReported") {
     return member.pod === null
       ? `${name} has no pod yet.`
-      : `${name} has not reported yet${member.pod.running ? "" : "; its engine is not running"}.`;
+      : sentence(`${name} has not reported yet${member.pod.running ? "" : `; ${notRunning(member.pod)}`}`);
   }
-  return `${name} is unreachable since ${clockTime(life.since, pair.now)}: ${CAUSE_WORDS[life.why]}.`;
+  const { pod } = member;
+  const cause = life.why === "NotRunning" && pod !== null ? notRunning(pod) : CAUSE_WORDS[life.why];
+  return sentence(`${name} is unreachable since ${clockTime(life.since, pair.now)}: ${cause}`);
+}
+
+function notRunning({ failure }: ObservedPod): string {
+  return failure === null ? CAUSE_WORDS.NotRunning : `${CAUSE_WORDS.NotRunning}: ${failure}`;
+}
+
+/** What a program said may end with its own full stop. */
+function sentence(text: string): string {
+  return text.endsWith(".") ? text : `${text}.`;
 }
 
 function serves(pair: Pair, member: PairMember): string {

@@ -190,6 +190,15 @@ test("Ready tells the story: who is gone since when, who serves whom, what comes
   );
 });
 
+test("Ready says why an engine does not run, in the engine's own words", () => {
+  const stopped = member("b", {
+    pod: { ...member("b").pod!, running: false, failure: "no interface has the address 192.0.2.2." },
+  });
+  const status = statusAfter(separated({ members: [alone("CommunicationsInterrupted"), stopped] }));
+  const message = conditionOf(status, "Ready")?.message ?? "";
+  assert.match(message, / its engine is not running: no interface has the address 192\.0\.2\.2\. a has /);
+});
+
 test("Ready says how to go on when only a human can decide", () => {
   const message = conditionOf(statusAfter(separated()), "Ready")?.message ?? "";
   assert.match(message, /DeclarePartnerDown with survivor a and expectedEpoch 0/);
