@@ -211,7 +211,11 @@ function handOver(node, arguments_, cache) {
   // Types are stripped and code is compiled once, not in every process and thread again: a third of an engine's memory,
   // and most of the time of its start.
   const env = { NODE_COMPILE_CACHE: cache, ...process.env };
-  const child = spawn(node, arguments_, { stdio: "inherit", env });
+  // The image is built with Node's own type stripping, which is experimental: nothing that a user can act on.
+  const child = spawn(node, ["--disable-warning=ExperimentalWarning", ...arguments_], {
+    stdio: "inherit",
+    env,
+  });
   for (const signal of FORWARDED_SIGNALS) {
     // A terminal sends Ctrl-C to the whole foreground group: the child already has it, and must not get it twice.
     process.on(signal, () => {
