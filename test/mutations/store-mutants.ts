@@ -10,8 +10,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${STORE}/lease-store.ts`,
-        find: "this.#disk.sync(name, (fault) => this.#land(flight, fault));",
-        replace: "this.#disk.truncate(name, Infinity, (fault) => this.#land(flight, fault));",
+        find: "this.#disk.sync(name, (fault) => this.#land(fault));",
+        replace: "this.#disk.truncate(name, Infinity, (fault) => this.#land(fault));",
       },
     ],
     caught: {
@@ -26,9 +26,9 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: `${STORE}/lease-store.ts`,
-        find: "this.#disk.append(name, bytes, (fault) => this.#note(flight, fault));\n    this.#disk.sync(name, (fault) => this.#land(flight, fault));",
+        find: "this.#disk.append(name, bytes, (fault) => this.#note(fault));\n    this.#disk.sync(name, (fault) => this.#land(fault));",
         replace:
-          "this.#disk.append(name, bytes, (fault) => this.#land(flight, fault));\n    this.#disk.sync(name, (fault) => this.#note(flight, fault));",
+          "this.#disk.append(name, bytes, (fault) => this.#land(fault));\n    this.#disk.sync(name, (fault) => this.#note(fault));",
       },
     ],
     caught: {
