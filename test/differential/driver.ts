@@ -52,7 +52,15 @@ interface ServerState {
   taken: string;
   /** By hardware address of the client. */
   readonly leases: Map<string, string>;
-  readonly offers: Map<string, string>;
+  readonly offers: Map<string, { readonly address: string; readonly at: number }>;
+}
+
+/** Which offer a client gets again is a question only while every server still knows of it: ours does for a minute, dhcpd for two. */
+const OFFER_KNOWN_MS = 45_000;
+
+function knownOffer({ offers }: ServerState, hardware: string): string | null {
+  const offer = offers.get(hardware);
+  return offer !== undefined && performance.now() - offer.at < OFFER_KNOWN_MS ? offer.address : null;
 }
 
 class Driver {
@@ -207,7 +215,7 @@ class Driver {
       const server = this.#servers.get(name) as ServerState;
       const before = {
         lease: server.leases.get(step.hardware) ?? null,
-        offer: server.offers.get(step.hardware) ?? null,
+        offer: knownOffer(server, step.hardware),
       };
       const arrived = await this.#ask(server, step, this.#write(server, step, xid, unused), xid);
       const answer = arrived?.answer ?? null;
@@ -238,7 +246,7 @@ class Driver {
         case "lease":
           return server.leases.get(step.hardware) ?? unused;
         case "offer":
-          return server.offers.get(step.hardware) ?? unused;
+          return server.offers.get(step.hardware)?.address ?? unused;
         case "taken":
           return server.taken;
         case "unused":
@@ -321,7 +329,7 @@ class Driver {
     server.offers.delete(hardware);
     if (answer === null || typeof answer === "string") return;
     const kind = Number.parseInt(answer.options.get(53) ?? "0", 16);
-    if (kind === OFFER) server.offers.set(hardware, answer.yiaddr);
+    if (kind === OFFER) server.offers.set(hardware, { address: answer.yiaddr, at: performance.now() });
     if (kind === ACK && type === REQUEST) server.leases.set(hardware, answer.yiaddr);
     if (kind === NAK) server.leases.delete(hardware);
   }
