@@ -35,6 +35,7 @@ test("there is an alert for everything that a person must be told of", () => {
       "LeasepairNotServing",
       "LeasepairEngineAbsent",
       "LeasepairScopeExhausted",
+      "LeasepairDiskFilling",
       "LeasepairConfigOutOfSync",
       "LeasepairWitnessUnhealthy",
     ],
