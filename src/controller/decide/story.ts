@@ -2,6 +2,7 @@
 // Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
 
 import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
@@ -38,12 +39,20 @@ function unknownSentence(pair: Pair, { life, name, member }: PairMember): string
   }
   if (life.why === "NeverReported") {
     return member.pod === null
-      ? `${name} has no pod yet.`
+      ? `${name} has no pod yet${noPodRemedy(pair, name)}.`
       : sentence(`${name} has not reported yet${member.pod.running ? "" : `; ${notRunning(member.pod)}`}`);
   }
   const { pod } = member;
   const cause = life.why === "NotRunning" && pod !== null ? notRunning(pod) : CAUSE_WORDS[life.why];
   return sentence(`${name} is unreachable since ${clockTime(life.since, pair.now)}: ${cause}`);
+}
+
+/** Only the StatefulSet's events tell why: mostly the namespace does not admit pods on the host network. */
+function noPodRemedy({ observed: { relationship } }: Pair, member: string): string {
+  const { namespace, name } = relationship;
+  const set = `kubectl -n ${namespace} describe statefulset ${memberObjectName(name, member)}`;
+  const label = `kubectl label namespace ${namespace} pod-security.kubernetes.io/enforce=privileged`;
+  return ` (if that lasts, "${set}" says why; Pod Security is answered by "${label}")`;
 }
 
 function notRunning({ failure }: ObservedPod): string {

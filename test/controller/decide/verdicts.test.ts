@@ -199,6 +199,17 @@ test("Ready says why an engine does not run, in the engine's own words", () => {
   assert.match(message, / its engine is not running: no interface has the address 192\.0\.2\.2\. a has /);
 });
 
+test("Ready says where to look when a member's pod does not come", () => {
+  const never = member("b", { report: null, reportVersion: "", pod: null });
+  const message =
+    conditionOf(statusAfter(observed({ members: [member("a"), never] })), "Ready")?.message ?? "";
+  assert.match(message, /b has no pod yet \(if that lasts, "kubectl -n dhcp describe statefulset campus-b"/);
+  assert.match(
+    message,
+    /"kubectl label namespace dhcp pod-security\.kubernetes\.io\/enforce=privileged"\)\./,
+  );
+});
+
 test("Ready says how to go on when only a human can decide", () => {
   const message = conditionOf(statusAfter(separated()), "Ready")?.message ?? "";
   assert.match(message, /DeclarePartnerDown with survivor a and expectedEpoch 0/);
