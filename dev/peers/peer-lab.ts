@@ -209,9 +209,8 @@ export class PeerLab {
   }
 
   #inside(namespace: string, command: readonly string[]): string {
-    const stdio = ["ignore", "pipe", "pipe"] as const;
     return execFileSync("ip", ["netns", "exec", namespace, ...command], {
-      stdio: [...stdio],
+      stdio: ["ignore", "pipe", "pipe"],
       encoding: "utf8",
     });
   }

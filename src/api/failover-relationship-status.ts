@@ -40,6 +40,9 @@ const witnessSchema = z
       "Who may serve alone: the record by which PARTNER-DOWN is granted. Written by the controller only; do not edit or restore it by hand.",
   });
 
+/** More than these would be a subnet of nodes, not of clients; a status must stay small. */
+export const EXCLUDED_ADDRESSES_MAX = 1_000;
+
 const effectiveSchema = z
   .object({
     fencing: choice(
@@ -52,7 +55,7 @@ const effectiveSchema = z
       15,
     ).optional(),
     excludedAddresses: list(ipv4Text("An address of a node."), {
-      max: 1000,
+      max: EXCLUDED_ADDRESSES_MAX,
       type: "set",
       description:
         "Addresses of nodes in the relationship's subnets. No client is given one, whatever the ranges say.",

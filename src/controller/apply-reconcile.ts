@@ -12,6 +12,7 @@ import { readStoreRecord } from "./apply-store-record.ts";
 import type { Cache } from "./caches.ts";
 import { readConditions } from "./decide/condition.ts";
 import { decide } from "./decide/decide.ts";
+import { CONFLICT_RETRY_SECONDS } from "./decide/next-look.ts";
 import { decideOrphans } from "./decide/orphans.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
@@ -67,9 +68,9 @@ export async function reconcileKey(
   return next(key, result, decision.requeueAfterSeconds, context.memory);
 }
 
-/** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed;
- *  soon while the link is not secured, because somebody may be bringing them, or taking away those of a predecessor. */
-const LINK_READ_SECONDS = { secured: 240, otherwise: 10 } as const;
+/** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed; at
+ *  each next look while the link is not secured, because somebody may be bringing them, or taking away a predecessor's. */
+const LINK_READ_SECONDS = 240;
 
 async function refreshSecrets(
   { apply, cache, memory }: ReconcileContext,
@@ -86,7 +87,7 @@ async function refreshSecrets(
   }
   const known = memory.links.get(uid);
   const of = String(generation);
-  const lifetime = isLinkSecured(object) ? LINK_READ_SECONDS.secured : LINK_READ_SECONDS.otherwise;
+  const lifetime = isLinkSecured(object) ? LINK_READ_SECONDS : CONFLICT_RETRY_SECONDS;
   if (known !== undefined && known.of === of && now - known.readAt < lifetime) return;
   memory.links.set(uid, { link: await readLink(apply.client, object), of, readAt: now });
 }

@@ -4,6 +4,7 @@
 // left out here, so that nothing later can mistake it.
 
 import { compile } from "../api/compile.ts";
+import { type EffectiveStatus, EXCLUDED_ADDRESSES_MAX } from "../api/failover-relationship-status.ts";
 import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
 import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
@@ -57,8 +58,7 @@ export function observe(
   const listed = operations(cache, namespace, name);
   const servedBy = servedByOperation(listed, now);
   const fencing = fencingOf(object, objects, nodes);
-  const excludedAddresses = nodeAddressesIn(cache, objects, name);
-  const effective = { ...fencing, servedBy, excludedAddresses };
+  const effective = effectiveOf(fencing, servedBy, nodeAddressesIn(cache, objects, name));
   const compiled = compiledConfig(pinned(objects, object, effective), namespace, name);
   return {
     now,
@@ -72,7 +72,6 @@ export function observe(
     afterSeconds: afterSecondsOf(object),
     automaticGrants: recentGrants(memory, now),
     servedBy,
-    excludedAddresses,
     stopped: stoppedByOperation(listed, membersOf(object), now),
     operations: listed,
     ...scopesOf(cache, namespace, name),
@@ -138,9 +137,6 @@ function fencingOf(
   });
 }
 
-/** More than these would be a subnet of nodes, not of clients; a status must stay small. */
-const EXCLUDED_MAX = 1_000;
-
 /** What nodes have in the subnets that the relationship serves. */
 function nodeAddressesIn(cache: Cache, { set }: NamespaceObjects, name: string): readonly Ipv4[] {
   const subnets = set.scopes
@@ -150,26 +146,29 @@ function nodeAddressesIn(cache: Cache, { set }: NamespaceObjects, name: string):
     .list("Node", null)
     .flatMap(nodeAddresses)
     .filter((address) => subnets.some((subnet) => prefixContains(subnet, address)));
-  return [...new Set(found)].sort((a, b) => a - b).slice(0, EXCLUDED_MAX);
+  return [...new Set(found)].sort((a, b) => a - b).slice(0, EXCLUDED_ADDRESSES_MAX);
 }
 
-/** The objects as they will stand once the status says how PARTNER-DOWN is decided, who serves and what is left out. */
-function pinned(
-  objects: NamespaceObjects,
-  { metadata }: KubeObject,
-  {
-    fencing,
-    automatic,
-    servedBy,
-    excludedAddresses,
-  }: FencingChoice & Pick<Observed, "servedBy" | "excludedAddresses">,
-): NamespaceObjects {
-  const effective = {
+/** What the configuration takes from status.effective: how PARTNER-DOWN is decided, who serves, and what is left out. */
+function effectiveOf(
+  { fencing, automatic }: FencingChoice,
+  servedBy: string | null,
+  excludedAddresses: readonly Ipv4[],
+): EffectiveStatus {
+  return {
     fencing,
     automatic,
     ...(servedBy === null ? {} : { servedBy }),
     excludedAddresses: excludedAddresses.map(formatIpv4),
   };
+}
+
+/** The objects as they will stand once the status says so. */
+function pinned(
+  objects: NamespaceObjects,
+  { metadata }: KubeObject,
+  effective: EffectiveStatus,
+): NamespaceObjects {
   const relationships = objects.set.relationships.map((relationship) =>
     relationship.metadata.uid === metadata.uid ? { ...relationship, status: { effective } } : relationship,
   );

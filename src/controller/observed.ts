@@ -3,7 +3,6 @@
 
 import type { CompiledRelationship } from "../api/compiled.ts";
 import type { Automatic, Fencing } from "../api/partner-down.ts";
-import type { Ipv4 } from "../base/ipv4.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 
@@ -28,8 +27,6 @@ export interface Observed {
   readonly automaticGrants: readonly UnixSeconds[];
   /** The member that an operation lets serve all clients; `compiled` was made with it. Null: as the spec says. */
   readonly servedBy: string | null;
-  /** Nodes' addresses in the relationship's subnets, sorted: no client ever gets one; `compiled` was made with them. */
-  readonly excludedAddresses: readonly Ipv4[];
   /** The member that an operation has stopped. */
   readonly stopped: StoppedMember | null;
   /** FailoverOperations that name this relationship. */

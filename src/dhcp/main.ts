@@ -22,10 +22,9 @@ import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outle
 import { explain } from "./host/explain-request.ts";
 import { FileDisk } from "./host/files.ts";
 import { HISTORY_DIRECTORY, LeaseHistory } from "./host/lease-history.ts";
-import { takeUpCapabilities } from "./host/libc.ts";
+import { takeUpCapabilities, trimFreeMemory } from "./host/libc.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
 import { EventLoop } from "./host/loop.ts";
-import { giveBackMemory } from "./host/memory.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
 import { registerPairMetrics } from "./host/pair-metrics.ts";
 import { WireProber } from "./host/probe.ts";
@@ -251,7 +250,7 @@ class EngineProcess {
 
   #tend(): void {
     void this.#outlets.tend();
-    giveBackMemory();
+    trimFreeMemory();
   }
 
   #createEngine(config: CompiledRelationship, directory: DataDirectory): Running {

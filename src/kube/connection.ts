@@ -1,5 +1,6 @@
-// Turns a KubeConfig, or a pod's service account, into one shared connection pool and the headers that identify us. The typed client of the library
-// makes a new TLS connection for every request, so it is not used: only its KubeConfig and its authentication are.
+// Turns a KubeConfig, or a pod's service account, into one shared connection pool and the headers that identify us. The
+// typed client of the library makes a new TLS connection for every request, so it is not used: only its KubeConfig and
+// its authentication are.
 // HTTP/1.1 on purpose: a request that times out then takes only its own socket with it, and a large list does not share
 // a flow-control window with the renewal of a Lease. Certificates and tokens are looked at before every request, so a
 // rotated CA or client certificate gets a new pool.

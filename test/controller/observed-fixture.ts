@@ -256,7 +256,6 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     stores: { relationshipUid: OWNER_UID, storeUid: OWNER_UID },
     link: { kind: "read", view: linkView() },
     servedBy: null,
-    excludedAddresses: [],
     stopped: null,
     afterSeconds: 300,
     automaticGrants: [],

@@ -11,7 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { unmet } from "../../dev/lib/requirements.ts";
 import { type LivePair, MEMBERS } from "./live-pair.ts";
 import { expectAgreement, expectKept, expectNoViolation, type LiveRun, withPair } from "./live-run.ts";
-import { checkTrace, parseTrace, sentAfterSeconds } from "./live-trace.ts";
+import { checkTrace, parseTrace, sentAfterSeconds, straceInto } from "./live-trace.ts";
 
 const LOAD = { clients: 120, requestsPerSecond: 500, thinkMs: 200 };
 const FREEZES = 8;
@@ -43,23 +43,9 @@ for (const [error, name] of [
     await withPair(t, LOAD, async (run) => {
       const { pair, load } = run;
       const file = join(pair.directory, "trace");
-      const traced = "trace=write,writev,fdatasync,fsync,sendmmsg,sendmsg,sendto";
+      const traced = "write,writev,fdatasync,fsync,sendmmsg,sendmsg,sendto";
       const inject = `inject=fdatasync:error=${error}:when=250`;
-      const strace = [
-        "strace",
-        "-f",
-        "-ttt",
-        "-y",
-        "-xx",
-        "-s",
-        "65536",
-        "-o",
-        file,
-        "-e",
-        traced,
-        "-e",
-        inject,
-      ];
+      const strace = straceInto(file, traced, ["-ttt", "-e", inject]);
       const a = pair.start("a", { wrapper: strace });
       const b = pair.start("b");
       await Promise.all([a.untilState("NORMAL"), b.untilState("NORMAL")]);

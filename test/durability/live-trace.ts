@@ -1,11 +1,15 @@
 // Judges an engine's system calls as strace wrote them down: no ACK may be sent before the fdatasync that covers its
 // record has returned. A record is covered by a sync of the same file that began after the write had ended.
 // Pure: text in, verdict out. Reads DHCP and the store's bytes by their own documents (RFC 2131, store-format.md).
-// The trace: `strace -f -y -xx -s 65536 -e trace=write,fdatasync,sendmmsg`; clients send the host name `x<xid>`, which
-// ties each ACK to the one record that was written for it.
+// Clients send the host name `x<xid>`, which ties each ACK to the one record that was written for it.
 
 import { ACK } from "../simulation/client-packet.ts";
 import { readLiveReply } from "./live-packet.ts";
+
+/** The command in front of a program whose calls are to be read by parseTrace from `file`; `more` are further options. */
+export function straceInto(file: string, calls: string, more: readonly string[]): readonly string[] {
+  return ["strace", "-f", "-y", "-xx", "-s", "65536", "-o", file, "-e", `trace=${calls}`, ...more];
+}
 
 /** One system call. `begin` and `end` are line numbers: what ended on an earlier line than another began on was over. */
 export interface TracedCall {

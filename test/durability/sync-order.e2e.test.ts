@@ -11,12 +11,12 @@ import { unmet } from "../../dev/lib/requirements.ts";
 import { LiveLoad } from "./live-load.ts";
 import { LivePair, MEMBERS } from "./live-pair.ts";
 import { type Plant, plantedTree, REPLY_BEFORE_FLUSH } from "./live-planted.ts";
-import { checkTrace, parseTrace, type TraceVerdict } from "./live-trace.ts";
+import { checkTrace, parseTrace, straceInto, type TraceVerdict } from "./live-trace.ts";
 
 /** Of both engines together. */
 const ACKS_WANTED = 300;
 const LOAD = { clients: 60, requestsPerSecond: 300, thinkMs: 150 };
-const TRACED_CALLS = "trace=write,fdatasync,fsync,sendmmsg,sendmsg,sendto";
+const TRACED_CALLS = "write,fdatasync,fsync,sendmmsg,sendmsg,sendto";
 
 /** Member a under strace, b without, clients until enough ACKs have come; then what a did. */
 async function trace(project?: string): Promise<TraceVerdict> {
@@ -28,19 +28,7 @@ async function trace(project?: string): Promise<TraceVerdict> {
   const servers = MEMBERS.map((member) => pair.addresses[member]);
   const load = new LiveLoad({ ...LOAD, relay: pair.relay, servers, port: pair.dhcpPort });
   const file = join(pair.directory, "trace");
-  const strace = [
-    "strace",
-    "-f",
-    "--seccomp-bpf",
-    "-y",
-    "-xx",
-    "-s",
-    "65536",
-    "-o",
-    file,
-    "-e",
-    TRACED_CALLS,
-  ];
+  const strace = straceInto(file, TRACED_CALLS, ["--seccomp-bpf"]);
   try {
     const a = pair.start("a", { wrapper: strace });
     const b = pair.start("b");

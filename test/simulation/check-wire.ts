@@ -41,6 +41,16 @@ const SERVES_ALL = new Set([
   RESOLUTION_INTERRUPTED,
 ]);
 
+/** A lease that a reply tells a client. Times are unix seconds of the engine's wall clock. */
+interface ToldLease {
+  readonly node: NodeIndex;
+  readonly packet: ServerPacket;
+  readonly client: string;
+  /** When the request was handled, at the earliest. */
+  readonly handledAt: number;
+  readonly until: number;
+}
+
 /** A reply leaves for a client. `client` as identityText makes it. */
 export function checkReply(
   context: CheckContext,
@@ -58,15 +68,16 @@ export function checkReply(
   const wall = context.wall(node);
   const asked = ledger.requests.get(packet.xid) ?? wall;
   const handledAt = Math.max(asked, wall - 2);
-  checkLead(context, node, packet, client, handledAt);
-  checkCap(context, node, packet, client, handledAt);
+  const until = handledAt + packet.leaseSeconds;
+  const told = { node, packet, client, handledAt, until };
+  checkLead(context, told);
+  checkCap(context, told);
   if (packet.type === OFFER) {
-    checkOffer(context, node, packet, client);
+    checkOffer(context, told);
     return;
   }
-  checkDurable(context, node, packet, client, handledAt);
-  checkCover(context, node, packet, handledAt);
-  const until = handledAt + packet.leaseSeconds;
+  checkDurable(context, told);
+  checkCover(context, told);
   const promise = ledger.promises.get(packet.yiaddr);
   if (ledger.binding(packet.yiaddr)?.client !== client) return;
   if (promise === undefined || promise.client !== client || promise.until < until) {
@@ -109,42 +120,35 @@ function mayReply(state: number, type: number): boolean {
   return state === RECOVER_DONE && type !== OFFER;
 }
 
+/** What the partner has acknowledged of the client's lease, and what it has told; 0 = nothing. */
+function promisesFor({ nodes }: CheckContext, { node, packet, client }: ToldLease) {
+  const generation = nodes[node].generations.get(packet.yiaddr);
+  return generation?.client === client ? generation : { acked: 0, received: 0 };
+}
+
 /** S3: nothing is told beyond max(now, acked, received) + MCLT. */
-function checkLead(
-  context: CheckContext,
-  node: NodeIndex,
-  packet: ServerPacket,
-  client: string,
-  handledAt: number,
-): void {
-  const generation = context.nodes[node].generations.get(packet.yiaddr);
-  const acked = generation?.client === client ? generation.acked : 0;
-  const received = generation?.client === client ? generation.received : 0;
+function checkLead(context: CheckContext, told: ToldLease): void {
+  const { packet, handledAt, until } = told;
+  const { acked, received } = promisesFor(context, told);
   const bound = Math.max(handledAt, acked, received) + context.mcltSeconds;
-  const end = handledAt + (packet.leaseSeconds ?? 0);
   // What was received is known here by the partner's clock.
-  if (end > bound + 1 + (received > 0 ? 2 * context.clockSlackSeconds : 0)) {
+  if (until > bound + 1 + (received > 0 ? 2 * context.clockSlackSeconds : 0)) {
     const base = `acked ${relative(acked, handledAt)}, received ${relative(received, handledAt)}`;
     context.violated(
       "S3",
-      `a lease of ${packet.leaseSeconds} s is ${end - bound} s over the lead (${base})`,
+      `a lease of ${packet.leaseSeconds} s is ${until - bound} s over the lead (${base})`,
       packet.yiaddr,
     );
   }
 }
 
 /** W3: under Witness, outside PARTNER-DOWN, nothing is told beyond max(proof, acked, received) + MCLT - margin. */
-function checkCap(
-  context: CheckContext,
-  node: NodeIndex,
-  packet: ServerPacket,
-  client: string,
-  handledAt: number,
-): void {
+function checkCap(context: CheckContext, told: ToldLease): void {
+  const { node, packet, handledAt } = told;
   const ledger = context.nodes[node];
   if (!ledger.fenced || ledger.state === PARTNER_DOWN) return;
-  const generation = ledger.generations.get(packet.yiaddr);
-  const promises = generation?.client === client ? Math.max(generation.acked, generation.received) : 0;
+  const { acked, received } = promisesFor(context, told);
+  const promises = Math.max(acked, received);
   const slack = promises > 0 ? 2 * context.clockSlackSeconds : 0;
   const provenSecondsAgo = (context.now() - ledger.provenAt) / 1000 - (context.wall(node) - handledAt);
   const lead = context.mcltSeconds * (1 - CAP_MARGIN_SHARE) - CAP_MARGIN_SECONDS;
@@ -168,7 +172,7 @@ function relative(instant: number, now: number): string {
 }
 
 /** S6: what is offered must be this client's or the engine's to give. */
-function checkOffer(context: CheckContext, node: NodeIndex, packet: ServerPacket, client: string): void {
+function checkOffer(context: CheckContext, { node, packet, client }: ToldLease): void {
   const ledger = context.nodes[node];
   const own = node === 0 ? FREE : BACKUP;
   const fits = (binding: StoredBinding): boolean => binding.status === own || binding.client === client;
@@ -182,15 +186,8 @@ function checkOffer(context: CheckContext, node: NodeIndex, packet: ServerPacket
 }
 
 /** S2: the lease is on the disk before the client hears of it. */
-function checkDurable(
-  context: CheckContext,
-  node: NodeIndex,
-  packet: ServerPacket,
-  client: string,
-  handledAt: number,
-): void {
+function checkDurable(context: CheckContext, { node, packet, client, until }: ToldLease): void {
   const ledger = context.nodes[node];
-  const until = handledAt + (packet.leaseSeconds ?? 0);
   const covers = (binding: StoredBinding): boolean =>
     binding.status === ACTIVE && binding.client === client && binding.expiresAt >= until;
   if (ledger.anyRecent(packet.yiaddr, recentSince(context, ledger), (version) => covers(version.binding)))
@@ -209,19 +206,18 @@ function describe(ledger: NodeLedger, address: number): string {
 }
 
 /** S4: the partner's durable record reckons with this end, or will by waiting MCLT. */
-function checkCover(context: CheckContext, node: NodeIndex, packet: ServerPacket, handledAt: number): void {
+function checkCover(context: CheckContext, { node, packet, handledAt, until }: ToldLease): void {
   const other = node === 0 ? 1 : 0;
   const partner = context.nodes[other].binding(packet.yiaddr);
   const latest =
     partner === null ? 0 : Math.max(partner.expiresAt, partner.sent, partner.acked, partner.received);
   // The partner's clock may show another time.
   const known = latest + context.wall(node) - context.wall(other) + context.clockSlackSeconds;
-  const end = handledAt + (packet.leaseSeconds ?? 0);
   const bound = Math.max(handledAt, known) + context.mcltSeconds + context.slackSeconds + 1;
-  if (end > bound) {
+  if (until > bound) {
     context.violated(
       "S4",
-      `the lease ends ${end - bound} s after what the partner reckons with`,
+      `the lease ends ${until - bound} s after what the partner reckons with`,
       packet.yiaddr,
     );
   }

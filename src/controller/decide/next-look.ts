@@ -13,7 +13,7 @@ import { takeoverAt } from "./story.ts";
 import { nextAgeChange } from "./words.ts";
 
 /** How long to wait before looking again at an object that stands in the way. */
-const CONFLICT_RETRY_SECONDS = 10;
+export const CONFLICT_RETRY_SECONDS = 10;
 
 /** The node of the member that may be dead, while a grant to its partner draws near. */
 export function watchedNodes({ observed, witness }: Pair): readonly string[] {

@@ -69,11 +69,9 @@ function effective({ observed }: Pair, storagePath: string): EffectiveStatus {
   const { fencing, automatic } = observed.fencing;
   const served = observed.servedBy === null ? {} : { servedBy: observed.servedBy };
   if (compiled.kind === "compiled") {
-    const { revision, shape } = compiled.config;
+    const { revision, shape, excludedAddresses } = compiled.config;
     const excluded =
-      observed.excludedAddresses.length === 0
-        ? {}
-        : { excludedAddresses: observed.excludedAddresses.map(formatIpv4) };
+      excludedAddresses.length === 0 ? {} : { excludedAddresses: excludedAddresses.map(formatIpv4) };
     return { fencing, automatic, ...served, ...excluded, storagePath, revision, shape };
   }
   const before = observed.relationship.status["effective"] as EffectiveStatus | undefined;

@@ -13,7 +13,14 @@ import { scopeOfAddress } from "../server/prepare-config.ts";
 import { isOwnClient, ownFreeStatus, presentService, presentState } from "./authority.ts";
 import { allowedLease, isCapped } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
-import { clockUncertainty, isHeld, leadSeconds, marginSeconds, waitLeadSeconds } from "./takeover.ts";
+import {
+  clockUncertainty,
+  isHeld,
+  leadSeconds,
+  marginSeconds,
+  partnerName,
+  waitLeadSeconds,
+} from "./takeover.ts";
 import { momentsAt } from "./timeline.ts";
 
 /** One thing to know, and the rule it follows from. */
@@ -60,8 +67,8 @@ function about(engine: Engine): Pick<Explanation, "member" | "state"> {
   return { member: engine.member, state: presentState(engine) };
 }
 
-function memberNames({ config, member }: Engine): { readonly own: string; readonly partner: string } {
-  return { own: member, partner: config.members.find(({ name }) => name !== member)?.name ?? "the partner" };
+function memberNames(engine: Engine): { readonly own: string; readonly partner: string } {
+  return { own: engine.member, partner: partnerName(engine) || "the partner" };
 }
 
 function timeText(time: UnixSeconds): string {

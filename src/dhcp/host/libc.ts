@@ -94,7 +94,8 @@ export function limitArenas(count: number): void {
   call("mallopt", LINUX.M_ARENA_MAX, count);
 }
 
-/** Gives free memory of all heaps back to the system. Source: malloc_trim(3). */
+/** Gives free memory of all heaps back to the system. Takes a few milliseconds after a start, else less than one.
+ *  Source: malloc_trim(3). */
 export function trimFreeMemory(): void {
   call("malloc_trim", 0);
 }

@@ -2,7 +2,7 @@
 // never comes: a third of the memory of an engine with few leases.
 
 import { setFlagsFromString } from "node:v8";
-import { limitArenas, trimFreeMemory } from "./libc.ts";
+import { limitArenas } from "./libc.ts";
 
 /** Called before the engine's modules are loaded: what they leave behind is most of what a start leaves behind. */
 export function boundMemory(): void {
@@ -10,9 +10,4 @@ export function boundMemory(): void {
   setFlagsFromString("--semi-space-growth-factor=1");
   // Threads that are asleep most of the time share one heap.
   limitArenas(1);
-}
-
-/** Gives the C library's free memory back to the system. Takes a few milliseconds after a start, else less than one. */
-export function giveBackMemory(): void {
-  trimFreeMemory();
 }
