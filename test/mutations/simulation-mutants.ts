@@ -99,7 +99,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
         file: "src/dhcp/engine/updates.ts",
         find: "  const next = afterAcknowledgement(binding, update, turn.late.wall);\n",
         replace:
-          "  const next = afterAcknowledgement(binding, update, turn.late.wall);\n  engine.updates.retryLater(ack.address, bootAfter(turn.now.boot, RETRY_AFTER_REFUSAL_MS));\n",
+          "  const next = afterAcknowledgement(binding, update, turn.late.wall);\n  engine.updates.refused(ack.address, turn.now.boot);\n",
       },
     ],
     caught: bite(["L2"], 1),

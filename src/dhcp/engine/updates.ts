@@ -3,18 +3,10 @@
 
 import { fromHex, toHex } from "../../base/bytes.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
-import {
-  after,
-  bootAfter,
-  latest,
-  NEVER,
-  seconds,
-  secondsUntil,
-  type UnixSeconds,
-} from "../../base/units.ts";
+import { after, latest, NEVER, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
 import { winsDuel, withTimesOf } from "../failover/duel.ts";
-import { type InFlight, RETRY_AFTER_REFUSAL_MS } from "../failover/update-queue.ts";
+import type { InFlight } from "../failover/update-queue.ts";
 import {
   BINDING_STATUS_CODE,
   type Binding,
@@ -39,8 +31,6 @@ const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
   Object.entries(BINDING_STATUS_CODE).map(([status, code]) => [code, status as BindingStatus]),
 );
 
-/** What is asked again after a hold may wait that long more. */
-const HELD_RETRY_MS = 30_000;
 /** A promise that is this part of a lease short of the wanted one is not raised. */
 const NEAR_ENOUGH_PART = 0.05;
 
@@ -59,11 +49,11 @@ export function owe(engine: Engine, address: Ipv4): void {
 export function sendUpdates(engine: Engine, turn: Turn): void {
   const { session, updates } = engine;
   if (session === null || session.partnerState === null) return;
-  updates.retryDue(turn.now.boot);
+  updates.resume(turn.now.boot);
   for (let address = updates.next(); address !== null; address = updates.next()) {
     const binding = engine.leases.get(address) ?? freshBinding(address);
     if (mayAskFor(engine, turn, session, binding)) sendUpdate(engine, turn, session, binding);
-    else updates.postpone(address, bootAfter(turn.now.boot, HELD_RETRY_MS));
+    else updates.postpone(address, turn.now.boot);
   }
   const doneXid = updates.finishedRequest();
   if (doneXid === null) return;
@@ -214,8 +204,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     clockUncertainty: clockUncertainty(engine),
     // A lost duel is lost: what crosses otherwise is settled by who speaks, as with our own engines.
     crossing: mine !== null && !mine.acknowledged && (!duels || mine.status === "ACTIVE"),
-    refusedByPartner:
-      engine.updates.isRetryPending(update.address) && !engine.updates.isInFlight(update.address),
+    refusedByPartner: engine.updates.isRefused(update.address),
   });
   if (decision.kind === "refused") {
     engine.counters.updatesRefusedByUs += 1;
@@ -225,7 +214,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
       return decision;
     }
     // Who refuses owes its own record, else two refusals repeat for ever (W14).
-    if (!engine.updates.isInFlight(update.address) && !engine.updates.isRetryPending(update.address)) {
+    if (!engine.updates.isInFlight(update.address) && !engine.updates.isResting(update.address)) {
       owe(engine, update.address);
     }
     return decision;
@@ -321,7 +310,7 @@ export function onBindingAck(
       if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
         turn.putBinding({ ...refused, taken: false });
       }
-      engine.updates.retryLater(ack.address, bootAfter(turn.now.boot, RETRY_AFTER_REFUSAL_MS));
+      engine.updates.refused(ack.address, turn.now.boot);
     }
     return;
   }

@@ -9,7 +9,7 @@ const IDLE_TICK_MS = 1_000;
 
 /** The boot time of the next tick wanted, always in the future. */
 export function nextWakeAt(engine: Engine, now: Instant): BootMs {
-  const wishes = [engine.startupEndsAt, engine.dialAt, engine.updates.nextRetryAt];
+  const wishes = [engine.startupEndsAt, engine.dialAt, engine.updates.resumesAt];
   for (const connection of engine.connections.values()) {
     wishes.push(
       connection.established

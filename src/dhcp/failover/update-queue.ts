@@ -4,7 +4,7 @@
 // Source: failover draft 7.1.1, 7.2.2, 7.3-7.5.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import type { BootMs, UnixSeconds } from "../../base/units.ts";
+import { type BootMs, bootAfter, type UnixSeconds } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 
 /** An update on its way: what was sent, so that its acknowledgement credits exactly that. */
@@ -19,12 +19,20 @@ export interface InFlight {
 /** A refused update is not sent again sooner: the refuser's own record is on its way meanwhile. */
 export const RETRY_AFTER_REFUSAL_MS = 5_000;
 
+/** What may not be told yet is looked at again after this long. */
+export const LOOK_AGAIN_MS = 30_000;
+
 export class UpdateQueue {
   /** Insertion order is sending order. */
   readonly #waiting = new Set<Ipv4>();
+  /** Where sending stands in it. A new walk for each address would step over all that was sent before. */
+  #walk = this.#waiting.values();
   readonly #inFlight = new Map<number, InFlight>();
   readonly #xidOf = new Map<Ipv4, number>();
-  readonly #retryAt = new Map<Ipv4, BootMs>();
+  /** What rests until when: refused by the partner, or not to be told yet. Each has one pause, so that the first is the
+   *  next one due. */
+  readonly #refused = new Map<Ipv4, BootMs>();
+  readonly #postponed = new Map<Ipv4, BootMs>();
   /** The partner's UPDREQ or UPDREQALL: the addresses whose settlement its UPDDONE waits for. */
   #request: { xid: number; open: Set<Ipv4> } | null = null;
   #window = 0;
@@ -34,13 +42,15 @@ export class UpdateQueue {
     this.#waiting.clear();
     this.#inFlight.clear();
     this.#xidOf.clear();
-    this.#retryAt.clear();
+    this.#refused.clear();
+    this.#postponed.clear();
     this.#request = null;
     this.#window = window;
   }
 
   /** The record changed, or is owed. Goes to the end of the queue; an update in flight becomes superseded. */
   enqueue(address: Ipv4): void {
+    this.#endPause(address);
     this.#waiting.add(address);
     const xid = this.#xidOf.get(address);
     if (xid !== undefined) this.#inFlight.get(xid)!.superseded = true;
@@ -48,6 +58,7 @@ export class UpdateQueue {
 
   /** The record took the partner's news: what was in flight no longer says what is. Its slot stays used until answered. */
   withdraw(address: Ipv4): void {
+    this.#endPause(address);
     this.#waiting.delete(address);
     const xid = this.#xidOf.get(address);
     if (xid !== undefined) this.#inFlight.get(xid)!.superseded = true;
@@ -58,12 +69,17 @@ export class UpdateQueue {
   /** The next address to send, or null: window full, nothing waiting, or all waiting ones are in flight. */
   next(): Ipv4 | null {
     if (this.#inFlight.size >= this.#window) return null;
-    for (const address of this.#waiting) {
-      if (this.#xidOf.has(address)) continue;
-      this.#waiting.delete(address);
-      return address;
+    let address = this.#walk.next().value;
+    // What is in flight comes to the end again with its answer.
+    while (address !== undefined && this.#xidOf.has(address)) address = this.#walk.next().value;
+    if (address === undefined) {
+      // A walk that has ended sees nothing of what is added later.
+      this.#walk = this.#waiting.values();
+      return null;
     }
-    return null;
+    this.#waiting.delete(address);
+    this.#endPause(address);
+    return address;
   }
 
   sent(xid: number, update: InFlight): void {
@@ -77,7 +93,8 @@ export class UpdateQueue {
     if (update === undefined || update.address !== address) return null;
     this.#inFlight.delete(xid);
     this.#xidOf.delete(address);
-    if (!this.#waiting.has(address)) this.#request?.open.delete(address);
+    if (this.#waiting.delete(address)) this.#waiting.add(address);
+    else this.#request?.open.delete(address);
     return update;
   }
 
@@ -86,27 +103,41 @@ export class UpdateQueue {
     return this.#xidOf.has(address);
   }
 
-  /** What may not be told yet: nobody waits for it, and it is looked at again at `at`. */
-  postpone(address: Ipv4, at: BootMs): void {
+  /** What may not be told yet: nobody waits for it, and it is looked at again later. */
+  postpone(address: Ipv4, now: BootMs): void {
     this.#request?.open.delete(address);
-    this.#retryAt.set(address, at);
+    pause(this.#postponed, address, bootAfter(now, LOOK_AGAIN_MS));
   }
 
-  retryLater(address: Ipv4, at: BootMs): void {
-    this.#retryAt.set(address, at);
+  /** The partner refused the news of this address. */
+  refused(address: Ipv4, now: BootMs): void {
+    pause(this.#refused, address, bootAfter(now, RETRY_AFTER_REFUSAL_MS));
   }
 
-  /** Puts refused updates whose pause is over back into the queue. */
-  retryDue(now: BootMs): void {
-    for (const [address, at] of this.#retryAt) {
-      if (at > now) continue;
-      this.#retryAt.delete(address);
-      this.#waiting.add(address);
+  /** Puts back into the queue what has rested long enough. */
+  resume(now: BootMs): void {
+    for (const resting of [this.#refused, this.#postponed]) {
+      for (const [address, until] of resting) {
+        if (until > now) break;
+        resting.delete(address);
+        this.#waiting.add(address);
+      }
     }
   }
 
-  isRetryPending(address: Ipv4): boolean {
-    return this.#retryAt.has(address);
+  /** The partner has refused the news of this address, which has neither changed nor been sent again since. */
+  isRefused(address: Ipv4): boolean {
+    return this.#refused.has(address);
+  }
+
+  /** What is owed of this address comes by itself, after a pause. */
+  isResting(address: Ipv4): boolean {
+    return this.#refused.has(address) || this.#postponed.has(address);
+  }
+
+  #endPause(address: Ipv4): void {
+    this.#refused.delete(address);
+    this.#postponed.delete(address);
   }
 
   /** The partner asked for updates: `addresses` must be settled before UPDDONE. A later request replaces an earlier. */
@@ -141,9 +172,17 @@ export class UpdateQueue {
     return this.#inFlight.size + this.#waiting.size;
   }
 
-  get nextRetryAt(): BootMs | null {
-    let earliest: BootMs | null = null;
-    for (const at of this.#retryAt.values()) if (earliest === null || at < earliest) earliest = at;
-    return earliest;
+  /** When the next pause ends; null when nothing rests. */
+  get resumesAt(): BootMs | null {
+    const [refused] = this.#refused.values();
+    const [postponed] = this.#postponed.values();
+    if (refused === undefined || postponed === undefined) return refused ?? postponed ?? null;
+    return refused < postponed ? refused : postponed;
   }
+}
+
+/** At the end, whether it rested before or not. */
+function pause(resting: Map<Ipv4, BootMs>, address: Ipv4, until: BootMs): void {
+  resting.delete(address);
+  resting.set(address, until);
 }

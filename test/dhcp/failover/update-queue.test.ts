@@ -98,12 +98,67 @@ test("what the partner tells itself no longer holds up its UPDDONE, waiting or o
   assert.equal(updates.finishedRequest(), 7);
 });
 
-test("a refused update rests before it is sent again", () => {
+test("a refused update rests for 5 s, one that may not be told yet for 30 s, whichever came first", () => {
   const updates = queue();
-  updates.retryLater(X, bootMs(5_000));
-  updates.retryDue(bootMs(4_999));
+  updates.postpone(X, bootMs(0));
+  updates.refused(Y, bootMs(1_000));
+  updates.refused(Z, bootMs(2_000));
+  assert.equal(updates.resumesAt, 6_000);
+  updates.resume(bootMs(5_999));
   assert.equal(updates.next(), null);
-  assert.equal(updates.nextRetryAt, 5_000);
-  updates.retryDue(bootMs(5_000));
-  assert.equal(updates.next(), X);
+  updates.resume(bootMs(6_000));
+  assert.deepEqual([updates.next(), updates.next(), updates.resumesAt], [Y, null, 7_000]);
+  updates.resume(bootMs(7_000));
+  assert.deepEqual([updates.next(), updates.resumesAt], [Z, 30_000]);
+  updates.resume(bootMs(30_000));
+  assert.deepEqual([updates.next(), updates.resumesAt], [X, null]);
+});
+
+test("refused twice, an update rests from the second time on", () => {
+  const updates = queue();
+  updates.refused(X, bootMs(0));
+  updates.refused(Y, bootMs(1_000));
+  updates.refused(X, bootMs(2_000));
+  assert.equal(updates.resumesAt, 6_000);
+  updates.resume(bootMs(6_000));
+  assert.deepEqual([updates.next(), updates.resumesAt], [Y, 7_000]);
+});
+
+test("only what the partner refused counts as refused: not what rests unasked, nor what changed, came or went since", () => {
+  const updates = queue();
+  updates.postpone(X, bootMs(0));
+  assert.deepEqual([updates.isRefused(X), updates.isResting(X)], [false, true]);
+  for (const end of [
+    () => updates.enqueue(Y),
+    () => updates.withdraw(Y),
+    () => {
+      updates.resume(bootMs(5_000));
+      updates.next();
+    },
+    () => updates.restart(10),
+  ]) {
+    updates.refused(Y, bootMs(0));
+    assert.equal(updates.isRefused(Y), true);
+    end();
+    assert.deepEqual([updates.isRefused(Y), updates.isResting(Y)], [false, false], String(end));
+  }
+});
+
+test("what changed while resting goes out at once and not again after the pause", () => {
+  const updates = queue();
+  updates.refused(X, bootMs(0));
+  updates.enqueue(X);
+  assert.deepEqual([updates.next(), updates.resumesAt], [X, null]);
+});
+
+test("what is held up by its own answer comes after all that waits, and what is added later is still seen", () => {
+  const updates = queue();
+  updates.enqueue(X);
+  send(updates, 1);
+  updates.enqueue(X);
+  updates.enqueue(Y);
+  assert.deepEqual([send(updates, 2), send(updates, 3)], [Y, null]);
+  updates.enqueue(Z);
+  updates.answered(1, X);
+  assert.deepEqual([send(updates, 3), send(updates, 4), send(updates, 5)], [Z, X, null]);
 });
