@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { runSeed } from "../simulation/run.ts";
 import { MUTANTS, mutationsPage } from "./catalog.ts";
-import { occurrences, tryMutant } from "./plant.ts";
+import { occurrences, passedTests, tryMutant } from "./plant.ts";
 import { SIMULATION_MUTANTS } from "./simulation-mutants.ts";
 
 /** Every so many-th mutant that a test catches; the first of those that the simulator catches. */
@@ -29,6 +29,13 @@ describe("the planted rule breaks", () => {
   it("are not seen by the simulator where none is planted", () => {
     for (const { name, caught } of QUICK_SIMULATED)
       assert.equal(caught.by === "simulation" && runSeed(caught.firstSeed).violation, null, name);
+  });
+
+  it("are watched by tests that exist, and that pass where none is planted", () => {
+    const named = MUTANTS.flatMap(({ caught }) => (caught.by === "test" ? [caught] : []));
+    const files = [...new Set(named.map(({ file }) => file))];
+    const passed = passedTests(files);
+    for (const { file, name } of named) assert.ok(passed.has(name), `${file}: ${name}`);
   });
 
   for (const [index, mutant] of MUTANTS.entries()) {

@@ -44,6 +44,22 @@ export function tryMutant(mutant: Mutant): Verdict {
   }
 }
 
+/** The names of the tests in these files that pass in the tree as it is. */
+export function passedTests(files: readonly string[]): ReadonlySet<string> {
+  const child = spawnSync(process.execPath, ["--test", "--test-reporter=tap", ...files], {
+    cwd: ROOT,
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+  });
+  return new Set([...child.stdout.matchAll(/^ *ok \d+ - (.*)$/gm)].map(([, name]) => unescapeTap(name!)));
+}
+
+/** TAP writes # and \ with a backslash before them. */
+function unescapeTap(name: string): string {
+  return name.replaceAll(/\\([\\#])/g, "$1");
+}
+
 function applyPatch(copy: string, { file, find, replace }: Patch): void {
   const path = join(copy, file);
   const parts = readFileSync(path, "utf8").split(find);

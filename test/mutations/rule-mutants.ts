@@ -527,7 +527,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     caught: {
       by: "test",
       file: "test/dhcp/failover/acceptance.test.ts",
-      name: "draft 7.1.3: what each status takes from an update of the same client",
+      name: "draft 7.1.3: what each status takes from an update",
     },
   },
   {
@@ -543,7 +543,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     caught: {
       by: "test",
       file: "test/dhcp/failover/acceptance.test.ts",
-      name: "draft 7.1.3: what each status takes from an update of the same client",
+      name: "draft 7.1.3: what each status takes from an update",
     },
   },
   {
