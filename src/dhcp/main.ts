@@ -232,7 +232,8 @@ class EngineProcess {
     this.#directory = openDataDirectory(this.#options.dataDirectory);
     this.#worker.start();
     const config = await this.#feed.initial();
-    const running = this.#createEngine(config, this.#directory);
+    const kept = await this.#feed.kept(config);
+    const running = this.#createEngine(config, kept, this.#directory);
     collectGarbage();
     await this.#outlets.open(config);
     await this.#openUnixSocket(running.engine);
@@ -253,7 +254,11 @@ class EngineProcess {
     trimFreeMemory();
   }
 
-  #createEngine(config: CompiledRelationship, directory: DataDirectory): Running {
+  #createEngine(
+    config: CompiledRelationship,
+    keptConfigurations: readonly CompiledRelationship[],
+    directory: DataDirectory,
+  ): Running {
     const { namespace, relationship, member, dhcpPort } = this.#options;
     assertRoom(directory.leases);
     const disk = new FileDisk(directory.leases);
@@ -273,6 +278,7 @@ class EngineProcess {
     const engine = createEngine({
       member,
       config,
+      keptConfigurations,
       identity: opened.store.identity,
       records: opened.records,
       recordCount: opened.store.statistics().liveRecords,

@@ -60,6 +60,7 @@ export const ENDPOINT: EndpointRecord = {
   fullUpdateCursor: 16,
   side: "secondary",
   doubtIsDowntime: true,
+  shape: "5e".repeat(32),
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */

@@ -671,6 +671,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "a restart runs on a shape that the partner may not hold",
+    rule: "S14",
+    patches: [
+      {
+        file: "src/dhcp/engine/shape.ts",
+        find: "  if (inForce === undefined) return;\n",
+        replace: "  if (inForce !== null) return;\n",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "S14: a member that restarts while a shape waits, or after one came, goes on with the shape in force",
+    },
+  },
+  {
     name: "a rejected update counts as acknowledged",
     rule: "S5",
     patches: [

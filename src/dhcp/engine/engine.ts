@@ -29,7 +29,7 @@ import { lowerWaits } from "./mclt.ts";
 import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner, takeUpRequest } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
-import { activateWhenShared, takeConfiguration } from "./shape.ts";
+import { activateWhenShared, resumeShape, takeConfiguration } from "./shape.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { endLeases, freeAddresses, rewindUnheard } from "./sweep.ts";
@@ -50,6 +50,8 @@ export interface EngineBoot {
   /** This member's name in the relationship. */
   readonly member: string;
   readonly config: CompiledRelationship;
+  /** Earlier ones that are on disk: one of them may have the shape that is in force. */
+  readonly keptConfigurations?: readonly CompiledRelationship[];
   readonly identity: StoreIdentity;
   /** The store's records, oldest first. */
   readonly records: Iterable<DurableRecord>;
@@ -129,6 +131,7 @@ export function createEngine(boot: EngineBoot): Engine {
   if (engine.endpoint.side !== "") engine.role = engine.endpoint.side;
   startClock(engine, boot);
   engine.limits.configure(serverConfig, leases);
+  resumeShape(engine, boot.keptConfigurations ?? []);
   return engine;
 }
 
@@ -181,6 +184,7 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     fullUpdateStore: "",
     fullUpdateCursor: 0,
     side: "",
+    shape: "",
   };
 }
 

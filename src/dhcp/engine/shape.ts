@@ -10,6 +10,17 @@ import type { Engine, Session } from "./engine-state.ts";
 import { sendState } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 
+/** Goes on, after a restart, with the shape that was in force, which the partner may serve by: what has come meanwhile waits
+ *  until both hold it, as it would have without the restart. */
+export function resumeShape(engine: Engine, kept: readonly CompiledRelationship[]): void {
+  const { config, endpoint } = engine;
+  if (endpoint.shape === "" || endpoint.shape === config.shape || mayChangeAlone(engine)) return;
+  const inForce = kept.find(({ shape }) => shape === endpoint.shape);
+  if (inForce === undefined) return;
+  engine.pending = config;
+  install(engine, withShapeOf(inForce, config));
+}
+
 /** Takes a new revision, as far as it may count now. */
 export function takeConfiguration(engine: Engine, turn: Turn, config: CompiledRelationship): void {
   const newest = engine.pending ?? engine.config;
@@ -58,17 +69,22 @@ function activate(engine: Engine, turn: Turn, config: CompiledRelationship): voi
 
 function use(engine: Engine, turn: Turn, config: CompiledRelationship): void {
   const shapeChanged = config.shape !== engine.config.shape;
+  install(engine, config);
+  if (shapeChanged) turn.putEndpoint({ shape: config.shape });
+  engine.balanceDueAt = bootAfter(turn.now.boot, 0);
+  turn.log("info", "configuration-activated", "a new configuration is in force", {
+    revision: config.revision,
+    shapeChanged,
+  });
+}
+
+function install(engine: Engine, config: CompiledRelationship): void {
   engine.config = config;
   engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
   engine.leases.configure(engine.serverConfig.pools);
   engine.limits.configure(engine.serverConfig, engine.leases);
   engine.dialect = DIALECT[linkDialect(config)];
   engine.timing = { ...engine.dialect.timing, ...engine.timingChanges };
-  engine.balanceDueAt = bootAfter(turn.now.boot, 0);
-  turn.log("info", "configuration-activated", "a new configuration is in force", {
-    revision: config.revision,
-    shapeChanged,
-  });
 }
 
 /** Whether both run the same shape, or one is about to follow the other: it holds what the other runs on (S14). A partner

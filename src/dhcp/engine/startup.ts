@@ -16,7 +16,15 @@ export function start(engine: Engine, turn: Turn): void {
   engine.dialAt = dials(engine) ? turn.now.boot : null;
   // Capped from the first reply on, whatever the store says: it is the safe side (answer l).
   const fenced = engine.config.fencing === "Witness" ? ({ fencing: "Witness" } as const) : {};
-  turn.putEndpoint({ ...openedAlone(engine), ...fenced, side: engine.role });
+  const { config, pending } = engine;
+  turn.putEndpoint({
+    ...openedAlone(engine),
+    ...fenced,
+    side: engine.role,
+    shape: config.shape,
+    // As soon as the partner hears that this side holds it, it may give leases by a larger one (S12).
+    mcltSeconds: Math.max(engine.endpoint.mcltSeconds, pending?.mcltSeconds ?? 0),
+  });
   turn.putClockMark();
   turn.log("info", "started", `STARTUP with saved state ${settled(engine)}`, {
     saved: settled(engine),

@@ -9,13 +9,13 @@ import { FaultError } from "../../base/fault.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { ConfigHold } from "./config-hold.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
-import { readSnapshot, writeSnapshot } from "./snapshot.ts";
+import { SnapshotKeeper } from "./snapshot.ts";
 
 const port = parentPort;
 assert(port !== null, "api-thread.ts runs as a worker thread");
 const data = workerData as ConfigThreadData;
-const stored = readSnapshot(data.dataDirectory);
-let newest: CompiledRelationship | null = stored.kind === "read" ? stored.config : null;
+const snapshots = new SnapshotKeeper(data.dataDirectory);
+let newest: CompiledRelationship | null = snapshots.stored;
 let keepsSnapshots = false;
 
 const hold = new ConfigHold({
@@ -40,7 +40,7 @@ function post(message: FromConfigThread): void {
 function keepSnapshot(): void {
   if (newest === null) return;
   try {
-    writeSnapshot(data.dataDirectory, newest);
+    snapshots.keep(newest);
   } catch (error) {
     if (!(error instanceof FaultError)) throw error;
     const entry = {
@@ -74,6 +74,7 @@ const reader =
 port.on("message", (message: ToConfigThread) => {
   switch (message.kind) {
     case "report":
+      snapshots.setShapeInForce(message.report.shape);
       return reader.report(message.report);
     case "scope-news":
       return reader.tellScope(message.entry);

@@ -1,10 +1,12 @@
 // What the configuration thread has said so far: waited for at the start, handed on afterwards. Also decides what the
 // engine starts with: manifests as they are now, or the snapshot of the last good configuration.
 
+import * as fs from "node:fs";
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import type { LogEntry } from "../engine/event.ts";
 import type { FromConfigThread } from "./config-message.ts";
+import { DATA_FILES } from "./data-directory.ts";
 import { membersOf } from "./engine-outlets.ts";
 
 export interface FeedOptions {
@@ -72,6 +74,14 @@ export class ConfigFeed {
     }
   }
 
+  /** The configurations on disk whose shape may be in force instead of that of `config`, with which the engine starts. */
+  async kept(config: CompiledRelationship): Promise<readonly CompiledRelationship[]> {
+    const { dataDirectory } = this.#options;
+    if (!mayHoldOtherShape(dataDirectory, config.shape)) return [];
+    const { keptConfigurations } = await import("./snapshot.ts");
+    return keptConfigurations(dataDirectory, config);
+  }
+
   #nextVerdict(): Promise<Verdict> {
     const verdict = this.#verdict;
     this.#verdict = null;
@@ -137,4 +147,15 @@ export class ConfigFeed {
     }
     this.#hadProblems = hasProblems;
   }
+}
+
+/** A look without the library that checks what is in the files: hardly any start needs it. */
+function mayHoldOtherShape(directory: string, shape: string): boolean {
+  return [DATA_FILES.shapeInForce, DATA_FILES.snapshot].some((file) => {
+    try {
+      return !fs.readFileSync(`${directory}/${file}`).includes(`"shape":"${shape}"`);
+    } catch {
+      return false;
+    }
+  });
 }

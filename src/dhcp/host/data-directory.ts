@@ -14,6 +14,8 @@ export const DATA_FILES = {
   lock: "lock",
   leases: "leases",
   snapshot: "config.json",
+  /** The configuration whose shape is in force, while that of the snapshot waits. */
+  shapeInForce: "config-in-force.json",
   socket: "engine.sock",
 } as const;
 

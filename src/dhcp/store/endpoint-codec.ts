@@ -53,6 +53,7 @@ const FIELDS = {
   fullUpdateCursor: [35, "number"],
   side: [36, "text"],
   doubtIsDowntime: [37, "flag"],
+  shape: [38, "text"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

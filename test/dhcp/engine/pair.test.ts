@@ -237,11 +237,54 @@ test("S14: reservations, options and lease times count at once while a shape wai
   assert.equal(pair.a.report.addresses["first"]!.total, 30);
 });
 
+test("S14: a member that restarts while a shape waits, or after one came, goes on with the shape in force", () => {
+  for (const whileDown of [false, true]) {
+    const pair = new Pair().startBoth().untilNormal();
+    const [first] = relationship().scopes;
+    const pools = [{ start: ip("10.0.0.10"), end: ip("10.0.0.49") }];
+    const lease = { ...first!.lease, defaultSeconds: seconds(300) };
+    const config = relationship({ revision: "2", shape: "bb".repeat(32), mcltSeconds: seconds(900) }, [
+      { ...first!, pools, lease },
+    ]);
+    if (!whileDown) pair.deliver(pair.a, { kind: "configured", config });
+    pair.run(1_000);
+    pair.kill(pair.a);
+    pair.run(1_000);
+    pair.config = config;
+    pair.start(pair.a);
+    pair.untilNormal();
+    assert.equal(pair.a.report.shape, "aa".repeat(32));
+    assert.equal(pair.a.report.pendingRevision, "2");
+    assert.equal(pair.a.report.addresses["first"]!.total, 20);
+    assert.equal(pair.a.engine.endpoint.mcltSeconds, 900, "the partner may soon give by what waits here");
+    assert.equal(pair.lease(MAC[0]!, [pair.a], 4)!.seconds, 300, "what is no part of the shape counts");
+    pair.deliver(pair.b, { kind: "configured", config });
+    pair.run(1_000);
+    for (const node of [pair.a, pair.b]) assert.equal(node.report.addresses["first"]!.total, 40);
+    pair.kill(pair.a);
+    pair.start(pair.a);
+    assert.deepEqual([pair.a.report.shape, pair.a.report.pendingRevision], ["bb".repeat(32), null]);
+  }
+});
+
+test("S14: a member alone in PARTNER-DOWN restarts with the shape that came meanwhile", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.kill(pair.b);
+  pair.until("interrupted", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  pair.deliver(pair.a, { kind: "declared-partner-down", operation: "dead", digest: "1" });
+  pair.run(2_000);
+  pair.kill(pair.a);
+  pair.config = relationship({ revision: "2", shape: "bb".repeat(32) });
+  pair.start(pair.a);
+  assert.deepEqual([pair.a.report.shape, pair.a.report.pendingRevision], ["bb".repeat(32), null]);
+});
+
 test("S14: a member that comes back with another shape than its partner's does not run NORMAL until both have one", () => {
   const pair = new Pair().startBoth().untilNormal();
   pair.kill(pair.a);
   const config = relationship({ revision: "2", shape: "bb".repeat(32) });
   pair.config = config;
+  pair.a.kept.clear();
   pair.start(pair.a);
   pair.run(5_000);
   assert.deepEqual(

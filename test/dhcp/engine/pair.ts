@@ -49,6 +49,8 @@ export class Node {
   runner: EngineRunner | null = null;
   wakeAt: number | null = null;
   starts = 0;
+  /** The configurations that it was given, by their shape; a test may take them away. */
+  readonly kept = new Map<string, CompiledRelationship>();
   /** Stores this member has had before. */
   lostStores = 0;
   /** How far this machine's wall clock is from true time, in seconds. */
@@ -135,10 +137,12 @@ export class Pair {
 
   start(node: Node): void {
     node.starts += 1;
+    node.kept.set(this.config.shape, this.config);
     let seed = node.name === "a" ? 7 : 11;
     const engine = createEngine({
       member: node.name,
       config: this.config,
+      keptConfigurations: [...node.kept.values()],
       identity: {
         store: node.store,
         generation: node.starts,
@@ -224,6 +228,7 @@ export class Pair {
   }
 
   #deliver(node: Node, event: Parameters<EngineRunner["deliver"]>[0]): void {
+    if (event.kind === "configured") node.kept.set(event.config.shape, event.config);
     node.runner?.deliver(event);
     node.runner?.endTurn();
   }

@@ -9,6 +9,8 @@ export interface CampusOptions {
   readonly metricsPort?: number;
   readonly linkPort?: number;
   readonly leaseSeconds?: number;
+  /** Last byte of the range's end. */
+  readonly lastAddress?: number;
 }
 
 export function campusYaml(options: CampusOptions = {}): string {
@@ -36,7 +38,7 @@ spec:
   leaseTime: { defaultSeconds: ${lease}, maxSeconds: ${lease} }
   relayAddresses: [127.0.0.1]
   ranges:
-    - { start: 10.20.0.100, end: 10.20.0.199 }
+    - { start: 10.20.0.100, end: 10.20.0.${options.lastAddress ?? 199} }
 `;
 }
 

@@ -3,7 +3,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { readSnapshot, writeSnapshot } from "../../../src/dhcp/host/snapshot.ts";
+import type { CompiledRelationship } from "../../../src/api/compiled.ts";
+import {
+  keptConfigurations,
+  readSnapshot,
+  SnapshotKeeper,
+  writeSnapshot,
+} from "../../../src/dhcp/host/snapshot.ts";
 import { compiledCampus } from "./campus.ts";
 
 let directory = "";
@@ -56,4 +62,44 @@ describe("the snapshot of the configuration", () => {
       assert.ok(read.kind === "damaged" && read.reason.length > 0);
     });
   }
+});
+
+describe("the configuration whose shape is in force", () => {
+  const [first, second, third] = [150, 160, 170].map((last) => compiledCampus({ lastAddress: last })) as [
+    CompiledRelationship,
+    CompiledRelationship,
+    CompiledRelationship,
+  ];
+  const kept = (config = first) => keptConfigurations(directory, config).map(({ shape }) => shape);
+
+  test("is kept beside the snapshot as long as newer shapes wait, through restarts, and no longer", () => {
+    let keeper = new SnapshotKeeper(directory);
+    keeper.keep(first);
+    keeper.setShapeInForce(first.shape);
+    keeper.keep(second);
+    assert.deepEqual(kept(), [first.shape, second.shape]);
+    keeper = new SnapshotKeeper(directory);
+    assert.deepEqual(keeper.stored, second);
+    keeper.setShapeInForce(first.shape);
+    keeper.keep(third);
+    assert.deepEqual(readSnapshot(directory), { kind: "read", config: third });
+    assert.deepEqual(kept(), [first.shape, third.shape]);
+    keeper.setShapeInForce(third.shape);
+    assert.deepEqual(readdirSync(directory), ["config.json"]);
+    assert.deepEqual(kept(), [third.shape]);
+  });
+
+  test("is still there when the next one comes before the engine has said what it runs on", () => {
+    new SnapshotKeeper(directory).keep(first);
+    assert.deepEqual(kept(), [first.shape]);
+    new SnapshotKeeper(directory).keep(second);
+    assert.deepEqual(kept(), [first.shape, second.shape]);
+  });
+
+  test("is never another relationship's, nor a damaged one", () => {
+    new SnapshotKeeper(directory).keep(first);
+    assert.deepEqual(kept({ ...first, name: "other" }), []);
+    writeFileSync(join(directory, "config-in-force.json"), "{");
+    assert.deepEqual(kept(), [first.shape]);
+  });
 });
