@@ -3,8 +3,9 @@
 // Source: invariant S11; docs/protocol/witness.md section 3.
 
 import { NEVER, secondsUntil } from "../../base/units.ts";
+import type { EndpointRecord } from "../lease/durable-record.ts";
 import { isClockKnown } from "./echo.ts";
-import type { Engine } from "./engine-state.ts";
+import type { Engine, Session } from "./engine-state.ts";
 import { contactNow } from "./partner-store.ts";
 import { clockUncertainty, longestLeaseSeconds, waitLeadSeconds } from "./takeover.ts";
 import { anchoredAt, isDoubtOutlived, isInDoubt } from "./timeline.ts";
@@ -49,12 +50,13 @@ export function markClock(engine: Engine, turn: Turn): void {
     turn.putEndpoint(anchoredAt(engine.process.bootId, turn.now));
   }
   if (session === null || session.partnerState === null) return;
-  const isAnchoring = !isInDoubt(endpoint) && isClockKnown(engine, turn, session);
-  turn.putEndpoint({
-    ...contactNow(engine, turn, session),
-    ...(isAnchoring && anchoredAt(engine.process.bootId, turn.now)),
-    ...(isAnchoring && { partnerOffset: session.offset.seconds ?? 0 }),
-  });
+  turn.putEndpoint({ ...contactNow(engine, turn, session), ...clocksNow(engine, turn, session) });
+}
+
+/** Where both clocks stand, for the day when the machine loses power; nothing while either is unknown or in doubt. */
+export function clocksNow(engine: Engine, turn: Turn, session: Session): Partial<EndpointRecord> {
+  if (isInDoubt(engine.endpoint) || !isClockKnown(engine, turn, session)) return {};
+  return { ...anchoredAt(engine.process.bootId, turn.now), partnerOffset: session.offset.seconds ?? 0 };
 }
 
 /** How far into the future any record of now may reach, waits included. */

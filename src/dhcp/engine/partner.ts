@@ -14,6 +14,7 @@ import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import type { FailoverFrame } from "../wire-failover/frame.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
 import { givePartnerAddresses } from "./balance.ts";
+import { clocksNow } from "./clock-watch.ts";
 import { ask, corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
 import type { Engine, Session, UpdateRequest } from "./engine-state.ts";
 import { drop } from "./link-drop.ts";
@@ -120,6 +121,8 @@ function onState(
 function resumeAfterContact(engine: Engine, turn: Turn, session: Session): void {
   if (engine.session !== session || session.isClockKnown || !isClockKnown(engine, turn, session)) return;
   session.isClockKnown = true;
+  // Before anything rests on it: else a loss of power soon after would compare the partner's clock with nothing.
+  turn.putEndpoint(clocksNow(engine, turn, session));
   reactToPartner(engine, turn);
 }
 

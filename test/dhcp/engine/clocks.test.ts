@@ -178,6 +178,21 @@ describe("section 3: a step while apart costs time, never safety", () => {
     assert.equal(pair.a.engine.endpoint.clockAhead, 0);
   });
 
+  test("a step while it was off is one, however soon after the first contact: the partner's clock is not where it was", () => {
+    const pair = new Pair();
+    pair.b.wallError = 20;
+    pair.startBoth().untilNormal();
+    pair.run(1_000);
+    pair.kill(pair.a);
+    pair.a.wallError = 20;
+    pair.run(60_000);
+    pair.a.bootId = "boot-2";
+    pair.start(pair.a);
+    pair.untilNormal();
+    assert.equal(pair.a.report.clockOffsetSeconds, 0);
+    assert.ok(pair.a.engine.endpoint.clockAhead >= 75);
+  });
+
   test("a step that is found in such a doubt is none of the downtime: the partner's clock does not end it", () => {
     const pair = new Pair().startBoth().untilNormal();
     pair.run(60_000);
