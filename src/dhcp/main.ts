@@ -13,7 +13,7 @@ import { memberReport } from "./engine/report.ts";
 import { EngineRunner } from "./engine/runner.ts";
 import { ConfigWorker } from "./host/api-worker.ts";
 import { registerClientMetrics } from "./host/client-metrics.ts";
-import { SystemClock, SystemRandom } from "./host/clock.ts";
+import { isWallClockSynchronised, SystemClock, SystemRandom } from "./host/clock.ts";
 import { collectGarbage } from "./host/collect-garbage.ts";
 import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
@@ -287,6 +287,7 @@ class EngineProcess {
       now: this.#clock.now(),
       settings: { replyToSourcePort: dhcpPort !== null },
       canProbe: true,
+      isClockSynchronised: isWallClockSynchronised(),
     });
     const timers = new BootTimers(
       () => this.#clock.bootMilliseconds(),

@@ -29,6 +29,16 @@ export class SystemClock implements Clock {
   }
 }
 
+/** Room for struct timex, all zero: it is only read; and where its status lies. Source: adjtimex(2). */
+const TIMEX_BYTES = 256;
+const TIMEX_STATUS_AT = 40;
+
+/** Whether the kernel's wall clock is kept right by time synchronisation. False also where the kernel does not say. */
+export function isWallClockSynchronised(): boolean {
+  const timex = fixedBuffer(TIMEX_BYTES);
+  return call("adjtimex", timex).ok && (timex.readInt32LE(TIMEX_STATUS_AT) & LINUX.STA_UNSYNC) === 0;
+}
+
 /** Random numbers of the operating system, fetched a page at a time. */
 export class SystemRandom implements Random {
   readonly #pool = new Uint32Array(256);

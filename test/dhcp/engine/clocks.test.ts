@@ -162,6 +162,26 @@ describe("section 3: a step while apart costs time, never safety", () => {
     assert.equal(pair.a.engine.endpoint.clockAhead, 0);
   });
 
+  test("nor is it where time synchronisation keeps the wall clock right, unless that was stepped before", () => {
+    const doubtAfter = (before: (pair: Pair) => void, wallError: number) => {
+      const pair = alone();
+      before(pair);
+      pair.kill(pair.a);
+      pair.run(300_000);
+      Object.assign(pair.a, { bootId: "boot-2", isClockSynchronised: true, wallError });
+      pair.start(pair.a);
+      const { clockAhead, clockBehind } = pair.a.engine.endpoint;
+      return clockAhead + clockBehind;
+    };
+    const nothing = () => {};
+    assert.equal(doubtAfter(nothing, 0), 0);
+    const stepped = (pair: Pair) => {
+      pair.a.wallError = 100;
+      pair.run(2_000);
+    };
+    assert.ok(doubtAfter(stepped, 100) > 90);
+  });
+
   test("nor is that of a machine that lost power again before the partner's clock was compared", () => {
     const pair = new Pair().startBoth().untilNormal();
     pair.run(60_000);

@@ -57,6 +57,8 @@ export class Node {
   wallError = 0;
   /** A machine that was switched off comes up under another boot id. */
   bootId = "boot-1";
+  /** What its kernel says of its wall clock. */
+  isClockSynchronised = false;
 
   /** What its machine's clocks show. */
   readonly clock: () => Instant;
@@ -159,6 +161,7 @@ export class Pair {
       },
       now: this.clockOf(node),
       canProbe: true,
+      isClockSynchronised: node.isClockSynchronised,
     });
     let pending: DurableRecord[] = [];
     const alive = () => node.runner === runner;
