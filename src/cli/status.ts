@@ -1,6 +1,7 @@
 // `leasepair status`: in what state pairs are, why, and what happens next.
 
 import type { Command } from "commander";
+import { TERMS_DIFFER } from "../base/link-refusal.ts";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { adviceOn } from "./advice.ts";
@@ -74,16 +75,21 @@ function timeText(unixSeconds: number): string {
   return unixSeconds === 0 ? "never" : new Date(unixSeconds * 1000).toISOString().replace(".000Z", "Z");
 }
 
+function linkText({ connected, linkRefusal, linkSecurity }: MemberReport): string {
+  const clear = linkSecurity === "Clear" ? ", in clear: anybody on the way can read and forge it" : "";
+  // An engine of an earlier version does not say.
+  if (connected || linkRefusal == null) return `${connected ? "up" : "down"}${clear}`;
+  const { reason, message } = linkRefusal;
+  return `down, ${reason === TERMS_DIFFER ? message : `its partner is refused: ${message}`}${clear}`;
+}
+
 /** A member's own view for people. */
 export function reportText(report: MemberReport): string {
   const lines: (readonly [string, string])[] = [
     ["State", `${report.state} since ${timeText(report.stateSince)}`],
     ["Serving", report.serving],
     ["Partner", `${report.partnerState ?? "never heard"}, last heard ${timeText(report.lastContactAt)}`],
-    [
-      "Link",
-      `${report.connected ? "up" : "down"}${report.linkSecurity === "Clear" ? ", in clear: anybody on the way can read and forge it" : ""}`,
-    ],
+    ["Link", linkText(report)],
     ["Updates owed to the partner", String(report.unackedUpdates)],
     ["Store", `${report.store}, opened ${times(report.generation)}`],
     ["Revision", report.revision],

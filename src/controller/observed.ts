@@ -3,6 +3,7 @@
 
 import type { CompiledRelationship } from "../api/compiled.ts";
 import type { Automatic, Fencing } from "../api/partner-down.ts";
+import type { LinkRefusal } from "../base/link-refusal.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 
@@ -117,6 +118,8 @@ export interface MemberReportView {
   readonly fencing: Fencing;
   /** How its end of the link is secured; null: the link is not open. */
   readonly linkSecurity: "TLS" | "Clear" | null;
+  /** Why it refused its partner, or was refused, when they last met; null: they meet, or cannot be reached. */
+  readonly linkRefusal: LinkRefusal | null;
   readonly activeRevision: string;
   /** Refused or held revision, "" when none. */
   readonly pendingRevision: string;

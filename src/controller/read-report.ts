@@ -2,9 +2,10 @@
 // another version may leave fields out, which then count as their smallest meaning, never as an error.
 
 import { SERVING } from "../api/failover-state.ts";
+import { LINK_DISTRUSTS, type LinkRefusal, TERMS_DIFFER } from "../base/link-refusal.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
-import { map, text } from "./json.ts";
+import { map, maps, text } from "./json.ts";
 import type { MemberReportView, ScopeCounts } from "./observed.ts";
 import { parseTime } from "./time.ts";
 
@@ -31,11 +32,20 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     seen: count(status["seen"]),
     fencing: status["fencing"] === "Witness" ? "Witness" : "None",
     linkSecurity: (["TLS", "Clear"] as const).find((word) => word === status["linkSecurity"]) ?? null,
+    linkRefusal: readRefusal(status["conditions"]),
     activeRevision: text(revisions["active"]),
     pendingRevision: text(revisions["pending"]),
     freeAddresses: counted.length === 0 ? null : own,
     scopes,
   };
+}
+
+/** Of an engine that knows a reason more than this controller, the words count. */
+function readRefusal(conditions: unknown): LinkRefusal | null {
+  const refused = maps(conditions).find(({ type }) => type === "LinkRefused");
+  if (refused?.["status"] !== "True") return null;
+  const reason = LINK_DISTRUSTS.find((word) => word === refused["reason"]) ?? TERMS_DIFFER;
+  return { reason, message: text(refused["message"]) };
 }
 
 /** When the engine says it wrote its report; null when it does not say. */

@@ -375,9 +375,11 @@ class EngineProcess {
   }
 
   #memberReport(engine: Engine): MemberReport {
-    const { linkSecurity, linkCertificateExpiresAt } = this.#outlets;
+    const { linkDistrust, linkSecurity, linkCertificateExpiresAt } = this.#outlets;
     const report = memberReport(engine, this.#clock.now());
-    return { ...report, storeDamage: this.#damage, linkSecurity, linkCertificateExpiresAt };
+    // Whoever knocks beside a link that stands is no news of the pair.
+    const linkRefusal = report.connected ? null : (linkDistrust ?? report.linkRefusal);
+    return { ...report, linkRefusal, storeDamage: this.#damage, linkSecurity, linkCertificateExpiresAt };
   }
 
   /** Null when a client that asked now would be answered. */

@@ -74,6 +74,8 @@ describe("the certificates of a pair without an API", () => {
     const clear = startEngine("b", ["--clear-link"]);
     await Promise.all([a.until(/link-distrusted/), clear.until(/link-in-clear/)]);
     assert.doesNotMatch(clear.output(), /link-up/);
+    const told = await runCli(["status", "--local", "--data-dir", join(directory, "data-a")]);
+    assert.match(told.stdout, /Link: .*down, its partner is refused: .*(in clear|TLS handshake)/);
     clear.child.kill("SIGKILL");
     await clear.ended();
     const foreign = startEngine("b", ["--link-certificates", join(directory, "branch", "b")]);

@@ -88,3 +88,24 @@ test("nodes' addresses in the subnets that are served are left out, and the stat
   assert.deepEqual(seen.compiled.config.excludedAddresses.map(formatIpv4), wanted);
   assert.equal(seen.compiled.config.revision, effective["revision"]);
 });
+
+test("what an engine says of a refused partner is read from its conditions, a reason of tomorrow as words alone", async () => {
+  const world = await running();
+  const read = (reason: string, status = "True") => {
+    const condition = {
+      type: "LinkRefused",
+      status,
+      reason,
+      message: "why",
+      lastTransitionTime: formatTime(unixSeconds(0)),
+    };
+    world.patch("FailoverMember", "campus-a", { status: { conditions: [condition] } }, "status");
+    return observe(world.cache(), newMemory(), at(world.nowMs))?.members[0]?.report?.linkRefusal;
+  };
+  assert.deepEqual(read("WrongIdentity"), { reason: "WrongIdentity", message: "why" });
+  assert.deepEqual(read("NotInventedYet"), { reason: "TermsDiffer", message: "why" });
+  assert.equal(read("NotRefused", "False"), null);
+  read("WrongIdentity");
+  await new TestController(world).look(KEY);
+  assert.equal(world.condition("LinkSecure")["reason"], "WrongIdentity");
+});

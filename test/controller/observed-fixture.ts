@@ -87,6 +87,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     seen: 0,
     fencing: "None",
     linkSecurity: "TLS",
+    linkRefusal: null,
     activeRevision: REVISION,
     pendingRevision: "",
     freeAddresses: 112,

@@ -14,7 +14,7 @@ import { CAUSE_WORDS, draftState } from "./words.ts";
 type Regarding = EventWish["regarding"];
 
 /** Conditions whose every turn is news; the others follow from the members' states. */
-const TOLD_CONDITIONS = ["Accepted", "WitnessHealthy"];
+const TOLD_CONDITIONS = ["Accepted", "WitnessHealthy", "LinkSecure"];
 const GOOD_STATES = ["Normal", "RecoverDone", "ConflictDone", "Startup"];
 
 export function relationshipReference(relationship: ObservedRelationship): Regarding {
@@ -84,8 +84,9 @@ function conditionEvent(
   if (!TOLD_CONDITIONS.includes(condition.type)) return null;
   const old = before.find(({ type }) => type === condition.type);
   if (old !== undefined && old.status === condition.status && old.reason === condition.reason) return null;
-  // The first verdict is no news when it is a good one.
-  if (old === undefined && condition.status !== "False") return null;
+  // The first verdict is no news when it is a good one, nor is it that something is known again.
+  if ((old === undefined || old.status === "Unknown") && condition.status !== "False") return null;
+  if (old?.status === "True" && condition.status === "Unknown") return null;
   const from = old === undefined ? "(new)" : `${old.status}/${old.reason}`;
   return event(regarding, {
     type: condition.status === "True" ? "Normal" : "Warning",

@@ -5,10 +5,11 @@
 // Source: docs/adr/0008-link-identity.md.
 
 import { linkIdentity } from "../../base/link-identity.ts";
+import { type LinkDistrust, TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { seconds, type UnixSeconds } from "../../base/units.ts";
 import type { LinkView, MemberCertificateView, Observed, ObservedLink } from "../observed.ts";
 import type { Verdict } from "./condition.ts";
-import type { Pair } from "./pair.ts";
+import { type Pair, partnerOf } from "./pair.ts";
 
 const DAY = 86_400;
 export const LEAF_DAYS = 90;
@@ -91,6 +92,8 @@ export function linkVerdict(pair: Pair): Verdict {
     const names = inClear.map(({ name }) => name).join(" and ");
     return verdict("False", "ClearText", `${names} runs the link in clear until it is restarted.`);
   }
+  const refusal = refusalOf(pair);
+  if (refusal !== null) return verdict("False", refusal.reason, refusal.message);
   const secured = pair.members.filter(({ report }) => report?.linkSecurity === "TLS");
   if (secured.length < members.size) {
     return verdict(
@@ -103,6 +106,35 @@ export function linkVerdict(pair: Pair): Verdict {
   const day = new Date(ends * 1000).toISOString().slice(0, 10);
   return verdict("True", "MutualTLS", `TLS 1.3 with a certificate on both sides, good until ${day}.`);
 }
+
+/** What an engine met on the link; the Secrets may be in order all the same: a pod has older files, or the partner is elsewhere. */
+function refusalOf(pair: Pair): { readonly reason: string; readonly message: string } | null {
+  for (const member of pair.members) {
+    const refusal = member.report?.linkRefusal ?? null;
+    if (refusal === null || refusal.reason === TERMS_DIFFER) continue;
+    const { reason, message } = refusal;
+    const partner = partnerOf(pair, member)?.name ?? "its partner";
+    return {
+      reason,
+      message: `${member.name} refuses ${partner}: ${message}. ${REFUSAL_REMEDY[reason](partner)}`,
+    };
+  }
+  return null;
+}
+
+const RENEW = (partner: string) =>
+  `Compare the Secret of ${partner} with what its pod has mounted; of an external partner, renew it there.`;
+const REFUSAL_REMEDY: Readonly<Record<LinkDistrust, (partner: string) => string>> = {
+  WrongIdentity: (partner) => `Give ${partner} its own certificate, and look who else uses its address.`,
+  CertificateExpired: RENEW,
+  CertificateNotYetValid: () => "Set the clocks.",
+  CertificateRevoked: RENEW,
+  UnknownAuthority: () =>
+    "Add that authority to spec.link.tls.trustedAuthorities, or with secretRef to ca.crt, if it is the partner's.",
+  NoCertificate: (partner) => `Give ${partner} its certificate.`,
+  ClearText: (partner) => `Start ${partner} with --link-certificates.`,
+  HandshakeBroken: (partner) => `The log of ${partner} may say more.`,
+};
 
 const CLEAR_PARTNER =
   "The partner is a dhcpd, which speaks in clear only: keep the link on a network of its own, and its port shut to others.";

@@ -1,6 +1,7 @@
 // The sentences of the Ready condition: who is unreachable since when, who answers whom, what happens next and when.
 // Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
 
+import { type LinkRefusal, TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
@@ -91,6 +92,7 @@ function nextSentences(pair: Pair): readonly string[] {
     const partner = partnerOf(pair, member)?.name ?? "its partner";
     const { report, name } = member;
     if (report === null) continue;
+    if (report.linkRefusal !== null) sentences.push(refusalSentence(report.linkRefusal, name, partner));
     if (report.state === "PartnerDown") sentences.push(...takeoverSentences(pair, member, partner));
     if (report.state === "CommunicationsInterrupted") {
       if (report.freeAddresses !== null) {
@@ -106,6 +108,12 @@ function nextSentences(pair: Pair): readonly string[] {
     }
   }
   return sentences;
+}
+
+/** What the certificates are to blame for stands in LinkSecure. */
+function refusalSentence({ reason, message }: LinkRefusal, name: string, partner: string): string {
+  if (reason === TERMS_DIFFER) return sentence(`${name} and ${partner} do not meet: ${message}`);
+  return `${name} does not believe that it speaks with ${partner} (${reason}): see LinkSecure.`;
 }
 
 function takeoverSentences(pair: Pair, member: PairMember, partner: string): readonly string[] {

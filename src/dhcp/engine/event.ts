@@ -3,6 +3,7 @@
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
+import type { LinkRefusal } from "../../base/link-refusal.ts";
 import type { BootMs, Instant, UnixSeconds } from "../../base/units.ts";
 import type { DurableRecord, Fencing } from "../lease/durable-record.ts";
 import type { Arrival, ConnectionId, ReplyRoute } from "../ports.ts";
@@ -137,6 +138,9 @@ export interface MemberReport {
   readonly clockIsBehind: boolean;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
+  /** Why the two servers do not meet although they can reach each other; null while they meet, or nobody refuses. Of
+   *  certificates the composition root knows. */
+  readonly linkRefusal: LinkRefusal | null;
   /** How the failover link is secured, null while it is not open; and when this member's certificate ends, null without
    *  one. The composition root adds them. */
   readonly linkSecurity?: "TLS" | "Clear" | null;

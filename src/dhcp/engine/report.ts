@@ -1,5 +1,6 @@
 // What an engine says of itself, on demand: for its FailoverMember, /status and metrics. Changes nothing.
 
+import { TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { type Instant, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { BindingStatus } from "../lease/binding.ts";
 import { configuredRole, presentService, presentState } from "./authority.ts";
@@ -33,6 +34,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
     clockIsBehind: engine.clockIsBehind,
+    linkRefusal: engine.lastRefusal === null ? null : { reason: TERMS_DIFFER, message: engine.lastRefusal },
     addresses: Object.fromEntries(
       config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),
     ),

@@ -12,6 +12,7 @@ import type { ClientSocket, ConnectionId, PartnerLink } from "../ports.ts";
 import { HttpServer } from "./http.ts";
 import { InterfaceAddresses } from "./interfaces.ts";
 import { LinkCertificates } from "./link-certificates.ts";
+import type { Distrust } from "./link-distrust.ts";
 import { CLEAR_TRANSPORT, type LinkTransport, TlsTransport } from "./link-transport.ts";
 import type { Endpoint } from "./listen.ts";
 import { Outlet } from "./outlet.ts";
@@ -75,6 +76,8 @@ export class EngineOutlets {
   #strangerSaidAtMs = Number.NEGATIVE_INFINITY;
   #distrustSaidAtMs = Number.NEGATIVE_INFINITY;
   #expirySaidAtMs = Number.NEGATIVE_INFINITY;
+  /** Why the partner, or somebody at its address, was not believed when it last tried; null when it was. */
+  #distrust: Distrust | null = null;
   #accepted = 0;
 
   constructor(options: OutletsOptions) {
@@ -134,6 +137,11 @@ export class EngineOutlets {
     return this.#link.current?.transport.security ?? null;
   }
 
+  /** Why the partner was not believed when it was last met; null when it was, or could not be met. */
+  get linkDistrust(): Distrust | null {
+    return this.#distrust;
+  }
+
   /** When this member's certificate ends, unix seconds; null without one. */
   get linkCertificateExpiresAt(): number | null {
     const expiresAtMs = this.#link.current?.transport.expiresAtMs ?? null;
@@ -186,6 +194,7 @@ export class EngineOutlets {
   }
 
   async #openLink(settings: LinkSettings): Promise<TcpPartnerLink> {
+    this.#distrust = null;
     const transport = this.#openTransport(settings);
     const link = new TcpPartnerLink({
       ...settings,
@@ -218,7 +227,7 @@ export class EngineOutlets {
       certificates: new LinkCertificates(linkSecurity.directory, identity),
       partnerIdentity,
       handshakeMs: TLS_HANDSHAKE_MS,
-      onDistrust: (problem) => this.#onDistrust(problem),
+      onProof: (distrust) => this.#onProof(distrust),
       onRenewed: (expiresAtMs) => {
         const expires = new Date(expiresAtMs).toISOString();
         const message = "other certificates are in use for the next connection to the partner";
@@ -250,12 +259,14 @@ export class EngineOutlets {
     this.#log("warn", "link-certificate-expires", message, { expires: new Date(expiresAtMs).toISOString() });
   }
 
-  #onDistrust(problem: string): void {
+  #onProof(distrust: Distrust | null): void {
+    this.#distrust = distrust;
+    if (distrust === null) return;
     const now = this.#options.nowMs();
     if (now - this.#distrustSaidAtMs < REPEAT_MS) return;
     this.#distrustSaidAtMs = now;
-    const message = "the two ends of the failover link do not trust each other's certificates";
-    this.#log("warn", "link-distrusted", message, { problem });
+    const message = "the partner, or somebody at its address, could not prove on the link who it is";
+    this.#log("warn", "link-distrusted", message, { reason: distrust.reason, problem: distrust.message });
   }
 
   /** Told at most once a minute: whoever knocks must not be able to fill a disk with words. */

@@ -4,7 +4,8 @@
 
 import * as net from "node:net";
 import * as tls from "node:tls";
-import { type LinkCertificates, speaksFor } from "./link-certificates.ts";
+import type { LinkCertificates } from "./link-certificates.ts";
+import { brokenHandshake, type Distrust, distrustOf } from "./link-distrust.ts";
 
 export interface LinkTransport {
   readonly security: "TLS" | "Clear";
@@ -41,8 +42,8 @@ export interface TlsTransportOptions {
   /** Whom the partner's certificate must speak for. */
   readonly partnerIdentity: string;
   readonly handshakeMs: number;
-  /** Somebody at the partner's address could not prove that it is the partner, or does not believe that we are. */
-  readonly onDistrust: (problem: string) => void;
+  /** How the latest attempt to meet ended: with proof of the partner, or without a word of TLS (null), or in distrust. */
+  readonly onProof: (distrust: Distrust | null) => void;
   /** Other certificates are in use from the next connection on. */
   readonly onRenewed: (expiresAtMs: number) => void;
 }
@@ -58,19 +59,18 @@ export class TlsTransport implements LinkTransport {
     this.#server = tls.createServer({
       ...this.#terms(),
       requestCert: true,
-      // Node would cut such a peer off without a word: #distrust() does the same and says why.
-      rejectUnauthorized: false,
       handshakeTimeout: options.handshakeMs,
     });
     this.#server.on("secureConnection", (socket) => {
-      const problem = this.#distrust(socket);
-      if (problem === null) return this.#onStream(socket);
-      options.onDistrust(problem);
+      const distrust = distrustOf(socket, options);
+      options.onProof(distrust);
+      if (distrust === null) return this.#onStream(socket);
       socket.on("error", () => {});
       socket.destroy();
     });
     this.#server.on("tlsClientError", (error, socket) => {
-      options.onDistrust(error.message);
+      const distrust = brokenHandshake(error);
+      if (distrust !== null) options.onProof(distrust);
       socket.destroy();
     });
   }
@@ -89,24 +89,26 @@ export class TlsTransport implements LinkTransport {
     const socket: tls.TLSSocket = tls.connect({
       ...to,
       ...this.#terms(),
-      rejectUnauthorized: true,
       // Members are known by identity, not by host name; that is looked at once the chain is verified.
       checkServerIdentity: () => undefined,
     });
     socket.setNoDelay(true);
-    let isShakingHands = false;
+    let phase: "dialing" | "shaking-hands" | "open" = "dialing";
     socket.once("connect", () => {
-      isShakingHands = true;
+      phase = "shaking-hands";
     });
     socket.once("secureConnect", () => {
-      isShakingHands = false;
-      const problem = this.#distrust(socket);
-      if (problem === null) onStream();
-      else socket.destroy(new Error(problem));
+      phase = "open";
+      const distrust = distrustOf(socket, this.#options);
+      this.#options.onProof(distrust);
+      if (distrust === null) onStream();
+      else socket.destroy(new Error(distrust.message));
     });
     // The network was no obstacle once TCP stands: what fails then is the handshake, or an alert of the other end.
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (isShakingHands || error.code?.startsWith("ERR_SSL")) this.#options.onDistrust(error.message);
+      if (phase !== "open" || error.code?.startsWith("ERR_SSL")) {
+        this.#options.onProof(phase === "dialing" ? null : brokenHandshake(error));
+      }
     });
     return socket;
   }
@@ -118,17 +120,9 @@ export class TlsTransport implements LinkTransport {
     onRenewed(certificates.expiresAtMs);
   }
 
+  /** Node would cut off whom it does not trust, without a word: distrustOf() does the same and says why. */
   #terms() {
-    return { ...this.#options.certificates.files, minVersion: "TLSv1.3" } as const;
-  }
-
-  /** Why the peer is not the partner; null when it is. */
-  #distrust(socket: tls.TLSSocket): string | null {
-    const { partnerIdentity } = this.#options;
-    const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) return "the peer shows no certificate";
-    if (!socket.authorized) return `the peer's certificate cannot be trusted: ${socket.authorizationError}`;
-    if (speaksFor(certificate, partnerIdentity)) return null;
-    return `the peer's certificate speaks for ${certificate.subjectAltName ?? "nobody"}, not for URI:${partnerIdentity}`;
+    const { files } = this.#options.certificates;
+    return { ...files, minVersion: "TLSv1.3", rejectUnauthorized: false } as const;
   }
 }

@@ -142,6 +142,7 @@ function significant(report: MemberReport): readonly unknown[] {
     report.fencing,
     report.storeDamage?.problem,
     report.linkSecurity,
+    report.linkRefusal,
   ];
 }
 
@@ -205,6 +206,12 @@ function conditionsOf(
       status: report.storeDamage ? "True" : "False",
       reason: report.storeDamage ? "SetAside" : "Sound",
       message: storeText(report),
+    },
+    {
+      type: "LinkRefused",
+      status: report.linkRefusal ? "True" : "False",
+      reason: report.linkRefusal?.reason ?? "NotRefused",
+      message: report.linkRefusal?.message ?? "",
     },
   ] as const;
   return parts.map((part) => {

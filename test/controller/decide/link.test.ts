@@ -2,11 +2,26 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LINK_DISTRUSTS, type LinkRefusal, TERMS_DIFFER } from "../../../src/base/link-refusal.ts";
 import { unixSeconds } from "../../../src/base/units.ts";
 import { decide } from "../../../src/controller/decide/decide.ts";
 import { linkSteps } from "../../../src/controller/decide/link.ts";
-import type { CertificateView, LinkView, MemberCertificateView } from "../../../src/controller/observed.ts";
-import { conditionOf, linkView, member, NOW, OPTIONS, observed, statusAfter } from "../observed-fixture.ts";
+import type {
+  CertificateView,
+  LinkView,
+  MemberCertificateView,
+  Observed,
+} from "../../../src/controller/observed.ts";
+import {
+  conditionOf,
+  linkView,
+  member,
+  NOW,
+  OPTIONS,
+  observed,
+  settled,
+  statusAfter,
+} from "../observed-fixture.ts";
 
 const DAY = 86_400;
 const healthy = linkView();
@@ -144,6 +159,54 @@ for (const [what, changes, expected] of [
 ] as const) {
   test(`LinkSecure: ${what}`, () => assert.match(secure(changes), expected));
 }
+
+const refuses = (reason: LinkRefusal["reason"], message: string) => ({
+  members: [member("a", { says: { linkRefusal: { reason, message } } }), member("b")],
+});
+for (const reason of LINK_DISTRUSTS) {
+  test(`LinkSecure: an engine that refuses its partner for ${reason}, with whom and what to do`, () =>
+    assert.match(
+      secure(refuses(reason, "its certificate is odd")),
+      new RegExp(`^False/${reason}: a refuses b: its certificate is odd\\. \\w`),
+    ));
+}
+
+test("what an engine refuses counts though the Secrets are in order; what a Secret shows goes before", () => {
+  const expired = { ...brought(leaf("a", { notAfter: NOW })), ...refuses("HandshakeBroken", "closed") };
+  assert.match(secure(expired), /^False\/CertificateExpired: The certificate of a has expired/);
+});
+
+test("terms that differ are no matter of the link's security: Ready tells them", () => {
+  const says = {
+    state: "CommunicationsInterrupted",
+    linkRefusal: { reason: TERMS_DIFFER, message: "the clocks are 70 s apart" },
+  } as const;
+  const seen = observed({
+    members: [member("a", { says }), member("b", { says: { ...says, linkRefusal: null } })],
+  });
+  assert.equal(conditionOf(statusAfter(seen), "LinkSecure")?.status, "True");
+  assert.match(
+    conditionOf(statusAfter(seen), "Ready")?.message ?? "",
+    /a and b do not meet: the clocks are 70 s apart\./,
+  );
+});
+
+test("an event tells when the link is refused and when it is secured again, not that a member has yet to report", () => {
+  const told = (before: Observed, after: Partial<Observed>) =>
+    decide({ ...settled(before), ...after, relationship: settled(before).relationship }, OPTIONS)
+      .effects.flatMap((effect) => (effect.kind === "event" ? [effect.event] : []))
+      .filter(({ action }) => action === "JudgeLinkSecure")
+      .map(({ type, note }) => `${type} ${note.slice(0, note.indexOf(": ", 12))}`);
+  const well = observed();
+  const refused = refuses("CertificateRevoked", "earlier authority");
+  const silent = { members: [member("a", { says: { linkSecurity: null } }), member("b")] };
+  assert.deepEqual(told(well, refused), ["Warning LinkSecure: True/MutualTLS -> False/CertificateRevoked"]);
+  assert.deepEqual(told(observed(refused), { members: well.members }), [
+    "Normal LinkSecure: False/CertificateRevoked -> True/MutualTLS",
+  ]);
+  assert.deepEqual(told(well, silent), []);
+  assert.deepEqual(told(observed(silent), { members: well.members }), []);
+});
 
 test("what keeps the link from being secured is looked at again soon: no event tells of a Secret", () => {
   const message = "Secret campus-a-link exists and does not belong to this relationship";

@@ -348,5 +348,7 @@ test("a refused handshake is told once by each side, and tried again more slowly
     assert.equal(told.filter(({ level }) => level === "warn").length, 1, node.name);
     assert.match(told[0]?.message ?? "", /net\/campus/);
     assert.ok(told.length >= 8 && told.length <= 13, `${told.length} tries in a minute`);
+    assert.equal(node.report.linkRefusal?.reason, "TermsDiffer");
+    assert.match(node.report.linkRefusal.message, /net\/campus/);
   }
 });

@@ -10,6 +10,7 @@ import * as tls from "node:tls";
 import { FaultError } from "../../../src/base/fault.ts";
 import { linkIdentity } from "../../../src/base/link-identity.ts";
 import { LinkCertificates } from "../../../src/dhcp/host/link-certificates.ts";
+import type { Distrust } from "../../../src/dhcp/host/link-distrust.ts";
 import { TlsTransport } from "../../../src/dhcp/host/link-transport.ts";
 import {
   type CertificateAndKey,
@@ -24,10 +25,13 @@ const VALIDITY = { now: new Date(), days: 2 };
 let root = "";
 let authority: CertificateAndKey;
 let other: CertificateAndKey;
+/** Of the same name as the trusted one, as an authority is that was followed by another. */
+let former: CertificateAndKey;
 before(async () => {
   root = mkdtempSync(join(tmpdir(), "leasepair-tls-"));
   authority = await makeLinkAuthority("test", VALIDITY);
   other = await makeLinkAuthority("another", VALIDITY);
+  former = await makeLinkAuthority("test", VALIDITY);
 });
 after(() => rmSync(root, { recursive: true, force: true }));
 
@@ -52,29 +56,30 @@ async function end(
   identity: string,
   partner: string,
   signer?: CertificateAndKey,
+  days?: number,
 ) {
   const directory = newDirectory();
-  await writeCertificates(directory, identity, signer);
-  const problems: string[] = [];
+  await writeCertificates(directory, identity, signer, days);
+  const proofs: (Distrust | null)[] = [];
   const renewals: number[] = [];
   const transport = new TlsTransport({
     certificates: new LinkCertificates(directory, identity),
     partnerIdentity: partner,
     handshakeMs: 5_000,
-    onDistrust: (problem) => problems.push(problem),
+    onProof: (distrust) => proofs.push(distrust),
     onRenewed: (expiresAtMs) => renewals.push(expiresAtMs),
   });
   const [address, partnerAddress] = at === "a" ? [A, B] : [B, A];
-  return { ...createLink(address, partnerAddress, { port, transport }), directory, problems, renewals };
+  return { ...createLink(address, partnerAddress, { port, transport }), directory, proofs, renewals };
 }
 
 const ID_A = linkIdentity(CAMPUS, "a");
 const ID_B = linkIdentity(CAMPUS, "b");
 
-async function listenerAndDialer(identityB: string, signerB?: CertificateAndKey) {
+async function listenerAndDialer(identityB: string, signerB?: CertificateAndKey, days?: number) {
   const listener = await end("a", 0, ID_A, ID_B);
   await listener.link.listen();
-  const dialer = await end("b", listener.link.port, identityB, ID_A, signerB);
+  const dialer = await end("b", listener.link.port, identityB, ID_A, signerB, days);
   const stop = () => Promise.all([dialer.link.stop(), listener.link.stop()]);
   return { listener, dialer, stop };
 }
@@ -98,61 +103,123 @@ describe("the link over TLS", { concurrency: 4 }, () => {
     }
   });
 
+  // [what b shows, its certificate's identity, signer and days, what a says of it]
   const impostors = [
-    ["the certificate of another relationship", linkIdentity("default/branch", "b"), false],
-    ["the certificate of the listening member itself", ID_A, false],
-    ["a certificate of another authority", ID_B, true],
+    [
+      "the certificate of another relationship",
+      [linkIdentity("default/branch", "b")],
+      ["WrongIdentity", /speaks for URI:leasepair:.*branch\/b, not for URI:leasepair:.*campus\/b/],
+    ],
+    ["the certificate of its own partner", [ID_A], ["WrongIdentity", /speaks for URI:.*campus\/a, not for/]],
+    [
+      "a certificate of another authority",
+      [ID_B, () => other],
+      ["UnknownAuthority", /signed by CN=another, which is not among the trusted/],
+    ],
+    [
+      "a certificate that a rotation revoked",
+      [ID_B, () => former],
+      ["CertificateRevoked", /earlier authority CN=test, which is not trusted any more/],
+    ],
+    [
+      "an expired certificate",
+      [ID_B, () => authority, -0.01],
+      ["CertificateExpired", /has expired \(the certificate on 20/],
+    ],
   ] as const;
-  for (const [name, identity, isForeign] of impostors) {
-    test(`${name} is not let in, and both sides hear why`, async () => {
-      const { listener, dialer, stop } = await listenerAndDialer(identity, isForeign ? other : undefined);
+  for (const [name, [identity, signer, days], [reason, message]] of impostors) {
+    const judged = ({ proofs }: { proofs: readonly (Distrust | null)[] }) => {
+      assert.equal(proofs.length, 1);
+      assert.equal(proofs[0]?.reason, reason);
+      assert.match(proofs[0].message, message);
+    };
+    test(`whoever dials with ${name} is not let in, and it is told why`, async () => {
+      const { listener, dialer, stop } = await listenerAndDialer(identity, signer?.(), days);
       try {
         dialer.link.dial(DIALED);
         await dialer.until(() => dialer.events.some(({ kind }) => kind === "link-closed"));
         assert.deepEqual(listener.events, []);
-        assert.equal(listener.problems.length, 1);
-        if (!isForeign)
-          assert.match(listener.problems[0]!, /speaks for URI:leasepair.*not for URI:leasepair/);
+        judged(listener);
+        assert.deepEqual(dialer.proofs, [null], "the other end itself was believed");
       } finally {
         await stop();
       }
     });
+
+    test(`whoever listens with ${name} is not spoken to, and it is told why`, async () => {
+      const listener = await end("b", 0, identity, ID_A, signer?.(), days);
+      await listener.link.listen();
+      const dialer = await end("a", listener.link.port, ID_A, ID_B);
+      try {
+        dialer.link.dial(DIALED);
+        await dialer.until(() => dialer.events.length > 0);
+        const [event] = dialer.events;
+        assert.match(event?.kind === "link-closed" ? event.reason : "", message);
+        judged(dialer);
+      } finally {
+        await Promise.all([dialer.link.stop(), listener.link.stop()]);
+      }
+    });
   }
 
-  test("a dialer does not talk to a listener that is not its partner", async () => {
-    const listener = await end("a", 0, linkIdentity("default/branch", "a"), ID_B);
-    await listener.link.listen();
-    const dialer = await end("b", listener.link.port, ID_B, ID_A);
+  test("who has proven that it is the partner is distrusted no more; a partner that cannot be reached is not either", async () => {
+    const { listener, dialer, stop } = await listenerAndDialer(ID_B, former);
+    const directory = dialer.directory;
+    dialer.link.dial(DIALED);
+    await dialer.until(() => dialer.events.some(({ kind }) => kind === "link-closed"));
+    await writeCertificates(directory, ID_B);
+    dialer.link.renew();
+    dialer.link.dial(DIALED + 1);
+    await listener.until(() => listener.events.length > 0);
+    assert.deepEqual([listener.proofs.length, listener.proofs.at(-1)], [2, null]);
+    await stop();
+    dialer.link.dial(DIALED + 2);
+    await dialer.until(() =>
+      dialer.events.some((event) => event.kind === "link-closed" && event.connection === DIALED + 2),
+    );
+    assert.equal(dialer.proofs.at(-1), null);
+  });
+
+  test("a listener that speaks in clear is told of by the dialer", async () => {
+    const clear = createLink(A, B, { port: 0 });
+    await clear.link.listen();
+    const dialer = await end("b", clear.link.port, ID_B, ID_A);
     try {
       dialer.link.dial(DIALED);
+      await clear.until(() => clear.events.length > 0);
+      clear.link.send(1, Buffer.from("CONNECT".repeat(10)));
       await dialer.until(() => dialer.events.length > 0);
-      const [event] = dialer.events;
-      assert.equal(event?.kind, "link-closed");
-      assert.match(event.kind === "link-closed" ? event.reason : "", /branch\/a, not for URI:.*campus\/a/);
+      assert.deepEqual(
+        dialer.proofs.map((distrust) => distrust?.reason),
+        ["ClearText"],
+      );
     } finally {
-      await Promise.all([dialer.link.stop(), listener.link.stop()]);
+      await Promise.all([dialer.link.stop(), clear.link.stop()]);
     }
   });
 
   const peers = [
     [
       "without a certificate",
+      "NoCertificate",
       (port: number) =>
         tls.connect({ ...at(port), ca: authority.certificate, checkServerIdentity: () => undefined }),
     ],
     [
       "in TLS 1.2",
+      "HandshakeBroken",
       (port: number) => tls.connect({ ...at(port), maxVersion: "TLSv1.2", rejectUnauthorized: false }),
     ],
     [
       "in clear",
+      "ClearText",
       (port: number) => {
         const socket = connect(at(port));
         return socket.on("connect", () => socket.write("CONNECT".repeat(10)));
       },
     ],
   ] as const;
-  for (const [name, open] of peers) {
+  for (const [name, reason, open] of peers) {
     test(`a peer that comes ${name} never becomes a connection`, async () => {
       const listener = await end("a", 0, ID_A, ID_B);
       await listener.link.listen();
@@ -162,6 +229,8 @@ describe("the link over TLS", { concurrency: 4 }, () => {
         socket.resume();
         await new Promise((resolve) => socket.once("close", resolve));
         assert.deepEqual(listener.events, []);
+        await listener.until(() => listener.proofs.length > 0);
+        assert.equal(listener.proofs[0]?.reason, reason);
       } finally {
         socket.destroy();
         await listener.link.stop();

@@ -58,3 +58,14 @@ test("an engine that ends by a fault says so and serves nobody", async () => {
   const { status, reason, message } = await written({ serving: "None", failure }, "Serving");
   assert.deepEqual([status, reason, message], ["False", "Failed", failure]);
 });
+
+test("a partner that is refused is told with the reason, and no more once it is not", async () => {
+  const linkRefusal = { reason: "CertificateRevoked", message: "signed by an earlier authority" } as const;
+  const refused = await written({ linkRefusal }, "LinkRefused");
+  assert.deepEqual(
+    [refused.status, refused.reason, refused.message],
+    ["True", "CertificateRevoked", "signed by an earlier authority"],
+  );
+  const met = await written({ linkRefusal: null }, "LinkRefused");
+  assert.deepEqual([met.status, met.reason, met.message], ["False", "NotRefused", ""]);
+});
