@@ -8,20 +8,39 @@ import type { ApiRequest } from "./api-request.ts";
 import type { ObjectStore, StoreEvent } from "./object-store.ts";
 import { StatusError } from "./status-error.ts";
 
-/** By namespace, by equal labels, by name. */
-export function selectorOf({ namespace, name, query }: ApiRequest): (object: KubeObject) => boolean {
-  const terms = [query["labelSelector"] ?? "", query["fieldSelector"] ?? ""]
-    .join()
-    .split(",")
-    .filter(Boolean);
-  const equalities = terms.map((term) => /^([^=!\s]+)=([^=\s]*)$/.exec(term));
-  if (equalities.includes(null))
-    throw new StatusError(400, "the embedded API selects by LABEL=VALUE and metadata.name=NAME only");
-  return ({ metadata }) => {
-    const values: Record<string, unknown> = { ...metadata.labels, "metadata.name": metadata.name };
+/** By namespace, by equal labels, by name and other fields of text. */
+export function selectorOf({
+  namespace,
+  name,
+  query,
+}: Pick<ApiRequest, "namespace" | "name" | "query">): (object: KubeObject) => boolean {
+  const labels = equalities(query["labelSelector"] ?? "");
+  const fields = equalities(query["fieldSelector"] ?? "");
+  return (object) => {
+    const { metadata } = object;
     const isThere = [metadata.namespace, null].includes(namespace) && ["", metadata.name].includes(name);
-    return isThere && equalities.every((equality) => values[equality![1]!] === equality![2]);
+    return (
+      isThere &&
+      labels.every(([label, value]) => metadata.labels?.[label] === value) &&
+      fields.every(([path, value]) => fieldAt(object, path) === value)
+    );
   };
+}
+
+function equalities(selector: string): readonly (readonly [string, string])[] {
+  return selector
+    .split(",")
+    .filter(Boolean)
+    .map((term) => {
+      const [, name, value] = /^([^=!\s]+)=([^=\s]*)$/.exec(term) ?? [];
+      if (name !== undefined && value !== undefined) return [name, value];
+      throw new StatusError(400, "the embedded API selects by LABEL=VALUE and FIELD=VALUE only");
+    });
+}
+
+/** `path`: names with dots between. */
+function fieldAt(object: KubeObject, path: string): unknown {
+  return path.split(".").reduce<unknown>((value, name) => (value as Record<string, unknown>)?.[name], object);
 }
 
 /** Answers a watch request; it stays open until its time is up or the connection ends. */

@@ -8,6 +8,7 @@ import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
 import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
+import { readPodRefusals } from "./apply-pod-refusals.ts";
 import { readStoreRecord } from "./apply-store-record.ts";
 import type { Cache } from "./caches.ts";
 import { readConditions } from "./decide/condition.ts";
@@ -55,6 +56,7 @@ export async function reconcileKey(
   if (decision.rollout === "settled") context.memory.rolling.delete(key);
   if (decision.rollout === "under-way") context.memory.rolling.add(key);
   await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
+  await readPodRefusals(context.apply.client, context.memory, decision.podlessSets);
   const result = await performEffects(decision.effects, { ...context.apply, signal });
   // Unless it is certain that nothing was written, it counts.
   if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {

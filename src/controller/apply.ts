@@ -16,7 +16,7 @@ import { TYPES, type WatchedKind } from "./resource-types.ts";
 export interface ApplyContext {
   readonly client: Pick<
     KubeClient,
-    "apply" | "create" | "delete" | "find" | "getQuorum" | "patchStatus" | "replace"
+    "apply" | "create" | "delete" | "find" | "getQuorum" | "list" | "patchStatus" | "replace"
   >;
   readonly recorder: Pick<EventRecorder, "record">;
   /** Of certificates, by the wall clock. */

@@ -19,6 +19,8 @@ export interface Memory {
     string,
     { readonly renewTime: string; readonly at: UnixSeconds; readonly readAt: UnixSeconds }
   >;
+  /** Why a StatefulSet makes no pod, in its controller's words, by the set's UID. */
+  readonly podRefusals: Map<string, string>;
   /** When grants were made without a human's word, the oldest first. */
   automaticGrants: readonly UnixSeconds[];
   /** Where the stores lie, as read, by the relationship's UID. */
@@ -41,6 +43,7 @@ export function newMemory(): Memory {
     heard: new Map(),
     apart: new Map(),
     nodeLeases: new Map(),
+    podRefusals: new Map(),
     automaticGrants: [],
     stores: new Map(),
     links: new Map(),

@@ -241,6 +241,7 @@ function observedMembers(
     const object = found !== undefined && ownerUid(found) === uid ? found : null;
     const role = memberName === primary ? "Primary" : "Secondary";
     const pod = cache.get("Pod", namespace, memberPodName(name, memberName));
+    const set = cache.get("StatefulSet", namespace, memberObjectName(name, memberName));
     const report = object === null ? null : readReport(object, role);
     const heard = object === null ? unixSeconds(0) : heardAt(memory, object, now);
     return {
@@ -249,6 +250,7 @@ function observedMembers(
       reportVersion: object?.metadata.resourceVersion ?? "",
       heardAt: heard,
       pod: pod === undefined ? null : observedPod(pod),
+      podRefusal: memory.podRefusals.get(set?.metadata.uid ?? "") ?? null,
       node: nodes.get(member.nodeName) ?? null,
       apartSince: apartSince(memory, object?.metadata.uid ?? "", report, { heard, now }),
     };

@@ -94,6 +94,8 @@ export interface ObservedMember {
   /** When this controller last saw the report change (first sight: the report's own word for it). */
   readonly heardAt: UnixSeconds;
   readonly pod: ObservedPod | null;
+  /** Why its StatefulSet makes no pod, in Kubernetes' words; null when that is not known, or has not been looked at. */
+  readonly podRefusal: string | null;
   /** Its node; null when the cluster has none of that name. */
   readonly node: ObservedNode | null;
   /** Since when this process has seen it say, without falling silent, that it has lost its partner; null: it does not. */

@@ -122,6 +122,7 @@ export function member(
       failure: null,
       linkKind: "campus",
     },
+    podRefusal: null,
     node: node(name === "a" ? "node-1" : "node-2"),
     apartSince: says.state === "CommunicationsInterrupted" ? unixSeconds(NOW - 10) : null,
     ...rest,

@@ -10,13 +10,14 @@ import { loadKinds } from "../../dev/embedded-api/kinds.ts";
 import { ObjectStore, type StoreEvent } from "../../dev/embedded-api/object-store.ts";
 import { StatusError } from "../../dev/embedded-api/status-error.ts";
 import { Validator } from "../../dev/embedded-api/validation.ts";
+import { selectorOf } from "../../dev/embedded-api/watch.ts";
 import type { ApplyContext } from "../../src/controller/apply.ts";
 import { reconcileKey } from "../../src/controller/apply-reconcile.ts";
 import type { Cache } from "../../src/controller/caches.ts";
 import { newMemory } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
-import { formatTime, type KubeObject, type ResourceType, SECRET } from "../../src/kube/resource.ts";
+import { EVENT, formatTime, type KubeObject, type ResourceType, SECRET } from "../../src/kube/resource.ts";
 import { OPTIONS } from "./observed-fixture.ts";
 
 type Json = Record<string, unknown>;
@@ -45,6 +46,8 @@ export class PairWorld {
   readonly off = new Set<string>();
   /** Members whose StatefulSet has no replica. */
   readonly stopped = new Set<string>();
+  /** What the API server says to whoever wants to create a pod; null: it creates them. */
+  podRefusal: string | null = null;
   grants = 0;
   nowMs = START_MS;
 
@@ -133,6 +136,7 @@ export class PairWorld {
     }
     this.stopped.delete(member);
     if (pod !== undefined) return;
+    if (this.podRefusal !== null) return this.#refusePod(set, name, this.podRefusal);
     const template = (set["spec"] as { template: KubeObject }).template;
     const { labels = {}, annotations = {} } = template.metadata;
     const metadata = { name, namespace: "default", labels, annotations };
@@ -142,8 +146,19 @@ export class PairWorld {
     this.patch("Pod", name, { status: { phase: "Running", conditions, containerStatuses } }, "status");
   }
 
+  /** As the StatefulSet's controller tells it, seen through events.k8s.io. */
+  #refusePod({ metadata }: KubeObject, pod: string, why: string): void {
+    const { name = "", uid = "" } = metadata;
+    const note = `create Pod ${pod} in StatefulSet ${name} failed error: ${why}`;
+    const time = formatTime(this.nowMs);
+    const event = { regarding: { kind: "StatefulSet", name, uid }, reason: "FailedCreate", note };
+    const object = { metadata: { name: `${name}.${this.nowMs}`, namespace: "default" } };
+    this.objects.create(this.#kind(EVENT), "default", { ...object, ...event, deprecatedLastTimestamp: time });
+  }
+
   #runs(member: string): boolean {
-    return !this.off.has(member) && !this.stopped.has(member);
+    const pod = this.objects.store.get(this.#kind(TYPES.Pod), `default/campus-${member}-0`);
+    return pod !== null && !this.off.has(member) && !this.stopped.has(member);
   }
 
   /** The states' succession, as far as the witness has a part in it. */
@@ -315,6 +330,11 @@ export class PairWorld {
       create: (type, object) =>
         call(() => objects.create(this.#kind(type), object.metadata.namespace ?? null, object)),
       replace: (type, object) => call(() => objects.update(target(type, object), object)),
+      list: (type, namespace, { fieldSelector = "" } = {}) => {
+        const selects = selectorOf({ namespace, name: "", query: { fieldSelector } });
+        const items = objects.store.list(this.#kind(type)).filter(selects);
+        return call(() => ({ items, resourceVersion: String(objects.store.revision) }));
+      },
       getQuorum: (type, namespace, name) => call(() => objects.get(this.#target(type, namespace, name))),
       apply: (type, object, { fieldManager }) => {
         const { namespace = null, name = "" } = object.metadata;
@@ -394,6 +414,7 @@ export class TestController {
     const real = this.#world.client();
     return {
       find: real.find,
+      list: real.list,
       getQuorum: real.getQuorum,
       create: (type, object, options) => this.#write(() => real.create(type, object, options)),
       replace: (type, object, options) => this.#write(() => real.replace(type, object, options)),

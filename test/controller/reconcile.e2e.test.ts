@@ -275,3 +275,23 @@ test("deleted and applied again, a relationship goes on with its stores, under a
     assert.equal(storagePath, `/var/lib/leasepair/${metadata.uid}`);
     await until(world, [controller], "above epoch 1", () => (world.witness()["epoch"] as number) > 1);
   }));
+
+test("a namespace whose Pod Security level refuses the pods is named with what to type, and forgotten once it lets them in", () =>
+  inWorld(async (world) => {
+    world.podRefusal =
+      'pods is forbidden: violates PodSecurity "restricted:v1.35": host namespaces (hostNetwork=true)';
+    const controller = new TestController(world);
+    await until(world, [controller], "refused", () => world.condition("Stalled")["status"] === "True");
+    assert.equal(world.condition("Stalled")["reason"], "PodSecurityViolation");
+    assert.match(
+      String(world.condition("Ready")["message"]),
+      /pod of a.*is restricted.*pod of b.*is restricted/,
+    );
+    await controller.look();
+    const { revision } = world.objects.store;
+    for (let turn = 0; turn < 5; turn++) await controller.look();
+    assert.equal(world.objects.store.revision, revision, "said once");
+    world.podRefusal = null;
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    assert.equal(world.condition("Stalled")["status"], undefined);
+  }));

@@ -4,6 +4,7 @@
 // statuses of all concerned.
 // Never: two grants of one word, a grant over a holder, both members restarted at once, an object of somebody else.
 
+import type { KubeObject } from "../../kube/resource.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
@@ -17,6 +18,7 @@ import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
 import { bothNormal, type Pair, pairOf } from "./pair.ts";
 import { missingNode } from "./placement.ts";
+import { pairRefusal, podlessSets } from "./pod-refusal.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
 import { storeEffects, storeProblem, storeUidOf } from "./stores.ts";
@@ -42,6 +44,8 @@ export interface Decision {
   readonly requeueAfterSeconds: number | null;
   /** Nodes whose Leases are to be read before the next look. */
   readonly watchedNodes: readonly string[];
+  /** StatefulSets of which it is to be read before the next look why they make no pod. */
+  readonly podlessSets: readonly KubeObject[];
   /** Where the pair stands in a rollout: other pairs wait while one is under way. */
   readonly rollout: "idle" | "under-way" | "settled";
 }
@@ -56,6 +60,7 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
       effects: [],
       requeueAfterSeconds: null,
       watchedNodes: [],
+      podlessSets: [],
       rollout: "settled",
     };
   }
@@ -84,7 +89,7 @@ function writeWitness(
   const status = statusEffects(pair, plan, options, change);
   // Our own write comes back as an event; the pause is only for an event that gets lost.
   const effects = [...status, witnessEvent(pair, change)];
-  return { step, effects, requeueAfterSeconds: 5, watchedNodes: [], rollout: "idle" };
+  return { step, effects, requeueAfterSeconds: 5, watchedNodes: [], podlessSets: [], rollout: "idle" };
 }
 
 interface Plan {
@@ -138,6 +143,7 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     // Secrets are not watched: what was made is looked at again at once.
     requeueAfterSeconds: link.length + stores.length > 0 ? 0 : nextLook(pair, plan, operations),
     watchedNodes: watchedNodes(pair),
+    podlessSets: podlessSets(observed),
     rollout: rolloutState(pair, plan),
   };
 }
@@ -195,9 +201,10 @@ function statusEffects(
 }
 
 function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] {
+  const stalled = problem ?? pairRefusal(pair);
   const optional = [
-    reconcilingVerdict(problem === null ? workOf(pair, rollout) : null),
-    stalledVerdict(problem),
+    reconcilingVerdict(stalled === null ? workOf(pair, rollout) : null),
+    stalledVerdict(stalled),
   ];
   return [
     readyVerdict(pair, problem),

@@ -7,6 +7,7 @@ import { linkVerdict } from "./link.ts";
 import { nextLivenessChange } from "./liveness.ts";
 import { deletionTime, type OperationStep } from "./operation-outcome.ts";
 import { otherMember, type Pair } from "./pair.ts";
+import { podlessSets } from "./pod-refusal.ts";
 import type { RolloutStep } from "./rollout.ts";
 import { scopeStatus } from "./scope-status.ts";
 import { takeoverAt } from "./story.ts";
@@ -45,6 +46,8 @@ export function nextLook(
   if (observed.link.kind !== "clear" && linkVerdict(pair).status !== "True") {
     moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
   }
+  // Nor does any tell in time why a pod does not come.
+  if (podlessSets(observed).length > 0) moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
   const automatic = automaticStep(observed, pair.witness);
   if (automatic.kind === "wait") {
     moments.push(automatic.at, unixSeconds(now + WATCH_SECONDS));

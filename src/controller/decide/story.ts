@@ -7,6 +7,7 @@ import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
+import { podRefusalOf } from "./pod-refusal.ts";
 import { CAUSE_WORDS, clockTime, draftState, roughCount } from "./words.ts";
 
 /** When the member in PARTNER-DOWN may give out its partner's free addresses: entry + MCLT; null when not known. */
@@ -32,23 +33,26 @@ function memberSentence(pair: Pair, member: PairMember): string {
   return `${name} is in ${draftState(life.report.state)} since ${since} and ${serves(pair, member)}.`;
 }
 
-function unknownSentence(pair: Pair, { life, name, member }: PairMember): string {
+function unknownSentence(pair: Pair, of: PairMember): string {
+  const { life, name, member } = of;
   if (life.kind !== "unknown") return "";
   const { stopped } = pair.observed;
   if (stopped?.member === name) {
     return `${name} is stopped by operation ${stopped.operation} until ${clockTime(stopped.until, pair.now)}.`;
   }
+  const refusal = podRefusalOf(pair, of);
   if (life.why === "NeverReported") {
     return member.pod === null
-      ? `${name} has no pod yet${noPodRemedy(pair, name)}.`
+      ? sentence(refusal?.message ?? `${name} has no pod yet${noPodRemedy(pair, name)}`)
       : sentence(`${name} has not reported yet${member.pod.running ? "" : `; ${notRunning(member.pod)}`}`);
   }
   const { pod } = member;
   const cause = life.why === "NotRunning" && pod !== null ? notRunning(pod) : CAUSE_WORDS[life.why];
-  return sentence(`${name} is unreachable since ${clockTime(life.since, pair.now)}: ${cause}`);
+  const since = sentence(`${name} is unreachable since ${clockTime(life.since, pair.now)}: ${cause}`);
+  return refusal === null ? since : `${since} ${sentence(refusal.message)}`;
 }
 
-/** Only the StatefulSet's events tell why: mostly the namespace does not admit pods on the host network. */
+/** While nothing is known: only the StatefulSet's events tell. */
 function noPodRemedy({ observed: { relationship } }: Pair, member: string): string {
   const { namespace, name } = relationship;
   const set = `kubectl -n ${namespace} describe statefulset ${memberObjectName(name, member)}`;

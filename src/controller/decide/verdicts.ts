@@ -6,6 +6,7 @@ import type { Fencing } from "../../api/partner-down.ts";
 import type { Rejected } from "../observed.ts";
 import { readConditions, type Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
+import { pairRefusal } from "./pod-refusal.ts";
 import { story } from "./story.ts";
 import { unlistedStores, type Witness } from "./witness.ts";
 
@@ -50,6 +51,8 @@ export function readyVerdict(pair: Pair, problem: Rejected | null): Verdict {
   for (const [states, reason] of READY_STATES_REASONS) {
     if (memberIn(pair, ...states) !== null) return verdict("False", reason, story(pair));
   }
+  const refusal = pairRefusal(pair);
+  if (refusal !== null) return verdict("False", refusal.reason, story(pair));
   const silent = pair.members.some(({ life }) => life.kind === "unknown" && life.why !== "NeverReported");
   return verdict("False", silent ? "MemberUnknown" : "MemberMissing", story(pair));
 }
@@ -245,7 +248,8 @@ export function reconcilingVerdict(work: { reason: string; message: string } | n
   return work === null ? null : { type: "Reconciling", status: "True", ...work };
 }
 
-export function stalledVerdict(problem: Rejected | null): Verdict | null {
+/** What only a human can end. */
+export function stalledVerdict(problem: Pick<Rejected, "reason" | "message"> | null): Verdict | null {
   if (problem === null) return null;
   return { type: "Stalled", status: "True", reason: problem.reason, message: problem.message };
 }

@@ -221,3 +221,36 @@ test("roles follow spec.primary", () => {
   assert.equal(status["primary"], "b Normal");
   assert.equal(status["secondary"], "a Normal");
 });
+
+for (const [said, reason, expected] of [
+  [
+    'pods "campus-b-0" is forbidden: violates PodSecurity "baseline:latest": host namespaces (hostNetwork=true)',
+    "PodSecurityViolation",
+    /Namespace dhcp refuses the pod of b: its label pod-security\.kubernetes\.io\/enforce, .* is baseline, .* Type: kubectl label --overwrite namespace dhcp pod-security\.kubernetes\.io\/enforce=privileged\./,
+  ],
+  [
+    'pods "campus-b-0" is forbidden: exceeded quota: pods=1',
+    "PodRefused",
+    /Kubernetes refuses the pod of b: pods "campus-b-0" is forbidden: exceeded quota/,
+  ],
+] as const) {
+  test(`a pod that Kubernetes refuses: ${reason}, in Ready and Stalled, at the start and after a drain`, () => {
+    const never = member("b", { report: null, reportVersion: "", pod: null, podRefusal: said });
+    const drained = member("b", { pod: null, podRefusal: said });
+    const alone = member("a", { says: { state: "CommunicationsInterrupted" } });
+    for (const [b, a, ready] of [
+      [never, member("a"), reason],
+      [drained, alone, "CommunicationsInterrupted"],
+    ] as const) {
+      const status = statusAfter(observed({ members: [a, b] }));
+      assert.equal(conditionOf(status, "Ready")?.reason, ready);
+      assert.match(conditionOf(status, "Ready")?.message ?? "", expected);
+      assert.deepEqual(
+        [conditionOf(status, "Stalled")?.reason, conditionOf(status, "Reconciling")],
+        [reason, undefined],
+      );
+    }
+    const there = observed({ members: [member("a"), member("b", { podRefusal: said })] });
+    assert.equal(conditionOf(statusAfter(there), "Stalled"), undefined, "history, once there is a pod");
+  });
+}
