@@ -78,7 +78,13 @@ export const POOL_START = SUBNET + 100;
 export const SERVER_ADDRESSES = [SUBNET + 2, SUBNET + 3] as const;
 export const RELAY_ADDRESS_BASE = SUBNET + 10;
 
+/** From this seed on runs are sparse: the same faults over the same hours with fewer events, so that very many
+ *  pair-hours can be simulated. Few clients and reads of the API, no floods, no byte-wise streams, no shared turns, contact
+ *  intervals spread evenly. */
+export const SPARSE_FROM = 1_000_000_000;
+
 export function drawPlan(seed: number, prng: Prng): RunPlan {
+  const isSparse = seed >= SPARSE_FROM;
   const faults: string[] = [];
   /** Whether a kind of fault exists in this run. */
   const has = (name: string, probability: number): boolean => {
@@ -87,9 +93,9 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     return present;
   };
   const mcltSeconds = Math.round(prng.spread(60, 3600));
-  const poolSize = prng.between(4, 60);
+  const poolSize = prng.between(4, isSparse ? 10 : 60);
   const clients = Math.max(2, Math.round(poolSize * prng.spread(0.3, 1.6)));
-  const contactIntervalMs = Math.round(prng.spread(500, 30_000));
+  const contactIntervalMs = isSparse ? prng.between(500, 30_000) : Math.round(prng.spread(500, 30_000));
   const outages = Math.max(5, Math.round(prng.spread(5, mcltSeconds * 2)));
   const isFenced = prng.chance(0.5);
   const plan: RunPlan = {
@@ -125,7 +131,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     },
     link: {
       delayMsMax: Math.round(prng.spread(1, Math.min(400, contactIntervalMs / 2))),
-      split: has("byte-wise stream", 0.6) ? prng.spread(0.01, 0.9) : 0,
+      split: !isSparse && has("byte-wise stream", 0.6) ? prng.spread(0.01, 0.9) : 0,
       refuse: has("refused dials", 0.2) ? prng.spread(0.05, 0.5) : 0,
     },
     disk: {
@@ -135,7 +141,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
       error: has("disk errors", 0.15) ? prng.spread(0.0001, 0.005) : 0,
     },
     clocks: drawClocks(prng, has("clocks apart", 0.3), has("clock drift", 0.4)),
-    floods: has("floods", 0.1) ? prng.spread(1, 60) : 0,
+    floods: !isSparse && has("floods", 0.1) ? prng.spread(1, 60) : 0,
     disturbances: {
       linkCut: has("link cuts", 0.6) ? prng.spread(30, 3600) : 0,
       linkPartition: has("link partitions", 0.5) ? prng.spread(60, 3600) : 0,
@@ -161,16 +167,21 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
         prng.chance(0.5) ? prng.spread(5, mcltSeconds) : mcltSeconds * 3 + 1200,
       ),
     },
-    api: isFenced ? drawApi(prng, mcltSeconds, has) : null,
-    batching: prng.chance(0.5) ? prng.fraction() : 0,
+    api: isFenced ? drawApi(prng, mcltSeconds, isSparse ? 8_000 : 1_000, has) : null,
+    batching: !isSparse && prng.chance(0.5) ? prng.fraction() : 0,
     faults,
   };
   return plan;
 }
 
-function drawApi(prng: Prng, mcltSeconds: number, has: (name: string, share: number) => boolean): ApiHabits {
+function drawApi(
+  prng: Prng,
+  mcltSeconds: number,
+  readMsMin: number,
+  has: (name: string, share: number) => boolean,
+): ApiHabits {
   return {
-    readMs: Math.round(prng.spread(1_000, Math.min(15_000, mcltSeconds * 100))),
+    readMs: Math.round(prng.spread(readMsMin, Math.max(readMsMin, Math.min(15_000, mcltSeconds * 100)))),
     delayMsMax: has("slow API", 0.3) ? Math.round(prng.spread(100, 8_000)) : 100,
     lost: has("lost API answers", 0.3) ? prng.spread(0.01, 0.5) : 0,
     staleMsMax: has("stale API", 0.4) ? Math.round(prng.spread(1_000, 600_000)) : 500,

@@ -68,6 +68,9 @@ const DEFAULT_OF: Record<Shape, FieldValue> = {
   fencing: "None",
 };
 const FIELD_LIST = Object.entries(FIELDS) as readonly [keyof EndpointRecord, readonly [number, Shape]][];
+const DEFAULTS = Object.fromEntries(
+  FIELD_LIST.map(([name, [, shape]]) => [name, DEFAULT_OF[shape]]),
+) as Record<keyof EndpointRecord, FieldValue>;
 const FIELD_OF_TAG = new Map(FIELD_LIST.map(([name, [tag, shape]]) => [tag, { name, shape }]));
 const STATE_OF_CODE = new Map(
   Object.entries(ENDPOINT_STATE_CODE).map(([state, code]) => [code as number, state as EndpointState]),
@@ -91,17 +94,16 @@ export function encodeEndpoint(writer: FrameWriter, endpoint: EndpointRecord): v
 
 /** Null when unsound, when the state is missing, or when a state is unknown to this program. */
 export function decodeEndpoint(fields: FieldCursor): EndpointRecord | null {
-  const values = new Map<keyof EndpointRecord, FieldValue>();
-  for (const [name, [, shape]] of FIELD_LIST) values.set(name, DEFAULT_OF[shape]);
+  const values = { ...DEFAULTS };
   while (fields.next()) {
     const field = FIELD_OF_TAG.get(fields.tag);
     if (field === undefined) continue;
     const value = decodeValue(fields, field.shape);
     if (value === null) return null;
-    values.set(field.name, value);
+    values[field.name] = value;
   }
-  if (!fields.sound || values.get("state") === null) return null;
-  return Object.fromEntries(values) as unknown as EndpointRecord;
+  if (!fields.sound || values.state === null) return null;
+  return values as unknown as EndpointRecord;
 }
 
 function decodeValue(fields: FieldCursor, shape: Shape): FieldValue {
