@@ -158,6 +158,10 @@ function objection(
   hello: Connect | ConnectAck,
   frame: FailoverFrame,
 ): Refusal | null {
+  if (hello.protocolVersion !== PROTOCOL_VERSION) {
+    const message = `this server speaks protocol version ${PROTOCOL_VERSION}, not ${hello.protocolVersion}`;
+    return { reason: REJECT_REASON.versionMismatch, message };
+  }
   if (hello.relationshipName !== linkName(engine.config)) {
     return {
       reason: REJECT_REASON.invalidPartner,

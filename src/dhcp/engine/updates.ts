@@ -152,6 +152,7 @@ export function onBindingUpdate(
 ): void {
   engine.counters.updatesReceived += 1;
   const refusal = takeUpdate(engine, turn, session, update);
+  if (refusal !== null) engine.counters.updatesRefusedByUs += 1;
   answer(
     turn,
     session.connection,
@@ -179,6 +180,12 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   if (theirs === null) {
     return { reason: REJECT_REASON.missingBindingInformation, message: `binding-status ${update.status}` };
   }
+  if (theirs.status === "ACTIVE" && update.leaseExpiration === null) {
+    return {
+      reason: REJECT_REASON.missingBindingInformation,
+      message: "ACTIVE without lease-expiration-time",
+    };
+  }
   const mine = engine.leases.get(update.address);
   if (mine === null && !isConfigured(engine, update.address)) {
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
@@ -190,7 +197,6 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   }
   const { duels, timesMayFall } = engine.dialect;
   if (duels && engine.updates.isInFlight(update.address) && winsDuel(before, theirs, engine.role)) {
-    engine.counters.updatesRefusedByUs += 1;
     return {
       reason: REJECT_REASON.lessCritical,
       message: "incoming update is less critical than outgoing update",
@@ -207,7 +213,6 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     refusedByPartner: engine.updates.isRefused(update.address),
   });
   if (decision.kind === "refused") {
-    engine.counters.updatesRefusedByUs += 1;
     // A dhcpd says once that a lease is over. It is over here when the clocks may no longer be the reason (sweep.ts).
     if (duels && theirs.status === "EXPIRED" && before.status === "ACTIVE") {
       session.endsToCome.add(update.address);

@@ -29,6 +29,7 @@ export const REJECT_REASON = {
   unknown: 6,
   duplicateConnection: 7,
   invalidPartner: 8,
+  versionMismatch: 14,
   outdated: 15,
   lessCritical: 16,
   noTraffic: 17,

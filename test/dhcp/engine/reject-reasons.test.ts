@@ -1,0 +1,488 @@
+// The reject reasons of the draft's section 12.21, one by one: what provokes each that this server sends, the answer to the
+// byte, that no record changes and that the refusal is counted; what it does instead of those that it never sends; and what
+// it does when its partner sends each. Source: failover draft 7.1.3, 7.2, 7.8.2, 7.9.2, 7.12, 12.21.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { toHex } from "../../../src/base/bytes.ts";
+import { seconds, unixSeconds } from "../../../src/base/units.ts";
+import { RETRY_AFTER_REFUSAL_MS } from "../../../src/dhcp/failover/update-queue.ts";
+import type { Binding } from "../../../src/dhcp/lease/binding.ts";
+import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
+import type { BindingUpdate, Connect } from "../../../src/dhcp/wire-failover/message.ts";
+import { hardwareClient, ip } from "../server/world.ts";
+import { START } from "./pair.ts";
+import { HELLO, ScriptedPartner, type ScriptOptions } from "./scripted-partner.ts";
+
+const STATUS = { FREE: 1, ACTIVE: 2, EXPIRED: 3, RELEASED: 4, ABANDONED: 5, RESET: 6, BACKUP: 7 } as const;
+const at = (offset: number) => unixSeconds(START + offset);
+const CLIENT = Uint8Array.of(1, 2, 0, 0, 0, 0, 1);
+const OTHER = Uint8Array.of(1, 2, 0, 0, 0, 0, 2);
+
+/** A lease that this server knows, whose client was last heard 100 s ago. */
+const RUNNING: Partial<Binding> = {
+  status: "ACTIVE",
+  client: hardwareClient("020000000001"),
+  expiresAt: at(500),
+  potentialAcked: at(800),
+  lastTransactionAt: at(-100),
+};
+
+function lease(changes: Partial<BindingUpdate> = {}): Partial<BindingUpdate> {
+  return {
+    status: STATUS.ACTIVE,
+    clientHardwareAddress: CLIENT,
+    leaseExpiration: at(400),
+    potentialExpiration: at(600),
+    startTimeOfState: at(-50),
+    lastTransaction: at(-50),
+    ...changes,
+  };
+}
+
+/** NORMAL with what is owed still on its way. */
+function meetUnanswered(partner: ScriptedPartner): void {
+  partner.meet();
+  partner.announce("NORMAL");
+}
+
+interface Refused {
+  readonly reason: number;
+  readonly text: string;
+  readonly when: string;
+  readonly options?: ScriptOptions;
+  readonly update: Partial<BindingUpdate>;
+  /** Instead of becoming NORMAL by an ordinary handshake. */
+  readonly begin?: (partner: ScriptedPartner) => void;
+}
+
+const running: ScriptOptions = { bindings: [RUNNING] };
+const abandoned: ScriptOptions = { bindings: [{ status: "ABANDONED" }] };
+const released: ScriptOptions = { bindings: [{ ...RUNNING, status: "RELEASED", acknowledged: false }] };
+const later = (status: string) => `this server has a later binding: ${status}`;
+const HERE_ABANDONED = "the address is abandoned here";
+
+/** Draft 7.1.3. */
+const UPDATES: readonly Refused[] = [
+  {
+    reason: 1,
+    text: "the address is in no scope of this server",
+    when: "an address of no scope",
+    update: lease({ address: ip("198.51.100.7") }),
+  },
+  { reason: 3, text: "binding-status 0", when: "no binding-status", update: lease({ status: 0 }) },
+  { reason: 3, text: "binding-status 8", when: "an unknown binding-status", update: lease({ status: 8 }) },
+  { reason: 3, text: "binding-status 255", when: "the last one", update: lease({ status: 255 }) },
+  ...(["ACTIVE", "EXPIRED", "RELEASED"] as const).map((status) => ({
+    reason: 3,
+    text: `${status} without a client`,
+    when: `${status} without a hardware address`,
+    update: lease({ status: STATUS[status], clientHardwareAddress: null }),
+  })),
+  {
+    reason: 3,
+    text: "ACTIVE without a client",
+    when: "a hardware address of more bytes than there are",
+    update: lease({ clientHardwareAddress: new Uint8Array(18).fill(1) }),
+  },
+  {
+    reason: 3,
+    text: "ACTIVE without lease-expiration-time",
+    when: "a lease without an end",
+    options: running,
+    update: lease({ leaseExpiration: null }),
+  },
+  {
+    reason: 4,
+    text: "the clocks are not compared yet",
+    when: "times of a clock that is not measured yet",
+    options: running,
+    begin: (partner) => void partner.meet({ extras: writeExtras({ echoes: true, side: 1 }) }),
+    update: lease(),
+  },
+  {
+    reason: 15,
+    text: later("ACTIVE"),
+    when: "the end of a lease that runs",
+    options: running,
+    update: lease({ status: STATUS.EXPIRED }),
+  },
+  {
+    reason: 15,
+    text: later("ACTIVE"),
+    when: "a release of before the last renewal",
+    options: running,
+    update: lease({ status: STATUS.RELEASED, lastTransaction: at(-101) }),
+  },
+  {
+    reason: 15,
+    text: later("ACTIVE"),
+    when: "a release without any time",
+    options: running,
+    update: lease({ status: STATUS.RELEASED, lastTransaction: null }),
+  },
+  ...(["FREE", "BACKUP"] as const).map((status) => ({
+    reason: 15,
+    text: later("ACTIVE"),
+    when: `${status} of an address whose lease runs`,
+    options: running,
+    update: { status: STATUS[status] },
+  })),
+  {
+    reason: 15,
+    text: later("ACTIVE"),
+    when: "another client on a lease that runs, later or not",
+    options: running,
+    update: lease({ clientHardwareAddress: OTHER, lastTransaction: at(0) }),
+  },
+  {
+    reason: 15,
+    text: later("RELEASED"),
+    when: "a lease of before its release",
+    options: released,
+    begin: meetUnanswered,
+    update: lease({ lastTransaction: at(-200) }),
+  },
+  ...(["ACTIVE", "EXPIRED", "RELEASED"] as const).map((status) => ({
+    reason: 16,
+    text: HERE_ABANDONED,
+    when: `${status} of an address that is abandoned here`,
+    options: abandoned,
+    update: lease({ status: STATUS[status] }),
+  })),
+  {
+    reason: 16,
+    text: "the end of the lease cannot be agreed on yet",
+    when: "the end of a lease while this server holds everything back (W9)",
+    options: { bindings: [RUNNING], config: { fencing: "Witness" } },
+    begin: (partner) => {
+      const hold = { wall: at(0), boot: partner.now.boot, bootId: "boot-1" };
+      partner.engine.endpoint = { ...partner.engine.endpoint, hold: hold as never };
+      meetUnanswered(partner);
+    },
+    update: lease({ status: STATUS.RELEASED }),
+  },
+  {
+    reason: 16,
+    text: "an update of the primary for this address is not acknowledged yet",
+    when: "a transfer that crosses the primary's own",
+    options: { member: "a", bindings: [{ status: "FREE", acknowledged: false }] },
+    begin: meetUnanswered,
+    update: { status: STATUS.BACKUP },
+  },
+  {
+    reason: 16,
+    text: "incoming update is less critical than outgoing update",
+    when: "an update that loses dhcpd's duel",
+    options: { dialect: "ISC", bindings: [{ ...RUNNING, acknowledged: false }] },
+    begin: meetUnanswered,
+    update: lease({ lastTransaction: at(-500) }),
+  },
+];
+
+const u16 = (n: number) => n.toString(16).padStart(4, "0");
+const u32 = (n: number) => (n >>> 0).toString(16).padStart(8, "0");
+const u8 = (n: number) => n.toString(16).padStart(2, "0");
+
+/** A BNDACK that refuses, typed from draft 6.1, 7.2 and 12: header, then 2, 21, 16 and nothing else. */
+function refusalBytes(address: number, reason: number, text: string): string {
+  const message = Buffer.from(text).toString("hex");
+  const options = `00020004${u32(address)}00150001${u8(reason)}0010${u16(text.length)}${message}`;
+  return `${u16(12 + options.length / 2)}040c${u32(START)}${u32(77)}${options}`;
+}
+
+describe("draft 7.1.3: an update that this server refuses", () => {
+  for (const { reason, text, when, options, update, begin } of UPDATES) {
+    test(`${reason}, ${when}: to the byte, with the record as it was, and counted`, () => {
+      const partner = new ScriptedPartner(options);
+      if (begin === undefined) partner.becomeNormal();
+      else begin(partner);
+      const address = update.address ?? ip("10.0.0.10");
+      const before = partner.engine.leases.get(address);
+      const { updatesRefusedByUs, updatesReceived } = partner.engine.counters;
+      const ack = partner.update(update).find(({ message }) => message.type === "BNDACK");
+      assert.ok(ack !== undefined, "it is answered");
+      assert.equal(toHex(ack.bytes), refusalBytes(address, reason, text));
+      // Who refuses tells its own record, which may promise the partner more.
+      const { potentialSent } = partner.engine.leases.get(address) ?? { potentialSent: 0 };
+      assert.deepEqual(
+        partner.engine.leases.get(address),
+        before === null ? null : { ...before, potentialSent },
+      );
+      assert.equal(partner.engine.counters.updatesRefusedByUs, updatesRefusedByUs + 1, "counted");
+      assert.equal(partner.engine.counters.updatesReceived, updatesReceived + 1);
+    });
+  }
+});
+
+interface Unmet {
+  readonly reason: number;
+  readonly text: RegExp;
+  readonly when: string;
+  readonly options?: ScriptOptions;
+  readonly hello: Partial<Connect>;
+  readonly sentAt?: number;
+}
+
+/** Draft 7.8.2; of a CONNECTACK 7.9.2. Terms that only a CONNECT carries are at the end. */
+const HELLOS: readonly Unmet[] = [
+  { reason: 3, text: /max-unacked-bndupd/, when: "no max-unacked", hello: { maxUnackedUpdates: null } },
+  { reason: 3, text: /max-unacked-bndupd/, when: "max-unacked 0", hello: { maxUnackedUpdates: 0 } },
+  { reason: 4, text: /61 s apart/, when: "a clock that is ahead", hello: {}, sentAt: START + 61 },
+  { reason: 4, text: /61 s apart/, when: "a clock that is behind", hello: {}, sentAt: START - 61 },
+  { reason: 8, text: /net\/campus, not other/, when: "another name", hello: { relationshipName: "other" } },
+  { reason: 14, text: /version 1, not 2/, when: "another version", hello: { protocolVersion: 2 } },
+  { reason: 14, text: /version 1, not 0/, when: "version 0", hello: { protocolVersion: 0 } },
+];
+const sameSide = (side: number) => ({ extras: writeExtras({ side }) });
+const ISC: ScriptOptions = { dialect: "ISC" };
+const CONNECTS: readonly Unmet[] = [
+  ...HELLOS,
+  { reason: 8, text: /are the secondary's/, when: "a store of the same side", hello: sameSide(2) },
+  {
+    reason: 5,
+    text: /MCLT is 599.*make them equal/,
+    when: "another MCLT",
+    options: ISC,
+    hello: { mcltSeconds: 599 },
+  },
+  { reason: 5, text: /MCLT is missing/, when: "no MCLT", options: ISC, hello: { mcltSeconds: null } },
+  { reason: 18, text: /hash-bucket/, when: "no buckets", options: ISC, hello: { hashBuckets: null } },
+];
+const CONNECTACKS: readonly Unmet[] = [
+  ...HELLOS,
+  { reason: 8, text: /are the primary's/, when: "a store of the same side", hello: sameSide(1) },
+];
+
+function assertUnmet(partner: ScriptedPartner, { reason, text }: Unmet): void {
+  assert.equal(partner.engine.session, null, "no link stands");
+  assert.equal(partner.engine.connections.size, 0);
+  assert.equal(partner.closed.length, 1);
+  const [refusal] = partner.events("link-refused");
+  assert.deepEqual(refusal?.fields, { reason });
+  assert.match(refusal?.message ?? "", text);
+  assert.match(refusal?.message ?? "", /^this server refuses/);
+}
+
+describe("draft 7.8.2: a CONNECT that this server refuses", () => {
+  for (const unmet of CONNECTS) {
+    test(`${unmet.reason}, ${unmet.when}: a CONNECTACK that says why, then the end of the connection`, () => {
+      const partner = new ScriptedPartner(unmet.options);
+      const heard = partner.meet(unmet.hello, unmet.sentAt);
+      assert.equal(heard.length, 1);
+      const { message } = heard[0]!;
+      assert.ok(message.type === "CONNECTACK");
+      assert.equal(message.rejectReason, unmet.reason);
+      assert.match(message.message ?? "", unmet.text);
+      assert.equal(message.protocolVersion, 1, "its own version, as 7.8.2 wants it");
+      assert.equal(message.relationshipName, { ...HELLO, ...unmet.hello }.relationshipName);
+      assert.match(toHex(heard[0]!.bytes), new RegExp(`00150001${u8(unmet.reason)}0010`));
+      assertUnmet(partner, unmet);
+    });
+  }
+
+  test("what is just within the terms is accepted: 60 s of clock, and of a partner of our own another MCLT", () => {
+    for (const sentAt of [START - 60, START + 60]) {
+      const partner = new ScriptedPartner();
+      partner.meet({ mcltSeconds: 1, hashBuckets: null }, sentAt);
+      assert.notEqual(partner.engine.session, null);
+    }
+  });
+
+  test("4 is not sent to a partner that echoes: its clock is measured and corrected", () => {
+    const partner = new ScriptedPartner();
+    partner.meet({ extras: writeExtras({ echoes: true, side: 1 }) }, START + 100_000);
+    assert.notEqual(partner.engine.session, null);
+  });
+});
+
+describe("draft 7.9.2: a CONNECTACK that this server refuses", () => {
+  for (const unmet of CONNECTACKS) {
+    test(`${unmet.reason}, ${unmet.when}: a DISCONNECT that says why, then the end of the connection`, () => {
+      const partner = new ScriptedPartner({ member: "a", ...unmet.options });
+      const { message } = partner.meet(unmet.hello, unmet.sentAt).at(-1)!;
+      assert.ok(message.type === "DISCONNECT");
+      assert.equal(message.rejectReason, unmet.reason);
+      assert.match(message.message ?? "", unmet.text);
+      assertUnmet(partner, unmet);
+    });
+  }
+});
+
+test("4 is sent in a DISCONNECT when the clocks move more than 60 s against each other", () => {
+  const partner = new ScriptedPartner();
+  partner.meet({ extras: writeExtras({ echoes: true, side: 1 }) });
+  partner.announce("NORMAL");
+  const answerAsked = (sentAt: number) => {
+    const asked = partner.heard.findLast(({ message }) => message.type === "CONTACT")!;
+    const bytes = Buffer.from(asked.bytes);
+    const token = bytes.readUInt32BE(bytes.length - 4);
+    return partner.say({ type: "CONTACT", extras: writeExtras({ answers: token }) }, { sentAt });
+  };
+  answerAsked(START);
+  partner.pass(600);
+  const { message } = answerAsked(START + 200).find((one) => one.message.type === "DISCONNECT")!;
+  assert.ok(message.type === "DISCONNECT");
+  assert.equal(message.rejectReason, 4);
+  assert.equal(partner.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
+});
+
+/** Reasons of 12.21 that this server never sends, and what it does where the draft, or a dhcpd, would send them. */
+const NEVER_SENT: readonly (readonly [reasons: readonly number[], instead: string, shows: () => void])[] = [
+  [
+    [2],
+    "another client on a running lease is refused as outdated, by either side (docs/protocol/draft-errata.md)",
+    () => {
+      for (const member of ["a", "b"] as const) {
+        const partner = new ScriptedPartner({ member, bindings: [RUNNING] }).becomeNormal();
+        const ack = partner.update(lease({ clientHardwareAddress: OTHER }))[0]!.message;
+        assert.ok(ack.type === "BNDACK" && ack.rejectReason === 15);
+      }
+    },
+  ],
+  [
+    [7],
+    "the newer of two connections counts",
+    () => {
+      const partner = new ScriptedPartner().becomeNormal();
+      const first = partner.connection;
+      partner.meet();
+      assert.notEqual(partner.connection, first);
+      assert.equal(partner.engine.session?.connection.id, partner.connection);
+      assert.deepEqual(partner.closed, ["replaced by a newer connection"]);
+    },
+  ],
+  [
+    [9, 10, 11, 12, 13, 20, 21],
+    "TLS surrounds the whole link (RFC 8446) and is settled before the first message; TLS-request and digests are skipped",
+    () => {
+      const partner = new ScriptedPartner();
+      partner.open();
+      const plain = partner.say({ type: "CONNECT", ...HELLO });
+      assert.ok(plain[0]!.message.type === "CONNECTACK" && plain[0]!.message.rejectReason === null);
+      assert.match(toHex(plain[0]!.bytes), /001a000100/, "TLS-reply 0");
+    },
+  ],
+  [
+    [19],
+    "an address reserved at the partner and not here is taken as the update says",
+    () => {
+      const partner = new ScriptedPartner({ bindings: [{ status: "FREE" }] }).becomeNormal();
+      const ack = partner.update({ status: STATUS.BACKUP, ipFlags: 1 })[0]!.message;
+      assert.ok(ack.type === "BNDACK" && ack.rejectReason === null);
+      assert.equal(partner.binding("10.0.0.10")?.status, "BACKUP");
+    },
+  ],
+  [
+    [6, 17, 254],
+    "silence ends the connection without a word, as a dhcpd does it",
+    () => {
+      const partner = new ScriptedPartner().becomeNormal();
+      partner.pass(2_100, { isSilent: true });
+      assert.match(partner.closed[0] ?? "", /nothing heard/);
+      assert.equal(partner.heard.filter(({ message }) => message.type === "DISCONNECT").length, 0);
+    },
+  ],
+];
+
+describe("reasons that this server never sends", () => {
+  for (const [reasons, instead, shows] of NEVER_SENT) test(`${reasons.join(", ")}: ${instead}`, shows);
+
+  test("every reason of 12.21 is in one of the tables", () => {
+    const sent = [...UPDATES, ...CONNECTS].map(({ reason }) => reason);
+    const named = [...sent, ...NEVER_SENT.flatMap(([reasons]) => reasons)];
+    const all = [...Array.from({ length: 21 }, (_, i) => i + 1), 254];
+    assert.deepEqual(
+      [...new Set(named)].sort((a, b) => a - b),
+      all,
+    );
+  });
+});
+
+/** All that 12.21 defines, the reserved ones and those that nobody defined. */
+const ALL_REASONS = [...Array.from({ length: 23 }, (_, i) => i), 99, 254, 255];
+
+/** A lease of this server's own that its partner has not heard of. */
+const OWED: Partial<Binding> = { ...RUNNING, potentialAcked: unixSeconds(0), acknowledged: false };
+
+describe("draft 7.2.2: a partner that refuses this server's update", () => {
+  for (const dialect of ["Leasepair", "ISC"] as const) {
+    test(`by whatever reason, ${dialect}: nothing is credited, it is counted and logged, and not resent at once`, () => {
+      for (const reason of ALL_REASONS) {
+        const partner = new ScriptedPartner({ dialect, bindings: [OWED] });
+        meetUnanswered(partner);
+        const told = () =>
+          partner.heard.filter(
+            ({ message }) => message.type === "BNDUPD" && message.update.address === ip("10.0.0.10"),
+          );
+        assert.equal(told().length, 1);
+        const ack = { type: "BNDACK", address: ip("10.0.0.10"), rejectReason: reason } as const;
+        partner.say({ ...ack, message: "no", extras: null }, { xid: told()[0]!.xid });
+        const { potentialAcked, acknowledged } = partner.binding("10.0.0.10")!;
+        assert.equal(potentialAcked, 0, `${reason} credits nothing (S5)`);
+        assert.equal(partner.engine.counters.updatesRefusedByPartner, 1);
+        const [logged] = partner.events("update-refused");
+        assert.deepEqual([logged?.fields["reason"], logged?.message.endsWith(": no")], [reason, true]);
+        partner.pass(RETRY_AFTER_REFUSAL_MS - 200);
+        assert.equal(told().length, 1, `${reason}: MUST NOT immediately resend`);
+        partner.pass(RETRY_AFTER_REFUSAL_MS);
+        // A dhcpd has a reservation of ours in no pool, now and later; one of our own follows its configuration.
+        const isSettled = reason === 1 && dialect === "ISC";
+        assert.equal(acknowledged, isSettled, `${reason}`);
+        assert.equal(told().length > 1, !isSettled, `${reason}: sent again later`);
+      }
+    });
+  }
+
+  test("a refusal that answers nothing that was sent changes nothing", () => {
+    const partner = new ScriptedPartner({ bindings: [RUNNING] }).becomeNormal();
+    const before = partner.binding("10.0.0.10");
+    for (const reason of ALL_REASONS) {
+      const ack = { type: "BNDACK", address: ip("10.0.0.10"), rejectReason: reason } as const;
+      partner.say({ ...ack, message: null, extras: null }, { xid: 4_000 });
+    }
+    assert.deepEqual(partner.binding("10.0.0.10"), before);
+    assert.equal(partner.engine.counters.updatesRefusedByPartner, 0);
+    assert.equal(partner.engine.endpoint.state, "NORMAL");
+  });
+});
+
+describe("a partner that refuses the connection", () => {
+  test("draft 7.9.2, by a CONNECTACK of whatever reason: reported with its text, closed, dialed again more slowly", () => {
+    for (const reason of ALL_REASONS) {
+      const partner = new ScriptedPartner({ member: "a" });
+      partner.open();
+      const { mcltSeconds: _, hashBuckets: __, ...terms } = HELLO;
+      partner.say({ type: "CONNECTACK", ...terms, rejectReason: reason, message: "not you" }, { xid: 0 });
+      assert.equal(partner.engine.session, null);
+      assert.deepEqual(partner.closed, ["refused by the partner"]);
+      const [told] = partner.events("link-refused");
+      assert.deepEqual(told?.fields, { reason });
+      assert.match(told?.message ?? "", /the partner refuses the connection: not you/);
+      partner.deliver({ kind: "link-closed", connection: partner.connection, reason: "closed" });
+      const { dialRetryMs } = partner.engine.timing;
+      partner.pass(dialRetryMs * 4);
+      assert.equal(partner.dialed.length, 1, `${reason}: not before five times the usual pause`);
+      partner.pass(dialRetryMs * 3);
+      assert.equal(partner.dialed.length, 2, `${reason}: but for ever (draft 8.2)`);
+    }
+  });
+
+  test("draft 7.12.2, by a DISCONNECT of whatever reason: the link is lost, the records stay, the text is logged", () => {
+    for (const rejectReason of ALL_REASONS) {
+      const partner = new ScriptedPartner({ bindings: [RUNNING] }).becomeNormal();
+      const before = partner.binding("10.0.0.10");
+      partner.say({ type: "DISCONNECT", rejectReason, message: "enough" });
+      assert.equal(partner.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
+      assert.match(partner.events("link-down")[0]?.message ?? "", /partner disconnects: enough/);
+      assert.deepEqual(partner.binding("10.0.0.10"), before);
+      assert.equal(partner.engine.counters.linkLosses, 1);
+    }
+  });
+});
+
+test("an MCLT that a dhcpd primary does not name rightly changes none of the waits (5)", () => {
+  const partner = new ScriptedPartner(ISC);
+  partner.meet({ mcltSeconds: 5 });
+  assert.equal(partner.engine.endpoint.mcltSeconds, seconds(600));
+});
