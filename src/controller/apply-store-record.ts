@@ -5,7 +5,7 @@ import type { KubeClient } from "../kube/client.ts";
 import { isAlreadyExists, KubeError } from "../kube/kube-error.ts";
 import { type KubeObject, SECRET } from "../kube/resource.ts";
 import { FIELD_MANAGER, labels, storeRecordName } from "./desired/names.ts";
-import type { Effect } from "./effect.ts";
+import { type Effect, sameJson } from "./effect.ts";
 import { map } from "./json.ts";
 import type { StoreRecord } from "./observed.ts";
 
@@ -30,8 +30,7 @@ export async function writeStoreRecord(
   client: Reader & Pick<KubeClient, "create" | "replace">,
 ): Promise<void> {
   const found = await client.find(SECRET, namespace, storeRecordName(name));
-  const now = recordIn(found);
-  if (now.relationshipUid !== basis.relationshipUid || now.storeUid !== basis.storeUid) throw changed(name);
+  if (!sameJson(recordIn(found), basis)) throw changed(name);
   const secret: KubeObject = {
     metadata: {
       name: storeRecordName(name),
@@ -42,9 +41,11 @@ export async function writeStoreRecord(
         : { resourceVersion: found.metadata.resourceVersion }),
     },
     type: "Opaque",
-    data: Object.fromEntries(
-      Object.entries(record).map(([key, value]) => [key, Buffer.from(value ?? "").toString("base64")]),
-    ),
+    data: {
+      relationshipUid: encoded(record.relationshipUid ?? ""),
+      storeUid: encoded(record.storeUid ?? ""),
+      stores: encoded(JSON.stringify(record.stores)),
+    },
   };
   try {
     if (found === null) await client.create(SECRET, secret, { fieldManager: FIELD_MANAGER });
@@ -69,5 +70,18 @@ function recordIn(secret: KubeObject | null): StoreRecord {
     const decoded = typeof value === "string" ? Buffer.from(value, "base64").toString() : "";
     return decoded === "" ? null : decoded;
   };
-  return { relationshipUid: text("relationshipUid"), storeUid: text("storeUid") };
+  return {
+    relationshipUid: text("relationshipUid"),
+    storeUid: text("storeUid"),
+    stores: storesIn(text("stores") ?? "{}"),
+  };
+}
+
+/** What an earlier controller wrote has none. Throws on text that is no JSON: then the record counts as unread. */
+function storesIn(json: string): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(map(JSON.parse(json))).map(([name, id]) => [name, String(id)]));
+}
+
+function encoded(value: string): string {
+  return Buffer.from(value).toString("base64");
 }

@@ -134,8 +134,11 @@ export class Caches implements Cache {
   };
 }
 
+/** Reasons that end when another relationship goes. */
+const WAITS_FOR_OTHERS = new Set<unknown>(["PortConflictOnNode", "StoreInUse"]);
+
 function waitsForPlace(relationship: KubeObject): boolean {
   const status = relationship["status"] as { conditions?: unknown } | undefined;
   const conditions = Array.isArray(status?.conditions) ? status.conditions : [];
-  return conditions.some((condition: { reason?: unknown }) => condition?.reason === "PortConflictOnNode");
+  return conditions.some(({ reason }: { reason?: unknown }) => WAITS_FOR_OTHERS.has(reason));
 }

@@ -9,7 +9,7 @@ import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
 import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
-import type { KubeObject } from "../kube/resource.ts";
+import type { KubeObject, ObjectMeta } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
 import { chooseFencing } from "./decide/fencing.ts";
 import { servedByOperation, stoppedByOperation } from "./decide/operation-outcome.ts";
@@ -37,6 +37,7 @@ import {
   type ObservedNode,
   type ObservedOperation,
   type ObservedRelationship,
+  type StoreUser,
 } from "./observed.ts";
 import { type NamespaceObjects, readNamespace } from "./read-objects.ts";
 import { readReport } from "./read-report.ts";
@@ -64,6 +65,7 @@ export function observe(
     now,
     relationship: observedRelationship(object),
     stores: memory.stores.get(object.metadata.uid ?? "") ?? null,
+    storeUsers: storeUsers(cache, object),
     link: linkInMemory(memory, object.metadata.uid ?? ""),
     fencing,
     compiled: holdMassDeletion(memory, object, compiled, now),
@@ -101,6 +103,21 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     linkSecretBase: linkPlaceOf(object).secretBase,
     status: map(object["status"]),
   };
+}
+
+/** A UID that only stands in somebody's adoptFrom is taken by the one that asked first. */
+function storeUsers(cache: Cache, { metadata }: KubeObject): readonly StoreUser[] {
+  const age = ({ creationTimestamp = "", namespace, name }: ObjectMeta) =>
+    `${creationTimestamp} ${namespace}/${name}`;
+  return cache.list("FailoverRelationship", null).flatMap((other): StoreUser[] => {
+    const { uid = "", namespace, name } = other.metadata;
+    if (uid === metadata.uid) return [];
+    const wanted = text(map(map(other["spec"])["storage"])["adoptFrom"]);
+    const path = text(map(map(other["status"])["effective"])["storagePath"]);
+    const claimed = age(other.metadata) < age(metadata) ? [wanted] : [];
+    const storeUids = [uid, path.slice(path.lastIndexOf("/") + 1), ...claimed].filter(Boolean);
+    return [{ relationship: `${namespace}/${name}`, storeUids }];
+  });
 }
 
 function observedNodes(cache: Cache, memory: Memory, now: UnixSeconds): ReadonlyMap<string, ObservedNode> {

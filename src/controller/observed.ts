@@ -18,6 +18,8 @@ export interface Observed {
   readonly link: ObservedLink;
   /** What was kept in mind of the stores of this name; null while it could not be read. */
   readonly stores: StoreRecord | null;
+  /** The other relationships of all watched namespaces, which keep their stores on the same nodes. */
+  readonly storeUsers: readonly StoreUser[];
   /** How PARTNER-DOWN is decided, as it is to stand in status.effective; `compiled` was made with it. */
   readonly fencing: FencingChoice;
   /** The nodes of this cluster by name. */
@@ -191,6 +193,15 @@ export interface StoreRecord {
   readonly relationshipUid: string | null;
   /** UID under which its stores lie on the nodes. */
   readonly storeUid: string | null;
+  /** Ids of the stores that the witness listed last, by member: whoever follows must find one of them. */
+  readonly stores: Readonly<Record<string, string>>;
+}
+
+/** Another relationship, and the UIDs under which its stores lie, or will. */
+export interface StoreUser {
+  /** namespace/name */
+  readonly relationship: string;
+  readonly storeUids: readonly string[];
 }
 
 /** The failover link's certificates, as last read from their Secrets; no key is ever in here. */

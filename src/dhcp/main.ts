@@ -267,6 +267,7 @@ class EngineProcess {
       disk,
       relationship: `${namespace}/${relationship}`,
       relationshipUid: this.#options.adoptStore ?? config.uid,
+      adopts: this.#options.adoptStore != null,
       member,
       random,
       log: this.#log,

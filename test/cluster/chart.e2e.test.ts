@@ -10,9 +10,10 @@ import { installManifest } from "../../dev/chart/install-manifest.ts";
 import { Cluster } from "../../dev/cluster/cluster.ts";
 import { CHART, installOperator, OPERATOR_NAMESPACE, RELEASE } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
+import { eventually } from "../../dev/demo/teller.ts";
 import { cachedImage } from "../../dev/image/cached-image.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
-import { pairObjects } from "./pair-objects.ts";
+import { condition, PAIR, pairObjects, states } from "./pair-objects.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const NEVER = "image.pullPolicy=Never";
@@ -135,6 +136,30 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     assert.ok(byHelm.length >= 10);
     cluster.kubectl("delete", "--filename", file, "--wait");
     cluster.kubectl("create", "namespace", OPERATOR_NAMESPACE);
+  });
+
+  it("says that a namespace's Pod Security level refuses the servers, and what it says to type brings them", async () => {
+    installOperator(cluster, ["crds.enabled=false"]);
+    cluster.kubectl("label", "namespace", "default", "pod-security.kubernetes.io/enforce=baseline");
+    cluster.apply(pairObjects());
+    await eventually(
+      "Stalled",
+      60_000,
+      () => condition(cluster, "Stalled"),
+      (seen) => seen === "True PodSecurityViolation",
+    );
+    const path = `jsonpath={.status.conditions[?(@.type=="Stalled")].message}`;
+    const message = cluster.kubectl("get", "dhcpfo", PAIR, "--output", path);
+    const [, command = ""] = /Type: kubectl (label .*=privileged)/.exec(message) ?? [];
+    cluster.kubectl(...command.split(" "));
+    cluster.kubectl("annotate", "statefulset", "-l", `leasepair.io/relationship=${PAIR}`, "again=now");
+    await eventually(
+      "both NORMAL",
+      90_000,
+      () => states(cluster),
+      (seen) => seen === "Normal Normal",
+    );
+    cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait");
   });
 
   it("uninstalled, keeps the definitions and every object, and says so before", () => {

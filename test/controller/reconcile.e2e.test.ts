@@ -295,3 +295,74 @@ test("a namespace whose Pod Security level refuses the pods is named with what t
     await until(world, [controller], "both NORMAL", () => isReady(world));
     assert.equal(world.condition("Stalled")["status"], undefined);
   }));
+
+/** Takes the relationship away and applies another one with its spec. */
+async function replaceBy(world: PairWorld, controller: TestController, name: string, storage: object = {}) {
+  const { metadata, spec, apiVersion = "", kind = "" } = world.get("FailoverRelationship", "campus");
+  world.delete("FailoverRelationship", "campus");
+  await controller.look(KEY);
+  const object = { apiVersion, kind, metadata: { name, namespace: "default" } };
+  world.create("FailoverRelationship", "default", { ...object, spec: { ...(spec as object), storage } });
+  return metadata.uid ?? "";
+}
+
+test("applied again while both stores have gone, as with the nodes exchanged: nobody is listed, a human is asked", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await until(
+      world,
+      [controller],
+      "both listed",
+      () => isReady(world) && Object.keys((world.witness()["stores"] ?? {}) as object).length === 2,
+    );
+    // The ids go into the Secret after the witness.
+    for (let look = 0; look < 3; look++) await controller.look();
+    await replaceBy(world, controller, "campus");
+    for (const name of ["a", "b"]) {
+      world.engines[name] = {
+        ...world.engines[name],
+        store: `empty-${name}`,
+        complete: false,
+        state: "Startup",
+      };
+    }
+    const reason = () => world.condition("WitnessHealthy")["reason"];
+    await until(world, [controller], "StoresLost", () => reason() === "StoresLost");
+    assert.deepEqual(world.witness()["stores"], { a: "store-a", b: "store-b" });
+    // One of the two turns up.
+    Object.assign(world.engines["a"]!, { store: "store-a", complete: true });
+    await until(world, [controller], "listed", () => reason() !== "StoresLost");
+    assert.deepEqual(world.witness()["stores"], { a: "store-a", b: "empty-b" });
+  }));
+
+test("a relationship adopts the stores of a deleted one of another name; a third one that asks for them is refused until it goes", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    const old = await replaceBy(world, controller, "branch", {
+      adoptFrom: world.get("FailoverRelationship", "campus").metadata.uid ?? "",
+    });
+    for (let look = 0; look < 4; look++) await controller.look("default/branch");
+    const set = JSON.stringify(world.get("StatefulSet", "branch-a")["spec"]);
+    assert.ok(set.includes(`/var/lib/leasepair/${old}/a`) && set.includes(`"--adopt-store","${old}"`));
+    assert.equal(world.condition("Accepted", "FailoverRelationship", "branch")["status"], "True");
+
+    const { spec, apiVersion = "", kind = "" } = world.get("FailoverRelationship", "branch");
+    const again = { apiVersion, kind, metadata: { name: "campus", namespace: "default" } };
+    world.create("FailoverRelationship", "default", { ...again, spec: { ...(spec as object), storage: {} } });
+    // Elsewhere on the nodes, so that only the stores collide.
+    const members = (spec as { members: object[] }).members.map((member, i) => ({
+      ...member,
+      address: `192.0.2.2${i}`,
+      interfaces: [],
+    }));
+    world.patch("FailoverRelationship", "campus", { spec: { members } });
+    for (let look = 0; look < 4; look++) await controller.look(KEY);
+    assert.equal(world.condition("Accepted")["reason"], "StoreInUse");
+    assert.throws(() => world.get("StatefulSet", "campus-a"));
+
+    world.delete("FailoverRelationship", "branch");
+    for (let look = 0; look < 4; look++) await controller.look(KEY);
+    assert.equal(world.condition("Accepted")["status"], "True");
+    assert.ok(JSON.stringify(world.get("StatefulSet", "campus-a")["spec"]).includes(`/${old}/a`));
+  }));

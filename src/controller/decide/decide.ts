@@ -21,7 +21,7 @@ import { missingNode } from "./placement.ts";
 import { pairRefusal, podlessSets } from "./pod-refusal.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
-import { storeEffects, storeProblem, storeUidOf } from "./stores.ts";
+import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
 import { operationEffects, scopeEffects, tidyEffects } from "./tell.ts";
 import {
   acceptedVerdict,
@@ -65,7 +65,8 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
     };
   }
   const witness = readWitness(observed.relationship.status);
-  const upkeep = witnessUpkeep(witness, observed.members);
+  const before = observed.stores === null ? null : storesListedBefore(observed);
+  const upkeep = witnessUpkeep(witness, observed.members, before);
   if (upkeep !== null) return writeWitness(observed, upkeep, "witness", options);
   const operations = witness === null ? [] : operationSteps(observed, witness);
   const granted = operations.find((step) => step.kind === "grant");
@@ -118,7 +119,7 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   const plan = judge(pair, options);
   // The certificates before the pods that mount them.
   const link = linkEffects(pair, plan);
-  const stores = plan.problem === null ? storeEffects(observed) : [];
+  const stores = plan.problem === null ? storeEffects(observed, pair.witness?.stores ?? {}) : [];
   const work: Effect[] = [...stores, ...link, ...plan.children.effects];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {

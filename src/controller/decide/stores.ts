@@ -2,8 +2,9 @@
 // relationship with a new UID; with empty stores it would give addresses away that are leased. So where the stores lie is kept
 // in mind beyond the relationship, and the next one of its name goes on with them. Settled once, at the first look.
 
-import type { Effect } from "../effect.ts";
+import { type Effect, sameJson } from "../effect.ts";
 import type { Observed, Rejected, StoreRecord } from "../observed.ts";
+import { UNKNOWN_STORE } from "./witness.ts";
 
 /** The UID for paths and for the engine; null while it is not known. */
 export function storeUidOf({
@@ -16,29 +17,69 @@ export function storeUidOf({
   return adoptFrom ?? stores.storeUid ?? uid;
 }
 
-/** Keeps it in mind, before anything is made that uses it. */
-export function storeEffects(observed: Observed): readonly Effect[] {
+/** Ids of the stores that a witness record begins with. A pair that goes on with stores has listed them once: when neither
+ *  comes back, nobody knows what was leased, and both wait for a human (W10 in docs/protocol/witness.md). */
+export function storesListedBefore(observed: Observed): Readonly<Record<string, string>> {
+  const { members, relationship, stores } = observed;
+  const storeUid = storeUidOf(observed);
+  if (stores !== null && stores.storeUid === storeUid && Object.keys(stores.stores).length > 0) {
+    return stores.stores;
+  }
+  const isAdopting = storeUid !== null && storeUid === relationship.adoptFrom;
+  const own = members.filter(({ isExternal }) => isAdopting && !isExternal);
+  return Object.fromEntries(own.map(({ name }) => [name, UNKNOWN_STORE]));
+}
+
+/** Keeps both in mind: where they lie before anything is made that uses it, their ids whenever the witness lists others. */
+export function storeEffects(
+  observed: Observed,
+  listed: Readonly<Record<string, string>>,
+): readonly Effect[] {
   const { relationship, stores } = observed;
   const storeUid = storeUidOf(observed);
-  if (stores === null || storeUid === null || stores.relationshipUid === relationship.uid) return [];
+  if (stores === null || storeUid === null) return [];
   const { namespace, name, uid } = relationship;
-  const record: StoreRecord = { relationshipUid: uid, storeUid };
+  const known = Object.entries(listed).filter(([, store]) => store !== UNKNOWN_STORE);
+  const kept = stores.storeUid === storeUid ? stores.stores : {};
+  const record: StoreRecord = {
+    relationshipUid: uid,
+    storeUid,
+    stores: known.length === 0 ? kept : Object.fromEntries(known),
+  };
+  if (sameJson(record, stores)) return [];
   return [{ kind: "store-record", namespace, name, record, basis: stores }];
 }
 
-/** Without the record nothing is made: an empty store beside a forgotten full one gives addresses twice. */
-export function storeProblem({ relationship, stores }: Observed): Rejected | null {
-  if (stores !== null) return null;
-  const { namespace, name } = relationship;
-  const message =
-    `The Secret ${name}-store, which says where the lease stores lie, cannot be read yet. Look at the controller's log and ` +
-    "at its right to get, create and update Secrets.";
-  return {
+/** Without the record nothing is made: an empty store beside a forgotten full one gives addresses twice. And no store is used
+ *  by two: the second would know nothing of what the first leases. */
+export function storeProblem(observed: Observed): Rejected | null {
+  const { relationship, stores } = observed;
+  const { namespace, name, uid } = relationship;
+  const problem = (reason: string, field: string, message: string): Rejected => ({
     kind: "FailoverRelationship",
     namespace,
     name,
-    reason: "StoresUnknown",
-    field: "metadata.name",
+    reason,
+    field,
     message,
-  };
+  });
+  if (stores === null) {
+    const message =
+      `The Secret ${name}-store, which says where the lease stores lie, cannot be read yet. Look at the controller's log and ` +
+      "at its right to get, create and update Secrets.";
+    return problem("StoresUnknown", "metadata.name", message);
+  }
+  if (stores.relationshipUid === uid) return null;
+  const storeUid = storeUidOf(observed);
+  const user = observed.storeUsers.find(({ storeUids }) => storeUid !== null && storeUids.includes(storeUid));
+  if (user === undefined) return null;
+  const used = `The lease stores of ${storeUid} are in use by ${user.relationship}: two pairs with one memory give addresses twice.`;
+  if (storeUid === relationship.adoptFrom) {
+    const message = `${used} Delete that one first, or remove storage.adoptFrom from this one before you apply it anew.`;
+    return problem("StoreInUse", "spec.storage.adoptFrom", message);
+  }
+  const message =
+    `${used} To go on with them, delete that one; to begin with nothing, when no client can hold a lease of this pair any more, ` +
+    `type: kubectl -n ${namespace} delete secret ${name}-store`;
+  return problem("StoreInUse", "metadata.name", message);
 }

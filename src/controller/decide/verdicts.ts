@@ -8,7 +8,7 @@ import { readConditions, type Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { pairRefusal } from "./pod-refusal.ts";
 import { story } from "./story.ts";
-import { unlistedStores, type Witness } from "./witness.ts";
+import { UNKNOWN_STORE, unlistedStores, type Witness } from "./witness.ts";
 
 const RECOVERING = ["Recover", "RecoverWait", "RecoverDone"];
 const CONFLICT = ["PotentialConflict", "ResolutionInterrupted", "ConflictDone"];
@@ -198,11 +198,7 @@ export function witnessVerdict(pair: Pair): Verdict {
     pair.members.map(({ member }) => member),
   );
   if (lost.length > 0) {
-    const message =
-      `The lease store of ${lost.join(" and ")} is new, and the partner does not hold all leases either: what was leased ` +
-      "before is not known. Bring an old store back. Only when no client can hold a lease any more, delete the " +
-      "relationship and apply it again.";
-    return verdict("False", "StoresLost", message);
+    return verdict("False", "StoresLost", storesLostText(pair, lost));
   }
   if (pair.members.filter(({ report }) => report?.state === "PartnerDown").length === 2) {
     return verdict(
@@ -221,6 +217,24 @@ export function witnessVerdict(pair: Pair): Verdict {
   if (sharedWith !== null) return verdict("False", "SharesNodeWithMember", sharedText(sharedWith, fencing));
   const holds = witness.holder === null ? "nobody holds a grant" : `${witness.holder} holds the grant`;
   return verdict("True", "Reading", `Epoch ${witness.epoch}, ${holds}.`);
+}
+
+function storesLostText({ observed, witness }: Pair, lost: readonly string[]): string {
+  const { adoptFrom, namespace, name } = observed.relationship;
+  const begin =
+    `Only when no client can hold a lease any more, delete the relationship, type "kubectl -n ${namespace} delete secret ` +
+    `${name}-store", and apply it again`;
+  if (lost.some((member) => witness?.stores[member] === UNKNOWN_STORE)) {
+    return (
+      `No member has found the lease stores of ${adoptFrom} on its node (${lost.join(" and ")} began an empty one): what was leased ` +
+      "is not known. Delete the relationship and apply it again with the UID, the names of the members and the nodes of the " +
+      `one that it follows. ${begin} without storage.adoptFrom.`
+    );
+  }
+  return (
+    `The lease store of ${lost.join(" and ")} is new, and the partner does not hold all leases either: what was leased ` +
+    `before is not known. Bring an old store back. ${begin}.`
+  );
 }
 
 /** The record was written anew by this look or an earlier one, and not both members have moved on from it yet. */

@@ -27,6 +27,10 @@ export interface WitnessChange {
   readonly restsOn: readonly string[];
 }
 
+/** Listed in place of the id of an adopted store that nobody kept in mind: every real one is another, so that two empty ones
+ *  are known for what they are. */
+export const UNKNOWN_STORE = "unknown";
+
 /** Reads status.witness; null when it is absent or not a record (then it is created, or created anew). */
 export function readWitness(status: Readonly<Record<string, unknown>>): Witness | null {
   const value = status["witness"];
@@ -48,12 +52,14 @@ export function readWitness(status: Readonly<Record<string, unknown>>): Witness 
   };
 }
 
-/** The record's upkeep, without any grant: created, cleared on the holder's word, new stores listed. Null: nothing due. */
+/** The record's upkeep, without any grant: created, cleared on the holder's word, new stores listed. Null: nothing due.
+ *  `before`: the stores that a record begins with; null while that is not known. */
 export function witnessUpkeep(
   witness: Witness | null,
   members: readonly ObservedMember[],
+  before: Readonly<Record<string, string>> | null,
 ): WitnessChange | null {
-  if (witness === null) return create(members);
+  if (witness === null) return before === null ? null : create(members, before);
   if (highestEpoch(members) > witness.epoch) return recreate(witness.stores, members);
   return clear(witness, members) ?? listStores(witness, members);
 }
@@ -112,11 +118,11 @@ function highestEpoch(members: readonly ObservedMember[]): number {
   return Math.max(0, ...epochs);
 }
 
-function create(members: readonly ObservedMember[]): WitnessChange {
-  if (highestEpoch(members) > 0) return recreate({}, members);
+function create(members: readonly ObservedMember[], stores: Readonly<Record<string, string>>): WitnessChange {
+  if (highestEpoch(members) > 0) return recreate(stores, members);
   return {
     kind: "created",
-    witness: { epoch: 0, holder: null, holderStore: "", stores: {}, transferredFrom: null },
+    witness: { epoch: 0, holder: null, holderStore: "", stores, transferredFrom: null },
     message: "The witness record was created.",
     restsOn: reporting(members),
   };
@@ -173,7 +179,10 @@ function listStores(witness: Witness, members: readonly ObservedMember[]): Witne
   for (const { name, report } of members) {
     if (report === null || report.store === "" || report.store === stores[name]) continue;
     if (holdsGrant(witness, name)) continue;
-    if (witness.stores[name] !== undefined && !isPartnerComplete(witness, members, name)) continue;
+    // An adopted one that holds everything is what was looked for.
+    const isFound = witness.stores[name] === UNKNOWN_STORE && report.complete;
+    if (witness.stores[name] !== undefined && !isFound && !isPartnerComplete(witness, members, name))
+      continue;
     stores[name] = report.store;
     listed.push(name);
   }

@@ -34,6 +34,8 @@ export interface StoreOptions {
   readonly relationship: string;
   /** UID of the object in the API; null from manifests. Null on either side matches any. */
   readonly relationshipUid: string | null;
+  /** The store of an earlier relationship is gone on with: `relationshipUid` is that one's, and its name may be another. */
+  readonly adopts?: boolean;
   readonly member: string;
   readonly random: Random;
   readonly log: (entry: StoreLogEntry) => void;
@@ -103,10 +105,12 @@ function holdReserve({ disk, log, onSpaceLow }: StoreOptions): void {
   });
 }
 
-function isOurs(header: SegmentHeader, { relationship, relationshipUid, member }: StoreOptions): boolean {
-  const uidMatches =
-    header.relationshipUid === null || relationshipUid === null || header.relationshipUid === relationshipUid;
-  return header.relationship === relationship && header.member === member && uidMatches;
+function isOurs(header: SegmentHeader, options: StoreOptions): boolean {
+  const { adopts = false, relationship, relationshipUid, member } = options;
+  if (header.member !== member) return false;
+  if (header.relationshipUid === null || relationshipUid === null)
+    return header.relationship === relationship;
+  return header.relationshipUid === relationshipUid && (adopts || header.relationship === relationship);
 }
 
 function foreignMessage(header: SegmentHeader, options: StoreOptions): string {

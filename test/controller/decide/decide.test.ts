@@ -73,7 +73,14 @@ test("an absence is written in growing steps, not each minute", () => {
 test("the first look creates the witness before anything else", () => {
   const silent = { report: null, reportVersion: "", pod: null };
   const members = [member("a", silent), member("b", silent)];
-  const decision = decide(observed({ relationship: relationship({ status: {} }), members }), OPTIONS);
+  const stores = { relationshipUid: null, storeUid: null, stores: {} };
+  const first = observed({ relationship: relationship({ status: {} }), members, stores });
+  assert.equal(
+    decide({ ...first, stores: null }, OPTIONS).step,
+    "reconcile",
+    "not before its stores are known",
+  );
+  const decision = decide(first, OPTIONS);
   assert.equal(decision.step, "witness");
   assert.deepEqual(kindsOf(decision.effects), ["status FailoverRelationship campus", "event WitnessCreated"]);
   const patch = statusPatch(decision.effects);

@@ -3,24 +3,33 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide } from "../../../src/controller/decide/decide.ts";
-import { storeEffects, storeUidOf } from "../../../src/controller/decide/stores.ts";
+import {
+  storeEffects,
+  storeProblem,
+  storesListedBefore,
+  storeUidOf,
+} from "../../../src/controller/decide/stores.ts";
 import type { StoreRecord } from "../../../src/controller/observed.ts";
 import {
   conditionOf,
   kindsOf,
+  member,
   OPTIONS,
   OWNER_UID,
   observed,
   relationship,
   statusAfter,
+  witness,
 } from "../observed-fixture.ts";
 
 const OLD = "0b5d1c9a-6f0e-4c39-8a53-5f2d9b7c1e42";
 const OTHER = "1c6e2d0b-7a1f-4d4a-9b64-6a3e0c8d2f53";
-const record = (relationshipUid: string | null, storeUid: string | null): StoreRecord => ({
-  relationshipUid,
-  storeUid,
-});
+const record = (
+  relationshipUid: string | null,
+  storeUid: string | null,
+  stores: StoreRecord["stores"] = {},
+): StoreRecord => ({ relationshipUid, storeUid, stores });
+const IDS = { a: "store-a", b: "store-b" };
 const seen = (stores: StoreRecord | null, adoptFrom: string | null = null) =>
   observed({ stores, relationship: relationship({ adoptFrom }) });
 
@@ -46,7 +55,7 @@ test("the place is kept in mind before anything is made that uses it, and once",
     decide(observed({ stores: record(OLD, OLD), children: new Map() }), OPTIONS).effects,
   );
   assert.equal(effects[0], "store-record campus");
-  assert.deepEqual(storeEffects(seen(record(OWNER_UID, OLD))), []);
+  assert.deepEqual(storeEffects(seen(record(OWNER_UID, OLD, IDS)), IDS), []);
 });
 
 test("while the record cannot be read nothing is made, and the condition says what to look at", () => {
@@ -58,4 +67,75 @@ test("while the record cannot be read nothing is made, and the condition says wh
   const accepted = conditionOf(statusAfter(lost), "Accepted");
   assert.equal(accepted?.reason, "StoresUnknown");
   assert.match(accepted.message, /Secret campus-store.*right to get, create and update Secrets/);
+});
+
+test("the ids of the stores are kept in mind with their place, again when the witness lists others, and never lost", () => {
+  const kept = (stores: StoreRecord, listed: Readonly<Record<string, string>>) =>
+    storeEffects(seen(stores), listed).map((effect) => effect.kind === "store-record" && effect.record);
+  assert.deepEqual(kept(record(OLD, OLD, IDS), {}), [record(OWNER_UID, OLD, IDS)]);
+  assert.deepEqual(kept(record(OWNER_UID, OLD, IDS), { a: "new", b: "store-b" }), [
+    record(OWNER_UID, OLD, { a: "new", b: "store-b" }),
+  ]);
+  assert.deepEqual(kept(record(OWNER_UID, OLD, IDS), {}), [], "a status that was lost lists none");
+  assert.deepEqual(kept(record(OWNER_UID, OLD), { a: "unknown", b: "unknown" }), []);
+});
+
+test("who follows begins with the stores listed before; of another's, told by UID, with none that could be met by chance", () => {
+  assert.deepEqual(storesListedBefore(seen(record(null, null))), {});
+  assert.deepEqual(storesListedBefore(seen(record(OLD, OLD, IDS))), IDS);
+  assert.deepEqual(storesListedBefore(seen(record(OWNER_UID, OWNER_UID, IDS))), IDS, "its status was lost");
+  const adopting = storesListedBefore(seen(record(OTHER, OTHER, IDS), OLD));
+  assert.deepEqual(Object.keys(adopting), ["a", "b"]);
+  assert.ok(Object.values(adopting).every((store) => !Object.values(IDS).includes(store)));
+});
+
+for (const [what, stores, adoptFrom, users, expected] of [
+  [
+    "adopted from one that is there",
+    record(null, null),
+    OLD,
+    [OLD],
+    /^spec\.storage\.adoptFrom: .* in use by dhcp\/other: .* Delete that one first/,
+  ],
+  ["adopted by another already", record(null, null), OLD, [OTHER, OLD], /^spec\.storage\.adoptFrom: /],
+  [
+    "its predecessor's, adopted by another meanwhile",
+    record(OLD, OLD),
+    null,
+    [OTHER, OLD],
+    /^metadata\.name: .* type: kubectl -n dhcp delete secret campus-store$/,
+  ],
+  ["its own since long: the other one is refused", record(OWNER_UID, OLD), null, [OTHER, OLD], null],
+  ["used by nobody", record(null, null), OLD, [OTHER], null],
+] as const) {
+  test(`stores in use: ${what}`, () => {
+    const storeUsers = [{ relationship: "dhcp/other", storeUids: users }];
+    const at = { stores, storeUsers, relationship: relationship({ adoptFrom }), children: new Map() };
+    const problem = storeProblem(observed(at));
+    if (expected === null) return assert.equal(problem, null);
+    assert.equal(problem?.reason, "StoreInUse");
+    assert.match(`${problem.field}: ${problem.message}`, expected);
+    const { effects } = decide(observed(at), OPTIONS);
+    assert.ok(!effects.some(({ kind }) => kind === "apply" || kind === "store-record"), "nothing is made");
+  });
+}
+
+test("stores that nobody found are told with what to correct, those of an adopted UID and those of its own name", () => {
+  const empty = { complete: false, state: "RecoverWait", serving: "None" } as const;
+  const members = [member("a", { says: empty }), member("b", { says: empty })];
+  const told = (stores: Record<string, string>, adoptFrom: string | null) => {
+    const status = { witness: witness({ stores }) };
+    const seen = observed({ members, relationship: relationship({ adoptFrom, status }) });
+    return conditionOf(statusAfter(seen), "WitnessHealthy");
+  };
+  const adopted = told({ a: "unknown", b: "unknown" }, OLD);
+  assert.equal(adopted?.reason, "StoresLost");
+  assert.match(
+    adopted.message,
+    new RegExp(`No member has found the lease stores of ${OLD} .*the names of the members`),
+  );
+  assert.match(
+    told({ a: "x", b: "y" }, null)?.message ?? "",
+    /is new.*kubectl -n dhcp delete secret campus-store/,
+  );
 });

@@ -4,8 +4,8 @@ import {
   grant,
   readWitness,
   unlistedStores,
+  witnessUpkeep as upkeepOf,
   type Witness,
-  witnessUpkeep,
 } from "../../../src/controller/decide/witness.ts";
 import { member } from "../observed-fixture.ts";
 
@@ -17,6 +17,11 @@ const record = (changes: Partial<Witness> = {}): Witness => ({
   transferredFrom: null,
   ...changes,
 });
+const witnessUpkeep = (
+  witness: Witness | null,
+  members: Parameters<typeof upkeepOf>[1],
+  before: Parameters<typeof upkeepOf>[2] = {},
+) => upkeepOf(witness, members, before);
 const held = record({ holder: "a", holderStore: "store-a" });
 
 test("a grant is the next epoch over nobody, to the survivor's listed store (W1)", () => {
@@ -98,6 +103,30 @@ test("a first record has epoch 0 and nobody in it", () => {
     stores: {},
     transferredFrom: null,
   });
+});
+
+test("a record begins with the stores that were listed before, and waits until they are known", () => {
+  const silent = [member("a", { report: null }), member("b", { report: null })];
+  assert.equal(witnessUpkeep(null, silent, null), null);
+  const stores = { a: "store-a", b: "store-b" };
+  assert.deepEqual(witnessUpkeep(null, silent, stores)?.witness.stores, stores);
+  const remembered = [member("a", { says: { seen: 3 } }), member("b")];
+  assert.deepEqual(witnessUpkeep(null, remembered, stores)?.witness, record({ stores, epoch: 4 }));
+});
+
+test("an adopted store is listed once one of the two holds everything; two empty ones wait for a human", () => {
+  const unknown = record({ epoch: 0, stores: { a: "unknown", b: "unknown" } });
+  const empty = { complete: false };
+  const listed = (a: object, b: object) =>
+    witnessUpkeep(unknown, [member("a", { says: a }), member("b", { says: b })])?.witness.stores;
+  assert.deepEqual(listed({}, {}), { a: "store-a", b: "store-b" });
+  assert.deepEqual(listed({}, empty), { a: "store-a", b: "unknown" });
+  const next = record({ epoch: 0, stores: { a: "store-a", b: "unknown" } });
+  const half = [member("a"), member("b", { says: empty })];
+  assert.deepEqual(witnessUpkeep(next, half)?.witness.stores, { a: "store-a", b: "store-b" });
+  assert.equal(listed(empty, empty), undefined);
+  const both = [member("a", { says: empty }), member("b", { says: empty })];
+  assert.deepEqual(unlistedStores(unknown, both), ["a", "b"]);
 });
 
 test("a record that is lost or behind comes back above every epoch remembered, with who is in PARTNER-DOWN", () => {

@@ -254,6 +254,27 @@ for (const [name, change, message] of FOREIGN) {
   });
 }
 
+test("the store of a relationship of another name is gone on with by who names its UID, again and again, and by nobody else", () => {
+  const disk = newDisk();
+  const first = opened(disk);
+  first.store.append(lease(7));
+  flushed(first.store);
+  const adopter = { relationship: "net/branch", relationshipUid: "uid-1", adopts: true };
+  for (let start = 1; start <= 3; start++) {
+    const { fresh, records, store } = opened(disk, adopter);
+    assert.deepEqual(
+      [fresh, [...records].length, store.identity.store],
+      [false, 1, first.store.identity.store],
+    );
+    flushed(store);
+  }
+  for (const change of [{ member: "b" }, { relationshipUid: "uid-2" }, { adopts: false }]) {
+    const refused = open(disk, { ...adopter, ...change });
+    assert.ok(refused.kind === "refused" && refused.code === "STORE_FOREIGN", JSON.stringify(change));
+  }
+  assert.equal(opened(disk).fresh, false, "its own relationship finds it as well");
+});
+
 test("a store made from manifests takes the UID of the API's object, and then keeps to it", () => {
   const disk = newDisk();
   opened(disk, { relationshipUid: null });
