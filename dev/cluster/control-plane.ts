@@ -2,10 +2,11 @@
 // and let go on, or killed and started again with what etcd has on disk.
 
 import type { ChildProcess } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { endProcess } from "../lib/end-process.ts";
+import { AUDIT_POLICY, readAuditLog, type Write } from "./audit.ts";
 import { startIn } from "./machine.ts";
 import { CONTROL_PLANE_ADDRESS } from "./network.ts";
 import type { Pki, Subject } from "./pki.ts";
@@ -40,6 +41,7 @@ export class ControlPlane {
   readonly #directory: string;
   readonly #program: (name: Program) => string;
   readonly #running = new Map<Component, ChildProcess>();
+  #isReady: () => Promise<boolean> = () => Promise.resolve(false);
 
   constructor(namespace: string, directory: string, program: (name: Program) => string) {
     this.#namespace = namespace;
@@ -49,17 +51,14 @@ export class ControlPlane {
 
   /** Resolves once the API server is ready. `isReady` asks it. */
   async start(pki: Pki, isReady: () => Promise<boolean>): Promise<void> {
+    this.#isReady = isReady;
+    writeFileSync(this.#file("audit-policy.json"), JSON.stringify(AUDIT_POLICY));
     for (const { name } of CONTROL_PLANE_SUBJECTS) pki.write(join(this.#directory, name), name);
     writeFileSync(join(this.#directory, "tokens.key"), pki.tokens.privateKey, { mode: 0o600 });
     writeFileSync(join(this.#directory, "tokens.pub"), pki.tokens.publicKey);
     this.#start("etcd");
     this.#start("kube-apiserver");
-    const giveUpAt = performance.now() + READY_MS;
-    while (!(await isReady())) {
-      if (performance.now() > giveUpAt)
-        throw new Error(`the API server is not ready:\n${this.#tail("kube-apiserver")}`);
-      await pause(POLL_MS);
-    }
+    await this.#untilReady();
     this.#start("kube-controller-manager");
     this.#start("kube-scheduler");
   }
@@ -82,13 +81,52 @@ export class ControlPlane {
     this.#start(component);
   }
 
+  /** Copies what etcd has on disk while it stands still; gives the copy's directory. */
+  backUp(): string {
+    const copy = this.#file("etcd-backup");
+    this.stop("etcd");
+    cpSync(this.#file("etcd"), copy, { recursive: true });
+    this.resume("etcd");
+    return copy;
+  }
+
+  /** Starts etcd and the API server anew on a copy, as an administrator does after losing etcd. Resolves once the API server
+   *  is ready. */
+  async restore(copy: string): Promise<void> {
+    await this.end("kube-apiserver");
+    await this.end("etcd");
+    rmSync(this.#file("etcd"), { recursive: true });
+    cpSync(copy, this.#file("etcd"), { recursive: true });
+    this.#start("etcd");
+    this.#start("kube-apiserver");
+    await this.#untilReady();
+  }
+
+  /** Every change asked of the API server so far. */
+  writes(): readonly Write[] {
+    return readAuditLog(this.#file("audit.log"));
+  }
+
+  async #untilReady(): Promise<void> {
+    const giveUpAt = performance.now() + READY_MS;
+    while (!(await this.#isReady())) {
+      if (performance.now() > giveUpAt)
+        throw new Error(`the API server is not ready:\n${this.#tail("kube-apiserver")}`);
+      await pause(POLL_MS);
+    }
+  }
+
+  #file(name: string): string {
+    return join(this.#directory, name);
+  }
+
   #start(component: Component): void {
     const words = [this.#program(component), ...this.#arguments(component)];
     this.#running.set(component, startIn(this.#namespace, this.#log(component), words));
   }
 
   #log(component: Component): string {
-    return join(this.#directory, `${component}.log`);
+    return this.#file(`${component}.log`);
   }
 
   #tail(component: Component): string {
@@ -96,7 +134,7 @@ export class ControlPlane {
   }
 
   #arguments(component: Component): readonly string[] {
-    const file = (name: string) => join(this.#directory, name);
+    const file = (name: string) => this.#file(name);
     const kubeConfig = (name: string) => {
       const path = file(`${name}/kubeconfig`);
       return [
@@ -137,6 +175,8 @@ export class ControlPlane {
           `--kubelet-certificate-authority=${file("apiserver/ca.crt")}`,
           "--kubelet-preferred-address-types=InternalIP",
           "--profiling=false",
+          `--audit-policy-file=${file("audit-policy.json")}`,
+          `--audit-log-path=${file("audit.log")}`,
         ];
       case "kube-controller-manager":
         return [

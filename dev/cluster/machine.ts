@@ -55,6 +55,13 @@ export function controlGroups(name: string): readonly string[] {
   });
 }
 
+/** The control group that counts and limits the process's memory. */
+export function memoryGroup(pid: number): string {
+  const path = /^\d+:memory:(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, "utf8"))?.[1] ?? "";
+  const mount = controlGroups("").find((point) => point.includes("memory")) ?? "";
+  return join(mount, path);
+}
+
 /** Removes all that carries the prefix: processes, namespaces, control groups, the directory. */
 export async function sweep(prefix: string): Promise<void> {
   const groups = controlGroups("").flatMap((hierarchy) =>

@@ -60,22 +60,31 @@ function readOptions(): Options | null {
   }
 }
 
-/** The test files to run at once, and those to run one at a time, both in order. */
-function findTests(options: Options): { together: string[]; alone: string[] } {
+interface TestFiles {
+  /** Run two at a time. */
+  readonly together: readonly string[];
+  /** Each on a cluster of its own, where it waits most of the time and measures nothing under seconds: two at a time. */
+  readonly clusters: readonly string[];
+  /** End-to-end tests, and those that only --all runs: one at a time, with the machine to themselves. */
+  readonly alone: readonly string[];
+}
+
+function findTests(options: Options): TestFiles {
   const all = globSync("test/**/*.test.ts", { cwd: options.root });
   const found = all.filter((path) => options.all || !path.endsWith(".long.test.ts"));
   const wanted = found.filter(
     (path) => options.paths.length === 0 || options.paths.some((part) => path.includes(part)),
   );
-  const alone = wanted.filter((path) => isAlone(path)).sort();
+  const kinds = Map.groupBy(wanted.sort(), kindOf);
   // The checks take longest and come first, so that the others fill the time beside them.
-  const together = wanted.filter((path) => !isAlone(path)).sort(checksFirst);
-  return { together, alone: options.fast ? [] : alone };
+  const together = (kinds.get("together") ?? []).sort(checksFirst);
+  if (options.fast) return { together, clusters: [], alone: [] };
+  return { together, clusters: kinds.get("clusters") ?? [], alone: kinds.get("alone") ?? [] };
 }
 
-/** End-to-end tests, and those that only --all runs, have the machine to themselves. */
-function isAlone(path: string): boolean {
-  return path.endsWith(".e2e.test.ts") || path.endsWith(".long.test.ts");
+function kindOf(path: string): keyof TestFiles {
+  if (path.endsWith(".cluster.test.ts")) return "clusters";
+  return path.endsWith(".e2e.test.ts") || path.endsWith(".long.test.ts") ? "alone" : "together";
 }
 
 function checksFirst(a: string, b: string): number {
@@ -157,9 +166,10 @@ async function main(): Promise<number> {
     process.env = { ...LONG_RUN, LEASEPAIR_FIGURES: figures, ...process.env };
     rmSync(figures, { force: true });
   }
-  const { together, alone } = findTests(options);
+  const { together, clusters, alone } = findTests(options);
   const aloneLimit = options.all ? LONG_LIMIT_SECONDS : E2E_LIMIT_SECONDS;
   const results = await runAll(root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
+  results.push(...(await runAll(root, clusters, CONCURRENCY, limitSeconds ?? E2E_LIMIT_SECONDS)));
   results.push(...(await runAll(root, alone, 1, limitSeconds ?? aloneLimit)));
   if (options.all) writeReliabilityPage(figures, join(root, "docs", "reliability.md"));
   printFailures(results);

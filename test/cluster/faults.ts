@@ -1,19 +1,72 @@
 // What is done to a pair, by its usual names, each from the blow until it is healed by hand as far as it needs that.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
-import { kill } from "../../dev/cluster/machine.ts";
-import type { NodeNumber } from "../../dev/cluster/network.ts";
+import { kill, memoryGroup } from "../../dev/cluster/machine.ts";
+import type { Network, NodeNumber } from "../../dev/cluster/network.ts";
+import { eventually } from "../../dev/demo/teller.ts";
+import { MEMBERS, PAIR } from "./pair-objects.ts";
 
 /** In the command line of an engine's process. */
-const ENGINE = "leasepair engine";
+export const ENGINE = "leasepair engine";
 /** Long enough that every client has had its renewal due. */
 const HELD_MS = 5_000;
+/** Long enough that every client has had to rebind. */
+const REBOUND_MS = 12_000;
+const POD_MS = 60_000;
+/** For clients within its range to be served by this long after a kill or after a cut, as the README promises. */
+export const KILL_MS = 500;
+export const CUT_MS = 3_000;
 
 /** kill -9; the kubelet starts it again. */
 export async function killEngine(cluster: Cluster, node: NodeNumber): Promise<void> {
   for (const pid of cluster.node(node).processes(ENGINE)) kill(pid, "SIGKILL");
   await pause(HELD_MS);
+}
+
+/** Something in the engine's container takes all the memory that it may have, and the kernel kills the engine for it. */
+export async function exhaustMemory(cluster: Cluster, node: NodeNumber): Promise<void> {
+  const [engine = 0] = cluster.node(node).processes(ENGINE);
+  const group = memoryGroup(engine);
+  const bytes = (name: string) => Number(readFileSync(join(group, name), "utf8"));
+  const limit = bytes("memory.limit_in_bytes");
+  // More than is left, less than there is once the engine is gone, which the kernel shall choose.
+  const size = limit - Math.floor(bytes("memory.usage_in_bytes") / 2);
+  writeFileSync(`/proc/${engine}/oom_score_adj`, "1000");
+  const take = `echo $$ > ${group}/cgroup.procs; exec busybox dd if=/dev/zero of=/dev/null bs=${size} count=1`;
+  await once(spawn("sh", ["-c", take], { stdio: "ignore" }), "exit");
+  await pause(HELD_MS);
+}
+
+/** `kubectl delete pod`; resolves once its successor is ready. */
+export async function replacePod(cluster: Cluster, node: NodeNumber): Promise<void> {
+  const pod = podOf(node);
+  const path = '{.metadata.uid} {.status.conditions[?(@.type=="Ready")].status}';
+  const look = () => cluster.kubectl("get", "pod", pod, "--ignore-not-found", "--output", `jsonpath=${path}`);
+  const [old = ""] = look().split(" ");
+  cluster.kubectl("delete", "pod", pod, "--wait=false");
+  await eventually(`a new ${pod}`, POD_MS, look, (seen) => !seen.startsWith(old) && seen.endsWith("True"));
+}
+
+/** The member's pod on this node. */
+export function podOf(node: NodeNumber): string {
+  return `${PAIR}-${MEMBERS[node - 1]}-0`;
+}
+
+/** A node's cable is out until every client has had to rebind. */
+export async function cutCable(
+  network: Network,
+  node: NodeNumber,
+  link: "lan0" | "lan1",
+  carrier: "carrier lost" | "carrier kept",
+): Promise<void> {
+  network.cable(node, link, "down", carrier === "carrier lost");
+  await pause(REBOUND_MS);
+  network.cable(node, link, "up", carrier === "carrier lost");
 }
 
 /** Power off, power on. */

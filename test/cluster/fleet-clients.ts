@@ -34,6 +34,13 @@ export interface FleetReport {
   readonly violations: readonly string[];
 }
 
+/** How long a server has given nothing, in milliseconds; when it never did, since this program's start. */
+export interface Silence {
+  readonly any: number;
+  /** To a client that had no lease. */
+  readonly newClient: number;
+}
+
 type Phase = "discovering" | "requesting" | "bound" | "renewing" | "rebinding";
 
 interface Client {
@@ -65,6 +72,9 @@ export class FleetClients {
   readonly #clients = new Set<Client>();
   readonly #byXid = new Map<number, Client>();
   #counts = { acks: 0, renewals: 0, rebinds: 0, lost: 0, newcomers: 0, longestWaitMs: 0 };
+  /** performance.now() of the last ACK, by server. */
+  readonly #lastAny = new Map<string, number>();
+  readonly #lastNew = new Map<string, number>();
   #made = 0;
   #xid = 1;
   #newcomerEveryMs = 0;
@@ -117,6 +127,11 @@ export class FleetClients {
       stillWaitingMs: Math.max(0, ...waiting.map((client) => now - client.since)),
       violations: this.#ledger.violations,
     };
+  }
+
+  silence(server: string): Silence {
+    const since = (at = 0) => performance.now() - at;
+    return { any: since(this.#lastAny.get(server)), newClient: since(this.#lastNew.get(server)) };
   }
 
   #addClient(isNewcomer: boolean): void {
@@ -229,6 +244,8 @@ export class FleetClients {
       sentOrder: client.order,
     };
     this.#ledger.acked(ack, isTaken, Date.now() / 1000);
+    this.#lastAny.set(reply.server, now);
+    if (client.phase === "requesting") this.#lastNew.set(reply.server, now);
     if (!isTaken) return;
     this.#counts.acks += 1;
     if (client.phase === "renewing" || client.phase === "rebinding") this.#counts.renewals += 1;

@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { RELAY_ADDRESS } from "../../dev/cluster/network.ts";
 import { endProcess } from "../../dev/lib/end-process.ts";
-import type { FleetReport } from "./fleet-clients.ts";
+import type { FleetReport, Silence } from "./fleet-clients.ts";
 import type { FleetMessage } from "./fleet-main.ts";
 
 export interface FleetStart {
@@ -65,15 +65,24 @@ export class Fleet {
   }
 
   /** What happened since the last report. */
-  async report(): Promise<FleetReport> {
-    const answer = once(this.#child, "message");
-    this.#tell({ kind: "report" });
-    const [report] = (await answer) as [FleetReport];
-    return report;
+  report(): Promise<FleetReport> {
+    return this.#ask({ kind: "report" });
+  }
+
+  /** How long a server, by its address, has given nothing. */
+  silence(server: string): Promise<Silence> {
+    return this.#ask({ kind: "silence", server });
   }
 
   async stop(): Promise<void> {
     await endProcess(this.#child, 1_000);
+  }
+
+  async #ask<T>(message: FleetMessage): Promise<T> {
+    const answer = once(this.#child, "message");
+    this.#tell(message);
+    const [said] = (await answer) as [T];
+    return said;
   }
 
   #tell(message: FleetMessage): void {

@@ -10,8 +10,12 @@ export const SERVERS: Readonly<Record<MemberName, string>> = { a: "10.20.0.11", 
 export const LEASES = { renewSeconds: 5, rebindSeconds: 10 } as const;
 export const METRICS_PORT = 9647;
 
-/** FailoverRelationship and DHCPScope; `spec` is merged into the relationship's. */
-export function pairObjects(spec: Readonly<Record<string, unknown>> = {}): readonly object[] {
+/** FailoverRelationship and two DHCPScopes; `spec` is merged into the relationship's, `farEnd` ends the range of the clients
+ *  behind the relay, which starts at 10.40.1.0. */
+export function pairObjects(
+  spec: Readonly<Record<string, unknown>> = {},
+  farEnd = "10.40.15.250",
+): readonly object[] {
   const apiVersion = "leasepair.io/v1alpha1";
   return [
     {
@@ -43,7 +47,7 @@ export function pairObjects(spec: Readonly<Record<string, unknown>> = {}): reado
         relationshipRef: { name: PAIR },
         subnet: "10.40.0.0/20",
         relayAddresses: ["10.40.0.1"],
-        ranges: [{ start: "10.40.1.0", end: "10.40.15.250" }],
+        ranges: [{ start: "10.40.1.0", end: farEnd }],
       },
     },
     {

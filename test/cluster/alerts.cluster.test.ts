@@ -7,7 +7,7 @@ import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { OPERATOR_NAMESPACE, startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
-import { record } from "./disturbance.ts";
+import { recordFact } from "./disturbance.ts";
 import { INTERVALS, Monitoring } from "./monitoring.ts";
 import { memberStatus, pairObjects, states } from "./pair-objects.ts";
 
@@ -65,7 +65,9 @@ describe("alerting on a real cluster", { skip: clusterUnmet(), timeout: 840_000 
     const since = Date.parse(String(memberStatus(cluster, "a")["since"]));
     await hears("LeasepairPartnerDown", "a", "firing", ALERT_MS);
     const seconds = ((monitoring.heard.get("LeasepairPartnerDown a")?.at ?? 0) - since) / 1000;
-    record({ fault: "alert LeasepairPartnerDown", seconds, ...INTERVALS });
+    const { scrapeSeconds, evaluationSeconds, groupWaitSeconds } = INTERVALS;
+    const intervals = `scraped every ${scrapeSeconds} s, evaluated every ${evaluationSeconds} s, group_wait ${groupWaitSeconds} s`;
+    recordFact(`LeasepairPartnerDown from the state to the webhook, ${intervals}`, `${seconds.toFixed(1)} s`);
     assert.ok(seconds <= ALERT_MS / 1000, `${seconds} s`);
   });
 
