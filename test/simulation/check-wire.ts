@@ -208,6 +208,8 @@ function describe(ledger: NodeLedger, address: number): string {
 /** S4: the partner's durable record reckons with this end, or will by waiting MCLT. */
 function checkCover(context: CheckContext, { node, packet, handledAt, until }: ToldLease): void {
   const other = node === 0 ? 1 : 0;
+  // A partner that lost its store learns what to reckon with before it gives anything.
+  if (context.nodes[other].forgetful) return;
   const partner = context.nodes[other].binding(packet.yiaddr);
   const latest =
     partner === null ? 0 : Math.max(partner.expiresAt, partner.sent, partner.acked, partner.received);

@@ -5,7 +5,7 @@
 import { type CheckContext, checkBinding, checkDisjoint } from "./check-binding.ts";
 import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
-import { NodeLedger, STATUS_NAME, type StoredRecord, stateName } from "./ledger.ts";
+import { NORMAL, NodeLedger, STATUS_NAME, type StoredRecord, stateName } from "./ledger.ts";
 import { type LinkMessage, LinkReader } from "./link-message.ts";
 import type { LinkTap, NodeIndex } from "./network.ts";
 import { other } from "./network.ts";
@@ -215,9 +215,26 @@ export class Checker implements LinkTap, CheckContext {
     for (let i = list.length - 1; i >= 0; i--) if (list[i]?.client === client) list.splice(i, 1);
   }
 
+  storeLost(node: NodeIndex): void {
+    this.nodes[node].forget();
+  }
+
+  /** `read` hands on what the old copy holds: nothing of it was decided now, and nothing is to be judged. */
+  storeRestored(read: () => void): void {
+    this.restoring = true;
+    read();
+    this.restoring = false;
+  }
+
+  private restoring = false;
+
   /** A record has become durable on an engine's disk, in the order of the log. */
   durable(node: NodeIndex, record: StoredRecord): void {
     const ledger = this.nodes[node];
+    if (this.restoring && record.kind === "binding") {
+      ledger.put({ binding: record, durableAt: this.world.now, state: ledger.state, previous: null });
+      return;
+    }
     if (record.kind === "binding") {
       this.world.observe(2 + node, record.address * 8 + record.status, record.expiresAt);
       this.world.trace(
@@ -238,6 +255,8 @@ export class Checker implements LinkTap, CheckContext {
       ledger.entered = record.entered;
       ledger.returned = record.returned;
       ledger.fenced = record.fenced;
+      ledger.complete = record.complete;
+      if (record.state === NORMAL && !this.restoring) ledger.forgetful = false;
       this.world.observe(4 + node, record.state, record.stateSince);
       if (entersGiving) for (const address of this.nodes[1].versions.keys()) checkDisjoint(this, address);
     }

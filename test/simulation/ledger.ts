@@ -79,6 +79,8 @@ export interface StoredEndpoint {
   readonly returned: number;
   /** Fencing is Witness: the cap is in force outside PARTNER-DOWN. */
   readonly fenced: boolean;
+  /** A full update has ended, or the store is of a first-ever pair. */
+  readonly complete: boolean;
 }
 
 export interface StoredForget {
@@ -164,6 +166,9 @@ export class NodeLedger {
   entered = 0;
   returned = 0;
   fenced = false;
+  complete = false;
+  /** The store was lost or is an old copy, and has not got everything from the partner yet. */
+  forgetful = false;
   /** When the question of the latest proof left this process (W2), in virtual time; none after a start. */
   provenAt = Number.NEGATIVE_INFINITY;
   /** Virtual time of the present process's start; -1 while none runs. */
@@ -201,6 +206,20 @@ export class NodeLedger {
   anyRecentState(then: number, fits: (state: number, since: number) => boolean): boolean {
     if (fits(this.state, this.stateSince)) return true;
     return this.formerStates.some((former) => former.replacedAt >= then && fits(former.state, former.since));
+  }
+
+  /** The store is gone with all that it held; the books of what was told and promised on it are void. */
+  forget(): void {
+    for (const book of [this.versions, this.generations, this.incoming, this.promises, this.givenBack])
+      book.clear();
+    this.state = 0;
+    this.stateSince = 0;
+    this.formerStates.length = 0;
+    this.entryAt = 0;
+    this.entered = 0;
+    this.returned = 0;
+    this.complete = false;
+    this.forgetful = true;
   }
 
   binding(address: number): StoredBinding | null {

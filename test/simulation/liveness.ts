@@ -90,7 +90,7 @@ function fail(run: Stage, invariant: string, claim: string, address: number): vo
 }
 
 /** An address of which the two disks differ; 0 when they agree on all. */
-function firstDifference(run: Stage): number {
+export function firstDifference(run: Stage): number {
   const [primary, secondary] = run.checker.nodes;
   for (const ledger of [primary, secondary]) {
     for (const address of ledger.versions.keys()) if (differs(run, address)) return address;

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { NORMAL, PARTNER_DOWN, RECOVER_DONE } from "./ledger.ts";
+import { BACKUP, EXPIRED, FREE, NORMAL, PARTNER_DOWN, RECOVER_DONE } from "./ledger.ts";
 import { P, Q, Scene } from "./scene.ts";
 
 const MCLT = 300;
@@ -90,6 +90,21 @@ describe("scenario", () => {
       .bothNormal(MCLT * 8);
   });
 
+  it("5, empty store consents: who has lost its records agrees to no lease's end before its hold is over", () => {
+    const scene = new Scene().begin();
+    const client = scene.clientsReach(P).client();
+    scene.bound(client).pass(30).apart();
+    // Renewed while apart: Q knows of the first lease only, and P will soon know of none.
+    const before = scene.expiresAt(P, client);
+    scene.until("renewed", () => scene.expiresAt(P, client) > before + MCLT / 3, MCLT * 4);
+    client.silence();
+    scene.replaceDisk(P).healLink().clientsReach(P, Q);
+    const others = [scene.client(), scene.client(), scene.client(), scene.client()];
+    scene.until("the others are served", () => others.every((one) => one.holding), MCLT * 12);
+    assert.ok(!client.holding, "they wait for the address");
+    scene.bothNormal().agreed();
+  });
+
   it("6, stamp race: no proof is given once the entry is stamped", () => {
     const scene = new Scene().begin();
     for (let i = 0; i < 20; i++) {
@@ -108,6 +123,34 @@ describe("scenario", () => {
     }
   });
 
+  it("7, replaced member: a new store proves nothing while a grant of the old one is open", () => {
+    const scene = new Scene().begin();
+    const client = scene.clientsReach(P).client();
+    scene.bound(client).apart();
+    assert.ok(scene.api.grantNow(Q));
+    scene.until("Q holds", () => scene.state(Q) === PARTNER_DOWN);
+    const old = scene.run.nodes[Q].copyOfStore();
+    const oldStore = scene.run.nodes[Q].store;
+    scene
+      .replaceDisk(Q)
+      .healLink()
+      .pass(MCLT * 0.8);
+    assert.equal(scene.api.storeListed(Q), oldStore);
+    assert.notEqual(scene.state(P), NORMAL, "P does not take up with the new store");
+    // Meanwhile the old one has gone on somewhere, and takes over by its grant.
+    scene.cutLink();
+    scene.run.nodes[Q].crash(false);
+    scene.run.nodes[Q].restoreStore(old);
+    scene.run.nodes[Q].start();
+    scene.clientsReach(P, Q);
+    const others = [scene.client(), scene.client(), scene.client()];
+    scene.until("all are served", () => others.every((one) => one.holding), MCLT * 12);
+    scene
+      .healLink()
+      .bothNormal(MCLT * 8)
+      .agreed();
+  });
+
   it("8, restored witness: who knows more raises the alarm and believes nothing", () => {
     const scene = new Scene().begin();
     scene.apart();
@@ -117,6 +160,37 @@ describe("scenario", () => {
     scene.pass(10);
     assert.ok((scene.run.logged.get("witness-fell-back") ?? 0) > 0);
     assert.equal(scene.state(Q), PARTNER_DOWN);
+  });
+
+  it("9, crossing balance: an address given and given back, both answers lost, is one member's in the end", () => {
+    const scene = new Scene({ primaryPercent: 90 }, { linkDelayMsMax: 300 }).begin().agreed();
+    let crossed = 0;
+    const gives = (): boolean => scene.addresses().some((address) => scene.status(P, address) === BACKUP);
+    for (let i = 0; i < 10; i++) {
+      scene.configure({ primaryPercent: 10 });
+      // No answer of Q arrives any more. Told of the old share, Q gives back what it has just got.
+      scene.until("P gives", gives, 30, 1);
+      scene.run.link.blocked[Q] = true;
+      scene.configure({ primaryPercent: 90 }).pass(1);
+      if (scene.addresses().some((address) => isCrossing(scene, address))) crossed++;
+      scene.cutLink().pass(5).healLink().bothNormal().agreed();
+      scene.until("balanced", () => !gives());
+    }
+    assert.ok(crossed > 0, "the case was reached");
+  });
+
+  it("10, livelock: an ended lease of one client and an unsent one of another are settled", () => {
+    const scene = new Scene().begin();
+    const client = scene.clientsReach(Q).client();
+    scene.bound(client).pass(30).apart();
+    client.silence();
+    assert.ok(scene.api.grantNow(P));
+    scene.until("P holds", () => scene.state(P) === PARTNER_DOWN).clientsReach(P);
+    const others = [scene.client(), scene.client(), scene.client(), scene.client()];
+    scene.until("P gives all addresses", () => others.every((one) => one.holding), MCLT * 12);
+    assert.equal(scene.status(Q, client.address), EXPIRED, "Q waits for P's word that the lease is over");
+    scene.healLink().clientsReach(P, Q).bothNormal().agreed();
+    for (const one of others) assert.ok(scene.isActiveAt(Q, one), scene.describe(one));
   });
 
   it("11, superseded: a holder that lost power and then its grant renews nothing under a new one before its wait", () => {
@@ -156,3 +230,12 @@ describe("scenario", () => {
     assert.equal(scene.state(P), NORMAL);
   });
 });
+
+/** P has given it and Q, which had taken it, has given it back; neither knows the other's answer. */
+function isCrossing(scene: Scene, address: number): boolean {
+  return (
+    scene.status(P, address) === BACKUP &&
+    scene.status(Q, address) === FREE &&
+    scene.wasRecently(Q, address, BACKUP)
+  );
+}

@@ -4,7 +4,9 @@
 import assert from "node:assert/strict";
 import { formatAddress } from "./client-packet.ts";
 import type { SimClient } from "./clients.ts";
+import { withDigests } from "./configuration.ts";
 import { ACTIVE, NORMAL, stateName } from "./ledger.ts";
+import { firstDifference } from "./liveness.ts";
 import type { NodeIndex } from "./network.ts";
 import { Prng } from "./prng.ts";
 import { Run } from "./run.ts";
@@ -23,10 +25,15 @@ export class Scene {
   readonly lines: string[] = [];
   private clientCount = 0;
 
-  constructor(changes: Partial<RunPlan["config"]> = {}) {
-    this.run = new Run(calmPlan(changes), new Prng(7), (line) => {
-      this.lines.push(line);
-    });
+  constructor(changes: Partial<RunPlan["config"]> = {}, { linkDelayMsMax = 2 } = {}) {
+    const plan = calmPlan(changes);
+    this.run = new Run(
+      { ...plan, link: { ...plan.link, delayMsMax: linkDelayMsMax } },
+      new Prng(7),
+      (line) => {
+        this.lines.push(line);
+      },
+    );
   }
 
   get api(): WitnessApi {
@@ -100,6 +107,26 @@ export class Scene {
     return this;
   }
 
+  /** The machine loses power and its disk; it comes back with an empty one. */
+  replaceDisk(node: NodeIndex): this {
+    const engine = this.run.nodes[node];
+    engine.crash(true);
+    engine.loseStore();
+    engine.start();
+    return this;
+  }
+
+  /** Both are told another configuration, with the digests that the controller would give it. */
+  configure(changes: Partial<RunPlan["config"]>): this {
+    for (const node of this.run.nodes) node.configure(withDigests({ ...node.config, ...changes }));
+    return this;
+  }
+
+  /** Both disks say the same of every address. */
+  agreed(seconds = 600): this {
+    return this.until("the disks agree", () => firstDifference(this.run) === 0, seconds);
+  }
+
   /** A client that comes now. */
   client(): SimClient {
     const client = this.run.addClient(this.clientCount++, 0);
@@ -116,6 +143,27 @@ export class Scene {
   isActiveAt(node: NodeIndex, client: SimClient): boolean {
     const binding = this.run.checker.nodes[node].binding(client.address);
     return binding?.status === ACTIVE && binding.client === client.key;
+  }
+
+  /** When the lease of the client ends, by an engine's disk; 0 = never heard of it. */
+  expiresAt(node: NodeIndex, client: SimClient): number {
+    return this.run.checker.nodes[node].binding(client.address)?.expiresAt ?? 0;
+  }
+
+  /** What an engine's disk says of an address. */
+  status(node: NodeIndex, address: number): number {
+    return this.run.checker.nodes[node].status(address);
+  }
+
+  /** Whether an engine's disk said so recently, too. */
+  wasRecently(node: NodeIndex, address: number, status: number): boolean {
+    return this.run.checker.nodes[node].anyRecent(address, 0, ({ binding }) => binding.status === status);
+  }
+
+  addresses(): readonly number[] {
+    return this.run.plan.config.scopes.flatMap(({ pools }) =>
+      pools.flatMap(({ start, end }) => Array.from({ length: end - start + 1 }, (_, i) => start + i)),
+    );
   }
 
   private tail(): string {

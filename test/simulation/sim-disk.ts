@@ -132,6 +132,17 @@ export class SimDisk implements Disk {
     this.inner = this.inner.crash(machine ? this.prng.pick(modes) : { kind: "kept" }, this.innerOptions());
   }
 
+  /** The medium is another one, or an older state of this one. Only while no process runs. */
+  replace(files: ReadonlyMap<string, Uint8Array>): void {
+    this.loose.clear();
+    this.inner = new SimulatedDisk(this.innerOptions(), files);
+  }
+
+  /** A byte at rest changes. */
+  flip(name: string, offset: number, mask: number): void {
+    this.inner.corrupt(name, offset, mask);
+  }
+
   private innerOptions(): ConstructorParameters<typeof SimulatedDisk>[0] {
     return { random: this.prng, schedule: (run, operation) => this.spread(run, operation) };
   }

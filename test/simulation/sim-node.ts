@@ -11,12 +11,13 @@ import { EngineRunner } from "../../src/dhcp/engine/runner.ts";
 import type { LinkTiming } from "../../src/dhcp/failover/dialect.ts";
 import type { Arrival, Disk, DiskDone, ReplyRoute } from "../../src/dhcp/ports.ts";
 import { openStore } from "../../src/dhcp/store/store.ts";
+import { SimulatedDisk } from "../durability/simulated-disk.ts";
 import type { Checker } from "./checker.ts";
 import type { LinkHost, LinkNetwork, NodeIndex } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimDisk } from "./sim-disk.ts";
-import type { StoreReader } from "./store-bytes.ts";
+import { type StoreReader, soundBytes } from "./store-bytes.ts";
 import type { Scheduled, World } from "./world.ts";
 
 export interface NodeOptions {
@@ -59,6 +60,9 @@ export class SimNode implements LinkHost {
   dieAfterEffects = 0;
   /** Told when such a planned death came. */
   onDeath: (() => void) | null = null;
+  /** The newest configuration that it was told; and the earlier ones that its disk keeps, newest first. */
+  config: CompiledRelationship;
+  private keptConfigurations: CompiledRelationship[] = [];
   private readonly options: NodeOptions;
   private process: Process | null = null;
   private connections = 0;
@@ -71,11 +75,17 @@ export class SimNode implements LinkHost {
   constructor(options: NodeOptions) {
     this.options = options;
     this.index = options.index;
+    this.config = options.config;
     options.link.attach(this.index, this);
   }
 
   get running(): boolean {
     return this.process !== null;
+  }
+
+  /** It would answer a dial. */
+  get listening(): boolean {
+    return this.process !== null && this.stalled === null;
   }
 
   get name(): string {
@@ -94,26 +104,23 @@ export class SimNode implements LinkHost {
   /** Starts the process: recovery, then the engine's first event. */
   start(): void {
     const { options } = this;
-    const { config, disk, clock, world, checker } = options;
+    const { disk, clock, world, checker } = options;
+    const { config } = this;
     const alive = { alive: true };
-    options.reader.reopen(disk.files());
-    const opened = openStore({
-      disk: guardedDisk(disk, alive, (call) => this.reported(call)),
-      relationship: `${config.namespace}/${config.name}`,
-      relationshipUid: config.uid,
-      member: memberName(config, this.index),
-      random: options.prng.fork(),
-      log: (entry: LogEntry) => this.log(entry),
-    });
-    if (opened.kind !== "opened") {
+    const opened = this.open(guardedDisk(disk, alive, (call) => this.reported(call)));
+    if (opened.kind === "damaged" && this.isFlipped) this.forget();
+    else if (opened.kind !== "opened") {
       checker.violated("STORE", `the store did not open: ${JSON.stringify(opened)}`, 0);
       return;
     }
+    this.isFlipped = false;
+    options.reader.reopen(disk.files());
     checker.nodeStarted(this.index);
     this.life++;
     const engine = createEngine({
       member: memberName(config, this.index),
       config,
+      keptConfigurations: this.keptConfigurations,
       identity: opened.store.identity,
       records: opened.records,
       bootId: clock.bootId,
@@ -126,6 +133,80 @@ export class SimNode implements LinkHost {
     this.machineUp = true;
     options.link.retry();
     this.deliver({ kind: "started" });
+  }
+
+  private open(disk: Disk): ReturnType<typeof openStore> {
+    const { config, options } = this;
+    const { prng } = options;
+    return openStore({
+      disk,
+      relationship: `${config.namespace}/${config.name}`,
+      relationshipUid: config.uid,
+      member: memberName(config, this.index),
+      random: prng.fork(),
+      log: (entry: LogEntry) => this.log(entry),
+    });
+  }
+
+  /** Another configuration has come; a process that starts later finds it too. */
+  configure(config: CompiledRelationship): void {
+    const { revision } = config;
+    if (revision === this.config.revision) return;
+    this.options.world.trace(() => `${this.name} is told the configuration ${revision.slice(0, 8)}`);
+    this.options.world.observe(15, this.index, config.mcltSeconds);
+    this.keptConfigurations = [this.config, ...this.keptConfigurations].slice(0, CONFIGURATIONS_KEPT);
+    this.config = config;
+    this.deliver({ kind: "configured", config });
+  }
+
+  /** The disk is lost between two processes; another, empty one takes its place. */
+  loseStore(): void {
+    this.options.world.trace(() => `${this.name} loses its store`);
+    this.options.disk.replace(new Map());
+    this.forget();
+  }
+
+  /** Somebody copies the data directory. */
+  copyOfStore(): ReadonlyMap<string, Uint8Array> {
+    return this.options.disk.files();
+  }
+
+  /** The data directory becomes what a copy holds. Only while no process runs. */
+  restoreStore(copy: ReadonlyMap<string, Uint8Array>): void {
+    const { options } = this;
+    options.world.trace(() => `${this.name} is put back to an old copy of its store`);
+    options.disk.replace(copy);
+    this.forget();
+    options.checker.storeRestored(() => options.reader.reopen(copy));
+  }
+
+  /** A byte changes that a reader must find wrong: in a flush that is not the last. */
+  flipBits(): void {
+    const { disk, prng, world } = this.options;
+    const places = [...soundBytes(disk.files())].filter(([, [from, until]]) => until > from);
+    if (places.length === 0) return;
+    const [name, [from, until]] = prng.pick(places);
+    const offset = prng.between(from, until - 1);
+    world.trace(() => `a bit flips in ${this.name}'s ${name} at ${offset}`);
+    disk.flip(name, offset, 1 << prng.between(0, 7));
+    this.isFlipped = true;
+  }
+
+  /** The partner's disk is plugged in: the engine must refuse it and leave it as it is. */
+  startOnForeignStore(owner: SimNode): void {
+    const { world, checker, prng } = this.options;
+    const files = owner.options.disk.files();
+    if (files.size === 0) return;
+    world.trace(() => `${this.name} starts on ${owner.name}'s store`);
+    const { kind } = this.open(new SimulatedDisk({ random: prng.fork() }, files));
+    if (kind !== "refused") checker.violated("STORE", `the partner's store was ${kind}`, 0);
+  }
+
+  private isFlipped = false;
+
+  private forget(): void {
+    this.options.checker.storeLost(this.index);
+    this.options.reader.forget();
   }
 
   private makeProcess(engine: Engine, store: OpenedStore, process: { alive: boolean }): Process {
@@ -313,12 +394,13 @@ export class SimNode implements LinkHost {
 }
 
 const STALLED_EVENTS_MAX = 200;
+const CONFIGURATIONS_KEPT = 8;
 
 function copied(event: Extract<EngineEvent, { kind: "client-datagram" }>): EngineEvent {
   return { ...event, bytes: Uint8Array.from(event.bytes) };
 }
 
-type OpenedStore = Extract<ReturnType<typeof openStore>, { kind: "opened" }>["store"];
+type OpenedStore = Extract<ReturnType<typeof openStore>, { kind: "opened" | "damaged" }>["store"];
 
 function memberName(config: CompiledRelationship, index: NodeIndex): string {
   const member = config.members.find((candidate) => (candidate.name === config.primary) === (index === 0));

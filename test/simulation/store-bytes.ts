@@ -68,6 +68,13 @@ export class StoreReader {
     if (file !== undefined) this.files.set(to, file);
   }
 
+  /** The medium was replaced: what was durable on the old one is no more. */
+  forget(): void {
+    this.files = new Map();
+    this.bindings.clear();
+    this.endpoint = "";
+  }
+
   /** A process is about to start on these files: reads the log as a whole and hands on what is new in it. */
   reopen(files: ReadonlyMap<string, Uint8Array>): void {
     this.files = new Map();
@@ -120,6 +127,33 @@ export class StoreReader {
   }
 }
 
+/** Per segment the part [from, until) in which a changed byte is damage: all that counts but the magic and the last flush,
+ *  which is taken for a write that did not end. */
+export function soundBytes(
+  files: ReadonlyMap<string, Uint8Array>,
+): ReadonlyMap<string, readonly [number, number]> {
+  const names = segmentNames(files);
+  const places = new Map<string, readonly [number, number]>();
+  for (const [index, name] of names.entries()) {
+    const bytes = Buffer.from(files.get(name) as Uint8Array);
+    const next = names[index + 1];
+    if (next !== undefined) places.set(name, [MAGIC.length, previousLength(files.get(next) as Uint8Array)]);
+    else places.set(name, [MAGIC.length, lastFlush(bytes)]);
+  }
+  return places;
+}
+
+/** Where the last whole flush begins. */
+function lastFlush(bytes: Buffer): number {
+  let start = 0;
+  let at = magicLength(bytes);
+  readFrames(bytes, at, bytes.length, (kind) => {
+    if (kind === KIND_FLUSH_MARK) start = at;
+    at += FRAME_HEADER_BYTES + bytes.readUInt32BE(at + 4);
+  });
+  return start;
+}
+
 interface Log {
   readonly segments: readonly { readonly name: string; readonly end: number }[];
   readonly bindings: Map<number, StoredBinding>;
@@ -128,9 +162,7 @@ interface Log {
 
 /** Reads all segments in order; each counts as far as the next one says. */
 function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
-  const names = [...files.keys()]
-    .filter((name) => sequenceOf(name) > 0)
-    .sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  const names = segmentNames(files);
   const log: Log = { segments: [], bindings: new Map(), endpoint: null };
   const segments: { name: string; end: number }[] = [];
   for (const [index, name] of names.entries()) {
@@ -145,6 +177,12 @@ function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
     segments.push({ name, end });
   }
   return { ...log, segments, endpoint: log.endpoint };
+}
+
+function segmentNames(files: ReadonlyMap<string, Uint8Array>): readonly string[] {
+  return [...files.keys()]
+    .filter((name) => sequenceOf(name) > 0)
+    .sort((a, b) => sequenceOf(a) - sequenceOf(b));
 }
 
 /** The map's order is the order of the last words. */
@@ -248,5 +286,6 @@ function toEndpoint(fields: Fields): StoredEndpoint {
     entryAt: fields.get(9)?.readUInt32BE(0) ?? 0,
     returned: numberOf(fields, 10),
     fenced: numberOf(fields, 28) === 1,
+    complete: numberOf(fields, 7) === 1,
   };
 }

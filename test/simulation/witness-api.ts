@@ -124,6 +124,10 @@ export class WitnessApi implements Declarer {
     this.record = { ...this.record, version: 1, epoch: 0, holder: null, holderStore: "" };
   }
 
+  storeListed(node: NodeIndex): string {
+    return this.record.stores[node];
+  }
+
   get epoch(): number {
     return this.record.epoch;
   }
