@@ -5,7 +5,7 @@
 import type { KubeClient } from "../kube/client.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { isConflict, KubeError } from "../kube/kube-error.ts";
-import type { KubeObject } from "../kube/resource.ts";
+import { type KubeObject, SECRET } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
 import { writeStoreRecord } from "./apply-store-record.ts";
@@ -74,6 +74,8 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
       });
       return;
     }
+    case "prune":
+      return performPrune(effect, context);
     case "write-status":
       return performStatus(effect, context);
     case "link":
@@ -86,6 +88,23 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
     default:
       return effect satisfies never;
   }
+}
+
+/** Somebody else's object of that name stays. */
+async function performPrune(
+  { of, namespace, name, owner, found }: Extract<Effect, { kind: "prune" }>,
+  context: ApplyContext,
+): Promise<void> {
+  const type = of === "Secret" ? SECRET : TYPES[of];
+  let version = found;
+  if (version === null) {
+    const object = await context.client.find(type, namespace, name, callOptions(context));
+    const { ownerReferences = [], uid = "", resourceVersion = "" } = object?.metadata ?? {};
+    if (!ownerReferences.some((reference) => reference.controller === true && reference.uid === owner))
+      return;
+    version = { uid, resourceVersion };
+  }
+  await context.client.delete(type, namespace, name, { ...version, ...callOptions(context) });
 }
 
 async function performApply(
@@ -155,6 +174,8 @@ export function nameOfEffect(effect: Effect): string {
       return `apply ${effect.object.kind} ${effect.object.name}`;
     case "delete-pod":
       return `delete Pod ${effect.name}`;
+    case "prune":
+      return `delete ${effect.of} ${effect.name}`;
     case "delete-operation":
       return `delete FailoverOperation ${effect.name}`;
     case "write-status":

@@ -19,6 +19,17 @@ export interface ReportVersion {
   readonly resourceVersion: string;
 }
 
+/** What goes with a member of our own, in this order: the pod first, and last what tells that there is more to do. */
+export const PRUNED_KINDS = [
+  "StatefulSet",
+  "RoleBinding",
+  "Role",
+  "ServiceAccount",
+  "Secret",
+  "FailoverMember",
+] as const;
+export type PrunedKind = (typeof PRUNED_KINDS)[number];
+
 export type Effect =
   /** Server-side apply. `resourceVersion` null: it does not exist yet. */
   | { readonly kind: "apply"; readonly object: DesiredObject; readonly resourceVersion: string | null }
@@ -28,6 +39,16 @@ export type Effect =
       readonly name: string;
       readonly uid: string;
       readonly resourceVersion: string;
+    }
+  /** An object of a member that runs elsewhere now. `owner`: UID of the relationship that must own it. `found` null: it is not
+   *  watched, and looked for. */
+  | {
+      readonly kind: "prune";
+      readonly of: PrunedKind;
+      readonly namespace: string;
+      readonly name: string;
+      readonly owner: string;
+      readonly found: { readonly uid: string; readonly resourceVersion: string } | null;
     }
   /** A finished FailoverOperation whose time is over. */
   | {

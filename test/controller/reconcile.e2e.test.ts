@@ -3,8 +3,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { CHILD_KINDS } from "../../src/controller/resource-types.ts";
 import { isReady, until } from "./life.ts";
 import { FAULTS, KEY, PairWorld, TestController } from "./pair-world.ts";
+
+type Json = Record<string, unknown>;
 
 const isComplete = (world: PairWorld) =>
   world.condition("Complete", "FailoverOperation", "b-is-off")["status"] === "True";
@@ -274,6 +277,44 @@ test("deleted and applied again, a relationship goes on with its stores, under a
     };
     assert.equal(storagePath, `/var/lib/leasepair/${metadata.uid}`);
     await until(world, [controller], "above epoch 1", () => (world.witness()["epoch"] as number) > 1);
+  }));
+
+test("a member that turns external leaves nothing behind but its store; the other one's objects, and foreign ones, are not touched", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    for (let look = 0; look < 4; look++) await controller.look();
+    assert.notEqual(world.secret("campus-b-link"), null);
+    // Somebody took over an object of the name that ours had.
+    world.patch("ServiceAccount", "campus-b", { metadata: { ownerReferences: [] } });
+    const others = () =>
+      CHILD_KINDS.filter((kind) => kind !== "PodDisruptionBudget")
+        .map((kind) => world.get(kind, "campus-a").metadata.uid)
+        .concat(world.get("PodDisruptionBudget", "campus").metadata.uid);
+    const before = others();
+    const { members } = world.get("FailoverRelationship", "campus")["spec"] as { members: Json[] };
+    const external = { name: "b", external: { dialect: "Leasepair", address: "198.51.100.2" } };
+    world.patch("FailoverRelationship", "campus", { spec: { members: [members[0], external] } });
+    const pruned: string[] = [];
+    world.objects.store.subscribe(({ kind, type, object }) => {
+      if (type === "DELETED" && kind.kind !== "Pod") pruned.push(`${kind.kind} ${object.metadata.name}`);
+    });
+    for (let look = 0; look < 4; look++) await controller.look();
+    assert.deepEqual(pruned, [
+      "StatefulSet campus-b",
+      "RoleBinding campus-b",
+      "Role campus-b",
+      "Secret campus-b-link",
+      "FailoverMember campus-b",
+    ]);
+    assert.deepEqual(others(), before);
+    assert.ok(world.get("ServiceAccount", "campus-b"));
+    assert.notEqual(world.secret("campus-a-link"), null);
+    assert.notEqual(world.secret("campus-store"), null);
+    // Taken back, it stands where it stood.
+    world.patch("FailoverRelationship", "campus", { spec: { members } });
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    assert.ok(JSON.stringify(world.get("StatefulSet", "campus-b")["spec"]).includes("/b"));
   }));
 
 test("a namespace whose Pod Security level refuses the pods is named with what to type, and forgotten once it lets them in", () =>

@@ -4,9 +4,14 @@
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { isInForce } from "../../kube/apply.ts";
 import { type DesiredObject, renderMember, renderPair } from "../desired/desired.ts";
-import { ANNOTATION_RENDERED, ANNOTATION_TEMPLATE_HASH, memberObjectName } from "../desired/names.ts";
+import {
+  ANNOTATION_RENDERED,
+  ANNOTATION_TEMPLATE_HASH,
+  linkSecretName,
+  memberObjectName,
+} from "../desired/names.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
-import type { Effect } from "../effect.ts";
+import { type Effect, PRUNED_KINDS } from "../effect.ts";
 import { childKey, type Observed, type Rejected } from "../observed.ts";
 import { storeUidOf } from "./stores.ts";
 
@@ -48,7 +53,28 @@ export function planChildren(
       if (hash !== undefined) hashes.set(object.member, hash);
     }
   }
-  return { effects, conflict: null, hashes };
+  return { effects: [...effects, ...pruned(observed)], conflict: null, hashes };
+}
+
+/** What is left of members that run elsewhere now: all but their stores, which stay on their nodes. */
+function pruned({ children, members, relationship }: Observed): readonly Effect[] {
+  const { namespace, name: pair, uid: owner } = relationship;
+  return members.flatMap(({ isExternal, name: member }): Effect[] => {
+    const name = memberObjectName(pair, member);
+    const isOurs = (kind: string) => children.get(childKey(kind, name))?.ownerUid === owner;
+    if (!isExternal || !PRUNED_KINDS.some(isOurs)) return [];
+    return PRUNED_KINDS.flatMap((of): Effect[] => {
+      // Secrets are not watched.
+      if (of === "Secret")
+        return [
+          { kind: "prune", of, namespace, name: linkSecretName(pair, member, null), owner, found: null },
+        ];
+      const child = children.get(childKey(of, name));
+      if (child === undefined || !isOurs(of) || child.deleting) return [];
+      const found = { uid: child.object.metadata.uid ?? "", resourceVersion: child.resourceVersion };
+      return [{ kind: "prune", of, namespace, name, owner, found }];
+    });
+  });
 }
 
 /** The StatefulSet's controller has seen the present template: a pod deleted before would come back as it was. */
