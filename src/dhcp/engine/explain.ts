@@ -7,9 +7,15 @@ import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import { after, type Instant, seconds, type UnixSeconds } from "../../base/units.ts";
 import { bucketOf } from "../failover/load-balance.ts";
 import { takeoverDueAt } from "../failover/waits.ts";
-import { type Binding, type ClientIdentity, freshBinding, latestPossibleEnd } from "../lease/binding.ts";
+import {
+  type Binding,
+  type ClientIdentity,
+  clientKey,
+  freshBinding,
+  latestPossibleEnd,
+} from "../lease/binding.ts";
 import { graceSeconds } from "../lease/lead-time.ts";
-import { scopeOfAddress } from "../server/prepare-config.ts";
+import { type ServerScope, scopeOfAddress } from "../server/prepare-config.ts";
 import { isOwnClient, ownFreeStatus, presentService, presentState } from "./authority.ts";
 import { allowedLease, isCapped } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
@@ -40,25 +46,57 @@ export interface Explanation {
 
 /** Explains one address as this member sees it. */
 export function explainAddress(engine: Engine, address: Ipv4, now: Instant): Explanation {
-  const binding = engine.leases.get(address) ?? freshBinding(address);
-  const isServed = scopeOfAddress(engine.serverConfig, address) !== null;
-  const facts = isServed
-    ? [
-        owner(engine, binding),
-        ...clientFacts(engine, binding.client),
-        ...promises(binding),
-        leaseNow(engine, binding, now),
-        reuseHere(engine, binding, now),
-        reuseThere(engine, binding),
-      ]
-    : [{ about: "address", text: "is in no scope of this relationship", rule: "design 2" }];
+  const scope = scopeOfAddress(engine.serverConfig, address);
+  const facts =
+    scope === null
+      ? [{ about: "address", text: "is in no scope of this relationship", rule: "design 2" }]
+      : factsOf(engine, scope, address, now);
   return { ...about(engine), address: formatIpv4(address), facts };
 }
 
-/** Explains every address that the client holds or last held; when there is none, who would answer it. */
+function factsOf(engine: Engine, scope: ServerScope, address: Ipv4, now: Instant): readonly Explained[] {
+  const limits = configuredLimits(engine, scope, address);
+  const record = engine.leases.get(address);
+  // Nobody owns what nobody may be given.
+  if (record === null && engine.leases.poolOf(address) === null) return limits;
+  const binding = record ?? freshBinding(address);
+  const known = [
+    owner(engine, binding),
+    ...limits,
+    ...clientFacts(engine, binding.client),
+    ...promises(binding),
+    leaseNow(engine, binding, now),
+  ];
+  return limits.length > 0 ? known : [...known, reuseHere(engine, binding, now), reuseThere(engine, binding)];
+}
+
+/** What the configuration says against giving the address to any new client; empty when nothing. */
+function configuredLimits(engine: Engine, scope: ServerScope, address: Ipv4): readonly Explained[] {
+  const { name } = scope.config;
+  if (engine.serverConfig.excludedAddresses.has(address)) {
+    return [{ about: "excluded", text: "a node's own address: nobody is given it", rule: "design 2" }];
+  }
+  const reservation = scope.reservationsByAddress.get(address);
+  if (reservation !== undefined) {
+    const { client } = reservation;
+    const whom = client === null ? "whom the relay names by option 82" : clientText(client);
+    const text = `for ${whom} alone, in scope ${name}; while it is free, its owner answers that client`;
+    return [{ about: "reserved", text, rule: "RFC 2131 4.3.1" }];
+  }
+  if (engine.leases.poolOf(address) !== null) return [];
+  return [
+    { about: "address", text: `is in no range of scope ${name}: nobody new is given it`, rule: "design 2" },
+  ];
+}
+
+/** Explains every address that the client holds or last held, else those reserved for it; else who would answer it. */
 export function explainClient(engine: Engine, client: ClientIdentity, now: Instant): readonly Explanation[] {
   const bindings = engine.leases.byClient(client);
   if (bindings.length > 0) return bindings.map(({ address }) => explainAddress(engine, address, now));
+  const reserved = engine.serverConfig.scopes.flatMap(
+    ({ reservationsByClient }) => reservationsByClient.get(clientKey(client)) ?? [],
+  );
+  if (reserved.length > 0) return reserved.map(({ address }) => explainAddress(engine, address, now));
   const none = { about: "address", text: "the client holds none and is not known here", rule: "S6" };
   return [{ ...about(engine), address: null, facts: [none, ...clientFacts(engine, client)] }];
 }
