@@ -73,10 +73,10 @@ async function renewAll(lab: Lab, ...numbers: readonly number[]): Promise<void> 
   for (const n of numbers) assert.notEqual(await lab.clients.renew(n), null, `client ${n} renews`);
 }
 
-/** A lease that the dhcpd holds for ended stands here until the clocks can no longer be the reason. */
+/** A lease that the dhcpd holds for ended stands here until the clocks can no longer be the reason, and the rest of the grace. */
 async function settle(lab: Lab, seconds = 60): Promise<void> {
   await lab.bothNormal(seconds);
-  await lab.agree(2 * CLOCKS_APART_SECONDS);
+  await lab.agree(2 * CLOCKS_APART_SECONDS + 30);
 }
 
 async function expiry(lab: Lab): Promise<void> {
