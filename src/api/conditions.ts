@@ -13,6 +13,7 @@ export const CONDITION_TYPES = {
     "ConfigInSync",
     "WitnessHealthy",
     "LinkSecure",
+    "ClocksSound",
     "Reconciling",
     "Stalled",
   ],

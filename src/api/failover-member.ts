@@ -97,7 +97,7 @@ const memberStatusSchema = z
       description: "Addresses by status, per scope.",
     }).optional(),
     conditions: conditionsField(
-      "ConfigAccepted and Serving: what keeps the engine from loading or answering. StoreDamaged. LinkRefused: why it does not meet its partner, though it could.",
+      "ConfigAccepted and Serving: what keeps the engine from loading or answering. StoreDamaged. LinkRefused: why it does not meet its partner, though it could. ClockSound: False when the node's clock is behind, apart from its partner's, or not synchronised.",
     ).optional(),
   })
   .meta({ description: "The engine's report. Written by the engine alone." });

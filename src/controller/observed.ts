@@ -124,6 +124,8 @@ export interface MemberReportView {
   readonly linkSecurity: "TLS" | "Clear" | null;
   /** Why it refused its partner, or was refused, when they last met; null: they meet, or cannot be reached. */
   readonly linkRefusal: LinkRefusal | null;
+  /** What it finds wrong with its node's clock; null: nothing, or it does not say. */
+  readonly clockProblem: { readonly reason: string; readonly message: string } | null;
   readonly activeRevision: string;
   /** Refused or held revision, "" when none. */
   readonly pendingRevision: string;

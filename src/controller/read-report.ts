@@ -33,6 +33,7 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     fencing: status["fencing"] === "Witness" ? "Witness" : "None",
     linkSecurity: (["TLS", "Clear"] as const).find((word) => word === status["linkSecurity"]) ?? null,
     linkRefusal: readRefusal(status["conditions"]),
+    clockProblem: readClockProblem(status["conditions"]),
     activeRevision: text(revisions["active"]),
     pendingRevision: text(revisions["pending"]),
     freeAddresses: counted.length === 0 ? null : own,
@@ -46,6 +47,12 @@ function readRefusal(conditions: unknown): LinkRefusal | null {
   if (refused?.["status"] !== "True") return null;
   const reason = LINK_DISTRUSTS.find((word) => word === refused["reason"]) ?? TERMS_DIFFER;
   return { reason, message: text(refused["message"]) };
+}
+
+function readClockProblem(conditions: unknown): MemberReportView["clockProblem"] {
+  const sound = maps(conditions).find(({ type }) => type === "ClockSound");
+  if (sound?.["status"] !== "False") return null;
+  return { reason: text(sound["reason"]), message: text(sound["message"]) };
 }
 
 /** When the engine says it wrote its report; null when it does not say. */

@@ -380,7 +380,16 @@ class EngineProcess {
     const report = memberReport(engine, this.#clock.now());
     // Whoever knocks beside a link that stands is no news of the pair.
     const linkRefusal = report.connected ? null : (linkDistrust ?? report.linkRefusal);
-    return { ...report, linkRefusal, storeDamage: this.#damage, linkSecurity, linkCertificateExpiresAt };
+    const clockIsSynchronised = isWallClockSynchronised();
+    const storeDamage = this.#damage;
+    return {
+      ...report,
+      linkRefusal,
+      clockIsSynchronised,
+      storeDamage,
+      linkSecurity,
+      linkCertificateExpiresAt,
+    };
   }
 
   /** Null when a client that asked now would be answered. */

@@ -28,6 +28,7 @@ const NEW: MemberReport = {
   clockOffsetSeconds: null,
   clockUncertaintySeconds: null,
   clockIsBehind: false,
+  clocksAreApart: false,
   linkRefusal: null,
   addresses: {},
 };

@@ -89,6 +89,24 @@ test("nodes' addresses in the subnets that are served are left out, and the stat
   assert.equal(seen.compiled.config.revision, effective["revision"]);
 });
 
+test("what an engine says of its clock is read from its conditions", async () => {
+  const world = await running();
+  const read = (status: string) => {
+    const lastTransitionTime = formatTime(unixSeconds(0));
+    const condition = {
+      type: "ClockSound",
+      status,
+      reason: "ClocksApart",
+      message: "why",
+      lastTransitionTime,
+    };
+    world.patch("FailoverMember", "campus-a", { status: { conditions: [condition] } }, "status");
+    return observe(world.cache(), newMemory(), at(world.nowMs))?.members[0]?.report?.clockProblem;
+  };
+  assert.deepEqual(read("False"), { reason: "ClocksApart", message: "why" });
+  assert.equal(read("True"), null);
+});
+
 test("what an engine says of a refused partner is read from its conditions, a reason of tomorrow as words alone", async () => {
   const world = await running();
   const read = (reason: string, status = "True") => {

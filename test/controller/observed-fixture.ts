@@ -88,6 +88,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     fencing: "None",
     linkSecurity: "TLS",
     linkRefusal: null,
+    clockProblem: null,
     activeRevision: REVISION,
     pendingRevision: "",
     freeAddresses: 112,

@@ -10,6 +10,7 @@ import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
+import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict } from "./link.ts";
@@ -214,6 +215,7 @@ function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] 
     configVerdict(pair, acceptedRevision(pair)),
     witnessVerdict(pair),
     linkVerdict(pair),
+    clocksVerdict(pair),
     acceptedVerdict(problem),
     ...optional.filter((verdict) => verdict !== null),
   ];

@@ -136,6 +136,8 @@ export interface MemberReport {
   readonly clockUncertaintySeconds: number | null;
   /** The wall clock is behind what it showed before a restart: nobody is served until it has caught up (S11). */
   readonly clockIsBehind: boolean;
+  /** The two servers' clocks are so far apart that somebody should look. */
+  readonly clocksAreApart: boolean;
   /** Per scope name. */
   readonly addresses: Readonly<Record<string, AddressCounts>>;
   /** Why the two servers do not meet although they can reach each other; null while they meet, or nobody refuses. Of
@@ -145,6 +147,8 @@ export interface MemberReport {
    *  one. The composition root adds them. */
   readonly linkSecurity?: "TLS" | "Clear" | null;
   readonly linkCertificateExpiresAt?: number | null;
+  /** Whether the kernel says that time synchronisation keeps the wall clock right; the composition root adds it. */
+  readonly clockIsSynchronised?: boolean;
   /** The store found at the start was damaged and was set aside; the composition root adds it. */
   readonly storeDamage?: { readonly problem: string; readonly setAside: readonly string[] } | null;
   /** Why the engine is about to end, silent already; the composition root adds it. */

@@ -34,6 +34,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
     clockIsBehind: engine.clockIsBehind,
+    clocksAreApart: session !== null && engine.clocksAreApart,
     linkRefusal: engine.lastRefusal === null ? null : { reason: TERMS_DIFFER, message: engine.lastRefusal },
     addresses: Object.fromEntries(
       config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),

@@ -143,7 +143,23 @@ function significant(report: MemberReport): readonly unknown[] {
     report.storeDamage?.problem,
     report.linkSecurity,
     report.linkRefusal,
+    clockProblem(report)?.reason,
   ];
+}
+
+/** What is wrong with the clocks, the worst first; null when nothing is. */
+function clockProblem(report: MemberReport): { readonly reason: string; readonly message: string } | null {
+  if (report.clockIsBehind) {
+    const message = "the wall clock is behind what it showed before: nobody is served until it has caught up";
+    return { reason: "ClockBehind", message };
+  }
+  if (report.clocksAreApart) {
+    return { reason: "ClocksApart", message: "its clock and its partner's are more than 5 s apart" };
+  }
+  if (report.clockIsSynchronised === false) {
+    return { reason: "NotSynchronised", message: "no time synchronisation keeps the node's clock right" };
+  }
+  return null;
 }
 
 function timeOrNull(unixSeconds: number | null): string | null {
@@ -187,6 +203,7 @@ function conditionsOf(
 ): readonly Condition[] {
   const [first] = problems;
   const serves = report.serving !== "None";
+  const clock = clockProblem(report);
   const text = problems.map((problem) => `${problem.where}: ${problem.message}`).join("; ");
   const parts = [
     {
@@ -212,6 +229,12 @@ function conditionsOf(
       status: report.linkRefusal ? "True" : "False",
       reason: report.linkRefusal?.reason ?? "NotRefused",
       message: report.linkRefusal?.message ?? "",
+    },
+    {
+      type: "ClockSound",
+      status: clock === null ? "True" : "False",
+      reason: clock?.reason ?? "Sound",
+      message: clock?.message ?? "",
     },
   ] as const;
   return parts.map((part) => {

@@ -48,6 +48,7 @@ const REPORT: MemberReport = {
   clockOffsetSeconds: 0,
   clockUncertaintySeconds: null,
   clockIsBehind: false,
+  clocksAreApart: false,
   linkRefusal: null,
   addresses: {},
 };

@@ -69,3 +69,16 @@ test("a partner that is refused is told with the reason, and no more once it is 
   const met = await written({ linkRefusal: null }, "LinkRefused");
   assert.deepEqual([met.status, met.reason, met.message], ["False", "NotRefused", ""]);
 });
+
+test("what is wrong with the clock is told, the worst of it", async () => {
+  const told = async (report: Partial<MemberReport>) => {
+    const { status, reason } = await written(report, "ClockSound");
+    return `${status}/${reason}`;
+  };
+  const all = { clockIsBehind: true, clocksAreApart: true, clockIsSynchronised: false };
+  assert.equal(await told(all), "False/ClockBehind");
+  assert.equal(await told({ ...all, clockIsBehind: false }), "False/ClocksApart");
+  assert.equal(await told({ clockIsSynchronised: false }), "False/NotSynchronised");
+  assert.equal(await told({ clockIsSynchronised: true }), "True/Sound");
+  assert.equal(await told({}), "True/Sound");
+});
