@@ -49,11 +49,11 @@ export function addReservations(
     const compiled = compileReservation(book, entry, path, faults);
     if (compiled === null) continue;
     const client = clientText(compiled);
-    const clientField = `${path}.${wayToTell(entry)}`;
-    const shown = showValue(entry.hardwareAddress ?? entry.clientIdentifier ?? relayText(compiled));
     const other = book.byClient.get(client);
     const earlier = ownClients.get(client);
     if (other !== undefined || earlier !== undefined) {
+      const clientField = `${path}.${wayToTell(entry)}`;
+      const shown = showValue(entry.hardwareAddress ?? entry.clientIdentifier ?? relayText(compiled));
       const holder = other ?? `entry ${earlier}`;
       const message = `${shown}: this client has a reservation in this scope already, by ${holder}; remove one of them`;
       faults.push({ reason: "ReservationConflict", field: clientField, message });

@@ -15,6 +15,7 @@ import {
   parseFailoverOperation,
   parseFailoverRelationship,
 } from "../api/parse.ts";
+import { parseOnce } from "../api/parse-once.ts";
 import { apiVersion, type KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
 import type { Rejected } from "./observed.ts";
@@ -26,9 +27,6 @@ export interface NamespaceObjects {
   readonly set: ObjectSet;
   readonly unreadable: readonly Rejected[];
 }
-
-/** Parsing a thousand scopes anew at every look would be most of the work: a cached object never changes. */
-const parsedObjects = new WeakMap<KubeObject, Parsed<unknown>>();
 
 export function readNamespace(cache: Cache, namespace: string): NamespaceObjects {
   const unreadable: Rejected[] = [];
@@ -51,13 +49,11 @@ export function readNamespace(cache: Cache, namespace: string): NamespaceObjects
 }
 
 function parseCached<T>(kind: KindName, object: KubeObject, parse: (value: unknown) => Parsed<T>): Parsed<T> {
-  const known = parsedObjects.get(object);
-  if (known !== undefined) return known as Parsed<T>;
-  // The status is another writer's business and must not make a good spec unreadable.
-  const { status: _, ...rest } = object;
-  const parsed = parse({ ...rest, apiVersion: apiVersion(TYPES[kind]), kind });
-  parsedObjects.set(object, parsed);
-  return parsed;
+  return parseOnce(object, () => {
+    // The status is another writer's business and must not make a good spec unreadable.
+    const { status: _, ...rest } = object;
+    return parse({ ...rest, apiVersion: apiVersion(TYPES[kind]), kind });
+  });
 }
 
 function unreadableObject(kind: KindName, object: KubeObject, errors: readonly FieldError[]): Rejected {

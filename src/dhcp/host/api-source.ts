@@ -11,7 +11,13 @@ import {
   type ScopeHistory,
 } from "../../api/mass-deletion.ts";
 import type { CompileResult, ObjectSet } from "../../api/object-set.ts";
-import { parseDHCPReservationSet, parseDHCPScope, parseFailoverRelationship } from "../../api/parse.ts";
+import {
+  type Parsed,
+  parseDHCPReservationSet,
+  parseDHCPScope,
+  parseFailoverRelationship,
+} from "../../api/parse.ts";
+import { parseOnce } from "../../api/parse-once.ts";
 import { unixSeconds } from "../../base/units.ts";
 import { KubeClient } from "../../kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
@@ -60,6 +66,7 @@ export class ApiSource {
   readonly #recorder: EventRecorder;
   readonly #witness: WitnessReader;
   #settle: NodeJS.Timeout | null = null;
+  #compiledInMs = 0;
   #health: NodeJS.Timeout | null = null;
   #lastVerdict = "";
   #scopeHistory: ScopeHistory<CompiledRelationship> = [];
@@ -148,11 +155,15 @@ export class ApiSource {
     return [this.#relationships, this.#scopes, this.#reservationSets];
   }
 
+  /** What takes long is not done again for every one of many changes: half of the time is left to others. */
   #compileSoon(): void {
+    const pauseMs = Math.max(SETTLE_MS, this.#compiledInMs);
     this.#settle ??= setTimeout(() => {
       this.#settle = null;
+      const began = systemTiming.nowMs();
       this.#compile();
-    }, SETTLE_MS);
+      this.#compiledInMs = systemTiming.nowMs() - began;
+    }, pauseMs);
   }
 
   #compile(): void {
@@ -254,20 +265,13 @@ function specRef(object: KubeObject, field: string): string | null {
   return typeof name === "string" ? name : null;
 }
 
-type ParseResult<T> =
-  | { readonly kind: "ok"; readonly object: T }
-  | {
-      readonly kind: "invalid";
-      readonly errors: readonly { readonly field: string; readonly message: string }[];
-    };
-
 function parseAll<T>(
   objects: readonly KubeObject[],
-  parse: (value: unknown) => ParseResult<T>,
+  parse: (value: unknown) => Parsed<T>,
   problems: ConfigProblem[],
 ): readonly T[] {
   return objects.flatMap((object) => {
-    const result = parse(object);
+    const result = parseOnce(object, parse);
     if (result.kind === "ok") return [result.object];
     for (const { field, message } of result.errors) {
       problems.push({ where: `${object.kind} ${object.metadata.name} ${field}`, reason: "Invalid", message });
