@@ -70,6 +70,10 @@ export class PairWorld {
     return this.objects.get(this.#target(TYPES[kind], "default", name));
   }
 
+  names(kind: WatchedKind): readonly string[] {
+    return this.#list(kind).map(({ metadata }) => metadata.name ?? "");
+  }
+
   /** Merge patch, past all faults. */
   patch(kind: WatchedKind, name: string, patch: Json, subresource: "" | "status" = ""): void {
     this.objects.mergePatch({ ...this.#target(TYPES[kind], "default", name), subresource }, patch);
