@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatTime } from "../../src/kube/resource.ts";
 import { isReady, until } from "./life.ts";
 import { FAULTS, PairWorld, TestController, type TestControllerOptions } from "./pair-world.ts";
 
@@ -136,7 +137,90 @@ test("what is not reached before the deadline is undone", async () => {
   assert.deepEqual([replicas(world, "a"), world.grants], [1, 0]);
 });
 
+test("a soft switchover that is not taken up before the deadline is undone", async () => {
+  const { world, controller } = await start();
+  // b does not load the new share: its report is history.
+  const { revisions } = world.status("FailoverMember", "campus-b");
+  world.objects.store.subscribe(({ kind, object }) => {
+    const said = ((object["status"] ?? {}) as Json)["revisions"];
+    if (kind.kind === "FailoverMember" && object.metadata.name === "campus-b" && said !== undefined)
+      if (JSON.stringify(said) !== JSON.stringify(revisions))
+        world.patch("FailoverMember", "campus-b", { status: { revisions } }, "status");
+  });
+  const end = await run(world, controller, { ...SOFT, deadlineSeconds: 60 });
+  assert.equal(end?.["reason"], "DeadlineExceeded");
+  await controller.look();
+  assert.equal(effective(world)["servedBy"], undefined);
+});
+
+test("a member that does not come back after the end fails the operation, which has undone all the same", async () => {
+  const { world, controller } = await start();
+  world.operate("act", { ...STOP, deadlineSeconds: 60 });
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  world.off.add("a");
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "NotReturned");
+  assert.match(String(ended(world)?.["message"]), /undone; see the relationship's condition Ready/);
+  assert.equal(replicas(world, "a"), 1);
+});
+
+test("a Stop into which somebody else's grant comes is given up, and the stopped member is started again", async () => {
+  const { world, controller } = await start();
+  world.operate("act", STOP);
+  await until(world, [controller], "stopped", () => replicas(world, "a") === 0);
+  world.patch("FailoverRelationship", "campus", { status: { witness: { epoch: 7 } } }, "status");
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "Interrupted");
+  await until(world, [controller], "back", () => replicas(world, "a") === 1);
+  assert.equal(world.grants, 0);
+});
+
+test("every step has its time and its sentence, and the status says since when it runs and when it ended", async () => {
+  const { world, controller } = await start();
+  await run(world, controller, STOP);
+  const status = world.status("FailoverOperation", "act");
+  const told = status["steps"] as { name: string; startedAt: string; message: string }[];
+  assert.deepEqual(told[0]?.name, "Started");
+  for (const { startedAt, message } of told) {
+    assert.match(startedAt, /^2026-03-01T\d\d:\d\d:\d\dZ$/);
+    assert.ok(message.length > 20, message);
+  }
+  const times = [status["startTime"], ...told.map(({ startedAt }) => startedAt), status["completionTime"]];
+  assert.deepEqual(times, [...times].sort(), "in order");
+});
+
+for (const [type, spec] of Object.entries({ Soft: SOFT, Stop: STOP, TestFailover: DRILL })) {
+  test(`${type}: a finished one that GitOps creates again is refused by its notAfter and by its expectedEpoch`, async () => {
+    const { world, controller } = await start();
+    const epoch = world.witness()["epoch"] as number;
+    const notAfter = formatTime(world.nowMs + 600_000);
+    const once = { ...spec, expectedEpoch: epoch, notAfter };
+    assert.equal((await run(world, controller, once))?.["type"], "Complete");
+    world.delete("FailoverOperation", "act");
+    world.patch("FailoverRelationship", "campus", { status: { witness: { epoch: epoch + 5 } } }, "status");
+    world.nowMs = Date.parse(notAfter) - 10_000;
+    assert.equal((await run(world, controller, once))?.["reason"], "EpochMismatch");
+    world.delete("FailoverOperation", "act");
+    world.nowMs = Date.parse(notAfter) + 1_000;
+    assert.equal((await run(world, controller, once))?.["reason"], "Expired");
+  });
+}
+
+const external = { name: "b", external: { dialect: "Leasepair", address: "198.51.100.2" } };
+
 for (const [what, spec, prepare, reason] of [
+  [
+    "a pair whose other member runs elsewhere",
+    SOFT,
+    (world: PairWorld) => {
+      const { members } = world.get("FailoverRelationship", "campus")["spec"] as { members: Json[] };
+      const partnerDown = { fencing: "None" };
+      world.patch("FailoverRelationship", "campus", {
+        spec: { partnerDown, members: [members[0], external] },
+      });
+    },
+    "ExternalMember",
+  ],
   ["a member that there is not", { type: "Switchover", switchover: { to: "c" } }, () => {}, "NotAMember"],
   ["a pair that is not well", SOFT, (world: PairWorld) => world.off.add("a"), "NotNormal"],
   ["another epoch", { ...STOP, expectedEpoch: 7 }, () => {}, "EpochMismatch"],
@@ -154,7 +238,7 @@ for (const [what, spec, prepare, reason] of [
     await controller.look();
     const end = await run(world, controller, spec);
     assert.deepEqual([end?.["type"], end?.["reason"]], ["Failed", reason]);
-    assert.match(String(end?.["message"]), /new operation|Create a new one/);
+    assert.match(String(end?.["message"]), /new operation|Create a new one|where it is configured/);
     assert.deepEqual([replicas(world, "a"), effective(world)["servedBy"]], [1, undefined]);
   });
 }
