@@ -7,8 +7,13 @@ import { CommandError, EXIT } from "./command-error.ts";
 const TIMEOUT_MS = 30_000;
 const SOCKET_NAME = "engine.sock";
 
-/** The body of `GET path`. Rejects with CommandError that says what to do. */
+/** The body of the answer to `GET path`. Rejects with CommandError that says what to do. */
 export function askEngine(dataDirectory: string, path: string): Promise<string> {
+  return callEngine(dataDirectory, "GET", path);
+}
+
+/** The same of any method. What the engine must not do (409) ends in EXIT.refused. */
+export function callEngine(dataDirectory: string, method: "GET" | "POST", path: string): Promise<string> {
   const socketPath = `${dataDirectory}/${SOCKET_NAME}`;
   return new Promise((resolve, reject) => {
     const fail = (message: string) => reject(new CommandError(EXIT.failed, message));
@@ -19,12 +24,14 @@ export function askEngine(dataDirectory: string, path: string): Promise<string> 
       );
       return;
     }
-    const call = request({ socketPath, path, timeout: TIMEOUT_MS }, (response) => {
+    const call = request({ socketPath, method, path, timeout: TIMEOUT_MS }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("end", () => {
         const text = Buffer.concat(chunks).toString("utf8");
         if (response.statusCode === 200) resolve(text);
+        else if (response.statusCode === 409)
+          reject(new CommandError(EXIT.refused, `refused: ${text.trim()}`));
         else fail(`the engine answered ${response.statusCode}: ${text.trim()}`);
       });
       response.on("error", (error) => fail(`the engine's answer broke off: ${error.message}`));

@@ -10,6 +10,7 @@ import { addEngineCommand } from "./engine.ts";
 import { addExplainCommand } from "./explain.ts";
 import { addLeasesCommand } from "./leases.ts";
 import { addOwnCommand } from "./own.ts";
+import { addPartnerDownCommand } from "./partner-down.ts";
 import { addStatusCommand } from "./status.ts";
 import { addStoreCommand } from "./store.ts";
 import { addVersionCommand, packageVersion } from "./version.ts";
@@ -34,6 +35,7 @@ Exit codes: 0 done; 1 failed; 2 the command line or a file it names is wrong; 3 
     addStatusCommand,
     addLeasesCommand,
     addExplainCommand,
+    addPartnerDownCommand,
     addStoreCommand,
     addCertsCommand,
     addCrdsCommand,

@@ -18,6 +18,7 @@ import { collectGarbage } from "./host/collect-garbage.ts";
 import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
+import { declarePartnerDown } from "./host/declare-request.ts";
 import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
 import { explain } from "./host/explain-request.ts";
 import { FileDisk } from "./host/files.ts";
@@ -236,7 +237,7 @@ class EngineProcess {
     const running = this.#createEngine(config, kept, this.#directory);
     collectGarbage();
     await this.#outlets.open(config);
-    await this.#openUnixSocket(running.engine);
+    await this.#openUnixSocket(running);
     this.#running = running;
     running.loop.post({ kind: "started" });
     this.#notReady = null;
@@ -330,12 +331,13 @@ class EngineProcess {
   }
 
   /** Tools on this machine are a comfort: without their socket the engine serves all the same. */
-  async #openUnixSocket(engine: Engine): Promise<void> {
+  async #openUnixSocket({ engine, loop }: Running): Promise<void> {
     const socket = new UnixSocket({
       dataDirectory: this.#options.dataDirectory,
       report: () => this.#memberReport(engine),
       bindings: () => engine.leases.bindings(),
       explain: (what) => explain(engine, what, this.#clock.now()),
+      declarePartnerDown: () => declarePartnerDown(engine, loop, this.#clock),
     });
     try {
       await socket.listen();

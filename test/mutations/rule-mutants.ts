@@ -471,9 +471,9 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     rule: "h",
     patches: [
       {
-        file: "src/dhcp/engine/witness.ts",
-        find: "if (isFenced(engine) && hasApi) {",
-        replace: "if (isFenced(engine) && !hasApi && hasApi) {",
+        file: "src/dhcp/engine/local-word.ts",
+        find: "return isFenced(engine) && apiAnsweredAt !== null &&",
+        replace: "return isFenced(engine) && apiAnsweredAt === null && apiAnsweredAt !== null &&",
       },
     ],
     caught: {

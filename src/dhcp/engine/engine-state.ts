@@ -20,7 +20,7 @@ import type { ServerConfig, ServerSettings } from "../server/prepare-config.ts";
 import type { ProbeTable } from "../server/probe-table.ts";
 import type { RelayWatch } from "../server/relay-watch.ts";
 import type { DropLog } from "./drop-log.ts";
-import type { WitnessReading } from "./event.ts";
+import type { Declaration, WitnessReading } from "./event.ts";
 import type { ScopeNews } from "./scope-news.ts";
 
 /** One open connection. "established" from an accepted CONNECTACK on; at most one is. */
@@ -156,8 +156,8 @@ export interface Engine {
   decisionSerial: number;
   /** Operations from manifests that were carried out, by name and digest. */
   readonly operationsDone: Set<string>;
-  /** A DeclarePartnerDown from a manifest that could not be followed yet. */
-  declared: { readonly operation: string; readonly digest: string } | null;
+  /** A word from a manifest that could not be followed yet. */
+  declared: Declaration | null;
   /** W2: when the latest question was sent whose answer proved that nobody holds a grant against this server. */
   proofAt: BootMs | null;
   clockMarkedAt: BootMs;

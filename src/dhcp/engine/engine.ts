@@ -25,6 +25,7 @@ import { DropLog } from "./drop-log.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
+import { followDeclaration, onDeclaredPartnerDown, operationKey } from "./local-word.ts";
 import { lowerWaits } from "./mclt.ts";
 import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner, takeUpRequest } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
@@ -37,14 +38,7 @@ import { anchoredAt, clockAtStart, isInDoubt } from "./timeline.ts";
 import { Turn } from "./turn.ts";
 import { sendUpdates } from "./updates.ts";
 import { nextWakeAt } from "./wake.ts";
-import {
-  followDeclaration,
-  followGrant,
-  onDeclaredPartnerDown,
-  onWitnessRead,
-  operationKey,
-  setFencing,
-} from "./witness.ts";
+import { followGrant, onWitnessRead, setFencing } from "./witness.ts";
 
 export interface EngineBoot {
   /** This member's name in the relationship. */
@@ -245,7 +239,7 @@ function handle(engine: Engine, turn: Turn, event: EngineEvent): void {
     case "witness-read":
       return onWitnessRead(engine, turn, event.witness);
     case "declared-partner-down":
-      return onDeclaredPartnerDown(engine, turn, event.operation, event.digest);
+      return onDeclaredPartnerDown(engine, turn, event);
     case "stopping":
       return stopInOrder(engine, turn);
     case "tick":

@@ -27,6 +27,15 @@ export interface WitnessReading {
   readonly stores: Readonly<Record<string, string>>;
 }
 
+/** A human's word, on this machine, that the partner is down. */
+export interface Declaration {
+  /** A word counts once per name and digest. */
+  readonly operation: string;
+  readonly digest: string;
+  /** Refused, instead of kept, when it cannot be followed now. */
+  readonly atOnce?: boolean;
+}
+
 export type EngineEvent =
   /** The process starts serving: the first event, once. */
   | { readonly kind: "started" }
@@ -40,8 +49,8 @@ export type EngineEvent =
   | { readonly kind: "configured"; readonly config: CompiledRelationship }
   /** Null: there is no record, or none that can be read. */
   | { readonly kind: "witness-read"; readonly witness: WitnessReading | null }
-  /** A FailoverOperation DeclarePartnerDown among manifests (no API): a human's word, once per name and digest. */
-  | { readonly kind: "declared-partner-down"; readonly operation: string; readonly digest: string }
+  /** A human's word on this machine: a FailoverOperation DeclarePartnerDown among manifests, or `leasepair partner-down`. */
+  | ({ readonly kind: "declared-partner-down" } & Declaration)
   /** The process is about to stop in order: PAUSED is announced. */
   | { readonly kind: "stopping" }
   /** A wish of Timers.wakeAt has come due. */

@@ -166,55 +166,14 @@ export function followGrant(engine: Engine, turn: Turn): void {
 }
 
 /** Records must be complete; without fencing the primary's never used store may be declared a lone server. */
-function mayActAlone(engine: Engine): boolean {
+export function mayActAlone(engine: Engine): boolean {
   const isLoneServer = engine.role === "primary" && engine.endpoint.agreedMcltSeconds === 0;
   return engine.endpoint.complete || (isLoneServer && !isFenced(engine));
 }
 
 /** Somebody may have held a grant in between, or the records may be outdated. */
-function needsHold(engine: Engine, epoch: number): boolean {
+export function needsHold(engine: Engine, epoch: number): boolean {
   const { clean, agreedMcltSeconds, state, returned } = engine.endpoint;
   if (isFenced(engine)) return state === "RECOVER" || (epoch > clean + 1 && epoch - 1 !== returned);
   return epoch > clean + 1 || (state === "RECOVER" && agreedMcltSeconds !== 0);
-}
-
-/** Within that time of its last answer the own API counts as answering. */
-const API_ANSWERS_MS = 60_000;
-
-/** A human's word from a manifest or from this machine, without API: kept until it can be followed, once per operation and
- *  digest. Under Witness it is refused while the API answers, for then the partner may have proofs (answer h). */
-export function onDeclaredPartnerDown(engine: Engine, turn: Turn, operation: string, digest: string): void {
-  if (engine.operationsDone.has(operationKey(operation, digest))) return;
-  const { apiAnsweredAt } = engine;
-  const hasApi = apiAnsweredAt !== null && turn.now.boot < apiAnsweredAt + API_ANSWERS_MS;
-  if (isFenced(engine) && hasApi) {
-    const message = "a local word is refused while the Kubernetes API answers: use a FailoverOperation";
-    turn.log("error", "declaration-refused", message, { operation });
-    return;
-  }
-  engine.declared = { operation, digest };
-  followDeclaration(engine, turn);
-}
-
-export function operationKey(operation: string, digest: string): string {
-  return `${operation} ${digest}`;
-}
-
-/** Follows a pending declaration; called again when the link is lost or STARTUP ends. */
-export function followDeclaration(engine: Engine, turn: Turn): void {
-  const { declared, endpoint } = engine;
-  if (declared === null || engine.startupEndsAt !== null || engine.isStopping) return;
-  if (engine.session !== null || !mayActAlone(engine)) return;
-  if (!mayEnterPartnerDown(settled(engine), endpoint.fencing)) return;
-  engine.declared = null;
-  const { operation, digest } = declared;
-  engine.operationsDone.add(operationKey(operation, digest));
-  turn.do({ kind: "append", record: { kind: "operation", name: operation, digest } });
-  const entry = stampNow(engine, turn);
-  enterState(engine, turn, "PARTNER-DOWN", `operation ${operation}`, {
-    entry,
-    ...(needsHold(engine, endpoint.clean + 1) ? { hold: entry } : !isFenced(engine) && { hold: null }),
-    complete: true,
-    verifiedBoot: engine.process.bootId,
-  });
 }

@@ -1,6 +1,6 @@
 // The engine's socket for tools on the same machine: HTTP over DATA-DIR/engine.sock, readable by its owner alone,
 // because leases name people's devices. GET /status is the member's report, GET /leases one JSON object a line, GET /explain
-// why one address is what it is.
+// why one address is what it is; POST /partner-down?partner=off is a human's word that the partner is off for good.
 
 import * as fs from "node:fs";
 import type { Server, ServerResponse } from "node:http";
@@ -18,8 +18,12 @@ export interface UnixSocketOptions {
   readonly bindings: () => Iterable<Binding>;
   /** Null: `what` is neither an address nor a client. */
   readonly explain: (what: string) => readonly Explanation[] | null;
+  /** Resolves once PARTNER-DOWN is durable, to null; or to why it was not entered. */
+  readonly declarePartnerDown: () => Promise<string | null>;
 }
 
+const OFFERED =
+  "there are GET /status, GET /leases, GET /explain?what=ADDRESS-OR-CLIENT and POST /partner-down?partner=off\n";
 /** sun_path holds 108 bytes, the last one 0. */
 const PATH_BYTES_MAX = 107;
 /** Leases written between two turns of the event loop, so that a million of them do not hold up a client. */
@@ -33,16 +37,19 @@ export class UnixSocket {
     this.#path = socketPath(options.dataDirectory);
     this.#server = createServer((request, response) => {
       request.resume();
-      const url = request.method === "GET" ? new URL(request.url ?? "", "http://engine") : null;
-      const path = url?.pathname;
-      if (path === "/explain")
-        sendExplanation(response, options.explain(url?.searchParams.get("what") ?? ""));
-      else if (path === "/status") sendStatus(response, options.report());
-      else if (path === "/leases") void sendLeases(response, options.bindings());
-      else
-        response
-          .writeHead(404)
-          .end("there are GET /status, GET /leases and GET /explain?what=ADDRESS-OR-CLIENT\n");
+      const { pathname, searchParams } = new URL(request.url ?? "", "http://engine");
+      switch (`${request.method} ${pathname}`) {
+        case "GET /explain":
+          return sendExplanation(response, options.explain(searchParams.get("what") ?? ""));
+        case "GET /status":
+          return sendStatus(response, options.report());
+        case "GET /leases":
+          return void sendLeases(response, options.bindings());
+        case "POST /partner-down":
+          return void declare(response, options, searchParams.get("partner"));
+        default:
+          response.writeHead(404).end(OFFERED);
+      }
     });
   }
 
@@ -83,6 +90,21 @@ export class UnixSocket {
 /** Where the engine of a data directory listens. */
 export function socketPath(dataDirectory: string): string {
   return `${dataDirectory}/${DATA_FILES.socket}`;
+}
+
+/** The word that decides is said by whoever asks: nothing here can know it. */
+async function declare(
+  response: ServerResponse,
+  { declarePartnerDown, report }: UnixSocketOptions,
+  partner: string | null,
+): Promise<void> {
+  if (partner !== "off") {
+    response.writeHead(400).end("say partner=off when the partner is off, and stays off\n");
+    return;
+  }
+  const refusal = await declarePartnerDown();
+  if (refusal === null) sendStatus(response, report());
+  else response.writeHead(409).end(`${refusal}\n`);
 }
 
 function sendStatus(response: ServerResponse, report: MemberReport): void {
