@@ -1,7 +1,7 @@
 // What the verbs do: create, update, patch, apply, delete with all their checks, on the object store. The HTTP side
 // and the node agent both come through here, so that an object has the same life whoever writes it.
 // Source: Kubernetes API conventions (metadata, concurrency control, status subresource), garbage collection.
-// Departs from them: every kind has a status and a generation, and there are no finalizers.
+// Departs from them: every kind has a status and a generation.
 
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
@@ -86,6 +86,9 @@ export class ApiObjects {
     if (isDeepStrictEqual(object, live)) return live;
     const intent = ({ metadata: _, status: __, ...rest }: KubeObject) => rest;
     if (!isDeepStrictEqual(intent(object), intent(live))) object.metadata.generation! += 1;
+    // The last finalizer was what a deletion waited for.
+    if (live.metadata.deletionTimestamp !== undefined && hasFinalizers(live) && !hasFinalizers(object))
+      return this.#remove(kind, this.store.put(kind, object));
     return this.store.put(kind, object);
   }
 
@@ -107,13 +110,14 @@ export class ApiObjects {
     return object;
   }
 
-  /** Deletes now, with all that it owned; a pod on a node is marked only, and goes when its node agent says so. */
+  /** Deletes now, with all that it owned; a pod on a node is marked only, and goes when its node agent says so; what has
+   *  finalizers is marked, and goes with the last of them. */
   delete(target: Target, options: DeleteOptions = {}): KubeObject {
     const { kind } = target;
     const live = this.get(target);
     checkVersion(target, live, options.preconditions ?? {});
     const grace = graceOf(kind, live, options);
-    if (grace === 0) return this.#remove(kind, live);
+    if (grace === 0 && !hasFinalizers(live)) return this.#remove(kind, live);
     if (live.metadata["deletionGracePeriodSeconds"] === grace) return live;
     const deletionTimestamp = formatTime(Date.now() + grace * 1000);
     const metadata = { ...live.metadata, deletionTimestamp, deletionGracePeriodSeconds: grace };
@@ -131,6 +135,10 @@ export class ApiObjects {
     }
     return object;
   }
+}
+
+function hasFinalizers({ metadata }: KubeObject): boolean {
+  return (metadata.finalizers ?? []).length > 0;
 }
 
 export function targetOf(kind: ServedKind, { metadata }: KubeObject): Target {

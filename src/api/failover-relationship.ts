@@ -102,10 +102,10 @@ const relationshipSpecSchema = z
           ["HostPath"],
           "Where each member keeps its lease store: HostPath, a directory of its node.",
         ).default("HostPath"),
-        retain: z
-          .boolean()
-          .default(true)
-          .meta({ description: "Keep the lease stores on the nodes when the relationship is deleted." }),
+        retain: z.boolean().default(true).meta({
+          description:
+            "Whether the lease stores stay on the nodes when the relationship is deleted. False: they are removed then, and clients that still hold a lease are forgotten; what follows begins with nothing.",
+        }),
         adoptFrom: text({
           description:
             "UID of a deleted relationship whose lease stores on the same nodes this one goes on with; read at creation only. Unset: a relationship of the same name that was deleted is followed by itself.",

@@ -38,12 +38,6 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
     fieldPath: ".automatic",
     check: ({ fencing, automatic }) => unless(fencing !== "None" || automatic !== "Enabled", "automatic"),
   }),
-  rule<boolean>({
-    at: "spec.storage.retain",
-    cel: "self",
-    message: "false is not available yet, use true and remove the directories on the nodes by hand",
-    check: (self) => unless(self),
-  }),
   networkRule("spec.leasequery.allowFrom[]", 0, 32),
   ...leaseTimeRules("spec.scopeDefaults.leaseTime"),
   ...leaseTimeRules("spec.clientClasses[].leaseTime"),

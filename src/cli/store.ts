@@ -23,12 +23,13 @@ export function addStoreCommand(program: Command): void {
     .summary("read and mend a lease store on disk")
     .description(
       "Works on the lease store in a data directory. dump and verify change nothing, need no running engine, and do not " +
-        "disturb one. compact and restore need the engine of that directory to be stopped.",
+        "disturb one. compact, restore and forget need the engine of that directory to be stopped.",
     );
   addDump(store);
   addVerify(store);
   addCompact(store);
   addRestore(store);
+  addForget(store);
 }
 
 function addDump(store: Command): void {
@@ -80,6 +81,7 @@ ${EXIT_CODES}`,
       const {
         relationship,
         member,
+        relationshipUid,
         store: id,
         generation,
         liveRecords,
@@ -88,7 +90,7 @@ ${EXIT_CODES}`,
       } = verdict.summary;
       const tail = cutBytes === 0 ? "" : `; ${cutBytes} bytes of an unfinished write at the end do not count`;
       process.stdout.write(
-        `sound: store ${id} of member ${member} of ${relationship}, opened ${times(generation)}, ` +
+        `sound: store ${id} of member ${member} of ${relationship}${relationshipUid === null ? "" : ` (UID ${relationshipUid})`}, opened ${times(generation)}, ` +
           `${liveRecords} records in ${segments} files${tail}\n`,
       );
     });
@@ -150,6 +152,38 @@ ${EXIT_CODES}`,
           `partner\nkept: ${restored.kept ?? "nothing, there was no store before"}\n` +
           "next: start the engine; it is in RECOVER and serves nobody until MCLT has passed\n",
       );
+    });
+}
+
+function addForget(store: Command): void {
+  store
+    .command("forget")
+    .summary("remove a lease store for good")
+    .description(
+      "Removes everything in a member's data directory. Clients that still hold a lease from it are forgotten: a server that begins " +
+        "anew may give their addresses to others. The engine must be stopped, and its partner must not need this store any more.",
+    )
+    .requiredOption("--data-dir <dir>", "data directory of a member")
+    .requiredOption("--member <name>", "whose store it is; another one's is not removed")
+    .requiredOption(
+      "--uid <uid>",
+      "UID of the relationship that it was made under, as `store verify` shows it",
+    )
+    .addHelpText(
+      "after",
+      `
+Example:
+  leasepair store forget --data-dir /var/lib/leasepair/UID/a --member a --uid UID
+${EXIT_CODES}`,
+    )
+    .action(async (flags: { dataDir: string; member: string; uid: string }) => {
+      const { forgetDirectory } = await import("../dhcp/host/store-maintenance.ts");
+      const dataDirectory = resolve(flags.dataDir);
+      if (!existsSync(dataDirectory))
+        throw usageError(`--data-dir ${flags.dataDir}: there is no such directory`);
+      const { member, uid: relationshipUid } = flags;
+      const isDone = await faultsAsErrors(() => forgetDirectory({ dataDirectory, member, relationshipUid }));
+      process.stdout.write(isDone ? `removed: all that was in ${dataDirectory}\n` : "nothing was there\n");
     });
 }
 

@@ -27,6 +27,7 @@ import type {
   MemberCertificateView,
   ObservedLink,
 } from "./observed.ts";
+import { outdated } from "./outdated.ts";
 import { TYPES } from "./resource-types.ts";
 
 type Reader = Pick<KubeClient, "find">;
@@ -174,15 +175,7 @@ async function write(
       name,
       namespace: place.namespace,
       labels: { ...labels(place.name, member), "app.kubernetes.io/component": "link" },
-      ownerReferences: [
-        ownerReference({
-          ...place,
-          kind: "FailoverRelationship",
-          linkSecretBase: null,
-          stopped: null,
-          storeUid: place.uid,
-        }),
-      ],
+      ownerReferences: [ownerReference({ ...place, kind: "FailoverRelationship" })],
       ...(version === undefined ? {} : { resourceVersion: version }),
     },
     type,
@@ -197,10 +190,6 @@ async function write(
     if (isAlreadyExists(error)) throw outdated(`Secret ${name} was made meanwhile`);
     throw error;
   }
-}
-
-function outdated(message: string): KubeError {
-  return new KubeError({ status: 409, reason: "Conflict", message });
 }
 
 /** The Secret's data as text. */

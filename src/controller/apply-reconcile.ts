@@ -15,12 +15,14 @@ import { readConditions } from "./decide/condition.ts";
 import { decide } from "./decide/decide.ts";
 import { CONFLICT_RETRY_SECONDS } from "./decide/next-look.ts";
 import { decideOrphans } from "./decide/orphans.ts";
+import { removalEffects } from "./decide/removal.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
 import { readKey, referenceName } from "./keys.ts";
 import type { Memory } from "./memory.ts";
 import { observe, observedOperation, observedScope, observedSet } from "./observe.ts";
+import { observeRemovals } from "./observe-removals.ts";
 import type { Observed } from "./observed.ts";
 
 export interface ReconcileContext {
@@ -45,19 +47,21 @@ export async function reconcileKey(
   if (kind === "set")
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
   await refreshSecrets(context, namespace, name, now);
+  const removals = removalEffects(observeRemovals(context.cache, { namespace, name }), context.render);
   const observed = observe(context.cache, context.memory, { namespace, name, now });
   context.onObserved?.(key, observed);
   if (observed === null) {
     context.memory.failures.delete(key);
     context.memory.rolling.delete(key);
-    return finishOrphans(orphansOf(context.cache, { namespace, name, now }), signal, context);
+    const orphans = orphansOf(context.cache, { namespace, name, now });
+    return finishOrphans([...orphans, ...removals], signal, context);
   }
   const decision = decide(observed, context.render);
   if (decision.rollout === "settled") context.memory.rolling.delete(key);
   if (decision.rollout === "under-way") context.memory.rolling.add(key);
   await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
   await readPodRefusals(context.apply.client, context.memory, decision.podlessSets);
-  const result = await performEffects(decision.effects, { ...context.apply, signal });
+  const result = await performEffects([...decision.effects, ...removals], { ...context.apply, signal });
   // Unless it is certain that nothing was written, it counts.
   if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {
     context.memory.automaticGrants = [...context.memory.automaticGrants, now];

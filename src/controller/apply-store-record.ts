@@ -2,12 +2,13 @@
 // relationship, and because Secrets by name are what the controller may read and write. There is nothing secret in it.
 
 import type { KubeClient } from "../kube/client.ts";
-import { isAlreadyExists, KubeError } from "../kube/kube-error.ts";
+import { isAlreadyExists, type KubeError } from "../kube/kube-error.ts";
 import { type KubeObject, SECRET } from "../kube/resource.ts";
 import { FIELD_MANAGER, labels, storeRecordName } from "./desired/names.ts";
 import { type Effect, sameJson } from "./effect.ts";
 import { map } from "./json.ts";
 import type { StoreRecord } from "./observed.ts";
+import { outdated } from "./outdated.ts";
 
 type Reader = Pick<KubeClient, "find">;
 
@@ -45,6 +46,7 @@ export async function writeStoreRecord(
       relationshipUid: encoded(record.relationshipUid ?? ""),
       storeUid: encoded(record.storeUid ?? ""),
       stores: encoded(JSON.stringify(record.stores)),
+      areRetained: encoded(String(record.areRetained)),
     },
   };
   try {
@@ -56,11 +58,7 @@ export async function writeStoreRecord(
 }
 
 function changed(name: string): KubeError {
-  return new KubeError({
-    status: 409,
-    reason: "Conflict",
-    message: `Secret ${storeRecordName(name)} has changed`,
-  });
+  return outdated(`Secret ${storeRecordName(name)} has changed`);
 }
 
 function recordIn(secret: KubeObject | null): StoreRecord {
@@ -74,6 +72,7 @@ function recordIn(secret: KubeObject | null): StoreRecord {
     relationshipUid: text("relationshipUid"),
     storeUid: text("storeUid"),
     stores: storesIn(text("stores") ?? "{}"),
+    areRetained: text("areRetained") !== "false",
   };
 }
 

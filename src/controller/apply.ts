@@ -8,15 +8,17 @@ import { isConflict, KubeError } from "../kube/kube-error.ts";
 import { type KubeObject, SECRET } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
+import { performRelease, performRemoval } from "./apply-removal.ts";
 import { writeStoreRecord } from "./apply-store-record.ts";
 import { FIELD_MANAGER, storeRecordName } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
+import { outdated } from "./outdated.ts";
 import { TYPES, type WatchedKind } from "./resource-types.ts";
 
 export interface ApplyContext {
   readonly client: Pick<
     KubeClient,
-    "apply" | "create" | "delete" | "find" | "getQuorum" | "list" | "patchStatus" | "replace"
+    "apply" | "create" | "delete" | "find" | "getQuorum" | "list" | "patchMerge" | "patchStatus" | "replace"
   >;
   readonly recorder: Pick<EventRecorder, "record">;
   /** Of certificates, by the wall clock. */
@@ -45,18 +47,12 @@ export async function performEffects(
       await perform(effect, context);
     } catch (error) {
       const named = nameOfEffect(effect);
-      if (isConflict(error) || error instanceof OutdatedError)
-        return { kind: "outdated", writes, effect: named };
+      if (isConflict(error)) return { kind: "outdated", writes, effect: named };
       return { kind: "failed", writes, effect: named, error };
     }
     if (effect.kind !== "event") writes += 1;
   }
   return { kind: "done", writes };
-}
-
-/** What the decision rested on is not so any more. */
-class OutdatedError extends Error {
-  override readonly name = "OutdatedError";
 }
 
 async function perform(effect: Effect, context: ApplyContext): Promise<void> {
@@ -76,6 +72,10 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
     }
     case "prune":
       return performPrune(effect, context);
+    case "remove-store":
+      return performRemoval(effect, context);
+    case "release-member":
+      return performRelease(effect, context);
     case "write-status":
       return performStatus(effect, context);
     case "link":
@@ -152,7 +152,7 @@ async function performStatus(
 ): Promise<void> {
   for (const { namespace, name, resourceVersion } of effect.verify) {
     const fresh = await context.client.getQuorum(TYPES.FailoverMember, namespace, name, callOptions(context));
-    if (fresh.metadata.resourceVersion !== resourceVersion) throw new OutdatedError(`${name} has changed`);
+    if (fresh.metadata.resourceVersion !== resourceVersion) throw outdated(`${name} has changed`);
   }
   const { target, resourceVersion, patch } = effect;
   const { namespace, name } = target;
@@ -174,6 +174,10 @@ export function nameOfEffect(effect: Effect): string {
       return `apply ${effect.object.kind} ${effect.object.name}`;
     case "delete-pod":
       return `delete Pod ${effect.name}`;
+    case "remove-store":
+      return `create Pod ${effect.pod.metadata.name}`;
+    case "release-member":
+      return `release FailoverMember ${effect.name}`;
     case "prune":
       return `delete ${effect.of} ${effect.name}`;
     case "delete-operation":

@@ -1,6 +1,7 @@
 // Everything a decision can ask for. Each effect carries the versions it was decided on, so that one that comes late
 // (a second leader, a stale cache, a repeated call) fails and changes nothing (reliability rule K4).
 
+import type { KubeObject } from "../kube/resource.ts";
 import type { LinkStep } from "./decide/link.ts";
 import type { DesiredObject } from "./desired/desired.ts";
 import type { LinkView, StoreRecord } from "./observed.ts";
@@ -39,6 +40,26 @@ export type Effect =
       readonly name: string;
       readonly uid: string;
       readonly resourceVersion: string;
+    }
+  /** A pod that removes a store is made, once more looked at that its relationship, of UID `ownerUid`, and its engine's pod have gone. In
+   *  a namespace that is going nothing can be made: then `release`. */
+  | {
+      readonly kind: "remove-store";
+      readonly pod: KubeObject;
+      readonly enginePod: string;
+      readonly ownerUid: string;
+      readonly release: Extract<Effect, { kind: "release-member" }>;
+    }
+  /** A FailoverMember waits no more for its store. `kept`: why that stays, null when it was removed. */
+  | {
+      readonly kind: "release-member";
+      readonly namespace: string;
+      readonly name: string;
+      readonly apiVersion: string | undefined;
+      readonly uid: string;
+      readonly resourceVersion: string;
+      readonly finalizers: readonly string[];
+      readonly kept: string | null;
     }
   /** An object of a member that runs elsewhere now. `owner`: UID of the relationship that must own it. `found` null: it is not
    *  watched, and looked for. */

@@ -2,7 +2,7 @@
 // relationship, whether it exists or not, or `set:namespace/name` of a reservation set whose scope does not exist.
 
 import type { KubeObject } from "../kube/resource.ts";
-import { LABEL_RELATIONSHIP } from "./desired/names.ts";
+import { LABEL_FORGETS, LABEL_RELATIONSHIP } from "./desired/names.ts";
 import type { WatchedKind } from "./resource-types.ts";
 
 const SET_PREFIX = "set:";
@@ -34,7 +34,7 @@ export function keysOf(kind: WatchedKind, object: KubeObject, lookup: KeyLookup)
     case "Node":
       return [...lookup.relationships()];
     default:
-      return keyOf(namespace, labels?.[LABEL_RELATIONSHIP] ?? null);
+      return keyOf(namespace, labels?.[LABEL_RELATIONSHIP] ?? labels?.[LABEL_FORGETS] ?? null);
   }
 }
 

@@ -9,7 +9,7 @@ import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
 import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
-import type { KubeObject, ObjectMeta } from "../kube/resource.ts";
+import { type KubeObject, type ObjectMeta, objectKey } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
 import { chooseFencing } from "./decide/fencing.ts";
 import { servedByOperation, stoppedByOperation } from "./decide/operation-outcome.ts";
@@ -99,25 +99,42 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     paused: metadata.annotations?.[ANNOTATION_PAUSED] === "true",
     mode: text(spec["mode"]),
     primary: text(spec["primary"]),
+    retainsStores: map(spec["storage"])["retain"] !== false,
     adoptFrom: adoptFrom === "" ? null : adoptFrom,
     linkSecretBase: linkPlaceOf(object).secretBase,
     status: map(object["status"]),
   };
 }
 
-/** A UID that only stands in somebody's adoptFrom is taken by the one that asked first. */
+/** Which stores the relationships but that of `uid` use, or ask for. */
+export function storeUsersOf(cache: Cache, uid: string): readonly StoreUser[] {
+  return cache.list("FailoverRelationship", null).flatMap((other): StoreUser[] => {
+    if (other.metadata.uid === uid) return [];
+    const wanted = text(map(map(other["spec"])["storage"])["adoptFrom"]);
+    return [{ relationship: objectKey(other.metadata), storeUids: [...usedStores(other), wanted] }];
+  });
+}
+
+/** The same as seen by one of them: what only stands in another's adoptFrom is taken by the one that asked first. */
 function storeUsers(cache: Cache, { metadata }: KubeObject): readonly StoreUser[] {
   const age = ({ creationTimestamp = "", namespace, name }: ObjectMeta) =>
     `${creationTimestamp} ${namespace}/${name}`;
-  return cache.list("FailoverRelationship", null).flatMap((other): StoreUser[] => {
-    const { uid = "", namespace, name } = other.metadata;
-    if (uid === metadata.uid) return [];
-    const wanted = text(map(map(other["spec"])["storage"])["adoptFrom"]);
-    const path = text(map(map(other["status"])["effective"])["storagePath"]);
-    const claimed = age(other.metadata) < age(metadata) ? [wanted] : [];
-    const storeUids = [uid, path.slice(path.lastIndexOf("/") + 1), ...claimed].filter(Boolean);
-    return [{ relationship: `${namespace}/${name}`, storeUids }];
-  });
+  const younger = new Map(
+    cache
+      .list("FailoverRelationship", null)
+      .filter((other) => age(other.metadata) > age(metadata))
+      .map((other) => [objectKey(other.metadata), usedStores(other)]),
+  );
+  return storeUsersOf(cache, metadata.uid ?? "").map((user) => ({
+    ...user,
+    storeUids: younger.get(user.relationship) ?? user.storeUids,
+  }));
+}
+
+/** UIDs under which its stores lie, as far as it is settled. */
+function usedStores({ metadata, status }: KubeObject): readonly string[] {
+  const path = text(map(map(status)["effective"])["storagePath"]);
+  return [metadata.uid ?? "", path.slice(path.lastIndexOf("/") + 1)].filter(Boolean);
 }
 
 function observedNodes(cache: Cache, memory: Memory, now: UnixSeconds): ReadonlyMap<string, ObservedNode> {

@@ -56,6 +56,8 @@ export interface ObservedRelationship {
   readonly paused: boolean;
   readonly mode: string;
   readonly primary: string;
+  /** spec.storage.retain. */
+  readonly retainsStores: boolean;
   /** spec.storage.adoptFrom. */
   readonly adoptFrom: string | null;
   /** spec.link.tls.secretRef: the first part of the names of Secrets that others fill; null: the controller makes its own. */
@@ -197,6 +199,8 @@ export interface StoreRecord {
   readonly storeUid: string | null;
   /** Ids of the stores that the witness listed last, by member: whoever follows must find one of them. */
   readonly stores: Readonly<Record<string, string>>;
+  /** Whether they stay when that relationship is deleted; who follows does not go on with those that do not. */
+  readonly areRetained: boolean;
 }
 
 /** Another relationship, and the UIDs under which its stores lie, or will. */

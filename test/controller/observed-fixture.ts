@@ -144,6 +144,7 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
     mode: "LoadBalance",
     primary: "a",
     adoptFrom: null,
+    retainsStores: true,
     linkSecretBase: null,
     status: { witness: witness() },
     ...changes,
@@ -225,7 +226,13 @@ export const STARTED = { startTime: formatTime(unixSeconds(NOW - 1)), epoch: 1 }
 
 /** Everything rendered, as it would stand in the cluster. */
 export function children(of: CompiledRelationship = config()): Map<string, ObservedChild> {
-  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null, storeUid: OWNER_UID };
+  const owner = {
+    ...relationship(),
+    kind: "FailoverRelationship",
+    stopped: null,
+    storeUid: OWNER_UID,
+    retainsStores: true,
+  };
   const desired = [
     ...renderPair(of, owner),
     ...of.members.flatMap((each) => renderMember(of, each, owner, OPTIONS)),
@@ -240,7 +247,13 @@ export function children(of: CompiledRelationship = config()): Map<string, Obser
 
 /** Template digests by member. */
 export function hashes(of: CompiledRelationship): Record<string, string> {
-  const owner = { ...relationship(), kind: "FailoverRelationship", stopped: null, storeUid: OWNER_UID };
+  const owner = {
+    ...relationship(),
+    kind: "FailoverRelationship",
+    stopped: null,
+    storeUid: OWNER_UID,
+    retainsStores: true,
+  };
   return Object.fromEntries(
     of.members.map((each) => {
       const set = renderMember(of, each, owner, OPTIONS).find(({ kind }) => kind === "StatefulSet");
@@ -256,7 +269,12 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     compiled: { kind: "compiled", config: config(), rejected: [] },
     members: [member("a"), member("b")],
     fencing: { fencing: "None", automatic: "Disabled", sharedWith: null, isSwitchHeld: false },
-    stores: { relationshipUid: OWNER_UID, storeUid: OWNER_UID, stores: { a: "store-a", b: "store-b" } },
+    stores: {
+      relationshipUid: OWNER_UID,
+      storeUid: OWNER_UID,
+      stores: { a: "store-a", b: "store-b" },
+      areRetained: true,
+    },
     storeUsers: [],
     link: { kind: "read", view: linkView() },
     servedBy: null,
@@ -328,6 +346,7 @@ export function kindsOf(effects: readonly Effect[]): string[] {
     if (effect.kind === "apply") return `apply ${effect.object.kind} ${effect.object.name}`;
     if (effect.kind === "link") return `link ${effect.step.kind}`;
     if (effect.kind === "write-status") return `status ${effect.target.kind} ${effect.target.name}`;
+    if (effect.kind === "remove-store") return `create Pod ${effect.pod.metadata.name}`;
     return effect.kind === "event" ? `event ${effect.event.reason}` : `${effect.kind} ${effect.name}`;
   });
 }

@@ -143,7 +143,14 @@ export class PairWorld {
     if (this.podRefusal !== null) return this.#refusePod(set, name, this.podRefusal);
     const template = (set["spec"] as { template: KubeObject }).template;
     const { labels = {}, annotations = {} } = template.metadata;
-    const metadata = { name, namespace: "default", labels, annotations };
+    const owner = {
+      apiVersion: "apps/v1",
+      kind: "StatefulSet",
+      name: set.metadata.name ?? "",
+      uid: set.metadata.uid ?? "",
+    };
+    const ownerReferences = [{ ...owner, controller: true }];
+    const metadata = { name, namespace: "default", labels, annotations, ownerReferences };
     this.create("Pod", "default", { metadata, spec: template["spec"] });
     const conditions = [{ type: "Ready", status: "True", lastTransitionTime: formatTime(this.nowMs) }];
     const containerStatuses = [{ name: "engine", state: { running: { startedAt: formatTime(this.nowMs) } } }];
@@ -344,6 +351,8 @@ export class PairWorld {
         const { namespace = null, name = "" } = object.metadata;
         return call(() => objects.apply(this.#target(type, namespace, name), object, { fieldManager }));
       },
+      patchMerge: (type, { namespace, name }, patch) =>
+        call(() => objects.mergePatch(this.#target(type, namespace, name), patch)),
       patchStatus: (type, { namespace, name }, patch) =>
         call(() =>
           objects.mergePatch({ ...this.#target(type, namespace, name), subresource: "status" }, patch),
@@ -369,6 +378,10 @@ export interface TestControllerOptions {
   readonly revision?: () => number;
   /** The fault that strikes the nth write (from 1) counted over the controller's lives. */
   readonly fault?: { readonly nth: number; readonly kind: Fault };
+  /** A kind of which its caches show nothing. */
+  readonly hides?: WatchedKind;
+  /** What the API answers to every creation. */
+  readonly refusesToCreate?: KubeError;
 }
 
 /** One controller process: it may die at a write, and comes back without its memory. */
@@ -395,7 +408,7 @@ export class TestController {
     };
     try {
       await reconcileKey(key, new AbortController().signal, {
-        cache: this.#world.cache(this.#options.revision),
+        cache: this.#cache(),
         memory: this.#memory,
         render: OPTIONS,
         apply: {
@@ -414,15 +427,32 @@ export class TestController {
     return this.writes - before;
   }
 
+  #cache(): Cache {
+    const { hides, revision } = this.#options;
+    const cache = this.#world.cache(revision);
+    const list: Cache["list"] = (kind, namespace) => (kind === hides ? [] : cache.list(kind, namespace));
+    const get: Cache["get"] = (kind, namespace, name) =>
+      kind === hides ? undefined : cache.get(kind, namespace, name);
+    return { list, get };
+  }
+
   #client(): Client {
     const real = this.#world.client();
     return {
       find: real.find,
       list: real.list,
       getQuorum: real.getQuorum,
-      create: (type, object, options) => this.#write(() => real.create(type, object, options)),
+      create: (type, object, options) =>
+        this.#write(() => {
+          const { refusesToCreate } = this.#options;
+          return refusesToCreate === undefined
+            ? real.create(type, object, options)
+            : Promise.reject(refusesToCreate);
+        }),
       replace: (type, object, options) => this.#write(() => real.replace(type, object, options)),
       apply: (type, object, options) => this.#write(() => real.apply(type, object, options)),
+      patchMerge: (type, key, patch, options) =>
+        this.#write(() => real.patchMerge(type, key, patch, options)),
       patchStatus: (type, key, patch, options) =>
         this.#write(() => real.patchStatus(type, key, patch, options)),
       delete: (type, namespace, name, options) =>

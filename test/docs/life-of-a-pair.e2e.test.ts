@@ -146,8 +146,8 @@ function footprint(world: PairWorld) {
     const { annotations } = world.get("StatefulSet", name).metadata;
     return [name, annotations?.[ANNOTATION_TEMPLATE_HASH]];
   });
-  const certificates = world.secret("campus-a-link")?.["data"];
-  return { shape, templates: JSON.stringify(sets), rest: JSON.stringify([revision, certificates]) };
+  const secrets = ["campus-a-link", "campus-store"].map((name) => world.secret(name)?.["data"]);
+  return { shape, templates: JSON.stringify(sets), rest: JSON.stringify([revision, secrets]) };
 }
 
 /** What the change does to a pair that is NORMAL. */

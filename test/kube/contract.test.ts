@@ -421,6 +421,20 @@ describe("watching", () => {
 });
 
 describe("owners", () => {
+  it("what has a finalizer is only marked, and goes when the last one is taken away", async () => {
+    const held = configMap("held", {});
+    await client.create(CONFIG_MAP, {
+      ...held,
+      metadata: { ...held.metadata, finalizers: ["leasepair.io/store"] },
+    });
+    await client.delete(CONFIG_MAP, namespace, "held");
+    const marked = await client.getQuorum(CONFIG_MAP, namespace, "held");
+    assert.match(marked.metadata.deletionTimestamp ?? "", /^\d{4}-/);
+    const { resourceVersion } = marked.metadata;
+    await client.patchMerge(CONFIG_MAP, at("held"), { metadata: { resourceVersion, finalizers: null } });
+    assert.equal(await client.find(CONFIG_MAP, namespace, "held"), null);
+  });
+
   it("what is owned goes with its owner, what is not stays", async () => {
     const owner = await client.create(CONFIG_MAP, configMap("owner", {}));
     const ownerReferences = [

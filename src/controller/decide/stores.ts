@@ -14,7 +14,7 @@ export function storeUidOf({
   if (stores === null) return null;
   const { adoptFrom, uid } = relationship;
   if (stores.relationshipUid === uid && stores.storeUid !== null) return stores.storeUid;
-  return adoptFrom ?? stores.storeUid ?? uid;
+  return adoptFrom ?? (stores.areRetained ? stores.storeUid : null) ?? uid;
 }
 
 /** Ids of the stores that a witness record begins with. A pair that goes on with stores has listed them once: when neither
@@ -45,6 +45,7 @@ export function storeEffects(
     relationshipUid: uid,
     storeUid,
     stores: known.length === 0 ? kept : Object.fromEntries(known),
+    areRetained: relationship.retainsStores,
   };
   if (sameJson(record, stores)) return [];
   return [{ kind: "store-record", namespace, name, record, basis: stores }];

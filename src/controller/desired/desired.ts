@@ -7,6 +7,9 @@ import type { KubeObject } from "../../kube/resource.ts";
 import { renderAccess } from "./access.ts";
 import {
   ANNOTATION_RENDERED,
+  ANNOTATION_STORE_NODE,
+  ANNOTATION_STORE_UID,
+  FINALIZER_STORE,
   labels,
   memberObjectName,
   type Owner,
@@ -53,6 +56,15 @@ export function renderMember(
       name: memberObjectName(config.name, member.name),
       namespace: config.namespace,
       labels: labels(config.name, member.name),
+      ...(owner.retainsStores
+        ? {}
+        : {
+            finalizers: [FINALIZER_STORE],
+            annotations: {
+              [ANNOTATION_STORE_NODE]: member.nodeName,
+              [ANNOTATION_STORE_UID]: owner.storeUid,
+            },
+          }),
     },
     spec: { relationshipRef: { name: config.name }, member: member.name },
   };

@@ -19,6 +19,30 @@ export const ANNOTATION_LINK = "leasepair.io/link";
 /** `"true"` stops rollouts, never configuration and never a human's word. */
 export const ANNOTATION_PAUSED = "leasepair.io/paused";
 
+/** On a FailoverMember whose store shall not outlive its relationship: holds it back until the store is removed. */
+export const FINALIZER_STORE = "leasepair.io/store";
+/** There: the node that has the store, and the UID under which it lies. */
+export const ANNOTATION_STORE_NODE = "leasepair.io/store-node";
+export const ANNOTATION_STORE_UID = "leasepair.io/store-uid";
+/** On a pod that removes a store: the relationship whose it was. */
+export const LABEL_FORGETS = "leasepair.io/forgets";
+
+/** A member's store that is to go. */
+export interface RemovedStore {
+  readonly namespace: string;
+  readonly relationship: string;
+  readonly member: string;
+  readonly node: string;
+  /** UID under which it lies there. */
+  readonly storeUid: string;
+  /** The FailoverMember that waits. */
+  readonly memberObject: {
+    readonly apiVersion: string | undefined;
+    readonly name: string;
+    readonly uid: string;
+  };
+}
+
 /** The relationship as the owner of what is rendered. */
 export interface Owner {
   readonly apiVersion: string;
@@ -32,6 +56,8 @@ export interface Owner {
   readonly stopped: string | null;
   /** UID under which the stores lie on the nodes: its own, or that of a relationship it follows. */
   readonly storeUid: string;
+  /** spec.storage.retain: whether they stay when the relationship is deleted. */
+  readonly retainsStores: boolean;
 }
 
 /** Metadata shared by StatefulSet, FailoverMember, ServiceAccount, Role and RoleBinding of one member. */
@@ -42,6 +68,11 @@ export function memberObjectName(relationship: string, member: string): string {
 /** The one pod of a member's StatefulSet. */
 export function memberPodName(relationship: string, member: string): string {
   return `${memberObjectName(relationship, member)}-0`;
+}
+
+/** The pod that removes a member's store. */
+export function removalPodName(relationship: string, member: string): string {
+  return `${memberObjectName(relationship, member)}-forget`;
 }
 
 /** The Secret that says where the stores of a relationship's name lie; it outlives the relationship. */
@@ -81,7 +112,7 @@ export function labels(relationship: string, member: string | null): Record<stri
 }
 
 /** The owner reference of every rendered object. blockOwnerDeletion stays unset: it would need a right on finalizers. */
-export function ownerReference(owner: Owner): OwnerReference {
+export function ownerReference(owner: Pick<Owner, "apiVersion" | "kind" | "name" | "uid">): OwnerReference {
   return {
     apiVersion: owner.apiVersion,
     kind: owner.kind,

@@ -22,7 +22,7 @@ import { dhcpPort, PRIORITY_CLASS_DEFAULT, type RenderOptions } from "./render-o
 /** Where the member's store is mounted in its container. */
 export const DATA_DIRECTORY = "/var/lib/leasepair";
 export const ENGINE_CONTAINER = "engine";
-const ENGINE_UID = 10_001;
+export const ENGINE_UID = 10_001;
 const DATA_VOLUME = "data";
 /** Where the link's certificate is mounted. */
 const LINK_DIRECTORY = "/etc/leasepair/link";
@@ -132,13 +132,7 @@ function podTemplate(
 /** Pins by the node's name, through affinity, so that the scheduler still checks ports and the partner's place. */
 function affinity(config: CompiledRelationship, member: CompiledMember): Json {
   return {
-    nodeAffinity: {
-      requiredDuringSchedulingIgnoredDuringExecution: {
-        nodeSelectorTerms: [
-          { matchFields: [{ key: "metadata.name", operator: "In", values: [member.nodeName] }] },
-        ],
-      },
-    },
+    nodeAffinity: onNode(member.nodeName),
     podAntiAffinity: {
       requiredDuringSchedulingIgnoredDuringExecution: [
         {
@@ -148,6 +142,12 @@ function affinity(config: CompiledRelationship, member: CompiledMember): Json {
       ],
     },
   };
+}
+
+/** nodeAffinity to the one node of this name. */
+export function onNode(name: string): Json {
+  const matchFields = [{ key: "metadata.name", operator: "In", values: [name] }];
+  return { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] } };
 }
 
 /** Without a limit in time: moving elsewhere is impossible, so staying put is right. */

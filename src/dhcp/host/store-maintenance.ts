@@ -1,5 +1,5 @@
-// Compaction and restore of the store in a data directory, for the command line. Both hold the directory's lock, so that
-// no engine runs on it meanwhile; a store that is in the way is renamed, never removed.
+// Compaction, restore and removal of the store in a data directory, for the command line. All hold the directory's lock, so that
+// no engine runs on it meanwhile; a store that is in the way is renamed, and only who asks for its removal has one removed.
 
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { FaultError } from "../../base/fault.ts";
@@ -8,7 +8,7 @@ import { verifyStore } from "../store/dump.ts";
 import { compactStore, markRestored } from "../store/maintenance.ts";
 import { sequenceOf } from "../store/segment-header.ts";
 import { SystemClock, SystemRandom } from "./clock.ts";
-import { openDataDirectory } from "./data-directory.ts";
+import { DATA_FILES, openDataDirectory } from "./data-directory.ts";
 import { diskFault, FileDisk, FileReader } from "./files.ts";
 
 type SummaryOf = Extract<ReturnType<typeof verifyStore>, { kind: "sound" }>["summary"];
@@ -62,6 +62,47 @@ export async function restoreDirectory({ dataDirectory, from, prefix }: RestoreO
       throw error instanceof FaultError ? error : diskFault(`restore ${from}`, error);
     }
   });
+}
+
+/** Whose store is to be removed. */
+export interface Forgotten {
+  readonly dataDirectory: string;
+  readonly member: string;
+  /** UID of the relationship that it was made under. */
+  readonly relationshipUid: string;
+}
+
+/** Empties a member's data directory, the lock last: false when it was empty. A store that nobody can read counts as the member's
+ *  own. Rejects with FaultError: STORE_FOREIGN, DATA_DIRECTORY_LOCKED, DISK_*. */
+export async function forgetDirectory(options: Forgotten): Promise<boolean> {
+  const { dataDirectory } = options;
+  // One that the kubelet has just made is not ours to write in.
+  if (readdirSync(dataDirectory).length === 0) return false;
+  await locked(dataDirectory, async (leases) => {
+    assertOwnedBy(leases, options);
+    try {
+      for (const name of readdirSync(dataDirectory)) {
+        if (name !== DATA_FILES.lock) rmSync(`${dataDirectory}/${name}`, { recursive: true, force: true });
+      }
+      rmSync(`${dataDirectory}/${DATA_FILES.lock}`);
+    } catch (error) {
+      throw diskFault(`remove what is in ${dataDirectory}`, error);
+    }
+  });
+  return true;
+}
+
+function assertOwnedBy(leases: string, { member, relationshipUid }: Forgotten): void {
+  const verdict = verifyStore(new FileReader(leases));
+  if (verdict.kind !== "sound") return;
+  const { summary } = verdict;
+  const isOf = summary.relationshipUid === null || summary.relationshipUid === relationshipUid;
+  if (summary.member === member && isOf) return;
+  throw new FaultError(
+    "STORE_FOREIGN",
+    `the store is of member ${summary.member} of ${summary.relationship} (UID ${summary.relationshipUid}), not of member ${member} ` +
+      `of UID ${relationshipUid}; nothing was removed`,
+  );
 }
 
 /** Copies the segments under their own names, checks them, and marks them. Returns the number of bindings. */

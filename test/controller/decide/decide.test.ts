@@ -73,7 +73,7 @@ test("an absence is written in growing steps, not each minute", () => {
 test("the first look creates the witness before anything else", () => {
   const silent = { report: null, reportVersion: "", pod: null };
   const members = [member("a", silent), member("b", silent)];
-  const stores = { relationshipUid: null, storeUid: null, stores: {} };
+  const stores = { relationshipUid: null, storeUid: null, stores: {}, areRetained: true };
   const first = observed({ relationship: relationship({ status: {} }), members, stores });
   assert.equal(
     decide({ ...first, stores: null }, OPTIONS).step,

@@ -28,7 +28,8 @@ const record = (
   relationshipUid: string | null,
   storeUid: string | null,
   stores: StoreRecord["stores"] = {},
-): StoreRecord => ({ relationshipUid, storeUid, stores });
+  areRetained = true,
+): StoreRecord => ({ relationshipUid, storeUid, stores, areRetained });
 const IDS = { a: "store-a", b: "store-b" };
 const seen = (stores: StoreRecord | null, adoptFrom: string | null = null) =>
   observed({ stores, relationship: relationship({ adoptFrom }) });
@@ -45,6 +46,7 @@ for (const [what, stores, adoptFrom, expected] of [
     OLD,
     OWNER_UID,
   ],
+  ["those of its name went with it", record(OLD, OLD, IDS, false), null, OWNER_UID],
   ["not read yet", null, null, null],
 ] as const) {
   test(`stores: ${what}`, () => assert.equal(storeUidOf(seen(stores, adoptFrom)), expected));

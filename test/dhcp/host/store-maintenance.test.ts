@@ -1,4 +1,4 @@
-// compact and restore over real directories: what is where afterwards, and what is refused.
+// compact, restore and forget over real directories: what is where afterwards, and what is refused.
 
 import assert from "node:assert/strict";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +8,11 @@ import { afterEach, beforeEach, test } from "node:test";
 import type { Ipv4 } from "../../../src/base/ipv4.ts";
 import { openDataDirectory } from "../../../src/dhcp/host/data-directory.ts";
 import { FileDisk, FileReader } from "../../../src/dhcp/host/files.ts";
-import { compactDirectory, restoreDirectory } from "../../../src/dhcp/host/store-maintenance.ts";
+import {
+  compactDirectory,
+  forgetDirectory,
+  restoreDirectory,
+} from "../../../src/dhcp/host/store-maintenance.ts";
 import { freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import { dumpStore } from "../../../src/dhcp/store/dump.ts";
 import { openStore } from "../../../src/dhcp/store/store.ts";
@@ -23,10 +27,15 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** Writes these addresses, one flush each, as the member's engine would. */
-async function write(addresses: readonly number[], member = "a", directory = data): Promise<void> {
+async function write(
+  addresses: readonly number[],
+  member = "a",
+  directory = data,
+  relationshipUid: string | null = null,
+): Promise<void> {
   const held = openDataDirectory(directory);
   const disk = new FileDisk(held.leases);
-  const owner = { relationship: "net/campus", relationshipUid: null, member };
+  const owner = { relationship: "net/campus", relationshipUid, member };
   const opened = openStore({ disk, ...owner, random: seededRandom(1), log: () => {} });
   assert.ok(opened.kind === "opened");
   opened.store.append({ kind: "endpoint", endpoint: ENDPOINT });
@@ -115,4 +124,29 @@ test("a directory in use, a damaged copy, an empty one and another member's are 
     code: "STORE_UNUSABLE",
     message: /no lease store/,
   });
+});
+
+test("a store that is forgotten leaves an empty directory; another one's, and one in use, are not touched", async () => {
+  await write([1, 2], "a", data, "uid-1");
+  const own = { dataDirectory: data, member: "a", relationshipUid: "uid-1" };
+  for (const change of [{ member: "b" }, { relationshipUid: "uid-2" }]) {
+    await assert.rejects(forgetDirectory({ ...own, ...change }), {
+      code: "STORE_FOREIGN",
+      message: /of member a of net\/campus \(UID uid-1\), not of .*; nothing was removed/,
+    });
+  }
+  const engine = openDataDirectory(data);
+  await assert.rejects(forgetDirectory(own), { code: "DATA_DIRECTORY_LOCKED" });
+  engine.release();
+  assert.deepEqual(content().addresses, [1, 2]);
+  assert.equal(await forgetDirectory(own), true);
+  assert.deepEqual(readdirSync(data), []);
+  assert.equal(await forgetDirectory(own), false);
+});
+
+test("a store that nobody can read is forgotten like any other", async () => {
+  await write([1]);
+  for (const name of readdirSync(join(data, "leases"))) writeFileSync(join(data, "leases", name), "x");
+  assert.equal(await forgetDirectory({ dataDirectory: data, member: "a", relationshipUid: "uid-1" }), true);
+  assert.deepEqual(readdirSync(data), []);
 });
