@@ -113,6 +113,8 @@ export class Pair {
   readonly replies: Reply[] = [];
   boot = 1_000_000;
   isCut = false;
+  /** How long bytes take across the link. */
+  linkDelayMs = 1;
   #nextAccepted = 1;
   #connections: Connection[] = [];
   #queue: { readonly at: number; readonly run: () => void }[] = [];
@@ -261,7 +263,7 @@ export class Pair {
     if (connection === undefined) return;
     const to = connection.dialer === node ? connection.acceptor : connection.dialer;
     const connectionId = connection.dialer === node ? connection.accepted : connection.dialed;
-    this.#after(1, () => {
+    this.#after(this.linkDelayMs, () => {
       if (this.isCut || !this.#connections.includes(connection)) return;
       this.#deliver(to, { kind: "link-bytes", connection: connectionId, bytes });
     });
