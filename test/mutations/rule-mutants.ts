@@ -800,4 +800,228 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       name: "what was decided with a record leaves only when the record is durable, and in order",
     },
   },
+  {
+    name: "a proof counts from the arrival of its answer on the link",
+    rule: "W2",
+    patches: [
+      {
+        file: "src/dhcp/engine/echo.ts",
+        find: "noteProof(engine, askedAt);",
+        replace: "noteProof(engine, turn.now.boot);",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "a proof by the link is as old as its question, however long the answer took",
+    },
+  },
+  {
+    name: "an empty store gives proofs",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/echo.ts",
+        find: "engine.endpoint.complete && !engine.isStopping",
+        replace: "!engine.isStopping",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "W10: an empty store proves nothing to its partner before it has everything",
+    },
+  },
+  {
+    name: "what a watch showed proves and grants",
+    rule: "W2",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "  if (provenAt === null) return;\n  engine.apiAnsweredAt = provenAt;\n",
+        replace: "  engine.apiAnsweredAt = turn.now.boot;\n",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "what a watch shows is no answer of the API: a local word is followed all the same",
+    },
+  },
+  {
+    name: "PARTNER-DOWN is left for a partner that has not got everything",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "  if (!session.partnerUpdated) return false;\n  for",
+        replace: "  for",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "W7: PARTNER-DOWN is left only for a partner that got everything on this very connection",
+    },
+  },
+  {
+    name: "addresses are taken while the partner recovers on the link",
+    rule: "W6",
+    patches: [
+      {
+        file: "src/dhcp/engine/takeover.ts",
+        find: "entry === null || isPartnerRecovering(engine)) return false;",
+        replace: "entry === null) return false;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "takes nothing while the partner recovers on the link",
+    },
+  },
+  {
+    name: "no margin past every promise",
+    rule: "W6",
+    patches: [
+      {
+        file: "src/dhcp/failover/waits.ts",
+        find: "return (clockUncertainty + Math.ceil",
+        replace: "return (0 * Math.ceil",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/waits.test.ts",
+      name: "the margin is the clocks' uncertainty, 200 ppm since the last contact and 500 ppm of the longest lease",
+    },
+  },
+  {
+    name: "a wait is over by the wall clock alone",
+    rule: "W6",
+    patches: [
+      {
+        file: "src/dhcp/failover/waits.ts",
+        find: "now.wall >= stamp.wall + duration && now.boot >=",
+        replace: "now.wall >= stamp.wall + duration || now.boot >=",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/waits.test.ts",
+      name: "a wait is over when both clocks say so, neither alone",
+    },
+  },
+  {
+    name: "a shorter renewal lowers the recorded end",
+    rule: "W4",
+    patches: [
+      {
+        file: "src/dhcp/server/grant.ts",
+        find: "expiresAt: sameGeneration ? latest(base.expiresAt, told) : told,",
+        replace: "expiresAt: told,",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "W4: a shorter lease told at a renewal does not lower the recorded end",
+    },
+  },
+  {
+    name: "who refuses does not send its own record",
+    rule: "W14",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: "    if (!engine.updates.isInFlight(update.address) && !engine.updates.isResting(update.address)) {\n      owe(engine, update.address);\n    }\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/replay.test.ts",
+      name: "our engine answers as the dhcpd did, but for what is explained",
+    },
+  },
+  {
+    name: "updates are taken before the clocks are compared",
+    rule: "S11",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: "if (!isClockKnown(engine, turn, session)) {",
+        replace: "if (false) {",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/reject-reasons.test.ts",
+      name: "4, times of a clock that is not measured yet: to the byte, with the record as it was, and counted",
+    },
+  },
+  {
+    name: "waits reckon with a lower MCLT at once",
+    rule: "S12",
+    patches: [
+      {
+        file: "src/dhcp/engine/takeover.ts",
+        find: "Math.max(engine.endpoint.mcltSeconds, engine.config.mcltSeconds)",
+        replace: "engine.config.mcltSeconds",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "lowered while apart: a wait reckons with the larger one, under which the partner may have given",
+    },
+  },
+  {
+    name: "a raised MCLT counts before both run under it",
+    rule: "S12",
+    patches: [
+      {
+        file: "src/dhcp/engine/takeover.ts",
+        find: "agreedMcltSeconds === 0 ? configured : seconds(Math.min(configured, agreedMcltSeconds))",
+        replace: "configured",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "raised while apart: no lease is longer before both ran NORMAL under it",
+    },
+  },
+  {
+    name: "a long absence is no reason to wait for the partner",
+    rule: "S13",
+    patches: [
+      {
+        file: "src/dhcp/engine/startup.ts",
+        find: "  if (isFenced(engine)) return true;\n  const away",
+        replace: "  if (Number(1) > 0) return true;\n  const away",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "after more than that waits for its partner, which may have been given its addresses",
+    },
+  },
+  {
+    name: "client transactions are dated by a doubt about the clock",
+    rule: "S10",
+    patches: [
+      {
+        file: "src/dhcp/engine/clients.ts",
+        find: "latest(before, turn.now.wall)",
+        replace: "latest(before, turn.late.wall)",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "S10: when a client spoke is told by the clock itself, not by the end of a doubt about it",
+    },
+  },
 ];
