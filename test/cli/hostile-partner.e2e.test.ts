@@ -2,6 +2,7 @@
 // everything, of connections that never say a word. The engine's memory stays, and it goes on answering others.
 
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -10,7 +11,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { unixSeconds } from "../../src/base/units.ts";
 import { hashBucketAssignment } from "../../src/dhcp/failover/load-balance.ts";
-import type { FailoverMessage } from "../../src/dhcp/wire-failover/message.ts";
+import { type Extras, writeExtras } from "../../src/dhcp/wire-failover/extras.ts";
+import { readFrame } from "../../src/dhcp/wire-failover/frame.ts";
+import { type FailoverMessage, MESSAGE_TYPE } from "../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../src/dhcp/wire-failover/write-message.ts";
 import { campusYaml } from "../dhcp/host/campus.ts";
 import { ip } from "../dhcp/server/world.ts";
@@ -25,6 +28,10 @@ const METRICS_PORT = 29_662;
 const FLOOD_MS = 3_000;
 const FLOOD_BYTES = 64 * 1024 * 1024;
 const GROWTH_BYTES_MAX = 128 * 1024 * 1024;
+/** What the kernel may hold of one connection, at both ends together. */
+const IN_SOCKETS_MAX = ["tcp_wmem", "tcp_rmem"]
+  .map((name) => Number(readFileSync(`/proc/sys/net/ipv4/${name}`, "utf8").trim().split(/\s+/)[2]))
+  .reduce((sum, bytes) => sum + bytes, 1024 * 1024);
 
 let directory = "";
 let engine: RunningCli;
@@ -50,8 +57,8 @@ function frame(message: FailoverMessage, xid: number): Uint8Array {
   return writeMessage(message, unixSeconds(Math.floor(Date.now() / 1000)), xid);
 }
 
-/** A connection whose handshake the engine has accepted. */
-async function acceptedConnection(): Promise<Socket> {
+/** A connection on which the handshake has begun. */
+async function openConnection(): Promise<Socket> {
   const socket = connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER });
   socket.on("error", () => {});
   await once(socket, "connect");
@@ -71,6 +78,12 @@ async function acceptedConnection(): Promise<Socket> {
       0,
     ),
   );
+  return socket;
+}
+
+/** A connection whose handshake the engine has accepted. */
+async function acceptedConnection(): Promise<Socket> {
+  const socket = await openConnection();
   socket.write(
     frame({ type: "STATE", state: 6, flags: 0, startTimeOfState: unixSeconds(0), extras: null }, 1),
   );
@@ -106,19 +119,129 @@ function residentBytes(): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
 }
 
+const STATE = { NORMAL: 2, RECOVER: 6, "RECOVER-DONE": 9 } as const;
+
+/** A conversation that takes the engine to NORMAL, as a new pair's first one: then it serves. */
+async function normalConnection(): Promise<Socket> {
+  const socket = await openConnection();
+  const say = (message: FailoverMessage, xid = 1) => socket.write(frame(message, xid));
+  const announce = (state: keyof typeof STATE, extras: Extras) =>
+    say({
+      type: "STATE",
+      state: STATE[state],
+      flags: 0,
+      startTimeOfState: unixSeconds(0),
+      extras: writeExtras(extras),
+    });
+  const deadline = AbortSignal.timeout(10_000);
+  let stream = Buffer.alloc(0);
+  announce("RECOVER", { neverNormal: true });
+  for (let state = 0; state !== STATE.NORMAL; ) {
+    const [bytes] = (await once(socket, "data", { signal: deadline })) as [Buffer];
+    stream = Buffer.concat([stream, bytes]);
+    for (let read = readFrame(stream, 0); read.kind === "frame"; read = readFrame(stream, 0)) {
+      const { type, xid, options } = read.frame;
+      stream = stream.subarray(read.bytesConsumed);
+      if (type === MESSAGE_TYPE.UPDREQALL || type === MESSAGE_TYPE.UPDREQ) {
+        say({ type: "UPDDONE" }, xid);
+        announce("RECOVER-DONE", { neverNormal: true });
+      } else if (type === MESSAGE_TYPE.STATE) state = options[4]!;
+    }
+  }
+  announce("NORMAL", {});
+  // Addresses of its own, without which it has nothing to offer.
+  for (let i = 0; i < 20; i++) {
+    const address = (ip("10.20.0.100") + i) as ReturnType<typeof ip>;
+    say({ type: "BNDUPD", update: { ...NO_LEASE, address, status: 7 } });
+  }
+  return socket;
+}
+
+const NO_LEASE = {
+  clientIdentifier: null,
+  clientHardwareAddress: null,
+  leaseExpiration: null,
+  potentialExpiration: null,
+  startTimeOfState: null,
+  lastTransaction: null,
+  ipFlags: 0,
+  extras: null,
+};
+
+/** A client's DISCOVER through a relay, one after the other, each answered before it would ask for the third time.
+ *  Source: RFC 2131 4.1. */
+async function offersWhile(isGoing: () => boolean): Promise<number> {
+  const relay = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(relay, "listening");
+  let answered = 0;
+  try {
+    while (isGoing() || answered === 0) {
+      const packet = Buffer.alloc(300);
+      packet.set([1, 1, 6, 1, 0x12, 0x34, 0x56, 0x78]);
+      packet.writeUInt16BE(10, 8); // secs: beyond maxSeconds, so either member answers
+      packet.set([127, 0, 0, 1], 24);
+      packet.set([2, 0, 0, 0, 0, 0x44], 28);
+      packet.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255], 236);
+      const answer = once(relay, "message", { signal: AbortSignal.timeout(8_000) });
+      relay.send(packet, 20_070, VICTIM);
+      const [offer] = (await answer) as [Buffer];
+      assert.equal(offer[242], 2, "an OFFER");
+      answered += 1;
+    }
+  } finally {
+    relay.close();
+  }
+  return answered;
+}
+
+/** How many updates the engine has taken so far. */
+async function updatesTaken(): Promise<number> {
+  const text = await (await fetch(`http://${VICTIM}:${METRICS_PORT}/metrics`)).text();
+  return Number(
+    /leasepair_failover_updates_total\{[^}]*"received"[^}]*\} (\d+)/.exec(text)?.[1] ?? Number.NaN,
+  );
+}
+
 describe("a hostile partner", () => {
   const update = {
+    ...NO_LEASE,
     address: ip("10.20.0.150"),
     status: 2,
-    clientIdentifier: null,
     clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
     leaseExpiration: unixSeconds(1),
     potentialExpiration: unixSeconds(1),
     startTimeOfState: unixSeconds(1),
     lastTransaction: unixSeconds(1),
-    ipFlags: 0,
-    extras: null,
   };
+  test("whose updates come faster than they are written down is held back, and clients are served meanwhile", async () => {
+    const socket = await normalConnection();
+    socket.resume();
+    const bytes = frame({ type: "BNDUPD", update }, 7);
+    const block = Buffer.concat(Array.from({ length: Math.ceil(65_536 / bytes.length) }, () => bytes));
+    const takenBefore = await updatesTaken();
+    const sentBefore = socket.bytesWritten;
+    let isGoing = true;
+    const serving = offersWhile(() => isGoing);
+    let held = 0;
+    const end = AbortSignal.timeout(FLOOD_MS);
+    while (!end.aborted && !socket.destroyed) {
+      const isTaken = socket.write(block);
+      // What has left this process is in the two sockets, in the engine, or taken.
+      if (!isTaken) await once(socket, "drain", { signal: end }).catch(() => {});
+      held += isTaken ? 0 : 1;
+    }
+    const left = socket.bytesWritten - socket.writableLength - sentBefore;
+    const taken = ((await updatesTaken()) - takenBefore) * bytes.length;
+    isGoing = false;
+    const offers = await serving;
+    assert.ok(!socket.destroyed, "it reads what it is answered: nobody cuts it off");
+    socket.destroy();
+    assert.ok(held > 0, "the sender had to wait");
+    assert.ok(left - taken < IN_SOCKETS_MAX, `${left} bytes have left the flooder, ${taken} are taken`);
+    assert.ok(offers > 0);
+    await engine.until(/"event":"link-down"/);
+  });
+
   const floods: readonly [string, FailoverMessage, boolean][] = [
     ["updates whose answers it does not read", { type: "BNDUPD", update }, false],
     ["updates whose answers it reads", { type: "BNDUPD", update }, true],

@@ -101,7 +101,6 @@ function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
 export function onLinkBytes(engine: Engine, turn: Turn, id: ConnectionId, bytes: Uint8Array): void {
   const connection = engine.connections.get(id);
   if (connection === undefined) return;
-  connection.lastReceivedAt = turn.now.boot;
   let stream = bytes;
   if (connection.partial.length > 0) {
     stream = new Uint8Array(connection.partial.length + bytes.length);
@@ -121,6 +120,8 @@ export function onLinkBytes(engine: Engine, turn: Turn, id: ConnectionId, bytes:
 }
 
 function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame: FailoverFrame): void {
+  // Whole messages are signs of life, not bytes: one that never ends would keep a dead link (draft 8.3).
+  connection.lastReceivedAt = turn.now.boot;
   const read = readMessage(frame);
   if (read.kind === "unknown-type") return;
   if (read.kind === "malformed") return drop(engine, turn, connection, `malformed message: ${read.field}`);
