@@ -13,7 +13,7 @@ import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { cachedImage } from "../../dev/image/cached-image.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
-import { condition, PAIR, pairObjects, states } from "./pair-objects.ts";
+import { condition, memberStatus, PAIR, pairObjects, states } from "./pair-objects.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const NEVER = "image.pullPolicy=Never";
@@ -159,6 +159,30 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
       () => states(cluster),
       (seen) => seen === "Normal Normal",
     );
+  });
+
+  it("removes the stores with a relationship that is not to retain them, and brings the next one up with new ones", async () => {
+    const storeOf = (member: "a" | "b") => String(memberStatus(cluster, member)["store"]);
+    const before = [storeOf("a"), storeOf("b")];
+    const retain = JSON.stringify({ spec: { storage: { retain: false } } });
+    cluster.kubectl("patch", "dhcpfo", PAIR, "--type=merge", "--patch", retain);
+    const held = () =>
+      cluster.kubectl("get", "dhcpfm", "--output", "jsonpath={.items[*].metadata.finalizers}");
+    await eventually("held back", 30_000, held, (seen) => seen.split("leasepair.io/store").length === 3);
+    cluster.kubectl("delete", "dhcpfo", PAIR, "--timeout=10s");
+    const members = () => cluster.kubectl("get", "dhcpfm", "--output", "name");
+    await eventually("both stores removed", 90_000, members, (seen) => seen === "");
+    const reasons = () =>
+      cluster.kubectl("get", "events.events.k8s.io", "--output", "jsonpath={.items[*].reason}");
+    await eventually("told", 10_000, reasons, (seen) => seen.split("StoreRemoved").length === 3);
+    cluster.apply(pairObjects());
+    await eventually(
+      "both NORMAL",
+      90_000,
+      () => states(cluster),
+      (seen) => seen === "Normal Normal",
+    );
+    assert.ok(!before.includes(storeOf("a")) && !before.includes(storeOf("b")), "new stores");
     cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait");
   });
 

@@ -149,6 +149,7 @@ test("a soft switchover that is not taken up before the deadline is undone", asy
   });
   const end = await run(world, controller, { ...SOFT, deadlineSeconds: 60 });
   assert.equal(end?.["reason"], "DeadlineExceeded");
+  assert.match(String(end?.["message"]), /Not reached within 60 s/);
   await controller.look();
   assert.equal(effective(world)["servedBy"], undefined);
 });
