@@ -5,6 +5,7 @@
 import type { DHCPReservationSetStatus } from "../../api/dhcp-reservation-set.ts";
 import type { DHCPScopeStatus } from "../../api/dhcp-scope.ts";
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import { sameJson } from "../effect.ts";
 import type { ObservedReservationSet, ObservedScope, Rejected } from "../observed.ts";
 import { formatTime } from "../time.ts";
 import { conditionsOf, readConditions, type Verdict } from "./condition.ts";
@@ -26,7 +27,7 @@ export function scopeStatus(pair: Pair, scope: ObservedScope, revision: string |
   const status: DHCPScopeStatus = { observedGeneration: scope.generation, conditions: [...conditions] };
   const before = scope.status as DHCPScopeStatus;
   const counts = countsOf(pair, scope.name) ?? before.addresses;
-  const changed = counts !== undefined && JSON.stringify(counts) !== JSON.stringify(before.addresses);
+  const changed = counts !== undefined && !sameJson(counts, before.addresses);
   const due = unixSeconds(scope.countsWrittenAt + COUNTS_EVERY_SECONDS);
   if (changed && pair.now >= due) {
     status.addresses = counts;

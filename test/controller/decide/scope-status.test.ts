@@ -91,6 +91,17 @@ test("counts are written at once, then at most once a minute, and never unchange
   assert.equal(look(later, written).status.addresses?.used, 11);
   const same = observed({ members: [counting(10), member("b")], now: unixSeconds(NOW + 600) });
   assert.deepEqual(look(same, written).status.updatedAt, first.status.updatedAt);
+  // The API server gives the fields back in another order.
+  const addresses = {
+    free: [
+      { count: 40, member: "a" },
+      { count: 45, member: "b" },
+    ],
+    used: 10,
+    total: 100,
+  };
+  const sorted = scope({ status: { ...first.status, addresses }, countsWrittenAt: NOW });
+  assert.deepEqual(look(same, sorted).status.updatedAt, first.status.updatedAt);
 });
 
 test("counts of the partner serve while the primary is silent, and the last ones when nobody counts", () => {
