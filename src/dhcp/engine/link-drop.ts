@@ -2,10 +2,9 @@
 // Source: failover draft 8.6, 9.2.
 
 import { bootAfter, type Instant } from "../../base/units.ts";
-import { onLinkLost, type SettledState } from "../failover/transition.ts";
 import type { Connection, Engine } from "./engine-state.ts";
 import { contactNow } from "./partner-store.ts";
-import { enterState, settled } from "./state-change.ts";
+import { enterState, stateOnLoss } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 
 /** Closes a connection for a reason of ours. What it carried is void at once (S10). */
@@ -30,14 +29,6 @@ export function forget(engine: Engine, turn: Turn, connection: Connection, reaso
   if (engine.startupEndsAt !== null) return;
   const next = stateOnLoss(engine);
   if (next !== null) enterState(engine, turn, next, `link lost (${reason})`);
-}
-
-/** A dhcpd that is primary and in CONFLICT-DONE ends its process when its partner comes back with anything but NORMAL or a
- *  conflict state: whoever was about to leave the conflict goes back into it. */
-function stateOnLoss(engine: Engine): SettledState | null {
-  const state = settled(engine);
-  const isResolving = engine.dialect.primarySettlesTerms && engine.endpoint.partnerState === "CONFLICT-DONE";
-  return isResolving && state === "NORMAL" ? "RESOLUTION-INTERRUPTED" : onLinkLost(state);
 }
 
 /** Whether this server dials: of two Leasepair engines the one with the lower name, because roles may change and the link

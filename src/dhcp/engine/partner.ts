@@ -6,7 +6,6 @@ import {
   onPartnerState,
   onUpdatesReceived,
   type SettledState,
-  stateAfterRestart,
   updatesWanted,
 } from "../failover/transition.ts";
 import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
@@ -28,7 +27,7 @@ import {
   rememberedPartnerStore,
 } from "./partner-store.ts";
 import { activateWhenShared, shapesAgree } from "./shape.ts";
-import { enterState, settled, stampNow } from "./state-change.ts";
+import { enterState, settled, stampNow, stateOnRestart } from "./state-change.ts";
 import { isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
@@ -144,7 +143,7 @@ function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: E
 
 /** STARTUP ends with the partner's first STATE. Source: failover draft 9.3.2 step 5. */
 function leaveStartupHearing(engine: Engine, turn: Turn, session: Session): void {
-  const saved = stateAfterRestart(settled(engine));
+  const saved = stateOnRestart(engine);
   enterState(engine, turn, stateHearing(engine, saved, session), "the partner answered");
   reactToPartner(engine, turn);
 }

@@ -2,11 +2,10 @@
 // Source: failover draft 9.3.2; invariant S13.
 
 import { bootAfter, secondsUntil } from "../../base/units.ts";
-import { stateAfterRestart } from "../failover/transition.ts";
 import type { Engine } from "./engine-state.ts";
 import { dials } from "./link-drop.ts";
 import { openedAlone } from "./partner-store.ts";
-import { enterState, settled } from "./state-change.ts";
+import { enterState, settled, stateOnRestart } from "./state-change.ts";
 import { isFenced, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
@@ -39,14 +38,14 @@ export function leaveStartupAlone(engine: Engine, turn: Turn): void {
   if (engine.startupEndsAt === null || turn.now.boot < engine.startupEndsAt || engine.session !== null)
     return;
   if (!mayLeaveStartupAlone(engine, turn)) return;
-  enterState(engine, turn, stateAfterRestart(settled(engine)), "the partner does not answer");
+  enterState(engine, turn, stateOnRestart(engine), "the partner does not answer");
 }
 
 /** Under Witness the cap makes it safe: no proof comes out of a restart, and the store is intact (S13).
  *  Without, a server that was away for the MCLT or longer may have been declared down and its addresses given away: it waits for
  *  its partner, or for a witness that shows no grant of the partner (S13). States that serve nobody may be left to. */
 function mayLeaveStartupAlone(engine: Engine, turn: Turn): boolean {
-  const next = stateAfterRestart(settled(engine));
+  const next = stateOnRestart(engine);
   if (next !== "COMMUNICATIONS-INTERRUPTED" && next !== "RESOLUTION-INTERRUPTED" && next !== "CONFLICT-DONE")
     return true;
   if (isFenced(engine)) return true;

@@ -2,7 +2,7 @@
 // Source: failover draft 9.2-9.14.
 
 import { NEVER, type UnixSeconds } from "../../base/units.ts";
-import { onStopInOrder, type SettledState, stateAfterRestart } from "../failover/transition.ts";
+import { onLinkLost, onStopInOrder, type SettledState, stateAfterRestart } from "../failover/transition.ts";
 import { ENDPOINT_STATE_CODE, type EndpointRecord, type Stamp } from "../lease/durable-record.ts";
 import { writeExtras } from "../wire-failover/extras.ts";
 import { SERVER_FLAG_STARTUP } from "../wire-failover/message.ts";
@@ -66,7 +66,7 @@ function lastAlive(engine: Engine, turn: Turn): UnixSeconds {
 export function sendState(engine: Engine, turn: Turn): void {
   if (engine.session === null) return;
   const inStartup = engine.startupEndsAt !== null;
-  const state = inStartup ? stateAfterRestart(settled(engine)) : engine.endpoint.state;
+  const state = inStartup ? stateOnRestart(engine) : engine.endpoint.state;
   send(engine, turn, engine.session.connection, {
     type: "STATE",
     state: ENDPOINT_STATE_CODE[state],
@@ -87,6 +87,24 @@ export function sendState(engine: Engine, turn: Turn): void {
 export function settled(engine: Engine): SettledState {
   const { state } = engine.endpoint;
   return state === "STARTUP" ? "RECOVER" : state;
+}
+
+/** The next state when the link is lost, or null to stay. Source: failover draft 9.2. */
+export function stateOnLoss(engine: Engine): SettledState | null {
+  const next = onLinkLost(settled(engine));
+  return next === null ? null : orInConflict(engine, next);
+}
+
+/** What a restarted server goes on as. Source: failover draft 9.3.2 step 2. */
+export function stateOnRestart(engine: Engine): SettledState {
+  return orInConflict(engine, stateAfterRestart(settled(engine)));
+}
+
+/** A dhcpd that is primary and in CONFLICT-DONE ends its process when its partner comes back with anything but NORMAL or a
+ *  conflict state: whoever was about to leave the conflict goes back into it. */
+function orInConflict({ dialect, endpoint }: Engine, next: SettledState): SettledState {
+  const isResolving = dialect.primarySettlesTerms && endpoint.partnerState === "CONFLICT-DONE";
+  return isResolving && next === "COMMUNICATIONS-INTERRUPTED" ? "RESOLUTION-INTERRUPTED" : next;
 }
 
 /** An orderly stop: nobody is served any more, and the partner is told that it is a pause (a restart is no

@@ -10,7 +10,11 @@ import type { EngineEvent, LogEntry } from "../../../src/dhcp/engine/event.ts";
 import { hashBucketAssignment } from "../../../src/dhcp/failover/load-balance.ts";
 import type { SettledState } from "../../../src/dhcp/failover/transition.ts";
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
-import { type DurableRecord, ENDPOINT_STATE_CODE } from "../../../src/dhcp/lease/durable-record.ts";
+import {
+  type DurableRecord,
+  ENDPOINT_STATE_CODE,
+  type EndpointRecord,
+} from "../../../src/dhcp/lease/durable-record.ts";
 import type { ConnectionId } from "../../../src/dhcp/ports.ts";
 import { type Extras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import { readFrame } from "../../../src/dhcp/wire-failover/frame.ts";
@@ -34,6 +38,8 @@ export interface ScriptOptions {
   readonly saved?: SettledState;
   readonly config?: Partial<CompiledRelationship>;
   readonly bindings?: readonly Partial<Binding>[];
+  /** What else its store remembers. */
+  readonly remembers?: Partial<EndpointRecord>;
 }
 
 export const HELLO: Connect = {
@@ -55,6 +61,8 @@ export class ScriptedPartner {
   readonly dialed: ConnectionId[] = [];
   readonly log: LogEntry[] = [];
   readonly written: DurableRecord[] = [];
+  /** What it did, in order: "append", or the type of the message that it sent. */
+  readonly order: string[] = [];
   connection: ConnectionId = 0;
   #ms = 0;
   #accepted = 0;
@@ -66,6 +74,7 @@ export class ScriptedPartner {
     saved = "NORMAL",
     config = {},
     bindings = [],
+    remembers = {},
   }: ScriptOptions = {}) {
     this.dialect = dialect;
     const external = { dialect, relationshipName: "net/campus", port: 647 } as const;
@@ -93,6 +102,7 @@ export class ScriptedPartner {
       agreedMcltSeconds: 600,
       outageSince: unixSeconds(0),
       complete: true,
+      ...remembers,
     };
     this.deliver({ kind: "started" });
   }
@@ -103,8 +113,11 @@ export class ScriptedPartner {
 
   deliver(event: EngineEvent): void {
     for (const effect of step(this.engine, event, this.now)) {
-      if (effect.kind === "link-send") this.heard.push(decode(effect.bytes));
-      else if (effect.kind === "link-close") this.closed.push(effect.reason);
+      if (effect.kind === "append") this.order.push("append");
+      if (effect.kind === "link-send") {
+        this.heard.push(decode(effect.bytes));
+        this.order.push(this.heard.at(-1)!.message.type);
+      } else if (effect.kind === "link-close") this.closed.push(effect.reason);
       else if (effect.kind === "link-dial") this.dialed.push(effect.connection);
       else if (effect.kind === "log") this.log.push(effect.entry);
       else if (effect.kind === "append") this.written.push(effect.record);
