@@ -104,7 +104,8 @@ function isOffered(engine: Engine, turn: Turn, address: Ipv4): boolean {
   return engine.offers.isHeldForAnother(address, "", turn.now.boot);
 }
 
-function give(engine: Engine, turn: Turn, binding: Binding): void {
+/** Makes a free address of this side the partner's. */
+export function give(engine: Engine, turn: Turn, binding: Binding): void {
   turn.putBinding({
     ...binding,
     status: engine.role === "primary" ? "BACKUP" : "FREE",

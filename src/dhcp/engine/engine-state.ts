@@ -166,6 +166,8 @@ export interface Engine {
   clockIsBehind: boolean;
   clocksAreApart: boolean;
   balanceDueAt: BootMs;
+  /** When records outside of all scopes are looked for next (strays.ts). */
+  straysDueAt: BootMs;
   readonly counters: Counters;
   readonly datagrams: DatagramCounters;
   readonly limits: ClientLimits;

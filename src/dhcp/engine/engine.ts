@@ -33,6 +33,7 @@ import { ScopeNews } from "./scope-news.ts";
 import { activateWhenShared, resumeShape, takeConfiguration } from "./shape.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
+import { settleStrays } from "./strays.ts";
 import { endLeases, freeAddresses, rewindUnheard } from "./sweep.ts";
 import { anchoredAt, clockAtStart, isInDoubt } from "./timeline.ts";
 import { Turn } from "./turn.ts";
@@ -106,6 +107,7 @@ export function createEngine(boot: EngineBoot): Engine {
     clockIsBehind: false,
     clocksAreApart: false,
     balanceDueAt: boot.now.boot,
+    straysDueAt: boot.now.boot,
     counters: {
       updatesSent: 0,
       updatesReceived: 0,
@@ -263,6 +265,7 @@ function onTick(engine: Engine, turn: Turn): void {
   endLeases(engine, turn);
   rewindUnheard(engine, turn);
   freeAddresses(engine, turn);
+  settleStrays(engine, turn);
   settleLostProbes(engine, turn);
 }
 

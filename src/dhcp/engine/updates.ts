@@ -249,6 +249,11 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
   });
 }
 
+/** A dhcpd says so of what it will never have. One of our own may be about to, unless here too it is in no scope. */
+function isNowhere(engine: Engine, address: Ipv4): boolean {
+  return engine.dialect.unknownAddressIsSettled || !isConfigured(engine, address);
+}
+
 function isConfigured(engine: Engine, address: Ipv4): boolean {
   return scopeOfAddress(engine.serverConfig, address) !== null;
 }
@@ -307,7 +312,7 @@ export function onBindingAck(
       reason: ack.rejectReason,
     });
     const refused = engine.leases.get(ack.address);
-    if (ack.rejectReason === REJECT_REASON.illegalAddress && engine.dialect.unknownAddressIsSettled) {
+    if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address)) {
       // Not in its pools: it never gives this address, and never will know of it.
       if (refused !== null) turn.putBinding({ ...refused, acknowledged: true });
     } else if (refused?.acknowledged === false) {

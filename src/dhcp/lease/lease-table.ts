@@ -42,6 +42,8 @@ export interface LeaseTable {
    *  again while owed keeps its place. */
   unacknowledged(): Iterable<Binding>;
   readonly unacknowledgedCount: number;
+  /** Addresses with a record that belong to no pool, in no certain order. Looked for among all records. */
+  outside(): Iterable<Ipv4>;
   /** All records in address order. */
   bindings(): Iterable<Binding>;
   readonly size: number;

@@ -158,6 +158,15 @@ export class PackedLeaseTable implements LeaseTable {
     for (const slot of this.#owed.slots()) yield this.#bindingAt(slot);
   }
 
+  *outside(): Generator<Ipv4> {
+    const columns = this.#columns;
+    for (let slot = 0; slot < columns.highWater; slot++) {
+      if (columns.status[slot] === 0 || columns.pool[slot] !== NONE) continue;
+      const address = columns.address[slot] as Ipv4;
+      if (this.#pools.poolOf(address) === NONE) yield address;
+    }
+  }
+
   *bindings(): Generator<Binding> {
     for (const address of this.#slots.sortedKeys()) {
       const binding = this.get(address as Ipv4);

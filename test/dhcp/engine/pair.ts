@@ -365,12 +365,12 @@ export class Pair {
   }
 
   /** DISCOVER, OFFER, REQUEST, ACK with whoever offers first; null when nobody answers. */
-  lease(mac: string, to: readonly Node[] = [this.a, this.b], secs = 0): Grant | null {
-    const offer = this.ask({ type: "DISCOVER", mac, secs }, to)[0];
+  lease(mac: string, to: readonly Node[] = [this.a, this.b], secs = 0, giaddr = "10.0.0.1"): Grant | null {
+    const offer = this.ask({ type: "DISCOVER", mac, secs, giaddr }, to)[0];
     if (offer === undefined) return null;
     const requested = formatIpv4(offer.message.yourAddress);
     const server = formatIpv4(ipv4(Number.parseInt(optionHex(offer.message, OPTION.SERVER_IDENTIFIER)!, 16)));
-    return granted(this.ask({ type: "REQUEST", mac, secs, requested, server }, to));
+    return granted(this.ask({ type: "REQUEST", mac, secs, requested, server, giaddr }, to));
   }
 
   /** A unicast renewal. */

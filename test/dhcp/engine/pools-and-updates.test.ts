@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { seconds, unixSeconds } from "../../../src/base/units.ts";
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import { ip, scope } from "../server/world.ts";
@@ -184,5 +185,81 @@ describe("the configured primary changed while running", () => {
     pair.start(pair.b);
     pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
     assert.deepEqual([pair.a.engine.role, pair.b.engine.role], ["primary", "secondary"]);
+  });
+});
+
+describe("a scope that is removed", () => {
+  const both = [
+    scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"]),
+    scope("second", "10.9.0.0/24", ["10.9.0.10", "10.9.0.29"]),
+  ];
+  const less = relationship({ revision: "2", shape: "bb".repeat(32) }, both.slice(0, 1));
+  const strays = (node: Pair["a"]) =>
+    [...node.engine.leases.bindings()].filter(({ address }) => address >= ip("10.9.0.0"));
+
+  test("leaves a lease its time and no record behind, here or on disk, once both know that it is gone", () => {
+    const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+    assert.ok(strays(pair.b).length >= 10, "the secondary's half is on record");
+    const requested = pair.lease(MAC, [pair.a, pair.b], 0, "10.9.0.1")!.address;
+    pair.run(2_000);
+    pair.deliver(pair.a, { kind: "configured", config: less });
+    pair.run(30_000);
+    assert.ok(strays(pair.a).length >= 10 && strays(pair.b).length >= 10, "b does not know yet");
+    pair.deliver(pair.b, { kind: "configured", config: less });
+    pair.run(30_000);
+    for (const node of [pair.a, pair.b]) {
+      assert.deepEqual(
+        strays(node).map(({ address, status }) => `${formatIpv4(address)} ${status}`),
+        [`${requested} ACTIVE`],
+      );
+    }
+    pair.run(700_000);
+    for (const node of [pair.a, pair.b]) {
+      assert.deepEqual(strays(node), []);
+      const last = new Map(
+        node.disk.flatMap((record): [number, string][] =>
+          record.kind === "binding"
+            ? [[record.binding.address, record.kind]]
+            : record.kind === "forget"
+              ? [[record.address, record.kind]]
+              : [],
+        ),
+      );
+      for (const [address, kind] of last)
+        assert.equal(kind, address >= ip("10.9.0.0") ? "forget" : "binding");
+    }
+    const again = relationship({ revision: "3", shape: "cc".repeat(32) }, both);
+    for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config: again });
+    pair.run(30_000);
+    for (const node of [pair.a, pair.b]) {
+      const { free, backup } = node.report.addresses["second"]!;
+      assert.deepEqual([free, backup], [10, 10], "shared anew, as on the first day");
+    }
+  });
+
+  test("leaves its free records alone while the two are apart", () => {
+    const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+    const count = strays(pair.a).length;
+    pair.kill(pair.b);
+    pair.until("interrupted", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+    pair.deliver(pair.a, { kind: "declared-partner-down", operation: "dead", digest: "1" });
+    pair.run(2_000);
+    pair.deliver(pair.a, { kind: "configured", config: less });
+    pair.run(60_000);
+    assert.equal(pair.a.report.shape, less.shape);
+    assert.equal(strays(pair.a).length, count);
+  });
+
+  test("whose records an emptied partner does not take is not offered to it for ever", () => {
+    const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+    for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config: less });
+    pair.kill(pair.a);
+    pair.a.loseDisk();
+    pair.config = less;
+    pair.start(pair.a);
+    pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
+    pair.run(60_000);
+    assert.deepEqual(strays(pair.b), []);
+    assert.equal(pair.b.report.unackedUpdates, 0);
   });
 });

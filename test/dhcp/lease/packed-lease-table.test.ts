@@ -92,6 +92,8 @@ function compareAll(packed: PackedLeaseTable, naive: NaiveLeaseTable, poolCount:
   assert.deepEqual([...packed.activeEndedBy(now)], [...naive.activeEndedBy(now)]);
   assert.deepEqual([...packed.unacknowledged()], [...naive.unacknowledged()]);
   assert.deepEqual([...packed.bindings()], [...naive.bindings()]);
+  const inOrder = (addresses: Iterable<number>) => [...addresses].sort((a, b) => a - b);
+  assert.deepEqual(inOrder(packed.outside()), inOrder(naive.outside()));
 }
 
 function compareCheap(packed: PackedLeaseTable, naive: NaiveLeaseTable, draw: Draw): void {

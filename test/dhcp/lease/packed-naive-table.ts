@@ -75,6 +75,10 @@ export class NaiveLeaseTable implements LeaseTable {
     return this.activeEndedBy(Number.POSITIVE_INFINITY as UnixSeconds)[0]?.expiresAt ?? null;
   }
 
+  outside(): Ipv4[] {
+    return [...this.#records.keys()].filter((address) => this.poolOf(address) === null);
+  }
+
   unacknowledged(): Binding[] {
     return this.#owed.flatMap((address) => this.get(address) ?? []);
   }

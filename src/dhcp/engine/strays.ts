@@ -1,0 +1,50 @@
+// Records of addresses that are in no scope any more. Leases there run to their end; then a free address goes back to the
+// primary, as one without a record is the primary's, and is forgotten on each side once both have settled that it is free.
+// Only while both run the same shape: a member that forgot alone could own what its partner owns. Source: S7, S14.
+
+import { bootAfter } from "../../base/units.ts";
+import type { Binding } from "../lease/binding.ts";
+import { scopeOfAddress } from "../server/prepare-config.ts";
+import { give } from "./balance.ts";
+import type { Engine } from "./engine-state.ts";
+import { isHeld } from "./takeover.ts";
+import type { Turn } from "./turn.ts";
+
+/** Between two looks, and while there is more; and records dealt with at a look, so that packets come in between. */
+const LOOK_MS = 10_000;
+const MORE_MS = 1_000;
+const LOOK_MAX = 256;
+
+export function settleStrays(engine: Engine, turn: Turn): void {
+  if (turn.now.boot < engine.straysDueAt || !isShapeShared(engine)) return;
+  const strays: Binding[] = [];
+  for (const address of engine.leases.outside()) {
+    if (strays.length >= LOOK_MAX) break;
+    if (scopeOfAddress(engine.serverConfig, address) !== null) continue;
+    const binding = engine.leases.get(address);
+    if (binding !== null && mayGo(engine, turn, binding)) strays.push(binding);
+  }
+  engine.straysDueAt = bootAfter(turn.now.boot, strays.length < LOOK_MAX ? LOOK_MS : MORE_MS);
+  for (const binding of strays) {
+    if (binding.status === "BACKUP") give(engine, turn, binding);
+    else forget(engine, turn, binding);
+  }
+}
+
+function isShapeShared({ config, endpoint, pending, session, startupEndsAt }: Engine): boolean {
+  if (endpoint.state !== "NORMAL" || session === null || startupEndsAt !== null || pending !== null)
+    return false;
+  return session.partnerShape === config.shape && session.partnerPendingShape === null;
+}
+
+/** Free, and settled with the partner. A BACKUP address is the secondary's to give back. */
+function mayGo(engine: Engine, turn: Turn, binding: Binding): boolean {
+  if (!binding.acknowledged || isHeld(engine, binding, turn.early)) return false;
+  return binding.status === "FREE" || (binding.status === "BACKUP" && engine.role === "secondary");
+}
+
+function forget(engine: Engine, turn: Turn, { address }: Binding): void {
+  engine.leases.forget(address);
+  engine.updates.withdraw(address);
+  turn.do({ kind: "append", record: { kind: "forget", address } });
+}
