@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -172,6 +172,36 @@ describe("engines as processes", () => {
     const again = startEngine("a");
     await again.until(/"event":"snapshot-used"/);
     await again.until(/"event":"started"/);
+  });
+
+  test("S14: killed while a new range waits for its partner, a member goes on with the old one until both have it", async () => {
+    const ofB = join(directory, "manifests-b");
+    cpSync(join(directory, "manifests"), ofB, { recursive: true });
+    const a = startEngine("a");
+    const b = startCli(engineArgs("b").map((arg) => (arg === join(directory, "manifests") ? ofB : arg)));
+    engines.push(b);
+    await Promise.all([a.until(/"to":"NORMAL"/), b.until(/"to":"NORMAL"/)]);
+    const change = (manifests: string) => {
+      const file = join(manifests, "campus.yaml");
+      writeFileSync(file, readFileSync(file, "utf8").replace("10.20.0.199", "10.20.0.189"));
+    };
+    change(join(directory, "manifests"));
+    await a.until(/"event":"configuration-pending"/);
+    await textOf(join(directory, "a", "config-in-force.json"));
+    a.child.kill("SIGKILL");
+    await a.ended();
+    const again = startEngine("a");
+    await again.until(/"to":"NORMAL"/);
+    const status = await runCli(["status", "--local", "--data-dir", join(directory, "a"), "-o", "json"]);
+    const { pendingRevision, addresses } = JSON.parse(status.stdout);
+    assert.notEqual(pendingRevision, null, status.stdout);
+    assert.equal(addresses.users.total, 100);
+    assert.doesNotMatch(again.output(), /"event":"shape-differs"/);
+    change(ofB);
+    await again.until(/"event":"configuration-activated".*"shapeChanged":true/);
+    await again.until(/"event":"configuration-activated"/);
+    const now = await runCli(["status", "--local", "--data-dir", join(directory, "a"), "-o", "json"]);
+    assert.equal(JSON.parse(now.stdout).addresses.users.total, 90);
   });
 
   test("an interface that is not there leaves a running engine as it is, and the stored configuration too", async () => {
