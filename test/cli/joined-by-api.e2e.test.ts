@@ -12,7 +12,7 @@ import { type EmbeddedApi, startEmbeddedApi } from "../../dev/embedded-api/embed
 import { runController } from "../../src/controller/main.ts";
 import { TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { loadKubeConfig } from "../../src/kube/connection.ts";
-import type { KubeObject } from "../../src/kube/resource.ts";
+import { formatTime, type KubeObject } from "../../src/kube/resource.ts";
 import { OPTIONS } from "../controller/observed-fixture.ts";
 import { campusYaml } from "../dhcp/host/campus.ts";
 import { until } from "../interop-clients/network.ts";
@@ -89,17 +89,19 @@ test("a pair from manifests goes on under an API: pods wait for the plain engine
       20_000,
       () => set("a") !== null && set("b") !== null,
     );
-    const pod = (member: Member) =>
-      start([...podArgs(set(member)!, link, member), "--kubeconfig", kubeconfig]);
+    const pod = (member: Member, files = link) =>
+      start([...podArgs(set(member)!, files, member), "--kubeconfig", kubeconfig]);
 
     const tooEarly = pod("b");
     assert.equal(await tooEarly.ended(), 3, "the plain engine has the store still");
     assert.match(tooEarly.errors(), /is in use by .*\(pid \d+\)/);
 
+    const joined = { ...alone };
     for (const member of ["b", "a"] as const) {
       alone[member].child.kill("SIGTERM");
       assert.equal(await alone[member].ended(), 0);
-      await pod(member).until(/"to":"NORMAL"/);
+      joined[member] = pod(member);
+      await joined[member].until(/"to":"NORMAL"/);
       assert.equal((await client.renew(15_000)).address, address, `${member} has joined`);
     }
     const status = (plural: string, name: string) =>
@@ -107,12 +109,35 @@ test("a pair from manifests goes on under an API: pods wait for the plain engine
     const shown = () => JSON.stringify([status("failoverrelationships", "campus"), members()]);
     const members = () => ["a", "b"].map((member) => status("failovermembers", `campus-${member}`));
     await until(shown, 30_000, () => {
-      const witness = (status("failoverrelationships", "campus")["witness"] ?? {}) as Json;
+      const { stores = {} } = (status("failoverrelationships", "campus")["witness"] ?? {}) as {
+        stores?: Json;
+      };
       const [a, b] = members().map(({ store }) => store);
-      const isListed = JSON.stringify(witness["stores"]) === JSON.stringify({ a, b });
+      const isListed = stores["a"] === a && stores["b"] === b;
       return isListed && members().every(({ state, complete }) => state === "Normal" && complete === true);
     });
     assert.equal((await client.renew(15_000)).address, address);
+
+    // b comes with a certificate of an authority that was followed by the present one.
+    for (const member of ["a", "b"]) putRunningPod(api, member);
+    joined.b.child.kill("SIGTERM");
+    await joined.b.ended();
+    const other = join(directory, "another-authority");
+    assert.equal((await runCli(["certs", ...certs.slice(0, -1), other])).code, 0);
+    pod("b", other);
+    const secure = () => {
+      const { conditions = [] } = status("failoverrelationships", "campus") as { conditions?: Json[] };
+      return conditions.find(({ type }) => type === "LinkSecure") ?? {};
+    };
+    await until(
+      () => JSON.stringify([secure(), members()]),
+      30_000,
+      () => secure()["reason"] === "CertificateRevoked",
+    );
+    assert.match(
+      String(secure()["message"]),
+      /^a refuses b: .*earlier authority CN=.*default\/campus, which is not trusted/,
+    );
   } finally {
     await client.stop();
     await stopController();
@@ -126,6 +151,17 @@ test("a pair from manifests goes on under an API: pods wait for the plain engine
 function put(api: EmbeddedApi, object: KubeObject): void {
   const plural = object.kind === "Secret" ? "secrets" : TYPES[object.kind as WatchedKind].plural;
   api.objects.create(api.kind(plural), object.kind === "Node" ? null : "default", object);
+}
+
+/** As a kubelet says it of an engine's pod that is well: only then its engine's report counts. */
+function putRunningPod(api: EmbeddedApi, member: string): void {
+  const labels = { "app.kubernetes.io/name": "leasepair", "leasepair.io/relationship": "campus" };
+  const name = `campus-${member}-0`;
+  put(api, { kind: "Pod", metadata: { name, namespace: "default", labels }, spec: {} });
+  const conditions = [{ type: "Ready", status: "True", lastTransitionTime: formatTime(0) }];
+  const status = { conditions, containerStatuses: [{ name: "engine", state: { running: {} } }] };
+  const target = { kind: api.kind("pods"), namespace: "default", name, subresource: "status" } as const;
+  api.objects.mergePatch(target, { status });
 }
 
 /** As `kubectl create secret generic` makes it of the files that `leasepair certs` wrote. */

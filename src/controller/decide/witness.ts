@@ -175,14 +175,12 @@ function clear(witness: Witness, members: readonly ObservedMember[]): WitnessCha
  *  while the partner's listed store is complete; two empty stores wait for a human, for nobody knows their leases. */
 function listStores(witness: Witness, members: readonly ObservedMember[]): WitnessChange | null {
   const listed: string[] = [];
-  const stores: Record<string, string> = { ...witness.stores };
+  const known = { ...witness, stores: knownStores(witness, members) };
+  const stores: Record<string, string> = { ...known.stores };
   for (const { name, report } of members) {
     if (report === null || report.store === "" || report.store === stores[name]) continue;
     if (holdsGrant(witness, name)) continue;
-    // An adopted one that holds everything is what was looked for.
-    const isFound = witness.stores[name] === UNKNOWN_STORE && report.complete;
-    if (witness.stores[name] !== undefined && !isFound && !isPartnerComplete(witness, members, name))
-      continue;
+    if (known.stores[name] !== undefined && !isPartnerComplete(known, members, name)) continue;
     stores[name] = report.store;
     listed.push(name);
   }
@@ -193,6 +191,16 @@ function listStores(witness: Witness, members: readonly ObservedMember[]): Witne
     message: `The witness now knows the store of ${listed.join(" and ")}.`,
     restsOn: listed,
   };
+}
+
+/** The listed stores; once an adopted one that holds everything is there, what was looked for is found: then the partner's is awaited no
+ *  more, which may lie where nobody reports it yet. */
+function knownStores({ stores }: Witness, members: readonly ObservedMember[]): Witness["stores"] {
+  const isFound = members.some(
+    ({ name, report }) => stores[name] === UNKNOWN_STORE && report?.complete === true && report.store !== "",
+  );
+  if (!isFound) return stores;
+  return Object.fromEntries(Object.entries(stores).filter(([, store]) => store !== UNKNOWN_STORE));
 }
 
 /** Whether the other member still has its listed store, with all that the two knew. */
