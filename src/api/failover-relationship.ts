@@ -47,7 +47,7 @@ const relationshipSpecSchema = z
         primaryPercent: integer(
           0,
           100,
-          "The primary's share of the clients, in percent; the other member has the rest.",
+          "The primary's share of the clients and of the free addresses, in percent; the other member has the rest. Of the addresses each keeps at least 5 percent, to serve new clients alone.",
         ).default(50),
       })
       .prefault({})

@@ -18,12 +18,16 @@ const BALANCE_INTERVAL_MS = 2_000;
 const ASK_INTERVAL_MS = 10_000;
 /** Addresses looked at beyond the wanted count in search of ones whose last client is the partner's. */
 const SEARCH_FACTOR = 4;
+/** Whoever answers few clients or none, as in a Switchover, keeps so much of the free addresses all the same: alone with none
+ *  it could serve nobody new for the whole of the MCLT. */
+const LEAST_PERCENT = 5;
 
 /** The BACKUP addresses' part of the free addresses, 0..100. */
 function secondaryPercent(engine: Engine): number {
   const { mode, primaryPercent, reservePercent } = engine.config;
   if (engine.dialect.secondaryPercent !== null) return engine.dialect.secondaryPercent;
-  const configured = mode === "HotStandby" ? reservePercent : 100 - primaryPercent;
+  const ofClients = Math.min(Math.max(100 - primaryPercent, LEAST_PERCENT), 100 - LEAST_PERCENT);
+  const configured = mode === "HotStandby" ? reservePercent : ofClients;
   // The BACKUP addresses stay where they are when the configured primary changes; their share is the other one's then.
   const isAsConfigured = configuredRole(engine.config, engine.member) === engine.role;
   return isAsConfigured ? configured : 100 - configured;

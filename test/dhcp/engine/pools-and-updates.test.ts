@@ -50,6 +50,8 @@ describe("S6 iii rewind", () => {
     pair.until("interrupted", () => pair.b.state === "COMMUNICATIONS-INTERRUPTED");
     pair.deliver(pair.b, { kind: "declared-partner-down", operation: "dead", digest: "1" });
     pair.run(800_000);
+    const reserve = pair.lease("020000000002", [pair.b])!;
+    assert.equal(pair.b.binding(reserve.address)!.taken, false);
     const { address } = pair.lease(MAC, [pair.b])!;
     assert.equal(pair.b.binding(address)!.taken, true);
   });
