@@ -87,7 +87,8 @@ async function refreshSecrets(
   const object = cache.get("FailoverRelationship", namespace, name);
   const { deletionTimestamp, generation, uid = "" } = object?.metadata ?? {};
   if (object === undefined || deletionTimestamp !== undefined) return;
-  if (!memory.stores.has(uid)) {
+  // Once it is its own, nothing but our own writes changes it; before, somebody may take it away.
+  if (memory.stores.get(uid)?.relationshipUid !== uid) {
     const record = await readStoreRecord(apply.client, namespace, name);
     if (record !== null) memory.stores.set(uid, record);
   }

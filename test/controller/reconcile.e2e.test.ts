@@ -407,3 +407,28 @@ test("a relationship adopts the stores of a deleted one of another name; a third
     assert.equal(world.condition("Accepted")["status"], "True");
     assert.ok(JSON.stringify(world.get("StatefulSet", "campus-a")["spec"]).includes(`/${old}/a`));
   }));
+
+test("applied again with members of other names, a pair is refused until a human lets it begin with nothing", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    for (let look = 0; look < 3; look++) await controller.look();
+    const { metadata, spec, apiVersion = "", kind = "" } = world.get("FailoverRelationship", "campus");
+    world.delete("FailoverRelationship", "campus");
+    await controller.look(KEY);
+    const members = (spec as { members: Json[] }).members.map((member) => ({
+      ...member,
+      name: `new-${member["name"]}`,
+    }));
+    const renamed = { ...(spec as Json), members, primary: "new-a" };
+    const object = { apiVersion, kind, metadata: { name: "campus", namespace: "default" }, spec: renamed };
+    const { uid } = world.create("FailoverRelationship", "default", object).metadata;
+    for (let look = 0; look < 3; look++) await controller.look();
+    assert.equal(world.condition("Accepted")["reason"], "StoresOfOtherMembers");
+    assert.throws(() => world.get("StatefulSet", "campus-new-a"));
+    world.deleteSecret("campus-store");
+    for (let look = 0; look < 3; look++) await controller.look();
+    assert.equal(world.condition("Accepted")["status"], "True");
+    assert.deepEqual([uid === metadata.uid, world.witness()["stores"]], [false, {}]);
+    assert.ok(JSON.stringify(world.get("StatefulSet", "campus-new-a")["spec"]).includes(`/${uid}/new-a`));
+  }));

@@ -66,7 +66,7 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
     };
   }
   const witness = readWitness(observed.relationship.status);
-  const before = observed.stores === null ? null : storesListedBefore(observed);
+  const before = storeProblem(observed) === null ? storesListedBefore(observed) : null;
   const upkeep = witnessUpkeep(witness, observed.members, before);
   if (upkeep !== null) return writeWitness(observed, upkeep, "witness", options);
   const operations = witness === null ? [] : operationSteps(observed, witness);

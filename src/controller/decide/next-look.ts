@@ -16,6 +16,9 @@ import { nextAgeChange } from "./words.ts";
 /** How long to wait before looking again at an object that stands in the way. */
 export const CONFLICT_RETRY_SECONDS = 10;
 
+/** Ends when an object goes of which no event tells. */
+const WAITED_FOR = ["ObjectConflict", "StoreInUse", "StoresOfOtherMembers", "StoresUnknown"];
+
 /** The node of the member that may be dead, while a grant to its partner draws near. */
 export function watchedNodes({ observed, witness }: Pair): readonly string[] {
   const step = automaticStep(observed, witness);
@@ -41,7 +44,7 @@ export function nextLook(
     if (member.report?.state === "PartnerDown") moments.push(takeoverAt(pair, member));
   }
   if (rollout.kind === "wait") moments.push(rollout.until);
-  if (problem?.reason === "ObjectConflict") moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
+  if (WAITED_FOR.includes(problem?.reason ?? "")) moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
   // No event tells of a Secret: one of a relationship of the same name may be going just now, or somebody brings it yet.
   if (observed.link.kind !== "clear" && linkVerdict(pair).status !== "True") {
     moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));

@@ -73,14 +73,22 @@ export function storeProblem(observed: Observed): Rejected | null {
   if (stores.relationshipUid === uid) return null;
   const storeUid = storeUidOf(observed);
   const user = observed.storeUsers.find(({ storeUids }) => storeUid !== null && storeUids.includes(storeUid));
-  if (user === undefined) return null;
+  const begin =
+    `to begin with nothing, when no client can hold a lease of this pair any more, type: kubectl -n ${namespace} delete secret ` +
+    `${name}-store`;
+  if (user === undefined) {
+    const names = Object.keys(storeUid === stores.storeUid ? stores.stores : {});
+    if (names.every((member) => observed.members.some((other) => other.name === member))) return null;
+    const message =
+      `The lease stores of this name belong to members ${names.join(" and ")}: leases of theirs may still run. Keep the names of the ` +
+      `members; or, ${begin}`;
+    return problem("StoresOfOtherMembers", "spec.members", message);
+  }
   const used = `The lease stores of ${storeUid} are in use by ${user.relationship}: two pairs with one memory give addresses twice.`;
   if (storeUid === relationship.adoptFrom) {
     const message = `${used} Delete that one first, or remove storage.adoptFrom from this one before you apply it anew.`;
     return problem("StoreInUse", "spec.storage.adoptFrom", message);
   }
-  const message =
-    `${used} To go on with them, delete that one; to begin with nothing, when no client can hold a lease of this pair any more, ` +
-    `type: kubectl -n ${namespace} delete secret ${name}-store`;
+  const message = `${used} To go on with them, delete that one; ${begin}`;
   return problem("StoreInUse", "metadata.name", message);
 }

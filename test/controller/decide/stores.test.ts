@@ -122,6 +122,25 @@ for (const [what, stores, adoptFrom, users, expected] of [
   });
 }
 
+test("stores of members of other names are refused: their leases would be nobody's", () => {
+  const others = { east: "store-e", west: "store-w" };
+  const at = {
+    stores: record(OLD, OLD, others),
+    relationship: relationship({ status: {} }),
+    children: new Map(),
+  };
+  const problem = storeProblem(observed(at));
+  assert.equal(problem?.reason, "StoresOfOtherMembers");
+  assert.match(problem.message, /members east and west.*kubectl -n dhcp delete secret campus-store$/);
+  const decision = decide(observed(at), OPTIONS);
+  assert.ok(decision.step !== "witness" && decision.requeueAfterSeconds === 10);
+  assert.equal(
+    storeProblem(observed({ ...at, stores: record(OLD, OLD, others, false) })),
+    null,
+    "they went with it",
+  );
+});
+
 test("stores that nobody found are told with what to correct, those of an adopted UID and those of its own name", () => {
   const empty = { complete: false, state: "RecoverWait", serving: "None" } as const;
   const members = [member("a", { says: empty }), member("b", { says: empty })];
