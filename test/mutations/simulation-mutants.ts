@@ -21,7 +21,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ],
     caught: bite(["S2"], 3),
   },
-  found("the lease's own end is a base of the lead", ["S3"], 3),
+  found("the lease's own end is a base of the lead", ["S3"], 14),
   found("nobody checks who owns a free address", ["S6"], 3),
   found("a lease that ended becomes free before the partner agrees", ["S6"], 2),
   found("a takeover does not wait past what the partner was told", ["S6"], 20),

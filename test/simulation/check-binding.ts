@@ -29,7 +29,8 @@ import type { NodeIndex } from "./network.ts";
 /** What a check may ask about the world. */
 export interface CheckContext {
   readonly nodes: readonly [NodeLedger, NodeLedger];
-  readonly mcltSeconds: number;
+  /** The shortest and the longest MCLT of all configurations so far, in seconds. */
+  mclt(): { readonly shortest: number; readonly longest: number };
   /** eps: how far a takeover must reach beyond the promises. */
   readonly takeoverMarginSeconds: number;
   /** How far the engines' clocks may differ in this run, plus one for rounding. */
@@ -239,7 +240,7 @@ export function mayTakeOver(context: CheckContext, node: NodeIndex, previous: St
     generation?.received ?? 0,
     ledger.entryAt > 0 ? ledger.entryAt : ledger.stateSince,
   );
-  return context.wall(node) + 1 > latest + context.mcltSeconds + context.takeoverMarginSeconds;
+  return context.wall(node) + 1 > latest + context.mclt().shortest + context.takeoverMarginSeconds;
 }
 
 /** S6 (iii): from its own part, ended, never told. */

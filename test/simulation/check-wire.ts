@@ -130,7 +130,7 @@ function promisesFor({ nodes }: CheckContext, { node, packet, client }: ToldLeas
 function checkLead(context: CheckContext, told: ToldLease): void {
   const { packet, handledAt, until } = told;
   const { acked, received } = promisesFor(context, told);
-  const bound = Math.max(handledAt, acked, received) + context.mcltSeconds;
+  const bound = Math.max(handledAt, acked, received) + context.mclt().longest;
   // What was received is known here by the partner's clock.
   if (until > bound + 1 + (received > 0 ? 2 * context.clockSlackSeconds : 0)) {
     const base = `acked ${relative(acked, handledAt)}, received ${relative(received, handledAt)}`;
@@ -151,7 +151,7 @@ function checkCap(context: CheckContext, told: ToldLease): void {
   const promises = Math.max(acked, received);
   const slack = promises > 0 ? 2 * context.clockSlackSeconds : 0;
   const provenSecondsAgo = (context.now() - ledger.provenAt) / 1000 - (context.wall(node) - handledAt);
-  const lead = context.mcltSeconds * (1 - CAP_MARGIN_SHARE) - CAP_MARGIN_SECONDS;
+  const lead = context.mclt().longest * (1 - CAP_MARGIN_SHARE) - CAP_MARGIN_SECONDS;
   const byProof = lead - provenSecondsAgo * (1 - CLOCK_RATE_ERROR_MAX);
   const byPromises = promises - handledAt + lead + slack;
   const over = (packet.leaseSeconds ?? 0) - Math.max(byProof, byPromises);
@@ -215,7 +215,7 @@ function checkCover(context: CheckContext, { node, packet, handledAt, until }: T
     partner === null ? 0 : Math.max(partner.expiresAt, partner.sent, partner.acked, partner.received);
   // The partner's clock may show another time.
   const known = latest + context.wall(node) - context.wall(other) + context.clockSlackSeconds;
-  const bound = Math.max(handledAt, known) + context.mcltSeconds + context.slackSeconds + 1;
+  const bound = Math.max(handledAt, known) + context.mclt().longest + context.slackSeconds + 1;
   if (until > bound) {
     context.violated(
       "S4",

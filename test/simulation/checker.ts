@@ -22,7 +22,8 @@ export interface Violation {
 
 export interface CheckerOptions {
   readonly world: World;
-  readonly mcltSeconds: number;
+  /** Of all configurations so far, in seconds: no lease rests on more than the longest, no wait on less than the shortest. */
+  mclt(): { readonly shortest: number; readonly longest: number };
   readonly takeoverMarginSeconds: number;
   readonly slackSeconds: number;
   /** How far the wall clocks are and drift apart in this run, steps not counted. */
@@ -49,7 +50,7 @@ interface Holder {
 
 export class Checker implements LinkTap, CheckContext {
   readonly nodes: readonly [NodeLedger, NodeLedger] = [new NodeLedger(), new NodeLedger()];
-  readonly mcltSeconds: number;
+  readonly mclt: CheckerOptions["mclt"];
   readonly takeoverMarginSeconds: number;
   readonly slackSeconds: number;
   /** The first violation; the run ends with it. */
@@ -67,7 +68,7 @@ export class Checker implements LinkTap, CheckContext {
 
   constructor(options: CheckerOptions) {
     this.world = options.world;
-    this.mcltSeconds = options.mcltSeconds;
+    this.mclt = options.mclt;
     this.takeoverMarginSeconds = options.takeoverMarginSeconds;
     this.slackSeconds = options.slackSeconds;
     this.clocksApartSeconds = options.clocksApartSeconds;

@@ -2,14 +2,18 @@
 // engine against which a grant is about to be entered stays down until it is (assumption A1).
 
 import { type NodeIndex, other } from "./network.ts";
-import type { Prng } from "./prng.ts";
+import { Prng } from "./prng.ts";
 import type { Stage } from "./stage.ts";
+import { StoreFaults } from "./store-faults.ts";
 
 const RETRY_START_MS = 5_000;
+/** What is drawn for the stores does not shift what is drawn elsewhere. */
+const STORES_STREAM = 0x5704e5;
 
 export class Disturber {
   private readonly run: Stage;
   private readonly prng: Prng;
+  private readonly stores: StoreFaults;
   private stopped = false;
   /** How far a clock went back when the world was healed. */
   clockBackSeconds = 0;
@@ -17,6 +21,7 @@ export class Disturber {
   constructor(run: Stage) {
     this.run = run;
     this.prng = run.prng.fork();
+    this.stores = new StoreFaults(run, new Prng(run.plan.seed + STORES_STREAM));
     run.powerLoss = (node) => this.bringDown(node, true);
   }
 
@@ -35,6 +40,8 @@ export class Disturber {
       this.run.nodes[this.anyNode()].stall(milliseconds);
     });
     this.repeat(this.run.plan.floods, () => this.run.flood());
+    this.repeat(this.run.plan.storeFaults.copy, () => this.stores.copy(this.anyNode()));
+    this.repeat(this.run.plan.changes.change, () => this.run.configurations.change());
   }
 
   /** Ends the safety phase: no new faults, everything open, everyone up. */
@@ -46,6 +53,7 @@ export class Disturber {
     run.health.healed = true;
     for (const paths of [...run.toServers, ...run.toClients]) for (const path of paths) path.open = true;
     run.link.unblock();
+    run.configurations.settle();
     // The clocks are put right; one that has to go back keeps its engine silent until it has caught up (S11).
     run.checker.clocksSet();
     this.clockBackSeconds = Math.max(...run.clocks.map((clock) => clock.discipline())) / 1000;
@@ -81,11 +89,15 @@ export class Disturber {
       const seconds = -Math.log(1 - this.prng.fraction()) * meanSeconds;
       this.run.world.after(Math.max(1, seconds * 1000), () => {
         if (this.stopped) return;
-        action();
+        if (!this.isQuiet) action();
         again();
       });
     };
     again();
+  }
+
+  private get isQuiet(): boolean {
+    return this.run.world.now < this.stores.quietUntil;
   }
 
   private anyNode(): NodeIndex {
@@ -127,7 +139,7 @@ export class Disturber {
 
   private bringDown(node: NodeIndex, machine: boolean): void {
     const { run } = this;
-    if (this.stopped || !run.nodes[node].running) return;
+    if (this.stopped || this.isQuiet || !run.nodes[node].running) return;
     run.nodes[node].crash(machine);
     this.afterDeath(node);
   }
@@ -162,7 +174,8 @@ export class Disturber {
       return;
     }
     engine.onDeath = () => this.afterDeath(node);
-    if (!this.stopped && this.prng.chance(run.plan.disturbances.deathBetweenEffects)) {
+    if (!this.stopped && !this.isQuiet) this.stores.beforeStart(node);
+    if (!this.stopped && !this.isQuiet && this.prng.chance(run.plan.disturbances.deathBetweenEffects)) {
       engine.dieAfterEffects = this.prng.between(1, 400);
     }
     engine.start();

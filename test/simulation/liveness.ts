@@ -2,8 +2,9 @@
 // both disks must say the same of every address, updates must stop, and a new client must get one. Source: liveness L1-L4.
 
 import type { Disturber } from "./disturber.ts";
-import { ABANDONED, ACTIVE, BACKUP, FREE, NORMAL, STATUS_NAME, stateName } from "./ledger.ts";
+import { ACTIVE, BACKUP, FREE, NORMAL, STATUS_NAME, stateName } from "./ledger.ts";
 import type { Stage } from "./stage.ts";
+import type { RunPlan } from "./swarm.ts";
 
 const NORMAL_SECONDS = 60;
 const AGREE_SECONDS = 240;
@@ -20,7 +21,7 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
   // RECOVER-WAIT lasts MCLT; a takeover under way is not interrupted.
   const bound =
     NORMAL_SECONDS +
-    plan.config.mcltSeconds * 2 +
+    run.configurations.mcltRange.longest * 2 +
     longest * 3 +
     plan.operator.readMsMax / 1000 +
     plan.operator.keepsDownSecondsMax +
@@ -55,17 +56,15 @@ function waitsForHuman({ plan, operator, checker }: Stage): boolean {
 }
 
 /** A stepped clock costs time: until every promise of before is surely over. */
-function longestDoubt({ plan, checker }: Stage): number {
+function longestDoubt({ configurations, checker }: Stage): number {
   if (checker.clockSlackSeconds === 0) return 0;
-  const leases = plan.config.scopes.map(({ lease }) => lease.maxSeconds);
-  return Math.max(...leases) * 1.5 + plan.config.mcltSeconds * 2;
+  return configurations.longestLease * 1.5 + configurations.mcltRange.longest * 2;
 }
 
 /** With fencing a hold may keep an address until every promise, the MCLT and the margin are over (W9). */
-function longestHold({ plan }: Stage): number {
+function longestHold({ plan, configurations }: Stage): number {
   if (plan.api === null) return 0;
-  const leases = plan.config.scopes.map(({ lease }) => lease.maxSeconds);
-  return Math.max(...leases) * 2 + plan.config.mcltSeconds * 2;
+  return configurations.longestLease * 2 + configurations.mcltRange.longest * 2;
 }
 
 function bothNormal(run: Stage): boolean {
@@ -120,22 +119,33 @@ function describeDifference(run: Stage, address: number): string {
 
 /** L4: a client nobody knows gets an address, when there is one to give. */
 function probe(run: Stage): void {
-  if (!hasFree(run)) return;
-  const client = run.addClient(0xfff0, 0);
+  const site = servedSite(run);
+  if (!hasFree(run, site)) return;
+  const client = run.addClient(0xfff0, site);
   client.startFresh();
   const got = waitFor(run, PROBE_SECONDS + longestHold(run), () => client.grants > 0);
-  if (!got && run.checker.violation === null && hasFree(run)) {
+  if (!got && run.checker.violation === null && hasFree(run, site)) {
     fail(run, "L4", "a new client got no address in time although there are free ones", 0);
   }
 }
 
-function hasFree(run: Stage): boolean {
-  const [primary] = run.checker.nodes;
-  for (const { start, end } of run.plan.config.scopes[0]?.pools ?? []) {
+/** A site whose scope is there in the end. */
+function servedSite({ plan, configurations }: Stage): number {
+  const subnets = plan.config.scopes.map(({ subnet }) => subnet.address);
+  return subnets.findIndex((address) => scopeOn(configurations.newest, address) !== undefined);
+}
+
+function scopeOn({ scopes }: RunPlan["config"], address: number) {
+  return scopes.find(({ subnet }) => subnet.address === address);
+}
+
+function hasFree({ plan, checker, configurations }: Stage, site: number): boolean {
+  const [primary] = checker.nodes;
+  const subnet = plan.config.scopes[site]?.subnet.address ?? 0;
+  for (const { start, end } of scopeOn(configurations.newest, subnet)?.pools ?? []) {
     for (let address: number = start; address <= end; address++) {
       const status = primary.status(address);
       if (status === FREE || status === BACKUP) return true;
-      if (status === ABANDONED) continue;
     }
   }
   return false;

@@ -5,6 +5,7 @@ import type { Arrival, ReplyRoute } from "../../src/dhcp/ports.ts";
 import { Checker, type Violation } from "./checker.ts";
 import { DISCOVER, formatAddress, identityText, readPacket, writePacket } from "./client-packet.ts";
 import { type ClientWorld, SimClient } from "./clients.ts";
+import { Configurations } from "./configuration.ts";
 import { Disturber } from "./disturber.ts";
 import { checkRecovery } from "./liveness.ts";
 import { DatagramPath, LinkNetwork, type NetworkHealth, type NodeIndex, other } from "./network.ts";
@@ -14,7 +15,7 @@ import { SimDisk } from "./sim-disk.ts";
 import { SimNode } from "./sim-node.ts";
 import type { Stage } from "./stage.ts";
 import { StoreReader } from "./store-bytes.ts";
-import { drawPlan, RELAY_ADDRESS_BASE, type RunPlan, SERVER_ADDRESSES } from "./swarm.ts";
+import { drawPlan, type RunPlan, relayAddress, SERVER_ADDRESSES } from "./swarm.ts";
 import { type Declarer, Operator } from "./witness.ts";
 import { WitnessApi } from "./witness-api.ts";
 import { World } from "./world.ts";
@@ -50,6 +51,7 @@ export class Run implements ClientWorld, Stage {
   readonly clocks: readonly [SimClock, SimClock];
   readonly link: LinkNetwork;
   readonly operator: Declarer;
+  readonly configurations: Configurations;
   readonly health: NetworkHealth = { healed: false };
   readonly toServers: DatagramPath[][] = [];
   readonly toClients: DatagramPath[][] = [];
@@ -69,7 +71,7 @@ export class Run implements ClientWorld, Stage {
     this.clocks = clocks;
     this.checker = new Checker({
       world: this.world,
-      mcltSeconds: plan.config.mcltSeconds,
+      mclt: () => this.configurations.mcltRange,
       takeoverMarginSeconds: TAKEOVER_MARGIN_SECONDS,
       slackSeconds: 1,
       clocksApartSeconds: clocksApart(plan),
@@ -77,6 +79,13 @@ export class Run implements ClientWorld, Stage {
     });
     this.link = new LinkNetwork(this.world, prng.fork(), plan.link, this.health, this.checker);
     this.nodes = [this.makeNode(0, clocks[0]), this.makeNode(1, clocks[1])];
+    this.configurations = new Configurations({
+      world: this.world,
+      prng: new Prng(plan.seed + CHANGES_STREAM),
+      nodes: this.nodes,
+      first: plan.config,
+      habits: plan.changes,
+    });
     const surroundings = {
       world: this.world,
       prng: prng.fork(),
@@ -269,7 +278,7 @@ export class Run implements ClientWorld, Stage {
       this.toClients.push([make(), make()]);
       this.routedArrivals.push({
         kind: "routed",
-        source: (RELAY_ADDRESS_BASE + site) as Extract<Arrival, { kind: "routed" }>["source"],
+        source: relayAddress(plan, site),
         sourcePort: 67,
       });
     }
@@ -282,7 +291,7 @@ export class Run implements ClientWorld, Stage {
     const client = new SimClient({
       index,
       site,
-      giaddr: local ? 0 : RELAY_ADDRESS_BASE + site,
+      giaddr: local ? 0 : relayAddress(this.plan, site),
       world: this.world,
       prng: this.prng.fork(),
       outside: this,
@@ -295,7 +304,7 @@ export class Run implements ClientWorld, Stage {
   }
 
   anyAddress(): number {
-    const pools = this.plan.config.scopes.flatMap((scope) => scope.pools);
+    const pools = this.configurations.newest.scopes.flatMap((scope) => scope.pools);
     const { start, end } = this.prng.pick(pools);
     return this.prng.between(start, end);
   }
@@ -310,7 +319,7 @@ export class Run implements ClientWorld, Stage {
         secs: this.prng.between(0, 60),
         broadcast: true,
         ciaddr: 0,
-        giaddr: RELAY_ADDRESS_BASE + site,
+        giaddr: relayAddress(this.plan, site),
         hardwareAddress: Uint8Array.of(
           2,
           FLOODER,
@@ -343,6 +352,8 @@ export class Run implements ClientWorld, Stage {
 /** X of assumption A3 less the rounding of two clocks: what a takeover waits at least beyond every promise. */
 /** Second byte of a flooder's hardware address. */
 const FLOODER = 0xf1;
+/** What is drawn for the configuration does not shift what is drawn elsewhere. */
+const CHANGES_STREAM = 0x5c09e5;
 const FLOOD_DISCOVERS_MAX = 40;
 
 /** How far the wall clocks get apart without steps, in seconds. */

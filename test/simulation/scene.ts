@@ -4,14 +4,14 @@
 import assert from "node:assert/strict";
 import { formatAddress } from "./client-packet.ts";
 import type { SimClient } from "./clients.ts";
-import { withDigests } from "./configuration.ts";
+import { NO_CHANGES, withDigests } from "./configuration.ts";
 import { ACTIVE, NORMAL, stateName } from "./ledger.ts";
 import { firstDifference } from "./liveness.ts";
 import type { NodeIndex } from "./network.ts";
 import { Prng } from "./prng.ts";
 import { Run } from "./run.ts";
-import { drawPlan, type RunPlan } from "./swarm.ts";
-import { WitnessApi } from "./witness-api.ts";
+import { drawPlan, NO_STORE_FAULTS, type RunPlan } from "./swarm.ts";
+import { RELATIONSHIP_UID, WitnessApi } from "./witness-api.ts";
 
 export const P = 0;
 export const Q = 1;
@@ -196,6 +196,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       primaryPercent: 50,
       maxSeconds: 0 as typeof drawn.config.maxSeconds,
       mcltSeconds: MCLT_SECONDS as typeof drawn.config.mcltSeconds,
+      uid: RELATIONSHIP_UID,
       fencing: "Witness",
       scopes: [{ ...scope, pools: [pool], lease }],
       ...changes,
@@ -220,6 +221,8 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       { offsetMs: 0, driftPpm: 0 },
     ],
     floods: 0,
+    changes: NO_CHANGES,
+    storeFaults: NO_STORE_FAULTS,
     api: {
       readMs: 1_000,
       delayMsMax: 10,
@@ -229,6 +232,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       cutSecondsMax: 1,
       afterSeconds: Number.POSITIVE_INFINITY,
       wrongGrant: 0,
+      clearsReplaced: false,
       takesFromDead: 0,
       staleController: 0,
     },

@@ -101,6 +101,9 @@ export class SimNode implements LinkHost {
     return this.process?.store ?? "";
   }
 
+  /** The store of the process that runs or ran last; "" when it is lost. */
+  lastStore = "";
+
   /** Starts the process: recovery, then the engine's first event. */
   start(): void {
     const { options } = this;
@@ -109,12 +112,14 @@ export class SimNode implements LinkHost {
     const alive = { alive: true };
     const opened = this.open(guardedDisk(disk, alive, (call) => this.reported(call)));
     if (opened.kind === "damaged" && this.isFlipped) this.forget();
-    else if (opened.kind !== "opened") {
-      checker.violated("STORE", `the store did not open: ${JSON.stringify(opened)}`, 0);
+    else if (opened.kind !== "opened" || this.isFlipped) {
+      const claim = this.isFlipped ? "a changed byte was not noticed" : "the store did not open";
+      checker.violated("STORE", `${claim}: ${opened.kind}`, 0);
       return;
     }
+    // What is damaged is set aside, and a new store begins.
+    if (!this.isFlipped) options.reader.reopen(disk.files());
     this.isFlipped = false;
-    options.reader.reopen(disk.files());
     checker.nodeStarted(this.index);
     this.life++;
     const engine = createEngine({
@@ -130,6 +135,7 @@ export class SimNode implements LinkHost {
     });
     world.trace(() => `${this.name} starts`);
     this.process = this.makeProcess(engine, opened.store, alive);
+    this.lastStore = this.store;
     this.machineUp = true;
     options.link.retry();
     this.deliver({ kind: "started" });
@@ -205,6 +211,7 @@ export class SimNode implements LinkHost {
   private isFlipped = false;
 
   private forget(): void {
+    this.lastStore = "";
     this.options.checker.storeLost(this.index);
     this.options.reader.forget();
   }

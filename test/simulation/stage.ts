@@ -2,6 +2,7 @@
 
 import type { Checker } from "./checker.ts";
 import type { SimClient } from "./clients.ts";
+import type { Configurations } from "./configuration.ts";
 import type { DatagramPath, LinkNetwork, NetworkHealth, NodeIndex } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -19,6 +20,7 @@ export interface Stage {
   readonly clients: readonly SimClient[];
   readonly link: LinkNetwork;
   readonly operator: Declarer;
+  readonly configurations: Configurations;
   readonly clocks: readonly [SimClock, SimClock];
   readonly health: NetworkHealth;
   readonly toServers: readonly (readonly DatagramPath[])[];

@@ -8,17 +8,18 @@ import {
   DEFAULT_SCOPE_POLICY,
   type FailoverMode,
 } from "../../src/api/compiled.ts";
-import { ipv4 } from "../../src/base/ipv4.ts";
+import { type Ipv4, ipv4 } from "../../src/base/ipv4.ts";
 import { seconds } from "../../src/base/units.ts";
 import type { LinkTiming } from "../../src/dhcp/failover/dialect.ts";
 import { compiledMember, compiledRelationship } from "../dhcp/compiled-relationship.ts";
 import type { ClientHabits } from "./clients.ts";
+import { type ConfigurationHabits, NO_CHANGES, splitIntoScopes, withDigests } from "./configuration.ts";
 import type { DatagramFaults, LinkFaults } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { ClockFaults } from "./sim-clock.ts";
 import type { DiskFaults } from "./sim-disk.ts";
 import type { OperatorHabits } from "./witness.ts";
-import type { ApiHabits } from "./witness-api.ts";
+import { type ApiHabits, RELATIONSHIP_UID } from "./witness-api.ts";
 
 /** Mean seconds between two events of a kind; 0 = it does not exist in this run. */
 export interface Disturbances {
@@ -44,6 +45,18 @@ export interface Disturbances {
   readonly stallMsMax: number;
 }
 
+/** Share of restarts at which it happens; 0 = never in this run. */
+export interface StoreFaultShares {
+  readonly lost: number;
+  readonly restored: number;
+  readonly flipped: number;
+  readonly swapped: number;
+  /** Mean seconds between two copies that somebody makes. */
+  readonly copy: number;
+}
+
+export const NO_STORE_FAULTS: StoreFaultShares = { lost: 0, restored: 0, flipped: 0, swapped: 0, copy: 0 };
+
 export interface RunPlan {
   readonly seed: number;
   /** Length of the safety phase in virtual seconds. */
@@ -64,6 +77,8 @@ export interface RunPlan {
   /** Mean seconds between two bursts of DISCOVERs from clients that nobody knows; 0 = none. */
   readonly floods: number;
   readonly disturbances: Disturbances;
+  readonly changes: ConfigurationHabits;
+  readonly storeFaults: StoreFaultShares;
   readonly operator: OperatorHabits;
   /** The API of a run with fencing Witness; null = fencing None. */
   readonly api: ApiHabits | null;
@@ -76,7 +91,13 @@ export const SUBNET = 0x0a4d_0000;
 export const POOL_START = SUBNET + 100;
 /** Where engine 0 and engine 1 are reached; options 54. */
 export const SERVER_ADDRESSES = [SUBNET + 2, SUBNET + 3] as const;
-export const RELAY_ADDRESS_BASE = SUBNET + 10;
+
+/** A relay's address: each site is on the subnet of one scope. */
+export function relayAddress({ config }: Pick<RunPlan, "config">, site: number): Ipv4 {
+  const scope = config.scopes[site % config.scopes.length] as CompiledScope;
+  return ipv4(scope.subnet.address + RELAY_OFFSET + site);
+}
+const RELAY_OFFSET = 10;
 
 /** From this seed on runs are sparse: the same faults over the same hours with fewer events, so that very many
  *  pair-hours can be simulated. Few clients and reads of the API, no floods, no byte-wise streams, no shared turns, contact
@@ -101,7 +122,11 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
   const plan: RunPlan = {
     seed,
     seconds: Math.round(prng.spread(1800, 4 * 3600)),
-    config: { ...drawConfig(prng, mcltSeconds, poolSize), fencing: isFenced ? "Witness" : "None" },
+    config: {
+      ...drawConfig(prng, mcltSeconds, poolSize),
+      uid: isFenced ? RELATIONSHIP_UID : null,
+      fencing: isFenced ? "Witness" : "None",
+    },
     timing: {
       contactIntervalMs,
       contactLossMs: contactIntervalMs * prng.between(2, 4),
@@ -161,6 +186,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     },
     operator: {
       declares: has("declarations", 0.4) ? prng.fraction() : 0,
+      locally: 0,
       readMsMax: prng.between(10, 10_000),
       // Half of the time long enough for takeovers: entry + MCLT + margin, and more.
       keepsDownSecondsMax: Math.round(
@@ -169,9 +195,30 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     },
     api: isFenced ? drawApi(prng, mcltSeconds, isSparse ? 8_000 : 1_000, has) : null,
     batching: !isSparse && prng.chance(0.5) ? prng.fraction() : 0,
+    changes: NO_CHANGES,
+    storeFaults: NO_STORE_FAULTS,
     faults,
   };
-  return plan;
+  return withChanges(plan, prng, has);
+}
+
+/** Drawn last, so that a run without them is the one that its seed always drew. */
+function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: number) => boolean): RunPlan {
+  const scopes = has("several scopes", 0.3)
+    ? splitIntoScopes(plan.config.scopes, prng.between(2, 3))
+    : plan.config.scopes;
+  const changes = {
+    change: has("configuration changes", 0.35) ? prng.spread(120, 3600) : 0,
+    lateSecondsMax: Math.round(prng.spread(10, 1800)),
+    missed: prng.chance(0.5) ? prng.fraction() * 0.5 : 0,
+  };
+  return {
+    ...plan,
+    config: withDigests({ ...plan.config, scopes }),
+    sites: Math.max(plan.sites, scopes.length),
+    changes,
+    operator: { ...plan.operator, locally: has("local declarations", 0.3) ? prng.fraction() : 0 },
+  };
 }
 
 function drawApi(
@@ -189,6 +236,7 @@ function drawApi(
     cutSecondsMax: Math.round(prng.spread(10, mcltSeconds * 3)),
     afterSeconds: Math.round(prng.spread(10, 600)),
     wrongGrant: has("wrong grants", 0.4) ? prng.spread(300, 7200) : 0,
+    clearsReplaced: true,
     takesFromDead: has("grants taken from the dead", 0.3) ? prng.fraction() : 0,
     staleController: has("stale controllers", 0.4) ? prng.fraction() : 0,
   };

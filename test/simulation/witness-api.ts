@@ -12,6 +12,9 @@ import type { SimNode } from "./sim-node.ts";
 import type { Declarer } from "./witness.ts";
 import type { World } from "./world.ts";
 
+/** The relationship's UID in the API. */
+export const RELATIONSHIP_UID = "relationship-1";
+
 export interface ApiHabits {
   /** An engine reads the witness this often, and reports as often. */
   readonly readMs: number;
@@ -28,6 +31,8 @@ export interface ApiHabits {
   readonly afterSeconds: number;
   /** Mean seconds between two grants that nobody asked for; 0 = none. */
   readonly wrongGrant: number;
+  /** Who reports with another store than the holder's has replaced it, where the old process cannot run (W8 b). */
+  readonly clearsReplaced: boolean;
   /** Share of looks at which a controller takes a grant from a holder whose machine is off. */
   readonly takesFromDead: number;
   /** Share of controllers' writes that rest on an old view; the comparison of versions refuses most of them. */
@@ -206,7 +211,7 @@ export class WitnessApi implements Declarer {
     const { names } = this.options;
     const { version, epoch, holder, holderStore, stores } = record;
     return {
-      uid: "",
+      uid: RELATIONSHIP_UID,
       resourceVersion: String(version),
       fencing: "Witness",
       provenAt,
@@ -239,6 +244,9 @@ export class WitnessApi implements Declarer {
     if (seen.holder !== null) {
       const returned = this.reports[seen.holder]?.member.returned ?? 0;
       if (returned >= seen.epoch) return { holder: null, holderStore: "" };
+      const store = this.reports[seen.holder]?.member.store ?? "";
+      if (habits.clearsReplaced && store !== "" && store !== seen.holderStore)
+        return { holder: null, holderStore: "" };
       const holder = nodes[seen.holder];
       // W8(b): its machine is off for certain.
       if (!holder.running && !holder.machineUp && !health.healed && prng.chance(habits.takesFromDead)) {

@@ -11,6 +11,8 @@ import type { World } from "./world.ts";
 export interface OperatorHabits {
   /** Share of outages that are declared. 0 = there is no operator and no witness. */
   readonly declares: number;
+  /** Share of declarations that are a word to the survivor itself, from a manifest, and no grant. */
+  readonly locally: number;
   /** Longest time until an engine has read the record again. */
   readonly readMsMax: number;
   /** How long a declared engine stays down at most after the grant was entered, in seconds. */
@@ -46,8 +48,8 @@ export class Operator implements Declarer {
   private readonly stores: [string, string] = ["", ""];
   private holderStore = "";
   private version = 0;
-  /** Epoch for which the way back is planned. */
-  private lettingBack = 0;
+  /** The engine whose way back is planned. */
+  private lettingBack: NodeIndex | null = null;
 
   constructor(options: {
     world: World;
@@ -70,9 +72,10 @@ export class Operator implements Declarer {
 
   /** The other engine is dead for certain. Declares it down, perhaps. */
   wentDown(down: NodeIndex): void {
-    if (!this.prng.chance(this.habits.declares) || this.holder !== null) return;
+    if (!this.prng.chance(this.habits.declares) || this.holder !== null || this.told !== null) return;
     const survivor = other(down);
     if (this.stores[survivor] === "") return;
+    if (this.prng.chance(this.habits.locally)) return this.declareLocally(down);
     this.keptDown = down;
     this.epoch++;
     this.holder = survivor;
@@ -80,6 +83,31 @@ export class Operator implements Declarer {
     this.world.trace(() => `operator declares ${this.names[down]} down, epoch ${this.epoch}`);
     this.publish();
   }
+
+  /** A manifest with a DeclarePartnerDown reaches the survivor, which follows it as soon as it knows that it is alone. */
+  private declareLocally(down: NodeIndex): void {
+    const survivor = this.nodes[other(down)];
+    const state = survivor.report()?.state;
+    if (state !== "NORMAL" && state !== "COMMUNICATIONS-INTERRUPTED") return;
+    this.keptDown = down;
+    this.told = survivor.index;
+    const { life } = survivor;
+    const operation = `down-${++this.words}`;
+    this.world.trace(() => `a manifest declares ${this.names[down]} down`);
+    survivor.deliver({ kind: "declared-partner-down", operation, digest: "0".repeat(64) });
+    const letBack = (): void => {
+      // A process that has ended takes what it had not followed yet with it.
+      const isFollowed =
+        survivor.report()?.state === "PARTNER-DOWN" || survivor.life !== life || !survivor.running;
+      if (isFollowed) this.letBackLater();
+      else this.world.after(LOOK_EVERY_MS, letBack);
+    };
+    letBack();
+  }
+
+  private words = 0;
+  /** The engine that was told so and has not recovered its partner yet: nobody declares anything meanwhile. */
+  private told: NodeIndex | null = null;
 
   withdraw(): void {
     const { epoch, holder } = this;
@@ -97,7 +125,11 @@ export class Operator implements Declarer {
 
   private look(): void {
     for (const node of this.nodes) if (node.store !== "") this.stores[node.index] = node.store;
-    const { holder } = this;
+    const { holder, told } = this;
+    if (told !== null && this.keptDown === null) {
+      const state = this.nodes[told].report()?.state ?? "PARTNER-DOWN";
+      if (state !== "PARTNER-DOWN") this.told = null;
+    }
     if (holder !== null) {
       const report = this.nodes[holder].report();
       if (report !== null && report.entered >= this.epoch) this.letBackLater();
@@ -114,11 +146,12 @@ export class Operator implements Declarer {
 
   /** The grant is entered: the other engine may return, sooner or later. */
   private letBackLater(): void {
-    if (this.keptDown === null || this.lettingBack === this.epoch) return;
-    const { epoch } = this;
-    this.lettingBack = epoch;
+    const { keptDown, epoch, words } = this;
+    if (keptDown === null || this.lettingBack === keptDown) return;
+    this.lettingBack = keptDown;
     this.world.after((0.3 + 0.7 * this.prng.fraction()) * this.habits.keepsDownSecondsMax * 1000, () => {
-      if (this.epoch === epoch) this.keptDown = null;
+      this.lettingBack = null;
+      if (this.epoch === epoch && this.words === words) this.keptDown = null;
     });
   }
 

@@ -187,7 +187,8 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     };
   }
   const mine = engine.leases.get(update.address);
-  if (mine === null && !isConfigured(engine, update.address)) {
+  // That nobody holds such an address is agreed on, also after its scope is gone here: else it would be told for ever.
+  if (mine === null && theirs.status === "ACTIVE" && !isConfigured(engine, update.address)) {
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
   }
   const before = mine ?? freshBinding(update.address);
