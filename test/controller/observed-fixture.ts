@@ -224,15 +224,17 @@ export function operation(changes: Partial<ObservedOperation> = {}): ObservedOpe
 
 export const STARTED = { startTime: formatTime(unixSeconds(NOW - 1)), epoch: 1 };
 
+/** The relationship, as what is rendered is owned by it. */
+const owner = {
+  ...relationship(),
+  kind: "FailoverRelationship",
+  stopped: null,
+  storeUid: OWNER_UID,
+  retainsStores: true,
+};
+
 /** Everything rendered, as it would stand in the cluster. */
 export function children(of: CompiledRelationship = config()): Map<string, ObservedChild> {
-  const owner = {
-    ...relationship(),
-    kind: "FailoverRelationship",
-    stopped: null,
-    storeUid: OWNER_UID,
-    retainsStores: true,
-  };
   const desired = [
     ...renderPair(of, owner),
     ...of.members.flatMap((each) => renderMember(of, each, owner, OPTIONS)),
@@ -247,13 +249,6 @@ export function children(of: CompiledRelationship = config()): Map<string, Obser
 
 /** Template digests by member. */
 export function hashes(of: CompiledRelationship): Record<string, string> {
-  const owner = {
-    ...relationship(),
-    kind: "FailoverRelationship",
-    stopped: null,
-    storeUid: OWNER_UID,
-    retainsStores: true,
-  };
   return Object.fromEntries(
     of.members.map((each) => {
       const set = renderMember(of, each, owner, OPTIONS).find(({ kind }) => kind === "StatefulSet");

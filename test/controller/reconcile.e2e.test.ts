@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CHILD_KINDS } from "../../src/controller/resource-types.ts";
+import { SECRET } from "../../src/kube/resource.ts";
 import { isReady, until } from "./life.ts";
 import { FAULTS, KEY, PairWorld, TestController } from "./pair-world.ts";
 
@@ -431,4 +432,26 @@ test("applied again with members of other names, a pair is refused until a human
     assert.equal(world.condition("Accepted")["status"], "True");
     assert.deepEqual([uid === metadata.uid, world.witness()["stores"]], [false, {}]);
     assert.ok(JSON.stringify(world.get("StatefulSet", "campus-new-a")["spec"]).includes(`/${uid}/new-a`));
+  }));
+
+test("what an earlier controller kept in mind of the stores is understood, and completed", () =>
+  inWorld(async (world) => {
+    const old = "0b5d1c9a-6f0e-4c39-8a53-5f2d9b7c1e42";
+    const encoded = Buffer.from(old).toString("base64");
+    const data = { relationshipUid: encoded, storeUid: encoded };
+    await world.client().create(SECRET, { metadata: { name: "campus-store", namespace: "default" }, data });
+    const controller = new TestController(world);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    for (let look = 0; look < 3; look++) await controller.look();
+    assert.ok(JSON.stringify(world.get("StatefulSet", "campus-a")["spec"]).includes(`/${old}/a`));
+    const kept = Object.entries((world.secret("campus-store")?.["data"] ?? {}) as Record<string, string>);
+    assert.deepEqual(
+      Object.fromEntries(kept.map(([key, text]) => [key, Buffer.from(text, "base64").toString()])),
+      {
+        relationshipUid: world.get("FailoverRelationship", "campus").metadata.uid,
+        storeUid: old,
+        stores: '{"a":"store-a","b":"store-b"}',
+        areRetained: "true",
+      },
+    );
   }));
