@@ -6,7 +6,7 @@ import { type Removal, removalEffects } from "../../src/controller/decide/remova
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { isReady, until } from "./life.ts";
 import { kindsOf, OPTIONS } from "./observed-fixture.ts";
-import { KEY, PairWorld, TestController } from "./pair-world.ts";
+import { FAULTS, KEY, PairWorld, TestController } from "./pair-world.ts";
 
 type Json = Record<string, unknown>;
 
@@ -95,6 +95,36 @@ test("in a namespace that is going no pod can be made: the stores stay, and noth
   const refused = new KubeError({ status: 403, reason: "Forbidden", message });
   await new TestController(world, { refusesToCreate: refused }).look(KEY);
   assert.deepEqual([world.names("FailoverMember"), removers(world)], [[], []]);
+});
+
+/** Deletes the relationship and goes on until nothing waits; gives the writes that it took. */
+async function removed(world: PairWorld, controller: TestController): Promise<number> {
+  world.delete("FailoverRelationship", "campus");
+  for (let look = 0; look < 8; look++) {
+    await controller.look();
+    finish(world, "Succeeded");
+  }
+  assert.deepEqual([world.names("FailoverMember"), removers(world)], [[], []]);
+  return controller.writes;
+}
+
+test("a fault at any write ends in the same place: both stores removed, each by one pod", async () => {
+  const { world } = await forgetful();
+  const writes = await removed(world, new TestController(world));
+  assert.ok(writes >= 5, `${writes} writes`);
+  for (const kind of FAULTS) {
+    for (let nth = 1; nth <= writes; nth++) {
+      const { world: struck } = await forgetful();
+      const made: string[] = [];
+      struck.objects.store.subscribe(({ type, object }) => {
+        if (type === "ADDED" && object.metadata.name?.endsWith("-forget")) made.push(object.metadata.name);
+      });
+      const controller = new TestController(struck, { fault: { nth, kind } });
+      await removed(struck, controller);
+      assert.deepEqual(made.sort(), ["campus-a-forget", "campus-b-forget"], `${kind} at write ${nth}`);
+      assert.ok(controller.struck, `${kind} at write ${nth}`);
+    }
+  }
 });
 
 const removal = (changes: Partial<Removal> = {}): Removal => ({
