@@ -2,7 +2,15 @@
 // partner's clock is from ours, and that it was not in PARTNER-DOWN when it answered, which is a proof (W2 b).
 // Source: docs/protocol/witness.md section 3 and W2; invariant S11.
 
-import { after, type BootMs, NEVER, seconds, type UnixSeconds } from "../../base/units.ts";
+import {
+  after,
+  type BootMs,
+  latest,
+  NEVER,
+  seconds,
+  type UnixSeconds,
+  unixSeconds,
+} from "../../base/units.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { REJECT_REASON } from "../wire-failover/message.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
@@ -19,6 +27,7 @@ const OFFSET_ALARM_SECONDS = 5;
 /** A jump of the partner's clock, or of ours, that is told; and one that ends the connection. Source: invariant S11. */
 const JUMP_ALARM_SECONDS = 30;
 const JUMP_DROP_SECONDS = 60;
+const FIRST_SECOND = unixSeconds(1);
 
 /** Asks the partner. Sent on the contact beat whatever else is sent, so that no flood of updates delays it. */
 export function ask(engine: Engine, turn: Turn, connection: Connection): void {
@@ -120,8 +129,9 @@ export function isClockKnown(engine: Engine, turn: Turn, session: Session): bool
   return !session.echoes || session.offset.uncertaintySeconds(turn.now.boot) <= clockUncertainty(engine);
 }
 
-/** A time of the partner's on our clock; "none" stays none. */
+/** A time of the partner's on our clock; "none" stays none, and nothing was before 1970: a clock that has just come up there
+ *  would have it so. */
 export function corrected(session: Session, time: UnixSeconds): UnixSeconds {
   if (time === NEVER || !session.echoes) return time;
-  return after(time, seconds(-(session.offset.seconds ?? 0)));
+  return latest(FIRST_SECOND, after(time, seconds(-(session.offset.seconds ?? 0))));
 }

@@ -18,6 +18,7 @@ import {
   withoutPromises,
 } from "../lease/binding.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
+import { CLIENT_IDENTIFIER_BYTES_MAX } from "../wire/client-id.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON } from "../wire-failover/message.ts";
 import { corrected, isClockKnown } from "./echo.ts";
@@ -286,14 +287,14 @@ function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBindi
   };
 }
 
+/** Whom the update is about; null when nobody can be told apart by it. */
 function toClient(update: BindingUpdate): ClientIdentity | null {
-  const hardware = update.clientHardwareAddress;
+  const { clientIdentifier: identifier, clientHardwareAddress: hardware } = update;
   if (hardware === null || hardware.length === 0 || hardware.length > 17) return null;
-  return {
-    clientIdentifier: update.clientIdentifier,
-    hardwareType: hardware[0]!,
-    hardwareAddress: hardware.slice(1),
-  };
+  const clientIdentifier = identifier?.length === 0 ? null : identifier;
+  const isNobody = clientIdentifier === null && hardware.length === 1;
+  if (isNobody || (clientIdentifier?.length ?? 0) > CLIENT_IDENTIFIER_BYTES_MAX) return null;
+  return { clientIdentifier, hardwareType: hardware[0]!, hardwareAddress: hardware.slice(1) };
 }
 
 /** Settles what a BNDACK answers. A reject credits nothing (S5). Source: failover draft 7.2.2. */

@@ -3,8 +3,10 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { unixSeconds } from "../../../src/base/units.ts";
+import { unixSeconds, WIRE_TIME_MAX } from "../../../src/base/units.ts";
+import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import { FRAME_BYTES_MAX } from "../../../src/dhcp/wire-failover/frame.ts";
+import type { BindingUpdate } from "../../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
 import { ip } from "../server/world.ts";
 import { START } from "./pair.ts";
@@ -139,6 +141,55 @@ describe("connections that say nothing", () => {
       assert.deepEqual(partner.closed, [`${type} before the handshake`]);
     });
   }
+});
+
+describe("values at their limits", () => {
+  const taken = {
+    status: 2,
+    clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
+    leaseExpiration: unixSeconds(START + 400),
+    potentialExpiration: unixSeconds(START + 600),
+    lastTransaction: NOW,
+    startTimeOfState: NOW,
+  };
+  for (const [what, change] of [
+    ["the longest identifier", { clientIdentifier: new Uint8Array(255).fill(7) }],
+    ["the longest hardware address", { clientHardwareAddress: new Uint8Array(17).fill(7) }],
+    ["the last times there are", { leaseExpiration: WIRE_TIME_MAX, potentialExpiration: WIRE_TIME_MAX }],
+    ["every flag", { ipFlags: 0xffff }],
+  ] as const) {
+    test(`${what} is taken, and stays what it is in memory and on disk`, () => {
+      const partner = new ScriptedPartner({ bindings: [{ status: "FREE" }] }).becomeNormal();
+      const [ack] = partner.update({ ...taken, ...change });
+      assert.ok(ack?.message.type === "BNDACK" && ack.message.rejectReason === null);
+      const { client, expiresAt } = partner.binding("10.0.0.10")!;
+      const wanted = { ...taken, ...change } as Partial<BindingUpdate>;
+      assert.equal(expiresAt, wanted.leaseExpiration);
+      assert.deepEqual(client?.clientIdentifier ?? null, wanted.clientIdentifier ?? null);
+      assert.deepEqual(client?.hardwareAddress, wanted.clientHardwareAddress!.slice(1));
+    });
+  }
+
+  test("times that lie before 1970 on this server's clock, which has just come up there, become its first second", () => {
+    // Without a battery a machine begins at 1970; its partner tells of what was decades before and after.
+    const partner = new ScriptedPartner({ bindings: [{ status: "FREE" }] });
+    const ahead = 1_900_000_000;
+    partner.meet({ extras: writeExtras({ echoes: true, side: 1 }) }, START + ahead);
+    partner.say(
+      { type: "STATE", state: 2, flags: 0, startTimeOfState: unixSeconds(5), extras: null },
+      { sentAt: START + ahead },
+    );
+    const [ack] = partner.update({
+      ...taken,
+      leaseExpiration: unixSeconds(START + ahead + 400),
+      lastTransaction: unixSeconds(7),
+      startTimeOfState: unixSeconds(9),
+    });
+    assert.ok(ack?.message.type === "BNDACK" && ack.message.rejectReason === null);
+    const { expiresAt, lastTransactionAt, statusSince } = partner.binding("10.0.0.10")!;
+    assert.ok(Math.abs(expiresAt - (START + 400)) <= 1);
+    assert.deepEqual([lastTransactionAt, statusSince], [1, 1]);
+  });
 });
 
 describe("floods", () => {

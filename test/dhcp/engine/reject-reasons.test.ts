@@ -87,6 +87,18 @@ const UPDATES: readonly Refused[] = [
   },
   {
     reason: 3,
+    text: "ACTIVE without a client",
+    when: "a hardware type without an address, and no identifier",
+    update: lease({ clientHardwareAddress: Uint8Array.of(1) }),
+  },
+  {
+    reason: 3,
+    text: "ACTIVE without a client",
+    when: "an identifier of more bytes than an option has",
+    update: lease({ clientIdentifier: new Uint8Array(256).fill(7) }),
+  },
+  {
+    reason: 3,
     text: "ACTIVE without lease-expiration-time",
     when: "a lease without an end",
     options: running,

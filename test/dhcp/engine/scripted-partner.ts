@@ -16,6 +16,8 @@ import {
   type EndpointRecord,
 } from "../../../src/dhcp/lease/durable-record.ts";
 import type { ConnectionId } from "../../../src/dhcp/ports.ts";
+import { FrameWriter } from "../../../src/dhcp/store/frame.ts";
+import { decodeRecord, encodeRecord } from "../../../src/dhcp/store/record-codec.ts";
 import { type Extras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import { readFrame } from "../../../src/dhcp/wire-failover/frame.ts";
 import type { BindingUpdate, Connect, FailoverMessage } from "../../../src/dhcp/wire-failover/message.ts";
@@ -113,7 +115,10 @@ export class ScriptedPartner {
 
   deliver(event: EngineEvent): void {
     for (const effect of step(this.engine, event, this.now)) {
-      if (effect.kind === "append") this.order.push("append");
+      if (effect.kind === "append") {
+        this.order.push("append");
+        assertKept(effect.record);
+      }
       if (effect.kind === "link-send") {
         this.heard.push(decode(effect.bytes));
         this.order.push(this.heard.at(-1)!.message.type);
@@ -217,6 +222,14 @@ const ABSENT: BindingUpdate = {
   ipFlags: 0,
   extras: null,
 };
+
+/** What it wants written can be written, and read again. */
+function assertKept(record: DurableRecord): void {
+  const writer = new FrameWriter();
+  encodeRecord(writer, record);
+  const bytes = writer.take();
+  assert.deepEqual(decodeRecord(bytes, 0, bytes.length), record);
+}
 
 function decode(bytes: Uint8Array): Heard {
   const read = readFrame(bytes, 0);
