@@ -189,12 +189,13 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   }
   const mine = engine.leases.get(update.address);
   // That nobody holds such an address is agreed on, also after its scope is gone here: else it would be told for ever.
-  if (mine === null && theirs.status === "ACTIVE" && !isConfigured(engine, update.address)) {
+  const isForeign = mine === null && !isConfigured(engine, update.address);
+  if (isForeign && (theirs.status === "ACTIVE" || theirs.status === "BACKUP")) {
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
   }
   const before = mine ?? freshBinding(update.address);
   if (isEnd(theirs.status) && !mayConsent(engine, turn, before)) {
-    noteEnd(turn, mine, { address: update.address, ...theirs });
+    if (!isForeign) noteEnd(turn, mine, { address: update.address, ...theirs });
     return { reason: REJECT_REASON.lessCritical, message: "the end of the lease cannot be agreed on yet" };
   }
   const { duels, timesMayFall } = engine.dialect;
@@ -226,6 +227,8 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     }
     return decision;
   }
+  // Without a record it is what it was agreed to be; with one for each address that a partner names, memory would fill up.
+  if (isForeign) return null;
   reportDuplicate(engine, turn, before, theirs);
   const next = timesMayFall ? withTimesOf(decision.next, theirs) : decision.next;
   if (next.acknowledged) engine.updates.withdraw(update.address);

@@ -226,16 +226,29 @@ describe("floods", () => {
     assert.equal(partner.engine.updates.unansweredCount, 0);
   });
 
-  test("of updates for addresses of no scope: no record is made of any", () => {
-    const partner = new ScriptedPartner().becomeNormal();
-    const { size } = partner.engine.leases;
-    for (let i = 0; i < 5_000; i++) {
-      const address = (ip("198.18.0.0") + i) as ReturnType<typeof ip>;
-      partner.update({ address, status: 5 });
-    }
-    assert.equal(partner.engine.leases.size, size);
-    assert.equal(partner.engine.counters.updatesRefusedByUs, 5_000);
-  });
+  for (const [status, isRefused] of [
+    [1, false],
+    [2, true],
+    [3, false],
+    [4, false],
+    [5, false],
+    [6, false],
+    [7, true],
+  ] as const) {
+    test(`of updates for addresses of no scope, binding-status ${status}: no record is made of any`, () => {
+      const partner = new ScriptedPartner().becomeNormal();
+      const { size } = partner.engine.leases;
+      const written = partner.written.length;
+      for (let i = 0; i < 1_000; i++) {
+        const address = (ip("198.18.0.0") + i) as ReturnType<typeof ip>;
+        const client = { clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1), leaseExpiration: NOW };
+        partner.update({ address, status, ...client });
+      }
+      assert.equal(partner.engine.leases.size, size);
+      assert.equal(partner.written.length, written);
+      assert.equal(partner.engine.counters.updatesRefusedByUs, isRefused ? 1_000 : 0);
+    });
+  }
 
   test("a partner that takes no update unacknowledged beyond its window gets no more of them", () => {
     const bindings = Array.from({ length: 20 }, (_, i) => ({

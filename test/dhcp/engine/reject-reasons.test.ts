@@ -70,6 +70,12 @@ const UPDATES: readonly Refused[] = [
     when: "an address of no scope",
     update: lease({ address: ip("198.51.100.7") }),
   },
+  {
+    reason: 1,
+    text: "the address is in no scope of this server",
+    when: "a free address of no scope that it is to own",
+    update: { address: ip("198.51.100.7"), status: STATUS.BACKUP },
+  },
   { reason: 3, text: "binding-status 0", when: "no binding-status", update: lease({ status: 0 }) },
   { reason: 3, text: "binding-status 8", when: "an unknown binding-status", update: lease({ status: 8 }) },
   { reason: 3, text: "binding-status 255", when: "the last one", update: lease({ status: 255 }) },
