@@ -32,6 +32,8 @@ export interface Connection {
   partial: Uint8Array;
   nextXid: number;
   lastReceivedAt: BootMs;
+  /** Of this side's CONNECT: a CONNECTACK answers that one alone. */
+  helloXid: number;
   /** When this side's CONNECT, CONNECTACK and CONTACT were last sent. */
   helloAt: BootMs;
   contactedAt: BootMs;

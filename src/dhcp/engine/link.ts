@@ -61,6 +61,7 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
     established: false,
     partial: new Uint8Array(0),
     nextXid: 0,
+    helloXid: 0,
     lastReceivedAt: turn.now.boot,
     helloAt: turn.now.boot,
     contactedAt: turn.now.boot,
@@ -86,7 +87,7 @@ function ownTerms(engine: Engine) {
 
 function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
   connection.helloAt = turn.now.boot;
-  send(engine, turn, connection, {
+  connection.helloXid = send(engine, turn, connection, {
     type: "CONNECT",
     relationshipName: linkName(engine.config),
     ...ownTerms(engine),
@@ -227,6 +228,8 @@ function onConnectAck(
   ack: ConnectAck,
   frame: FailoverFrame,
 ): void {
+  // Draft 7.9.2: what answers no CONNECT of ours says nothing.
+  if (frame.xid !== connection.helloXid) return;
   if (ack.rejectReason !== null) {
     tellRefusal(
       engine,

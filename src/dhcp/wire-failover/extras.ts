@@ -65,11 +65,11 @@ const CODE = {
   proves: 17,
   incomplete: 18,
   pendingShape: 19,
-  side: 20,
-  isNew: 21,
   position: 20,
   aloneSince: 21,
   partnerPosition: 22,
+  side: 23,
+  isNew: 24,
 } as const;
 
 /** Items that are numbers of 32 bits. */

@@ -486,6 +486,19 @@ describe("a partner that refuses the connection", () => {
     }
   });
 
+  test("draft 7.9.2: a CONNECTACK of another xid than the CONNECT's says nothing, whatever is in it", () => {
+    const partner = new ScriptedPartner({ member: "a" });
+    partner.open();
+    const { mcltSeconds: _, hashBuckets: __, ...terms } = HELLO;
+    for (const rejectReason of [null, 8]) {
+      partner.say({ type: "CONNECTACK", ...terms, rejectReason, message: null }, { xid: 99 });
+      assert.equal(partner.engine.session, null);
+      assert.deepEqual(partner.closed, []);
+    }
+    partner.say({ type: "CONNECTACK", ...terms, rejectReason: null, message: null }, { xid: 0 });
+    assert.notEqual(partner.engine.session, null);
+  });
+
   test("draft 7.12.2, by a DISCONNECT of whatever reason: the link is lost, the records stay, the text is logged", () => {
     for (const rejectReason of ALL_REASONS) {
       const partner = new ScriptedPartner({ bindings: [RUNNING] }).becomeNormal();

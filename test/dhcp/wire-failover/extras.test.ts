@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Extras, readExtras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
+
+/** Every item there is, each with a value of its own. */
+const ALL: Required<Extras> = {
+  shape: "01".repeat(32),
+  store: "02".repeat(16),
+  generation: 3,
+  openedAt: 4,
+  position: 5,
+  aloneSince: 6,
+  partnerStore: "07".repeat(16),
+  partnerGeneration: 8,
+  partnerOpenedAt: 9,
+  partnerPosition: 10,
+  returned: 11,
+  neverNormal: true,
+  echoes: true,
+  side: 12,
+  isNew: true,
+  asks: 13,
+  answers: 14,
+  proves: true,
+  incomplete: true,
+  pendingShape: "0f".repeat(32),
+  hostname: "printer",
+  relayInformation: "010203",
+};
+
+test("each item has a code of its own: all of them together, and each alone, are read as they were written", () => {
+  assert.deepEqual(readExtras(writeExtras(ALL)), ALL);
+  for (const [name, value] of Object.entries(ALL)) {
+    const alone = { [name]: value };
+    assert.deepEqual(readExtras(writeExtras(alone)), alone, name);
+  }
+});
+
+test("what is cut short, or is another vendor's, counts as absent", () => {
+  const bytes = writeExtras(ALL)!;
+  for (let length = 0; length < bytes.length; length++) {
+    const read = Object.entries(readExtras(bytes.slice(0, length)));
+    for (const [name, value] of read) assert.deepEqual(value, ALL[name as keyof Extras], name);
+  }
+  const foreign = Uint8Array.from(bytes);
+  foreign[0] = 0x4d;
+  assert.deepEqual(readExtras(foreign), {});
+  assert.deepEqual(readExtras(null), {});
+  assert.equal(writeExtras({}), null);
+});
