@@ -45,7 +45,13 @@ export interface Disk {
 }
 
 /** How a datagram reached us, and so how an answer can go back. */
-export type Arrival =
+export type Arrival = ArrivalWay & {
+  /** When the kernel took it from the wire; unset = now. A process that was held up reads what is older, and a RELEASE must
+   *  not look later than what the partner told the same client meanwhile. */
+  readonly heardAt?: BootMs;
+};
+
+type ArrivalWay =
   /** On the member's own address: a relay, or a client renewing by unicast. */
   | { readonly kind: "routed"; readonly source: Ipv4; readonly sourcePort: number }
   /** On a served interface: always a broadcast from a local client. What is unicast to the member's address is routed,

@@ -309,7 +309,9 @@ export class SimNode implements LinkHost {
   datagram(bytes: Uint8Array, arrival: Arrival): void {
     if (this.process === null) return;
     this.options.checker.datagramArrived(this.index, bytes);
-    this.deliver({ kind: "client-datagram", bytes, arrival });
+    // The kernel notes when it came, however late the process looks.
+    const heard = this.stalled === null ? arrival : { ...arrival, heardAt: this.options.clock.now().boot };
+    this.deliver({ kind: "client-datagram", bytes, arrival: heard });
   }
 
   opened(connection: number, dialed: boolean): void {

@@ -2,7 +2,15 @@
 // the disk before the reply, the partner owed an update. Source: RFC 2131 3.1.3; failover draft 5.2.1, 7.1.1; S2, S3, S5.
 
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
-import { bootAfter, latest, NEVER } from "../../base/units.ts";
+import {
+  type BootMs,
+  bootAfter,
+  type Instant,
+  latest,
+  NEVER,
+  type UnixSeconds,
+  unixSeconds,
+} from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { potentialExpiration } from "../lease/lead-time.ts";
 import type { Arrival } from "../ports.ts";
@@ -59,13 +67,15 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
       return tellDrop(engine, turn, outcome.reason);
     case "reply":
       tellReservations(engine, turn, outcome);
-      if (outcome.binding !== null) recordChange(engine, turn, outcome.binding);
+      if (outcome.binding !== null) recordChange(engine, turn, outcome.binding, arrival.heardAt);
       return reply(engine, turn, outcome);
     case "declined":
       tellDeclined(engine, turn, outcome.binding);
-      return recordChange(engine, turn, outcome.binding);
+      return recordChange(engine, turn, outcome.binding, arrival.heardAt);
     case "released":
-      return recordChange(engine, turn, outcome.binding);
+      if (hasSpokenSince(turn, outcome.binding, arrival.heardAt))
+        return tellDrop(engine, turn, "spoke-since");
+      return recordChange(engine, turn, outcome.binding, arrival.heardAt);
     default:
       outcome satisfies never;
   }
@@ -156,16 +166,31 @@ function reply(engine: Engine, turn: Turn, outcome: ReplyOutcome): void {
   });
 }
 
-export function recordChange(engine: Engine, turn: Turn, change: BindingChange): void {
-  turn.putBinding(withTransaction(turn, withFailoverTimes(engine, turn, change), change));
+export function recordChange(engine: Engine, turn: Turn, change: BindingChange, heardAt?: BootMs): void {
+  turn.putBinding(withTransaction(turn, withFailoverTimes(engine, turn, change), change, heardAt));
   owe(engine, change.next.address);
 }
 
-/** When the client spoke, by the clock that the partner compares with its own: of two updates the later one stands, and a
- *  doubt about this server's clock makes nothing later than it was. */
-function withTransaction(turn: Turn, next: Binding, { previous, newGeneration }: BindingChange): Binding {
+/** When the client spoke, by the clock that the partner compares with its own: of two updates the later one stands, and
+ *  neither a doubt about this server's clock nor its being held up makes anything later than it was. */
+function withTransaction(
+  { now }: Turn,
+  next: Binding,
+  { previous, newGeneration }: BindingChange,
+  heardAt?: BootMs,
+): Binding {
   const before = previous === null || newGeneration ? NEVER : previous.lastTransactionAt;
-  return { ...next, lastTransactionAt: latest(before, turn.now.wall) };
+  return { ...next, lastTransactionAt: latest(before, wallAt(now, heardAt)) };
+}
+
+/** Whether the client spoke to the partner after the datagram had come, which waited here. */
+function hasSpokenSince({ now }: Turn, { previous }: BindingChange, heardAt?: BootMs): boolean {
+  return heardAt !== undefined && previous !== null && previous.lastTransactionAt > wallAt(now, heardAt);
+}
+
+/** The wall clock of a moment on the boot clock; unset = now. */
+function wallAt({ wall, boot }: Instant, moment: BootMs = boot): UnixSeconds {
+  return unixSeconds(wall - Math.max(0, Math.ceil((boot - moment) / 1000)));
 }
 
 /** Fills in what the partner must reckon with. Source: failover draft 7.1.5. */

@@ -179,6 +179,7 @@ export class EngineOutlets {
       ...settings,
       port: this.#options.dhcpPort,
       addresses,
+      nowMs: this.#options.nowMs,
       onDatagram: (bytes, arrival) => this.#options.post({ kind: "client-datagram", bytes, arrival }),
       onTrouble: (operation, error, count) => {
         const key = `${operation} ${error}`;

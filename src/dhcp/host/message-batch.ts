@@ -49,7 +49,10 @@ export class MessageBatch {
    *  EAGAIN (nothing there) as 0. */
   receive(fd: number): number | string {
     for (let i = 0; i < this.#capacity; i++) {
-      this.#headers.writeUInt32LE(NAME_BYTES, HEADER_BYTES * i + 8);
+      const header = HEADER_BYTES * i;
+      this.#headers.writeUInt32LE(NAME_BYTES, header + 8);
+      this.#headers.writeBigUInt64LE(addressOf(this.#controls) + BigInt(CONTROL_BYTES * i), header + 32);
+      this.#headers.writeBigUInt64LE(BigInt(CONTROL_BYTES), header + 40);
       this.#iovecs.writeBigUInt64LE(BigInt(this.#bytesMax), IOVEC_BYTES * i + 8);
     }
     const result = call("recvmmsg", fd, this.#headers, this.#capacity, LINUX.MSG_DONTWAIT, null);
@@ -67,6 +70,22 @@ export class MessageBatch {
   /** The i-th datagram's sender, a sockaddr of up to 32 bytes. Valid until the next receive. */
   name(i: number): Buffer {
     return this.#names.subarray(NAME_BYTES * i, NAME_BYTES * (i + 1));
+  }
+
+  /** When the kernel took the i-th datagram from the wire, in milliseconds since 1970 by the wall clock; null when it does not
+   *  say. Source: socket(7), SO_TIMESTAMPNS: a cmsghdr of 16 bytes and a timespec. */
+  heardAtWallMs(i: number): number | null {
+    const length = this.#headers.readBigUInt64LE(HEADER_BYTES * i + 40);
+    const at = CONTROL_BYTES * i;
+    const isTimestamp =
+      length >= BigInt(CONTROL_BYTES) &&
+      this.#controls.readInt32LE(at + 8) === LINUX.SOL_SOCKET &&
+      this.#controls.readInt32LE(at + 12) === LINUX.SO_TIMESTAMPNS;
+    if (!isTimestamp) return null;
+    return (
+      Number(this.#controls.readBigInt64LE(at + 16)) * 1000 +
+      Number(this.#controls.readBigInt64LE(at + 24)) / 1e6
+    );
   }
 
   get isFull(): boolean {

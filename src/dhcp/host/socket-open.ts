@@ -25,6 +25,7 @@ export function openUdpSocket(options: UdpSocketOptions): number {
   try {
     setOption(fd, LINUX.SO_BROADCAST, numberOption(1));
     setOption(fd, LINUX.SO_RCVBUF, numberOption(RECEIVE_BUFFER_BYTES));
+    setOption(fd, LINUX.SO_TIMESTAMPNS, numberOption(1));
     if (options.interface !== null) bindToInterface(fd, options.interface);
     bindAddress(fd, options);
     return fd;

@@ -5,6 +5,7 @@
 // Source: RFC 2131 4.1. Nothing here blocks and nothing here decides what is answered.
 
 import { IPV4_BROADCAST, type Ipv4, ipv4 } from "../../base/ipv4.ts";
+import { type BootMs, bootMs } from "../../base/units.ts";
 import type { Arrival, ClientSocket, ReplyRoute } from "../ports.ts";
 import type { InterfaceAddresses } from "./interfaces.ts";
 import { interfaceIndex, LINUX, watchReadable } from "./libc.ts";
@@ -15,6 +16,8 @@ import { buildUdpPacket } from "./udp-packet.ts";
 const BATCH_DATAGRAMS = 64;
 /** Larger than any Ethernet MTU but jumbo frames; longer datagrams are cut, which the decoder then refuses. */
 const DATAGRAM_BYTES_MAX = 4096;
+/** A datagram that was read within so long counts as heard now. */
+const LATE_MS = 500;
 const HARDWARE_BROADCAST = new Uint8Array([255, 255, 255, 255, 255, 255]);
 const NO_CONTROL = new Uint8Array(0);
 
@@ -25,6 +28,8 @@ export interface SocketOptions {
   /** Local segments to serve; empty = relayed clients only. */
   readonly interfaces: readonly string[];
   readonly addresses: InterfaceAddresses;
+  /** CLOCK_BOOTTIME in milliseconds. */
+  readonly nowMs: () => number;
   /** Hears of each datagram, outside Node's callback scope: it may queue and call setImmediate, no more. */
   readonly onDatagram: (bytes: Uint8Array, arrival: Arrival) => void;
   /** Hears when the kernel refuses: replies that were not sent (by errno name) or a socket that cannot receive. */
@@ -92,10 +97,21 @@ export class ClientSockets implements ClientSocket {
       for (let i = 0; i < count; i++) {
         const name = this.#incoming.name(i);
         const arrival = arrivalOf(ipv4(name.readUInt32BE(4)), name.readUInt16BE(2));
-        this.#options.onDatagram(this.#incoming.bytes(i), arrival);
+        const heardAt = this.#heardAt(i);
+        this.#options.onDatagram(
+          this.#incoming.bytes(i),
+          heardAt === null ? arrival : { ...arrival, heardAt },
+        );
       }
     });
     this.#open.push({ fd, watch });
+  }
+
+  /** When the kernel took the i-th datagram from the wire; null when just now, as nearly always. */
+  #heardAt(i: number): BootMs | null {
+    const heardAt = this.#incoming.heardAtWallMs(i);
+    const waitedMs = heardAt === null ? 0 : Date.now() - heardAt;
+    return waitedMs < LATE_MS ? null : bootMs(Math.floor(this.#options.nowMs() - waitedMs));
   }
 
   /** The port that the member's address is really bound to (differs from the option only when that was 0). */

@@ -60,6 +60,8 @@ export type DropReason =
   | "no-server-identifier"
   /** RELEASE or DECLINE of an address that the sender does not hold. */
   | "not-the-holder"
+  /** A RELEASE that waited until the client had spoken to the partner. */
+  | "spoke-since"
   | "decline-quota"
   /** An answer exists but there is no way to send it. */
   | "no-route";

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { seconds, unixSeconds } from "../../../src/base/units.ts";
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
-import { ip, scope } from "../server/world.ts";
+import { clientMessage, ip, routed, scope } from "../server/world.ts";
 import { Pair, relationship, START } from "./pair.ts";
 
 const MAC = "020000000001";
@@ -264,4 +264,36 @@ describe("a scope that is removed", () => {
     assert.deepEqual(strays(pair.b), []);
     assert.equal(pair.b.report.unackedUpdates, 0);
   });
+});
+
+describe("W14: a RELEASE that waited for a member that was held up", () => {
+  for (const [what, hearsFirst] of [
+    ["before it hears of that", false],
+    ["after it has heard of that", true],
+  ] as const) {
+    test(`does not end what the partner gave the client meanwhile, read ${what}`, () => {
+      const pair = new Pair().startBoth().untilNormal();
+      const { address } = pair.lease(MAC, [pair.a], 4)!;
+      pair.run(2_000);
+      const heardAt = pair.now.boot;
+      pair.run(5_000);
+      if (!hearsFirst) pair.cut();
+      assert.notEqual(pair.renew(MAC, address, [pair.b]), null);
+      pair.run(500);
+      const server = formatIpv4(pair.config.members[0].address);
+      const bytes = clientMessage({
+        type: "RELEASE",
+        mac: MAC,
+        ciaddr: address,
+        server,
+        giaddr: "0.0.0.0",
+        xid: 9,
+      });
+      pair.deliver(pair.a, { kind: "client-datagram", bytes, arrival: { ...routed(address), heardAt } });
+      assert.equal(pair.a.binding(address)!.status, hearsFirst ? "ACTIVE" : "RELEASED");
+      if (!hearsFirst) pair.heal();
+      pair.untilNormal();
+      for (const node of [pair.a, pair.b]) assert.equal(node.binding(address)!.status, "ACTIVE", node.name);
+    });
+  }
 });

@@ -23,6 +23,7 @@ const sockets = new ClientSockets({
   port: 67,
   interfaces: ["lan"],
   addresses: new InterfaceAddresses({ maxAgeMs: 0, nowMs: () => performance.now() }),
+  nowMs: () => performance.now(),
   onDatagram: (bytes, arrival) =>
     setImmediate(() => {
       print({ arrival, length: bytes.length });

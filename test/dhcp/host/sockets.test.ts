@@ -23,6 +23,7 @@ function openSockets(over: Partial<SocketOptions>): ClientSockets {
     port: 0,
     interfaces: [],
     addresses: new InterfaceAddresses({ maxAgeMs: 0, nowMs: () => performance.now() }),
+    nowMs: () => performance.now(),
     onDatagram: () => {},
     onTrouble: (operation, error) => assert.fail(`${operation}: ${error}`),
     ...over,
@@ -66,6 +67,38 @@ describe("sockets on loopback", () => {
       ]);
     } finally {
       relay.close();
+      sockets.stop();
+    }
+  });
+
+  test("a datagram that waited for a process that was held up says when it came", async () => {
+    const arrivals: Arrival[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const sockets = openSockets({
+      onDatagram: (_bytes, arrival) => {
+        arrivals.push(arrival);
+        if (arrivals.length === 2) setImmediate(resolve);
+      },
+    });
+    // A process of its own sends, because this one is held up.
+    const program = `const s = require("node:dgram").createSocket("udp4");
+      const send = (text, then) => s.send(text, ${sockets.port}, "${ADDRESS}", then);
+      send("early", () => { process.stdout.write("sent"); setTimeout(() => send("late", () => s.close()), 1500); });`;
+    const sender = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await once(sender.stdout!, "data");
+      // Sent, and at most just read: what is held up is the reading of the next one.
+      const until = performance.now() + 2_500;
+      while (performance.now() < until);
+      const heldUntil = performance.now();
+      AbortSignal.timeout(5000).onabort = () => resolve();
+      await promise;
+      const late = arrivals.at(-1);
+      assert.ok(late?.heardAt !== undefined, "the second came while nobody read");
+      const waited = heldUntil - late.heardAt;
+      assert.ok(waited > 500 && waited < 2_500, `${waited}`);
+    } finally {
+      sender.kill();
       sockets.stop();
     }
   });
