@@ -318,8 +318,8 @@ export function onBindingAck(
     });
     const refused = engine.leases.get(ack.address);
     if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address)) {
-      // Not in its pools: it never gives this address, and never will know of it.
-      if (refused !== null) turn.putBinding({ ...refused, acknowledged: true });
+      // Not in its pools: it never gives this address, and never will know of it. An end is agreed on thereby.
+      if (refused !== null) turn.putBinding(asSettled(refused, turn));
     } else if (refused?.acknowledged === false) {
       // A partner without records keeps what it cannot agree to: it does know of the address (W7, W10).
       if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
@@ -333,6 +333,11 @@ export function onBindingAck(
   if (binding === null) return;
   const next = afterAcknowledgement(binding, update, turn.late.wall);
   if (next !== null) turn.putBinding(next);
+}
+
+function asSettled(binding: Binding, turn: Turn): Binding {
+  if (isEnd(binding.status)) return withoutPromises(binding, "FREE", turn.late.wall);
+  return { ...binding, acknowledged: true };
 }
 
 /** The record after the partner took `update`; null when nothing changes. */
