@@ -300,7 +300,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/updates.ts",
-        find: "return !isFenced(engine) || (engine.endpoint.complete && !isHeld(engine, binding, turn.early));",
+        find: "return engine.endpoint.complete && !isHeld(engine, binding, turn.early);",
         replace: "return true;",
       },
     ],

@@ -78,6 +78,8 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
 /** Both may give: what one owns the other must not own. Called for each change and, per address, on state changes. */
 export function checkDisjoint(context: CheckContext, address: number): void {
   const [primary, secondary] = context.nodes;
+  // Of an old copy or an empty store it is found out before it gives anything.
+  if (primary.forgetful || secondary.forgetful) return;
   if (!GIVES_OWN.has(primary.state) || !GIVES_OWN.has(secondary.state)) return;
   if (primary.status(address) === FREE && secondary.status(address) === BACKUP) {
     context.violated("S7", "FREE at the primary and BACKUP at the secondary, both durable", address);

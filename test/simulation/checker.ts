@@ -5,7 +5,7 @@
 import { type CheckContext, checkBinding, checkDisjoint } from "./check-binding.ts";
 import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
-import { NORMAL, NodeLedger, STATUS_NAME, type StoredRecord, stateName } from "./ledger.ts";
+import { NORMAL, NodeLedger, RECOVER_DONE, STATUS_NAME, type StoredRecord, stateName } from "./ledger.ts";
 import { type LinkMessage, LinkReader } from "./link-message.ts";
 import type { LinkTap, NodeIndex } from "./network.ts";
 import { other } from "./network.ts";
@@ -233,7 +233,7 @@ export class Checker implements LinkTap, CheckContext {
   durable(node: NodeIndex, record: StoredRecord): void {
     const ledger = this.nodes[node];
     if (this.restoring && record.kind === "binding") {
-      ledger.put({ binding: record, durableAt: this.world.now, state: ledger.state, previous: null });
+      ledger.restore({ binding: record, durableAt: this.world.now, state: ledger.state, previous: null });
       return;
     }
     if (record.kind === "binding") {
@@ -251,13 +251,13 @@ export class Checker implements LinkTap, CheckContext {
       const entersGiving = record.state !== ledger.state;
       if (entersGiving)
         this.world.trace(() => `${node === 0 ? "P" : "Q"} disk state ${stateName(record.state)}`);
+      if (record.state === NORMAL && ledger.state === RECOVER_DONE) ledger.forgetful = false;
       ledger.enter(record.state, record.stateSince, this.world.now);
       ledger.entryAt = record.entryAt;
       ledger.entered = record.entered;
       ledger.returned = record.returned;
       ledger.fenced = record.fenced;
       ledger.complete = record.complete;
-      if (record.state === NORMAL && !this.restoring) ledger.forgetful = false;
       this.world.observe(4 + node, record.state, record.stateSince);
       if (entersGiving) for (const address of this.nodes[1].versions.keys()) checkDisjoint(this, address);
     }

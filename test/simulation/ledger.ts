@@ -237,6 +237,16 @@ export class NodeLedger {
     if (kept !== null) kept.previous = null;
   }
 
+  /** A record of an old copy: what it says of promises counts as told. */
+  restore(version: Version): void {
+    const { address, client, sent, acked, received } = version.binding;
+    this.put(version);
+    this.generations.set(address, {
+      ...{ client, sent, acked, received },
+      ...{ toldPartner: true, endTold: false, endAcknowledged: false, fromOwnPart: false },
+    });
+  }
+
   /** Whether the present or a just replaced durable version fits. */
   anyRecent(address: number, since: number, fits: (version: Version) => boolean): boolean {
     let version = this.versions.get(address) ?? null;

@@ -16,6 +16,8 @@ const KIND_BINDING = 3;
 const KIND_FORGET = 4;
 const KIND_ENDPOINT = 5;
 
+const HEADER_OLDEST = 8;
+const HEADER_PREVIOUS_LENGTH = 10;
 const MARK_LENGTH = 5;
 const MARK_CHECKSUM = 6;
 
@@ -132,7 +134,11 @@ export class StoreReader {
 export function soundBytes(
   files: ReadonlyMap<string, Uint8Array>,
 ): ReadonlyMap<string, readonly [number, number]> {
-  const names = segmentNames(files);
+  const present = segmentNames(files);
+  const newest = present.at(-1);
+  const oldest = newest === undefined ? 0 : headerNumber(files.get(newest) as Uint8Array, HEADER_OLDEST);
+  // What an interrupted removal has left over is not read.
+  const names = present.filter((name) => sequenceOf(name) >= oldest);
   const places = new Map<string, readonly [number, number]>();
   for (const [index, name] of names.entries()) {
     const bytes = Buffer.from(files.get(name) as Uint8Array);
@@ -192,13 +198,18 @@ function keepLast(bindings: Map<number, StoredBinding>, binding: StoredBinding):
 }
 
 function previousLength(bytes: Uint8Array): number {
-  let length = Number.POSITIVE_INFINITY;
+  return headerNumber(bytes, HEADER_PREVIOUS_LENGTH);
+}
+
+/** A number of the segment's header; infinite when there is no whole one. */
+function headerNumber(bytes: Uint8Array, tag: number): number {
+  let value = Number.POSITIVE_INFINITY;
   const data = Buffer.from(bytes);
   readFrames(data, magicLength(data), data.length, (kind, fields) => {
-    if (kind === KIND_HEADER) length = numberOf(fields, 10);
+    if (kind === KIND_HEADER) value = numberOf(fields, tag);
     return kind !== KIND_HEADER;
   });
-  return length;
+  return value;
 }
 
 function sequenceOf(name: string): number {

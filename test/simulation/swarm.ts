@@ -217,6 +217,13 @@ function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: numbe
     config: withDigests({ ...plan.config, scopes }),
     sites: Math.max(plan.sites, scopes.length),
     changes,
+    storeFaults: {
+      lost: has("lost stores", 0.15) ? prng.spread(0.05, 0.5) : 0,
+      restored: has("restored copies", 0.15) ? prng.spread(0.05, 0.5) : 0,
+      copy: prng.spread(60, 3600),
+      flipped: has("bit flips", 0.15) ? prng.spread(0.05, 0.5) : 0,
+      swapped: has("swapped stores", 0.1) ? 0.2 : 0,
+    },
     operator: { ...plan.operator, locally: has("local declarations", 0.3) ? prng.fraction() : 0 },
   };
 }

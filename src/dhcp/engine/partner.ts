@@ -312,7 +312,10 @@ function finishRecovery(engine: Engine, turn: Turn): void {
   const cause = "the partner's updates are complete";
   const { complete } = engine.endpoint;
   if (!isFenced(engine)) {
-    enterState(engine, turn, "RECOVER-WAIT", cause, { complete: true });
+    // What the lost records said of the leases, the partner may not know: it ends none of them for so long (W10).
+    const isEmptied = !complete && engine.dialect.hasExtras && !areBothNew(engine);
+    const hold = isEmptied ? { hold: stampNow(engine, turn) } : {};
+    enterState(engine, turn, "RECOVER-WAIT", cause, { complete: true, ...hold });
     return leaveRecoverWait(engine, turn);
   }
   if (areBothNew(engine)) {

@@ -74,7 +74,9 @@ function isEnd(status: BindingStatus): boolean {
 }
 
 function mayConsent(engine: Engine, turn: Turn, binding: Binding): boolean {
-  return !isFenced(engine) || (engine.endpoint.complete && !isHeld(engine, binding, turn.early));
+  // A dhcpd says only once that a lease is over, and is taken at its word.
+  if (!isFenced(engine) && !engine.dialect.hasExtras) return true;
+  return engine.endpoint.complete && !isHeld(engine, binding, turn.early);
 }
 
 function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Binding): void {
