@@ -120,10 +120,16 @@ function mayReply(state: number, type: number): boolean {
   return state === RECOVER_DONE && type !== OFFER;
 }
 
-/** What the partner has acknowledged of the client's lease, and what it has told; 0 = nothing. */
-function promisesFor({ nodes }: CheckContext, { node, packet, client }: ToldLease) {
-  const generation = nodes[node].generations.get(packet.yiaddr);
-  return generation?.client === client ? generation : { acked: 0, received: 0 };
+/** What the partner has acknowledged of the client's lease, and what it has told; 0 = nothing. What it told counts as soon as it
+ *  is on this disk: it is on the partner's since before it left, whether an answer ever went back or not. */
+function promisesFor({ nodes }: CheckContext, { node, packet: { yiaddr }, client }: ToldLease) {
+  const own = nodes[node].generations.get(yiaddr);
+  const theirs = nodes[node === 0 ? 1 : 0].generations.get(yiaddr);
+  const stored = nodes[node].binding(yiaddr);
+  const told =
+    stored?.client === client && theirs?.client === client ? Math.min(stored.received, theirs.sent) : 0;
+  const { acked, received } = own?.client === client ? own : { acked: 0, received: 0 };
+  return { acked, received: Math.max(received, told) };
 }
 
 /** S3: nothing is told beyond max(now, acked, received) + MCLT. */

@@ -150,7 +150,9 @@ export class Disturber {
     const delay = this.prng.between(1, 2_000);
     run.nodes[node].stop(delay);
     run.world.after(delay + 1, () => {
-      if (!run.nodes[node].running && !this.stopped) this.afterDeath(node);
+      if (run.nodes[node].running) return;
+      if (this.stopped) this.bringUp(node);
+      else this.afterDeath(node);
     });
   }
 

@@ -45,7 +45,7 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
   // From here on updates are news: nothing that the partner has acknowledged is sent for ever (L2).
   checker.countSettledUpdates();
   waitFor(run, QUIET_SECONDS, () => false);
-  if (checker.violation === null) probe(run);
+  if (checker.violation === null) probe(run, disturber.clockBackSeconds);
 }
 
 /** A grant to a pair that never ran: nobody but a human knows that no store was lost before (W10). */
@@ -120,12 +120,12 @@ function describeDifference(run: Stage, address: number): string {
 }
 
 /** L4: a client nobody knows gets an address, when there is one to give. */
-function probe(run: Stage): void {
+function probe(run: Stage, clockBackSeconds: number): void {
   const site = servedSite(run);
   if (!hasFree(run, site)) return;
   const client = run.addClient(0xfff0, site);
   client.startFresh();
-  const got = waitFor(run, PROBE_SECONDS + longestHold(run), () => client.grants > 0);
+  const got = waitFor(run, PROBE_SECONDS + clockBackSeconds + longestHold(run), () => client.grants > 0);
   if (!got && run.checker.violation === null && hasFree(run, site)) {
     fail(run, "L4", "a new client got no address in time although there are free ones", 0);
   }

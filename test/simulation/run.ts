@@ -360,8 +360,12 @@ const FLOOD_DISCOVERS_MAX = 40;
 function clocksApart({ clocks, seconds }: RunPlan): number {
   const [p, q] = clocks;
   const drift = (Math.abs(p.driftPpm - q.driftPpm) / 1e6) * (seconds + 24 * 3600);
-  return Math.ceil(Math.abs(p.offsetMs - q.offsetMs) / 1000 + drift);
+  const apart = Math.ceil(Math.abs(p.offsetMs - q.offsetMs) / 1000 + drift);
+  return apart === 0 ? 0 : apart + CLOCK_UNCERTAINTY_SECONDS;
 }
+
+/** X: how exactly an engine measures its partner's clock. Source: docs/protocol/witness.md section 3. */
+const CLOCK_UNCERTAINTY_SECONDS = 2;
 
 const TAKEOVER_MARGIN_SECONDS = 0;
 
