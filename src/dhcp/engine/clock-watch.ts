@@ -18,9 +18,9 @@ const PROMISE_FACTOR = 1.5;
 
 /** The first thing of every step. */
 export function watchClock(engine: Engine, turn: Turn): void {
-  const { stepped } = turn.moments;
-  if (stepped !== null) {
-    turn.putEndpoint(stepped);
+  const { stepped, isStep } = turn.moments;
+  if (stepped !== null) turn.putEndpoint(stepped);
+  if (stepped !== null && isStep) {
     const fields = { aheadSeconds: stepped.clockAhead, behindSeconds: stepped.clockBehind };
     turn.log(
       "error",

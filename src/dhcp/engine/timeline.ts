@@ -15,6 +15,8 @@ import type { EndpointRecord, Stamp } from "../lease/durable-record.ts";
 
 /** Rounding makes two sound clocks differ by so much. */
 const ROUNDING_SECONDS = 1;
+/** And their rates by this part of the time. */
+const RATE_ERROR = 500e-6;
 
 /** The durable part: where both clocks were compared last, and how far the wall clock has been off since then. */
 export type ClockRecord = Pick<
@@ -27,18 +29,24 @@ export interface Moments {
   readonly late: Instant;
   /** What to remember durably when the wall clock has just been found farther off than before; null when it was not. */
   readonly stepped: ClockRecord | null;
+  /** That was a step, and not how a doubt grows by itself while it lasts because the two clocks drift. */
+  readonly isStep: boolean;
 }
 
 /** What both ends of the doubt are at `now`. */
 export function momentsAt(clock: ClockRecord, now: Instant): Moments {
   const anchor = clock.clockAnchor;
-  if (anchor === null) return { early: now, late: now, stepped: null };
+  if (anchor === null) return { early: now, late: now, stepped: null, isStep: false };
   const expected = anchor.wall + Math.floor((now.boot - anchor.boot) / 1000);
   const off = now.wall - expected;
   const ahead = Math.max(clock.clockAhead, off > ROUNDING_SECONDS ? off : 0);
   const behind = Math.max(clock.clockBehind, off < -ROUNDING_SECONDS ? -off : 0);
-  if (ahead === 0 && behind === 0) return { early: now, late: now, stepped: null };
-  const isNews = ahead > clock.clockAhead + ROUNDING_SECONDS || behind > clock.clockBehind + ROUNDING_SECONDS;
+  if (ahead === 0 && behind === 0) return { early: now, late: now, stepped: null, isStep: false };
+  const growth = Math.max(ahead - clock.clockAhead, behind - clock.clockBehind);
+  const isNews = growth > ROUNDING_SECONDS;
+  // Else a doubt that outlasts some drift would begin anew each time, and never end.
+  const drift = isInDoubt(clock) ? ((now.boot - clock.steppedAt) / 1000) * RATE_ERROR : 0;
+  const isStep = growth > ROUNDING_SECONDS + drift;
   return {
     early: { wall: unixSeconds(Math.max(1, Math.min(now.wall, expected - behind))), boot: now.boot },
     late: { wall: unixSeconds(Math.max(now.wall, expected + ahead)), boot: now.boot },
@@ -47,10 +55,11 @@ export function momentsAt(clock: ClockRecord, now: Instant): Moments {
           clockAnchor: anchor,
           clockAhead: ahead,
           clockBehind: behind,
-          steppedAt: now.boot,
-          doubtIsDowntime: false,
+          steppedAt: isStep ? now.boot : clock.steppedAt,
+          doubtIsDowntime: !isStep && clock.doubtIsDowntime,
         }
       : null,
+    isStep,
   };
 }
 

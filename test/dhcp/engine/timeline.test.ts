@@ -60,6 +60,18 @@ describe("section 3: early and late", () => {
     assert.equal(off.clockAhead, 2);
   });
 
+  test("are parted further by the clocks' drift, but the doubt does not begin anew by it, as it does by a further step", () => {
+    const { stepped: first } = momentsAt(ANCHORED, at(100, 300));
+    const drifted = momentsAt(first!, at(4_100, 302));
+    assert.deepEqual([drifted.isStep, drifted.stepped?.clockAhead], [false, 302]);
+    assert.equal(drifted.stepped?.steppedAt, first!.steppedAt);
+    assert.equal(drifted.stepped?.doubtIsDowntime, first!.doubtIsDowntime);
+    const again = momentsAt(drifted.stepped!, at(8_100, 304));
+    assert.deepEqual([again.isStep, again.stepped?.steppedAt], [false, first!.steppedAt]);
+    const further = momentsAt(again.stepped!, at(8_200, 320));
+    assert.deepEqual([further.isStep, further.stepped?.steppedAt], [true, at(8_200).boot]);
+  });
+
   test("meet again when no record of before the step can matter", () => {
     const stepped = momentsAt(ANCHORED, at(100, 300)).stepped!;
     assert.equal(isDoubtOutlived(stepped, at(1000), 901), false);
