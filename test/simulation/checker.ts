@@ -5,7 +5,15 @@
 import { type CheckContext, checkBinding, checkDisjoint } from "./check-binding.ts";
 import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
-import { NORMAL, NodeLedger, RECOVER_DONE, STATUS_NAME, type StoredRecord, stateName } from "./ledger.ts";
+import {
+  NORMAL,
+  NodeLedger,
+  RECOVER_DONE,
+  STATUS_NAME,
+  type StoredEndpoint,
+  type StoredRecord,
+  stateName,
+} from "./ledger.ts";
 import { type LinkMessage, LinkReader } from "./link-message.ts";
 import type { LinkTap, NodeIndex } from "./network.ts";
 import { other } from "./network.ts";
@@ -58,6 +66,8 @@ export class Checker implements LinkTap, CheckContext {
   grants = 0;
   /** (state, event) cells reached, with counts. */
   readonly coverage = new Map<string, number>();
+  /** Hears of every endpoint record that becomes durable. */
+  onEndpoint: ((node: NodeIndex, record: StoredEndpoint) => void) | null = null;
   private readonly world: World;
   private readonly wallOf: (node: NodeIndex) => number;
   private readonly links = new Map<number, Link>();
@@ -248,6 +258,7 @@ export class Checker implements LinkTap, CheckContext {
       ledger.versions.delete(record.address);
       ledger.generations.delete(record.address);
     } else {
+      this.onEndpoint?.(node, record);
       const entersGiving = record.state !== ledger.state;
       if (entersGiving)
         this.world.trace(() => `${node === 0 ? "P" : "Q"} disk state ${stateName(record.state)}`);
