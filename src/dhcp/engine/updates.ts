@@ -321,7 +321,7 @@ export function onBindingAck(
     const refused = engine.leases.get(ack.address);
     if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address)) {
       // Not in its pools: it never gives this address, and never will know of it. An end is agreed on thereby.
-      if (refused !== null) turn.putBinding(asSettled(refused, turn));
+      if (refused !== null) turn.putBinding(asSettled(engine, turn, refused));
     } else if (refused?.acknowledged === false) {
       // A partner without records keeps what it cannot agree to: it does know of the address (W7, W10).
       if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
@@ -337,8 +337,10 @@ export function onBindingAck(
   if (next !== null) turn.putBinding(next);
 }
 
-function asSettled(binding: Binding, turn: Turn): Binding {
-  if (isEnd(binding.status)) return withoutPromises(binding, "FREE", turn.late.wall);
+function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {
+  // One of our own that has lost its store never gives back what it was given: without a record there it is the primary's.
+  const isLost = binding.status === "BACKUP" && engine.role === "primary" && engine.dialect.hasExtras;
+  if (isEnd(binding.status) || isLost) return withoutPromises(binding, "FREE", turn.late.wall);
   return { ...binding, acknowledged: true };
 }
 
