@@ -103,6 +103,8 @@ const RELAY_OFFSET = 10;
  *  pair-hours can be simulated. Few clients and reads of the API, no floods, no byte-wise streams, no shared turns, contact
  *  intervals spread evenly. */
 export const SPARSE_FROM = 1_000_000_000;
+/** From this seed on runs are sparse, and draw what becomes of stores as well. */
+export const STORE_FAULTS_FROM = 2_000_000_000;
 
 export function drawPlan(seed: number, prng: Prng): RunPlan {
   const isSparse = seed >= SPARSE_FROM;
@@ -202,6 +204,16 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
   return withChanges(plan, prng, has);
 }
 
+function drawStoreFaults(prng: Prng, has: (name: string, share: number) => boolean): StoreFaultShares {
+  return {
+    lost: has("lost stores", 0.15) ? prng.spread(0.05, 0.5) : 0,
+    restored: has("restored copies", 0.15) ? prng.spread(0.05, 0.5) : 0,
+    copy: prng.spread(60, 3600),
+    flipped: has("bit flips", 0.15) ? prng.spread(0.05, 0.5) : 0,
+    swapped: has("swapped stores", 0.1) ? 0.2 : 0,
+  };
+}
+
 /** Drawn last, so that a run without them is the one that its seed always drew. */
 function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: number) => boolean): RunPlan {
   const scopes = has("several scopes", 0.3)
@@ -217,13 +229,7 @@ function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: numbe
     config: withDigests({ ...plan.config, scopes }),
     sites: Math.max(plan.sites, scopes.length),
     changes,
-    storeFaults: {
-      lost: has("lost stores", 0.15) ? prng.spread(0.05, 0.5) : 0,
-      restored: has("restored copies", 0.15) ? prng.spread(0.05, 0.5) : 0,
-      copy: prng.spread(60, 3600),
-      flipped: has("bit flips", 0.15) ? prng.spread(0.05, 0.5) : 0,
-      swapped: has("swapped stores", 0.1) ? 0.2 : 0,
-    },
+    storeFaults: plan.seed >= STORE_FAULTS_FROM ? drawStoreFaults(prng, has) : NO_STORE_FAULTS,
     operator: { ...plan.operator, locally: has("local declarations", 0.3) ? prng.fraction() : 0 },
   };
 }
