@@ -241,13 +241,14 @@ function isStaleEnd(model: Model, t: State, j: number, a: number, u: Update): bo
   return u.status !== RELEASED || foreign || r.cltt === u.cltt;
 }
 
-/** ACTIVE beats free: my own news of the same client is on its way or owed. (W14) */
+/** ACTIVE beats free: my own news of the same client is on its way or owed. What is on its way the partner may take after it
+ *  sent its end, whoever's client spoke last: its lease may go on by mine. (W14) */
 function mineStands(t: State, j: number, a: number, u: Update): boolean {
   const r = t.binding(j, a);
-  if (r.cltt < u.cltt) return false;
-  if (r.status === ACTIVE && r.owed && r.client === u.client) return true;
   const mine = t.update(side(j), a);
-  return mine.phase > 0 && mine.status === ACTIVE && mine.client === u.client;
+  if (mine.phase > 0 && mine.status === ACTIVE && (mine.client === u.client || u.status === EXPIRED))
+    return true;
+  return r.cltt >= u.cltt && r.status === ACTIVE && r.owed === 1 && r.client === u.client;
 }
 
 function acceptFree(model: Model, t: State, j: number, a: number, status: number, from: 0 | 1): boolean {

@@ -216,6 +216,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     // A lost duel is lost: what crosses otherwise is settled by who speaks, as with our own engines.
     crossing: mine !== null && !mine.acknowledged && (!duels || mine.status === "ACTIVE"),
     refusedByPartner: engine.updates.isRefused(update.address),
+    leaseInFlight: !duels && engine.updates.isLeaseInFlight(update.address),
   });
   if (decision.kind === "refused") {
     // A dhcpd says once that a lease is over. It is over here when the clocks may no longer be the reason (sweep.ts).

@@ -37,6 +37,8 @@ interface Situation {
   readonly crossing: boolean;
   /** The partner has refused my news of this address on this connection: it holds what it sends now all the same. */
   readonly refusedByPartner: boolean;
+  /** The partner has not answered yet that a lease runs, as it was told: it may take that after it sent this. */
+  readonly leaseInFlight: boolean;
 }
 
 /** Decides one update against my record (a fresh binding when I have none).
@@ -50,6 +52,8 @@ export function acceptUpdate(situation: Situation): Acceptance {
     case "ACTIVE":
       return acceptActive(situation);
     case "EXPIRED":
+      // Else the lease would be over here and go on there, whoever's client spoke last (W14).
+      if (situation.leaseInFlight) return refused(REJECT_REASON.lessCritical, "a lease of it is being told");
       return acceptEnd(situation, mine.status !== "ACTIVE" || isOver(situation));
     case "RELEASED":
       return acceptEnd(situation, mayRelease(situation));

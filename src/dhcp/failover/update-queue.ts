@@ -103,6 +103,12 @@ export class UpdateQueue {
     return this.#xidOf.has(address);
   }
 
+  /** The partner was told that a lease of this address runs, and has not answered: it may yet take that. */
+  isLeaseInFlight(address: Ipv4): boolean {
+    const xid = this.#xidOf.get(address);
+    return xid !== undefined && this.#inFlight.get(xid)!.sent.status === "ACTIVE";
+  }
+
   /** What may not be told yet: nobody waits for it, and it is looked at again later. */
   postpone(address: Ipv4, now: BootMs): void {
     this.#request?.open.delete(address);

@@ -45,7 +45,7 @@ function theirs(status: BindingStatus, changes: Partial<PartnerBinding> = {}): P
 function decide(
   have: Binding,
   gets: PartnerBinding,
-  options: { role?: Role; crossing?: boolean; refusedByPartner?: boolean } = {},
+  options: { role?: Role; crossing?: boolean; refusedByPartner?: boolean; leaseInFlight?: boolean } = {},
 ) {
   return acceptUpdate({
     mine: have,
@@ -55,6 +55,7 @@ function decide(
     clockUncertainty: CLOCK_UNCERTAINTY_SECONDS.byRule,
     crossing: options.crossing ?? false,
     refusedByPartner: options.refusedByPartner ?? false,
+    leaseInFlight: options.leaseInFlight ?? false,
   });
 }
 
@@ -152,6 +153,28 @@ test("W14: of two crossing transfers of a free address the primary's stands", ()
   const have = mine("BACKUP", { acknowledged: false });
   assert.equal(decide(have, theirs("FREE"), { role: "primary", crossing: true }).kind, "refused");
   assert.equal(decide(have, theirs("FREE"), { role: "secondary", crossing: true }).kind, "accepted");
+});
+
+test("W14: no end of a lease is agreed on while the partner may yet take that it runs, whoever's client spoke last", () => {
+  for (const client of [C1, C2]) {
+    for (const lastTransaction of [NOW - 5_000, NOW - 2_000, NOW - 10]) {
+      const end = theirs("EXPIRED", { client, lastTransaction: unixSeconds(lastTransaction) });
+      for (const status of ["ACTIVE", "EXPIRED", "FREE"] as const) {
+        const told = { crossing: true, leaseInFlight: true, role: "secondary" } as const;
+        assert.equal(
+          decide(mine(status, LONG_AGO), end, told).kind,
+          "refused",
+          `${status}, ${lastTransaction}`,
+        );
+      }
+    }
+  }
+  const end = theirs("EXPIRED", { lastTransaction: unixSeconds(NOW - 10) });
+  assert.equal(
+    decide(mine("EXPIRED", LONG_AGO), end, { crossing: true }).kind,
+    "accepted",
+    "once it has answered",
+  );
 });
 
 test("W14: a foreign release waits while the partner may yet take the news of the lease that is over", () => {

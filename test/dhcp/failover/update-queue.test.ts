@@ -98,6 +98,20 @@ test("what the partner tells itself no longer holds up its UPDDONE, waiting or o
   assert.equal(updates.finishedRequest(), 7);
 });
 
+test("a lease that the partner was told runs is in flight until it answers; of a free address there is none", () => {
+  const updates = queue();
+  const sent = { ...freshBinding(X), status: "ACTIVE" } as const;
+  updates.sent(1, { address: X, sent, potentialExpiration: unixSeconds(0), superseded: false });
+  updates.enqueue(Y);
+  send(updates, 2);
+  assert.deepEqual(
+    [X, Y, Z].map((one) => updates.isLeaseInFlight(one)),
+    [true, false, false],
+  );
+  updates.answered(1, X);
+  assert.equal(updates.isLeaseInFlight(X), false);
+});
+
 test("a refused update rests for 5 s, one that may not be told yet for 30 s, whichever came first", () => {
   const updates = queue();
   updates.postpone(X, bootMs(0));
