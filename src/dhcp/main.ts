@@ -282,6 +282,7 @@ class EngineProcess {
       config,
       keptConfigurations,
       identity: opened.store.identity,
+      replacesDamagedStore: opened.kind === "damaged",
       records: opened.records,
       recordCount: opened.store.statistics().liveRecords,
       bootId: this.#clock.bootId,

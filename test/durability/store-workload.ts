@@ -61,6 +61,7 @@ export const ENDPOINT: EndpointRecord = {
   side: "secondary",
   doubtIsDowntime: true,
   shape: "5e".repeat(32),
+  lostLeases: true,
 };
 
 /** The n-th record of a workload over `addresses` addresses. Every record differs from all before it. */

@@ -127,6 +127,7 @@ export class SimNode implements LinkHost {
       config,
       keptConfigurations: this.keptConfigurations,
       identity: opened.store.identity,
+      replacesDamagedStore: opened.kind === "damaged",
       records: opened.records,
       bootId: clock.bootId,
       random: options.prng.fork(),

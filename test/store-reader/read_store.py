@@ -91,7 +91,8 @@ def endpoint(fields):
             "witnessVersion": fields.get(29, b"").decode(), "superseded": number(fields, 30) == 1,
             "verifiedBoot": fields.get(33, b"").decode(), "fullUpdateStore": fields.get(34, b"").decode(),
             "fullUpdateCursor": number(fields, 35), "side": fields.get(36, b"").decode(),
-            "doubtIsDowntime": number(fields, 37) == 1, "shape": fields.get(38, b"").decode()}
+            "doubtIsDowntime": number(fields, 37) == 1, "shape": fields.get(38, b"").decode(),
+            "lostLeases": number(fields, 39) == 1}
     return row
 
 

@@ -48,6 +48,8 @@ export interface EngineBoot {
   /** Earlier ones that are on disk: one of them may have the shape that is in force. */
   readonly keptConfigurations?: readonly CompiledRelationship[];
   readonly identity: StoreIdentity;
+  /** The store is new because the one before was found damaged at this start. */
+  readonly replacesDamagedStore?: boolean;
   /** The store's records, oldest first. */
   readonly records: Iterable<DurableRecord>;
   /** About how many there are; the lease table makes room for them at once. */
@@ -181,6 +183,7 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     fullUpdateCursor: 0,
     side: "",
     shape: "",
+    lostLeases: boot.replacesDamagedStore === true,
   };
 }
 

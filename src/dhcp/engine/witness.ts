@@ -165,9 +165,11 @@ export function followGrant(engine: Engine, turn: Turn): void {
   });
 }
 
-/** Records must be complete; without fencing the primary's never used store may be declared a lone server. */
+/** Records must be complete; without fencing the primary's never used store may be declared a lone server, but not one that
+ *  took the place of a damaged store: leases that it does not know may run. */
 export function mayActAlone(engine: Engine): boolean {
-  const isLoneServer = engine.role === "primary" && engine.endpoint.agreedMcltSeconds === 0;
+  const { agreedMcltSeconds, lostLeases } = engine.endpoint;
+  const isLoneServer = engine.role === "primary" && agreedMcltSeconds === 0 && !lostLeases;
   return engine.endpoint.complete || (isLoneServer && !isFenced(engine));
 }
 

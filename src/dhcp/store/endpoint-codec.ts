@@ -54,6 +54,7 @@ const FIELDS = {
   side: [36, "text"],
   doubtIsDowntime: [37, "flag"],
   shape: [38, "text"],
+  lostLeases: [39, "flag"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

@@ -52,6 +52,25 @@ describe("a word for now or never", () => {
     assert.equal(pair.a.state, "PARTNER-DOWN");
   });
 
+  test("W10: is refused by a store that took the place of a damaged one, after a restart too; a pair's first store is alone", () => {
+    const begun = (replacesDamagedStore: boolean) => {
+      const pair = new Pair();
+      pair.a.replacesDamagedStore = replacesDamagedStore;
+      pair.start(pair.a);
+      pair.run(20_000);
+      return pair;
+    };
+    const damaged = begun(true);
+    assert.match(refusalOf(damaged, damaged.a) ?? "", /has not got everything/);
+    damaged.kill(damaged.a);
+    damaged.a.replacesDamagedStore = false;
+    damaged.start(damaged.a);
+    damaged.run(20_000);
+    assert.match(refusalOf(damaged, damaged.a) ?? "", /has not got everything/);
+    const first = begun(false);
+    assert.equal(refusalOf(first, first.a), null);
+  });
+
   test("W10: is refused by a store that lost its leases and has not had them from the partner", () => {
     for (const pair of [new Pair(), new FencedPair()]) {
       pair.startBoth();

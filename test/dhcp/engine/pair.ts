@@ -57,6 +57,8 @@ export class Node {
   wallError = 0;
   /** A machine that was switched off comes up under another boot id. */
   bootId = "boot-1";
+  /** Its next start finds the store damaged, which was made empty. */
+  replacesDamagedStore = false;
   /** What its kernel says of its wall clock. */
   isClockSynchronised = false;
 
@@ -164,6 +166,7 @@ export class Pair {
       now: this.clockOf(node),
       canProbe: true,
       isClockSynchronised: node.isClockSynchronised,
+      replacesDamagedStore: node.replacesDamagedStore,
     });
     let pending: DurableRecord[] = [];
     const alive = () => node.runner === runner;
