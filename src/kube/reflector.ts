@@ -43,6 +43,8 @@ export interface ReflectorStats {
 
 const RELIST_MS_MAX = 300_000;
 const IDLE_MS = 90_000;
+/** A server that refused so often in a row was away. */
+const AWAY_FAILURES = 2;
 const BACKOFF_BASE_MS = 800;
 const BACKOFF_MAX_MS = 30_000;
 /** A watch that ends sooner than this counts as a failure, however politely it ended: otherwise we would spin. */
@@ -266,13 +268,17 @@ export class Reflector {
         return "relist";
       case "failed":
         await this.#pauseAfter(end.error);
-        // Before the server's own word for it, a broken stream says nothing about our place in it.
-        return end.error.status >= 400 && end.error.status < 500 && end.error.status !== 429
-          ? "relist"
-          : "resume";
+        return this.#isPlaceKept(end.error) ? "resume" : "relist";
       default:
         return end satisfies never;
     }
+  }
+
+  /** Before the server's own word for it, a broken stream says nothing about our place in it. A server that was away for longer may come
+   *  back with an older copy of everything: then nothing would be told until its versions have passed ours. */
+  #isPlaceKept({ status }: KubeError): boolean {
+    if (status === 0) return this.#failures < AWAY_FAILURES;
+    return status < 400 || status >= 500 || status === 429;
   }
 
   #recovered(): void {

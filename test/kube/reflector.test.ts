@@ -266,6 +266,24 @@ describe("supervision", () => {
     await until("the second try", () => api.requests.length === 2);
   });
 
+  it("lists again after the server was away: it may be back with an older copy of everything", async () => {
+    reflector.start();
+    const first = await watching(1);
+    first.event("MODIFIED", widget("one", "70"));
+    await until("the event", () => changes.length === 3);
+    api.script((_request, response) => void response.socket?.destroy());
+    first.cut();
+    await until("a failure", () => reflector.stats().failures > 0);
+    while (reflector.stats().failures < 3) await timing.fireNext("the pause", 30_000);
+    api.script((request, response) => {
+      if (isWatch(request)) streams.push(openStream(response));
+      else sendJson(response, 200, world);
+    });
+    while (streams.length < 2) await timing.fireNext("the pause", 30_000);
+    assert.equal(watches().at(-1)?.query.get("resourceVersion"), "10");
+    assert.equal(reflector.get("lab/one")?.metadata.resourceVersion, "5");
+  });
+
   it("keeps its store while the API fails, and recovers", async () => {
     reflector.start();
     const stream = await watching(1);
