@@ -56,6 +56,7 @@ interface Client {
   server: string;
   /** performance.now() */
   boundAt: number;
+  leaseSeconds: number;
   /** Unix seconds, as the client reckons: from the sending of its request. */
   end: number;
 }
@@ -147,6 +148,7 @@ export class FleetClients {
       address: "",
       server: "",
       boundAt: 0,
+      leaseSeconds: 0,
       end: 0,
     };
     this.#clients.add(client);
@@ -163,7 +165,9 @@ export class FleetClients {
   }
 
   #tend(client: Client, now: number): void {
-    const { renewSeconds, rebindSeconds } = this.#options;
+    // Of a lease that was cut short both come sooner (RFC 2131 4.4.5).
+    const renewSeconds = Math.min(this.#options.renewSeconds, client.leaseSeconds / 2);
+    const rebindSeconds = Math.min(this.#options.rebindSeconds, client.leaseSeconds * 0.875);
     const age = now - client.boundAt;
     if (client.phase === "bound" && client.isNewcomer && age > NEWCOMER_STAYS_MS) return this.#leave(client);
     if (!isAsking(client) && Date.now() / 1000 >= client.end) {
@@ -259,6 +263,7 @@ export class FleetClients {
       address: reply.address,
       server: reply.server,
       boundAt: now,
+      leaseSeconds: reply.leaseSeconds,
       end,
     });
   }

@@ -628,7 +628,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/echo.ts",
-        find: "return after(time, seconds(-(session.offset.seconds ?? 0)));",
+        find: "return latest(FIRST_SECOND, after(time, seconds(-(session.offset.seconds ?? 0))));",
         replace: "return time;",
       },
     ],
@@ -1014,14 +1014,46 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/clients.ts",
-        find: "latest(before, turn.now.wall)",
-        replace: "latest(before, turn.late.wall)",
+        find: "  { now }: Turn,\n  next: Binding,",
+        replace: "  { late: now }: Turn,\n  next: Binding,",
       },
     ],
     caught: {
       by: "test",
       file: "test/dhcp/engine/waits-and-proofs.test.ts",
       name: "S10: when a client spoke is told by the clock itself, not by the end of a doubt about it",
+    },
+  },
+  {
+    name: "a datagram that waited counts from when it was read",
+    rule: "W14",
+    patches: [
+      {
+        file: "src/dhcp/engine/clients.ts",
+        find: "latest(before, wallAt(now, heardAt))",
+        replace: "latest(before, now.wall)",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pools-and-updates.test.ts",
+      name: "does not end what the partner gave the client meanwhile, read before it hears of that",
+    },
+  },
+  {
+    name: "an end is agreed on while the partner may yet take that the lease runs",
+    rule: "W14",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: "if (situation.leaseInFlight) return",
+        replace: 'if (situation.leaseInFlight && situation.mine.status === "RESET") return',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/acceptance.test.ts",
+      name: "W14: no end of a lease is agreed on while the partner may yet take that it runs, whoever's client spoke last",
     },
   },
 ];

@@ -59,7 +59,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     caught: bite(["S6"], 13),
   },
   found("a takeover does not wait for the MCLT", ["S6"], 20),
-  found("sent is a base of the lead", ["S3"], 3),
+  found("sent is a base of the lead", ["S3"], 20),
   found("serves on after hearing PARTNER-DOWN", ["S6"], 207104),
   {
     name: "a reply leaves however late it is",
@@ -71,7 +71,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
         replace: "return",
       },
     ],
-    caught: bite(["S2"], 52020),
+    caught: bite(["S2"], 52270),
   },
   found("stale news ends a running lease", ["S10"], 19),
   {

@@ -279,7 +279,7 @@ describe("W14: a RELEASE that waited for a member that was held up", () => {
       pair.run(5_000);
       if (!hearsFirst) pair.cut();
       assert.notEqual(pair.renew(MAC, address, [pair.b]), null);
-      pair.run(500);
+      pair.run(3_000);
       const server = formatIpv4(pair.config.members[0].address);
       const bytes = clientMessage({
         type: "RELEASE",
