@@ -42,7 +42,12 @@ export class MessageBatch {
     this.#headers.writeBigUInt64LE(addressOf(this.#names) + BigInt(NAME_BYTES * i), header);
     this.#headers.writeBigUInt64LE(addressOf(this.#iovecs) + BigInt(IOVEC_BYTES * i), header + 16);
     this.#headers.writeBigUInt64LE(1n, header + 24);
+    this.#headers.writeBigUInt64LE(this.#controlAddress(i), header + 32);
     this.#iovecs.writeBigUInt64LE(addressOf(this.#data) + BigInt(this.#bytesMax * i), IOVEC_BYTES * i);
+  }
+
+  #controlAddress(i: number): bigint {
+    return addressOf(this.#controls) + BigInt(CONTROL_BYTES * i);
   }
 
   /** Takes what waits on a non-blocking socket, at most `capacity`. Returns how many; an errno name on failure, with
@@ -51,7 +56,6 @@ export class MessageBatch {
     for (let i = 0; i < this.#capacity; i++) {
       const header = HEADER_BYTES * i;
       this.#headers.writeUInt32LE(NAME_BYTES, header + 8);
-      this.#headers.writeBigUInt64LE(addressOf(this.#controls) + BigInt(CONTROL_BYTES * i), header + 32);
       this.#headers.writeBigUInt64LE(BigInt(CONTROL_BYTES), header + 40);
       this.#iovecs.writeBigUInt64LE(BigInt(this.#bytesMax), IOVEC_BYTES * i + 8);
     }
@@ -107,8 +111,7 @@ export class MessageBatch {
     this.#controls.set(control, CONTROL_BYTES * i);
     this.#headers.writeUInt32LE(name.length, header + 8);
     this.#iovecs.writeBigUInt64LE(BigInt(payload.length), IOVEC_BYTES * i + 8);
-    const controlAddress = addressOf(this.#controls) + BigInt(CONTROL_BYTES * i);
-    this.#headers.writeBigUInt64LE(control.length === 0 ? 0n : controlAddress, header + 32);
+    this.#headers.writeBigUInt64LE(control.length === 0 ? 0n : this.#controlAddress(i), header + 32);
     this.#headers.writeBigUInt64LE(BigInt(control.length), header + 40);
   }
 
