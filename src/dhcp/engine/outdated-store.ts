@@ -12,10 +12,7 @@ import type { Turn } from "./turn.ts";
 export function giveUpOutdatedStore(engine: Engine, turn: Turn, session: Session, extras: Extras): void {
   const seen = extras.partnerGeneration ?? 0;
   const bindings = engine.leases.size;
-  for (const { address } of [...engine.leases.bindings()]) {
-    engine.leases.forget(address);
-    turn.do({ kind: "append", record: { kind: "forget", address } });
-  }
+  for (const { address } of [...engine.leases.bindings()]) turn.forgetBinding(address);
   engine.updates.restart(session.window);
   session.openRequestXid = null;
   session.updatesReceived = false;

@@ -27,7 +27,10 @@ export function settleStrays(engine: Engine, turn: Turn): void {
   engine.straysDueAt = bootAfter(turn.now.boot, strays.length < LOOK_MAX ? LOOK_MS : MORE_MS);
   for (const binding of strays) {
     if (binding.status === "BACKUP") give(engine, turn, binding);
-    else forget(engine, turn, binding);
+    else {
+      turn.forgetBinding(binding.address);
+      engine.updates.withdraw(binding.address);
+    }
   }
 }
 
@@ -41,10 +44,4 @@ function isShapeShared({ config, endpoint, pending, session, startupEndsAt }: En
 function mayGo(engine: Engine, turn: Turn, binding: Binding): boolean {
   if (!binding.acknowledged || isHeld(engine, binding, turn.early)) return false;
   return binding.status === "FREE" || (binding.status === "BACKUP" && engine.role === "secondary");
-}
-
-function forget(engine: Engine, turn: Turn, { address }: Binding): void {
-  engine.leases.forget(address);
-  engine.updates.withdraw(address);
-  turn.do({ kind: "append", record: { kind: "forget", address } });
 }

@@ -1,6 +1,7 @@
 // One step in the making: the event's moment and the effects so far, in order. Writing to the lease table and to the
 // store goes through here, so that no change can be made in memory alone.
 
+import type { Ipv4 } from "../../base/ipv4.ts";
 import { type Instant, latest } from "../../base/units.ts";
 import type { DialectProfile } from "../failover/dialect.ts";
 import type { Binding } from "../lease/binding.ts";
@@ -51,6 +52,12 @@ export class Turn {
     const entry = leaseEvent(before, binding, this.now);
     this.do({ kind: "append", record: { kind: "binding", binding } });
     if (entry !== null) this.do({ kind: "history", entry });
+  }
+
+  /** Forgets a binding in memory and orders that onto the disk. */
+  forgetBinding(address: Ipv4): void {
+    this.#engine.leases.forget(address);
+    this.do({ kind: "append", record: { kind: "forget", address } });
   }
 
   /** Changes the endpoint's durable part in memory and orders it onto the disk. */
