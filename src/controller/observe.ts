@@ -106,12 +106,16 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
   };
 }
 
-/** Which stores the relationships but that of `uid` use, or ask for. */
-export function storeUsersOf(cache: Cache, uid: string): readonly StoreUser[] {
+/** Which stores the relationships but that of `uid` use, or ask for where `asks` says so. */
+export function storeUsersOf(
+  cache: Cache,
+  uid: string,
+  asks: (other: ObjectMeta) => boolean = () => true,
+): readonly StoreUser[] {
   return cache.list("FailoverRelationship", null).flatMap((other): StoreUser[] => {
     if (other.metadata.uid === uid) return [];
-    const wanted = text(map(map(other["spec"])["storage"])["adoptFrom"]);
-    return [{ relationship: objectKey(other.metadata), storeUids: [...usedStores(other), wanted] }];
+    const wanted = asks(other.metadata) ? [text(map(map(other["spec"])["storage"])["adoptFrom"])] : [];
+    return [{ relationship: objectKey(other.metadata), storeUids: [...usedStores(other), ...wanted] }];
   });
 }
 
@@ -119,16 +123,7 @@ export function storeUsersOf(cache: Cache, uid: string): readonly StoreUser[] {
 function storeUsers(cache: Cache, { metadata }: KubeObject): readonly StoreUser[] {
   const age = ({ creationTimestamp = "", namespace, name }: ObjectMeta) =>
     `${creationTimestamp} ${namespace}/${name}`;
-  const younger = new Map(
-    cache
-      .list("FailoverRelationship", null)
-      .filter((other) => age(other.metadata) > age(metadata))
-      .map((other) => [objectKey(other.metadata), usedStores(other)]),
-  );
-  return storeUsersOf(cache, metadata.uid ?? "").map((user) => ({
-    ...user,
-    storeUids: younger.get(user.relationship) ?? user.storeUids,
-  }));
+  return storeUsersOf(cache, metadata.uid ?? "", (other) => age(other) <= age(metadata));
 }
 
 /** UIDs under which its stores lie, as far as it is settled. */

@@ -6,7 +6,7 @@ import { API_GROUP } from "../../api/kind.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import { LABEL_FORGETS, type RemovedStore, removalPodName } from "./names.ts";
 import type { RenderOptions } from "./render-options.ts";
-import { DATA_DIRECTORY, ENGINE_UID, onNode } from "./stateful-set.ts";
+import { DATA_DIRECTORY, ENGINE_UID, imageOf, onNode, pullSecrets } from "./stateful-set.ts";
 
 const VOLUME = "data";
 
@@ -38,14 +38,11 @@ export function renderRemovalPod(store: RemovedStore, options: RenderOptions): K
       affinity: { nodeAffinity: onNode(node) },
       tolerations: [{ operator: "Exists" }],
       securityContext: { seccompProfile: { type: "RuntimeDefault" } },
-      ...(options.imagePullSecrets === undefined
-        ? {}
-        : { imagePullSecrets: options.imagePullSecrets.map((secret) => ({ name: secret })) }),
+      ...pullSecrets(options),
       containers: [
         {
           name: "forget",
-          image: options.image,
-          ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
+          ...imageOf(options),
           terminationMessagePolicy: "FallbackToLogsOnError",
           command: ["leasepair"],
           args: ["store", "forget", "--data-dir", DATA_DIRECTORY, "--member", member, "--uid", storeUid],

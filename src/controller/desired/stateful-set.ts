@@ -108,9 +108,7 @@ function podTemplate(
       tolerations: tolerations(),
       // The group may read the link's key, which is nobody else's.
       securityContext: { seccompProfile: { type: "RuntimeDefault" }, fsGroup: ENGINE_UID },
-      ...(options.imagePullSecrets === undefined
-        ? {}
-        : { imagePullSecrets: options.imagePullSecrets.map((name) => ({ name })) }),
+      ...pullSecrets(options),
       initContainers: [ownershipContainer(options)],
       containers: [engineContainer(config, member, link, options)],
       volumes: [
@@ -144,6 +142,18 @@ function affinity(config: CompiledRelationship, member: CompiledMember): Json {
   };
 }
 
+/** The fields of a pod that say with what its image may be pulled. */
+export function pullSecrets({ imagePullSecrets }: RenderOptions): Json {
+  return imagePullSecrets === undefined
+    ? {}
+    : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) };
+}
+
+/** The fields of a container that say which image it runs. */
+export function imageOf({ image, imagePullPolicy }: RenderOptions): Json {
+  return imagePullPolicy === undefined ? { image } : { image, imagePullPolicy };
+}
+
 /** nodeAffinity to the one node of this name. */
 export function onNode(name: string): Json {
   const matchFields = [{ key: "metadata.name", operator: "In", values: [name] }];
@@ -162,8 +172,7 @@ function tolerations(): readonly Json[] {
 function ownershipContainer(options: RenderOptions): Json {
   return {
     name: "data-owner",
-    image: options.image,
-    ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
+    ...imageOf(options),
     command: ["leasepair", "own", String(ENGINE_UID), DATA_DIRECTORY],
     securityContext: {
       runAsUser: 0,
@@ -194,8 +203,7 @@ function engineContainer(
   });
   return {
     name: ENGINE_CONTAINER,
-    image: options.image,
-    ...(options.imagePullPolicy === undefined ? {} : { imagePullPolicy: options.imagePullPolicy }),
+    ...imageOf(options),
     // Why an engine ended shows in its pod: it says so in its last lines.
     terminationMessagePolicy: "FallbackToLogsOnError",
     command: ["leasepair"],
