@@ -15,6 +15,7 @@ import { type Extras, writeExtras } from "../../src/dhcp/wire-failover/extras.ts
 import { readFrame } from "../../src/dhcp/wire-failover/frame.ts";
 import { type FailoverMessage, MESSAGE_TYPE } from "../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../src/dhcp/wire-failover/write-message.ts";
+import { ABSENT } from "../dhcp/engine/scripted-partner.ts";
 import { campusYaml } from "../dhcp/host/campus.ts";
 import { ip } from "../dhcp/server/world.ts";
 import { type RunningCli, startCli } from "./run-cli.ts";
@@ -152,21 +153,10 @@ async function normalConnection(): Promise<Socket> {
   // Addresses of its own, without which it has nothing to offer.
   for (let i = 0; i < 20; i++) {
     const address = (ip("10.20.0.100") + i) as ReturnType<typeof ip>;
-    say({ type: "BNDUPD", update: { ...NO_LEASE, address, status: 7 } });
+    say({ type: "BNDUPD", update: { ...ABSENT, address, status: 7 } });
   }
   return socket;
 }
-
-const NO_LEASE = {
-  clientIdentifier: null,
-  clientHardwareAddress: null,
-  leaseExpiration: null,
-  potentialExpiration: null,
-  startTimeOfState: null,
-  lastTransaction: null,
-  ipFlags: 0,
-  extras: null,
-};
 
 /** A client's DISCOVER through a relay, one after the other, each answered before it would ask for the third time.
  *  Source: RFC 2131 4.1. */
@@ -204,7 +194,7 @@ async function updatesTaken(): Promise<number> {
 
 describe("a hostile partner", () => {
   const update = {
-    ...NO_LEASE,
+    ...ABSENT,
     address: ip("10.20.0.150"),
     status: 2,
     clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),

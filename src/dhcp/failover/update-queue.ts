@@ -20,7 +20,7 @@ export interface InFlight {
 export const RETRY_AFTER_REFUSAL_MS = 5_000;
 
 /** What may not be told yet is looked at again after this long. */
-export const LOOK_AGAIN_MS = 30_000;
+const LOOK_AGAIN_MS = 30_000;
 
 export class UpdateQueue {
   /** Insertion order is sending order. */

@@ -210,7 +210,7 @@ export class ScriptedPartner {
 }
 
 /** An update that says no more than which address it is about. */
-const ABSENT: BindingUpdate = {
+export const ABSENT: BindingUpdate = {
   address: ip("10.0.0.10"),
   status: 0,
   clientIdentifier: null,
