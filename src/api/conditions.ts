@@ -14,6 +14,7 @@ export const CONDITION_TYPES = {
     "WitnessHealthy",
     "LinkSecure",
     "ClocksSound",
+    "CarriersPresent",
     "Reconciling",
     "Stalled",
   ],

@@ -97,7 +97,7 @@ const memberStatusSchema = z
       description: "Addresses by status, per scope.",
     }).optional(),
     conditions: conditionsField(
-      "ConfigAccepted and Serving: what keeps the engine from loading or answering. StoreDamaged. LinkRefused: why it does not meet its partner, though it could. ClockSound: False when the node's clock is behind, apart from its partner's, or not synchronised.",
+      "ConfigAccepted and Serving: what keeps the engine from loading or answering. StoreDamaged. LinkRefused: why it does not meet its partner, though it could. ClockSound: False when the node's clock is behind, apart from its partner's, or not synchronised. CarrierPresent: False when an interface that clients reach the member by has no carrier.",
     ).optional(),
   })
   .meta({ description: "The engine's report. Written by the engine alone." });

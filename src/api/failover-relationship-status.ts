@@ -94,7 +94,7 @@ export const relationshipStatusSchema = z
   .object({
     observedGeneration: observedGenerationField().optional(),
     conditions: conditionsField(
-      "Ready, Available, PartnerDown, ConfigInSync, WitnessHealthy, LinkSecure, ClocksSound, Accepted, Reconciling and Stalled.",
+      "Ready, Available, PartnerDown, ConfigInSync, WitnessHealthy, LinkSecure, ClocksSound, CarriersPresent, Accepted, Reconciling and Stalled.",
     ).optional(),
     primary: columnText('The primary and its state, such as "a Normal".').optional(),
     secondary: columnText('The secondary and its state, such as "b Unknown (6m)".').optional(),

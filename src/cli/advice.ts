@@ -8,7 +8,7 @@ export function adviceOn(report: MemberReport): string {
   const { connected } = report;
   switch (report.state) {
     case "NORMAL":
-      return "All is well: both members know every lease.";
+      return carrierAdvice(report) ?? "All is well: both members know every lease.";
     case "STARTUP":
       return "It has just started and listens for its partner. It goes on by itself within seconds.";
     case "COMMUNICATIONS-INTERRUPTED":
@@ -35,4 +35,17 @@ export function adviceOn(report: MemberReport): string {
     default:
       return "It was stopped in order.";
   }
+}
+
+/** An engine of an earlier version does not say. */
+function carrierAdvice({
+  carrierLost = [],
+  partnerCarrierLost = false,
+}: Partial<MemberReport>): string | null {
+  if (carrierLost.length > 0) {
+    return `Look at the cable and the switch port of ${carrierLost.join(" and ")}. Until then the partner answers all clients.`;
+  }
+  return partnerCarrierLost
+    ? "The partner's clients may not reach it: this member answers all. Look at the partner's cables and switch ports."
+    : null;
 }

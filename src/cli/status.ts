@@ -83,6 +83,15 @@ function linkText({ connected, linkRefusal, linkSecurity }: MemberReport): strin
   return `down, ${reason === TERMS_DIFFER ? message : `its partner is refused: ${message}`}${clear}`;
 }
 
+/** An engine of an earlier version does not say. */
+function carrierText({ carrierLost = [], partnerCarrierLost = false }: Partial<MemberReport>): string {
+  const own =
+    carrierLost.length === 0
+      ? "present"
+      : `lost on ${carrierLost.join(", ")}: the partner answers all clients`;
+  return partnerCarrierLost ? `${own}; lost at the partner: this member answers all clients` : own;
+}
+
 /** A member's own view for people. */
 export function reportText(report: MemberReport): string {
   const lines: (readonly [string, string])[] = [
@@ -90,6 +99,7 @@ export function reportText(report: MemberReport): string {
     ["Serving", report.serving],
     ["Partner", `${report.partnerState ?? "never heard"}, last heard ${timeText(report.lastContactAt)}`],
     ["Link", linkText(report)],
+    ["Carrier", carrierText(report)],
     ["Updates owed to the partner", String(report.unackedUpdates)],
     ["Store", `${report.store}, opened ${times(report.generation)}`],
     ["Revision", report.revision],

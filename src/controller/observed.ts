@@ -128,6 +128,8 @@ export interface MemberReportView {
   readonly linkRefusal: LinkRefusal | null;
   /** What it finds wrong with its node's clock; null: nothing, or it does not say. */
   readonly clockProblem: { readonly reason: string; readonly message: string } | null;
+  /** What it says of an interface that clients reach it by and that has no carrier; null: all have, or it does not say. */
+  readonly carrierProblem: string | null;
   readonly activeRevision: string;
   /** Refused or held revision, "" when none. */
   readonly pendingRevision: string;

@@ -34,6 +34,7 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     linkSecurity: (["TLS", "Clear"] as const).find((word) => word === status["linkSecurity"]) ?? null,
     linkRefusal: readRefusal(status["conditions"]),
     clockProblem: readClockProblem(status["conditions"]),
+    carrierProblem: readCarrierProblem(status["conditions"]),
     activeRevision: text(revisions["active"]),
     pendingRevision: text(revisions["pending"]),
     freeAddresses: counted.length === 0 ? null : own,
@@ -53,6 +54,11 @@ function readClockProblem(conditions: unknown): MemberReportView["clockProblem"]
   const sound = maps(conditions).find(({ type }) => type === "ClockSound");
   if (sound?.["status"] !== "False") return null;
   return { reason: text(sound["reason"]), message: text(sound["message"]) };
+}
+
+function readCarrierProblem(conditions: unknown): string | null {
+  const present = maps(conditions).find(({ type }) => type === "CarrierPresent");
+  return present?.["status"] === "False" ? text(present["message"]) : null;
 }
 
 /** When the engine says it wrote its report; null when it does not say. */

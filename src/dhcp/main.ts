@@ -12,6 +12,7 @@ import type { Journal } from "./engine/journal.ts";
 import { memberReport } from "./engine/report.ts";
 import { EngineRunner } from "./engine/runner.ts";
 import { ConfigWorker } from "./host/api-worker.ts";
+import { CARRIER_LOOK_MS, CarrierWatch } from "./host/carrier.ts";
 import { registerClientMetrics } from "./host/client-metrics.ts";
 import { isWallClockSynchronised, SystemClock, SystemRandom } from "./host/clock.ts";
 import { collectGarbage } from "./host/collect-garbage.ts";
@@ -248,6 +249,16 @@ class EngineProcess {
     this.#intervals.push(setInterval(() => this.#tend(), TEND_MS));
     const report = () => this.#worker.report(this.#memberReport(running.engine));
     this.#intervals.push(setInterval(report, REPORT_MS));
+    this.#watchCarrier(running);
+  }
+
+  #watchCarrier({ engine, loop }: Running): void {
+    const watch = new CarrierWatch({
+      nowMs: () => this.#clock.bootMilliseconds(),
+      onChange: (lost) => loop.post({ kind: "carrier", lost }),
+    });
+    const look = () => watch.look(membersOf(engine.config, this.#options.member).own);
+    this.#intervals.push(setInterval(look, CARRIER_LOOK_MS));
   }
 
   #tend(): void {

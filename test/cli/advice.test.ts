@@ -29,6 +29,8 @@ const NEW: MemberReport = {
   clockUncertaintySeconds: null,
   clockIsBehind: false,
   clocksAreApart: false,
+  carrierLost: [],
+  partnerCarrierLost: false,
   linkRefusal: null,
   addresses: {},
 };

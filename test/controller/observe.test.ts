@@ -107,6 +107,18 @@ test("what an engine says of its clock is read from its conditions", async () =>
   assert.equal(read("True"), null);
 });
 
+test("what an engine says of a lost carrier is read from its conditions", async () => {
+  const world = await running();
+  const read = (status: string) => {
+    const lastTransitionTime = formatTime(unixSeconds(0));
+    const condition = { type: "CarrierPresent", status, reason: "Lost", message: "why", lastTransitionTime };
+    world.patch("FailoverMember", "campus-a", { status: { conditions: [condition] } }, "status");
+    return observe(world.cache(), newMemory(), at(world.nowMs))?.members[0]?.report?.carrierProblem;
+  };
+  assert.equal(read("False"), "why");
+  assert.equal(read("True"), null);
+});
+
 test("what an engine says of a refused partner is read from its conditions, a reason of tomorrow as words alone", async () => {
   const world = await running();
   const read = (reason: string, status = "True") => {

@@ -89,6 +89,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     linkSecurity: "TLS",
     linkRefusal: null,
     clockProblem: null,
+    carrierProblem: null,
     activeRevision: REVISION,
     pendingRevision: "",
     freeAddresses: 112,

@@ -9,6 +9,7 @@ import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
+import { carriersVerdict } from "./carriers.ts";
 import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
@@ -216,6 +217,7 @@ function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] 
     witnessVerdict(pair),
     linkVerdict(pair),
     clocksVerdict(pair),
+    carriersVerdict(pair),
     acceptedVerdict(problem),
     ...optional.filter((verdict) => verdict !== null),
   ];

@@ -14,7 +14,7 @@ import { CAUSE_WORDS, draftState } from "./words.ts";
 type Regarding = EventWish["regarding"];
 
 /** Conditions whose every turn is news; the others follow from the members' states. */
-const TOLD_CONDITIONS = ["Accepted", "WitnessHealthy", "LinkSecure"];
+const TOLD_CONDITIONS = ["Accepted", "WitnessHealthy", "LinkSecure", "CarriersPresent"];
 const GOOD_STATES = ["Normal", "RecoverDone", "ConflictDone", "Startup"];
 
 export function relationshipReference(relationship: ObservedRelationship): Regarding {

@@ -79,6 +79,10 @@ function precondition({ observed, witness, operation, rests, stays }: Act): Oper
       "create a new operation; where a member is down for good, use DeclarePartnerDown.";
     return failed("NotNormal", message);
   }
+  if (stays.report?.carrierProblem) {
+    const message = `${stays.name} would serve all clients, but: ${stays.report.carrierProblem}. Mend that, then create a new operation.`;
+    return failed("CarrierLost", message);
+  }
   const uncapped = operation.switchover?.style === "Stop" ? uncappedMembers(observed) : [];
   if (uncapped.length === 0) return null;
   const message = `${uncapped.join(" and ")} did not report yet that leases are capped by the witness; wait, then create a new operation.`;

@@ -59,6 +59,11 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   if (!observed.members.every((member) => member.isExternal || member.pod?.ready === true)) {
     return wait("WaitingForNormal", `${names} must be restarted; that waits until both pods are ready.`);
   }
+  const cut = due.map((member) => otherMember(observed, member)).find((one) => one?.report?.carrierProblem);
+  if (cut != null) {
+    const message = `${names} must be restarted; that waits until ${cut.name}, which has lost carrier, is reached by clients again.`;
+    return wait("WaitingForCarrier", message);
+  }
   if (observed.rollingElsewhere !== null) {
     const until = unixSeconds(observed.now + 10);
     return wait(

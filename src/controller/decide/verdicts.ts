@@ -4,6 +4,7 @@
 
 import type { Fencing } from "../../api/partner-down.ts";
 import type { Rejected } from "../observed.ts";
+import { carrierSentences } from "./carriers.ts";
 import { readConditions, type Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { pairRefusal } from "./pod-refusal.ts";
@@ -44,7 +45,10 @@ export function readyVerdict(pair: Pair, problem: Rejected | null): Verdict {
     const waiting = pair.members
       .filter(({ member }) => !member.isExternal && member.pod?.ready !== true)
       .map(({ name }) => name);
-    if (waiting.length === 0) return verdict("True", "Normal", normalSentence(pair));
+    if (waiting.length === 0) {
+      const message = [normalSentence(pair), ...carrierSentences(pair)].join(" ");
+      return verdict("True", "Normal", message);
+    }
     const message = `Both members are NORMAL, but the pod of ${waiting.join(" and of ")} is not ready.`;
     return verdict("False", "PodNotReady", message);
   }

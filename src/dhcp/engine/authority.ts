@@ -98,6 +98,8 @@ function isResponsible(
     if (binding.status === "BACKUP") return engine.role === "secondary";
   }
   if (isOwnClient(engine, client)) return true;
+  // Which of its clients the partner cannot hear is not known here: all are answered (carrier.ts).
+  if (engine.session?.partnerCarrierLost === true) return true;
   return isPartnerExhausted(engine);
 }
 

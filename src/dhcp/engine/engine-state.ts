@@ -62,6 +62,8 @@ export interface Session {
   partnerInStartup: boolean;
   partnerShape: string | null;
   partnerPendingShape: string | null;
+  /** The partner says that clients may not reach it (carrier.ts). */
+  partnerCarrierLost: boolean;
   partnerStore: string | null;
   /** The partner's store has never been in NORMAL. */
   partnerNeverNormal: boolean;
@@ -142,6 +144,8 @@ export interface Engine {
   startupEndsAt: BootMs | null;
   /** The process is stopping in order: nothing is served any more. */
   isStopping: boolean;
+  /** Names of the interfaces that clients reach this server by and that have no carrier. */
+  carrierLost: readonly string[];
   readonly connections: Map<ConnectionId, Connection>;
   session: Session | null;
   nextDialId: ConnectionId;

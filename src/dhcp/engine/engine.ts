@@ -19,6 +19,7 @@ import { ProbeTable } from "../server/probe-table.ts";
 import { RelayWatch } from "../server/relay-watch.ts";
 import { configuredRole } from "./authority.ts";
 import { balanceWhenDue } from "./balance.ts";
+import { onCarrier } from "./carrier.ts";
 import { onClientDatagram } from "./clients.ts";
 import { markClock, watchClock } from "./clock-watch.ts";
 import { DropLog } from "./drop-log.ts";
@@ -91,6 +92,7 @@ export function createEngine(boot: EngineBoot): Engine {
     endpoint: newEndpoint(boot),
     startupEndsAt: boot.now.boot,
     isStopping: false,
+    carrierLost: [],
     connections: new Map(),
     session: null,
     nextDialId: DIALED_CONNECTION_MIN,
@@ -245,6 +247,8 @@ function handle(engine: Engine, turn: Turn, event: EngineEvent): void {
       return onWitnessRead(engine, turn, event.witness);
     case "declared-partner-down":
       return onDeclaredPartnerDown(engine, turn, event);
+    case "carrier":
+      return onCarrier(engine, turn, event.lost);
     case "stopping":
       return stopInOrder(engine, turn);
     case "tick":

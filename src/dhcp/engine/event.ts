@@ -51,6 +51,8 @@ export type EngineEvent =
   | { readonly kind: "witness-read"; readonly witness: WitnessReading | null }
   /** A human's word on this machine: a FailoverOperation DeclarePartnerDown among manifests, or `leasepair partner-down`. */
   | ({ readonly kind: "declared-partner-down" } & Declaration)
+  /** Which of the interfaces that clients reach this member by have no carrier, by name: after each change. */
+  | { readonly kind: "carrier"; readonly lost: readonly string[] }
   /** The process is about to stop in order: PAUSED is announced. */
   | { readonly kind: "stopping" }
   /** A wish of Timers.wakeAt has come due. */
@@ -143,6 +145,10 @@ export interface MemberReport {
   /** Partner's clock minus ours, and how far that may be wrong; null while not measured. */
   readonly clockOffsetSeconds: number | null;
   readonly clockUncertaintySeconds: number | null;
+  /** Interfaces that clients reach the member by and that have no carrier; and whether the partner says the same of itself, so
+   *  that this member answers all clients. */
+  readonly carrierLost: readonly string[];
+  readonly partnerCarrierLost: boolean;
   /** The wall clock is behind what it showed before a restart: nobody is served until it has caught up (S11). */
   readonly clockIsBehind: boolean;
   /** The two servers' clocks are so far apart that somebody should look. */

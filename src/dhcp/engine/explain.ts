@@ -146,7 +146,9 @@ function clientFacts(engine: Engine, client: ClientIdentity | null): readonly Ex
     mode === "HotStandby"
       ? `${answering} answers every new client (HotStandby)`
       : `bucket ${bucketOf(client)} of 256: ${answering} answers it (the primary has ${primaryPercent} %)`;
-  return [{ about: "answered by", text, rule: "RFC 3074" }];
+  const isCut = answering === partner && engine.session?.partnerCarrierLost === true;
+  const also = isCut ? `; and ${own} too, while ${partner} has lost carrier` : "";
+  return [{ about: "answered by", text: `${text}${also}`, rule: "RFC 3074" }];
 }
 
 function promises(binding: Binding): readonly Explained[] {

@@ -289,6 +289,7 @@ function establish(
     partnerInStartup: false,
     partnerShape: null,
     partnerPendingShape: null,
+    partnerCarrierLost: false,
     partnerStore: null,
     partnerNeverNormal: false,
     partnerIncomplete: false,

@@ -13,6 +13,7 @@ import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import type { FailoverFrame } from "../wire-failover/frame.ts";
 import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
 import { givePartnerAddresses } from "./balance.ts";
+import { hearCarrier } from "./carrier.ts";
 import { clocksNow } from "./clock-watch.ts";
 import { ask, corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
 import type { Engine, Session, UpdateRequest } from "./engine-state.ts";
@@ -102,6 +103,7 @@ function onState(
   session.partnerStore = extras.store ?? null;
   session.partnerNeverNormal = extras.neverNormal === true;
   session.partnerIncomplete = extras.incomplete === true;
+  hearCarrier(engine, turn, session, extras);
   session.partnerOutdated = isPartnerStoreOutdated(engine, session, extras);
   const isOutdated = isOwnStoreOutdated(engine, extras);
   const stranger = strangeStore(engine, extras.store ?? "");

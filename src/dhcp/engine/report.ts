@@ -33,6 +33,8 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     unackedUpdates: engine.leases.unacknowledgedCount,
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
+    carrierLost: engine.carrierLost,
+    partnerCarrierLost: session?.partnerCarrierLost === true,
     clockIsBehind: engine.clockIsBehind,
     clocksAreApart: session !== null && engine.clocksAreApart,
     linkRefusal: engine.lastRefusal === null ? null : { reason: TERMS_DIFFER, message: engine.lastRefusal },

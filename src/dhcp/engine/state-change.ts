@@ -79,6 +79,7 @@ export function sendState(engine: Engine, turn: Turn): void {
       returned: engine.endpoint.returned,
       neverNormal: engine.endpoint.agreedMcltSeconds === 0,
       incomplete: !engine.endpoint.complete,
+      carrierLost: engine.carrierLost.length > 0,
     }),
   });
 }

@@ -144,6 +144,7 @@ function significant(report: MemberReport): readonly unknown[] {
     report.linkSecurity,
     report.linkRefusal,
     clockProblem(report)?.reason,
+    report.carrierLost,
   ];
 }
 
@@ -236,11 +237,23 @@ function conditionsOf(
       reason: clock?.reason ?? "Sound",
       message: clock?.message ?? "",
     },
+    {
+      type: "CarrierPresent",
+      status: report.carrierLost.length === 0 ? "True" : "False",
+      reason: report.carrierLost.length === 0 ? "Present" : "Lost",
+      message: carrierText(report),
+    },
   ] as const;
   return parts.map((part) => {
     const old = before.find((condition) => condition.type === part.type);
     return { ...part, lastTransitionTime: old?.status === part.status ? old.lastTransitionTime : now };
   });
+}
+
+function carrierText({ carrierLost, connected }: MemberReport): string {
+  if (carrierLost.length === 0) return "";
+  const told = connected ? "; its partner, which knows, answers all clients" : "";
+  return `clients cannot reach it through ${carrierLost.join(" and ")}, which has no carrier${told}`;
 }
 
 /** For a human: what is wrong, where the old store is, and when it is over. */

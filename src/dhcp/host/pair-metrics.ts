@@ -12,24 +12,22 @@ export interface PairMetricsSource {
   report(): MemberReport | null;
 }
 
+type Fill = (
+  set: (labels: Record<string, string>, value: number) => void,
+  config: CompiledRelationship,
+  report: MemberReport,
+) => void;
+
+type DefineGauge = (name: string, help: string, labelNames: readonly string[], fill: Fill) => void;
+
 /** `member`: this engine's name; the registry's default labels carry it besides. */
 export function registerPairMetrics(registry: Registry, member: string, source: PairMetricsSource): void {
-  const registers = [registry];
-  const gauge = (
-    name: string,
-    help: string,
-    labelNames: readonly string[],
-    fill: (
-      set: (labels: Record<string, string>, value: number) => void,
-      config: CompiledRelationship,
-      report: MemberReport,
-    ) => void,
-  ) =>
+  const gauge: DefineGauge = (name, help, labelNames, fill) => {
     new Gauge({
       name,
       help,
       labelNames: [...labelNames],
-      registers,
+      registers: [registry],
       collect() {
         this.reset();
         const [config, report] = [source.config(), source.report()];
@@ -37,6 +35,12 @@ export function registerPairMetrics(registry: Registry, member: string, source: 
           fill((labels, value) => this.set(labels, value), config, report);
       },
     });
+  };
+  defineOfBoth(gauge, member);
+  defineOfMember(gauge);
+}
+
+function defineOfBoth(gauge: DefineGauge, member: string): void {
   gauge(
     "leasepair_relationship_info",
     "1; names this member's partner and both roles.",
@@ -46,6 +50,20 @@ export function registerPairMetrics(registry: Registry, member: string, source: 
       set({ partner: roles.primary === member ? roles.secondary : roles.primary, ...roles }, 1);
     },
   );
+  gauge(
+    "leasepair_carrier_lost",
+    "1 while that member, `of`, has no carrier on an interface that clients reach it by: the other one answers all clients.",
+    ["of"],
+    (set, config, { carrierLost, partnerCarrierLost }) => {
+      for (const { name } of config.members) {
+        const isLost = name === member ? carrierLost.length > 0 : partnerCarrierLost;
+        set({ of: name }, isLost ? 1 : 0);
+      }
+    },
+  );
+}
+
+function defineOfMember(gauge: DefineGauge): void {
   gauge(
     "leasepair_scope_free_addresses",
     "Free addresses of a scope by the member that owns them: only the owner gives them to new clients.",

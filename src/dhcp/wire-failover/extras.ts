@@ -38,6 +38,8 @@ export interface Extras {
   readonly proves?: boolean;
   /** The sender's store is new and has not had a full update yet (W10). */
   readonly incomplete?: boolean;
+  /** In STATE: an interface that clients reach the sender by has no carrier (engine/carrier.ts). */
+  readonly carrierLost?: boolean;
   /** Digest of a shape that waits until the receiver holds it too, hex. */
   readonly pendingShape?: string;
   /** The client's host name, in BNDUPD. */
@@ -70,6 +72,7 @@ const CODE = {
   partnerPosition: 22,
   side: 23,
   isNew: 24,
+  carrierLost: 25,
 } as const;
 
 /** Items that are numbers of 32 bits. */
@@ -88,7 +91,7 @@ const NUMBERS = [
 const POSITIONS = ["position", "aloneSince", "partnerPosition"] as const;
 
 /** Items that are there or not. */
-const FLAGS = ["neverNormal", "echoes", "proves", "incomplete", "isNew"] as const;
+const FLAGS = ["neverNormal", "echoes", "proves", "incomplete", "isNew", "carrierLost"] as const;
 
 /** Encodes the extras; null when there are none. Values over 255 bytes are left out.
  *  Source: failover draft 12.29. */

@@ -49,6 +49,18 @@ for (const [what, a, b, expected] of [
     "WaitingForNormal",
   ],
   [
+    "its partner has lost carrier, so that clients have nobody else",
+    member("a", { pod: renewed("a"), says: { carrierProblem: "lan0 has no carrier" } }),
+    member("b"),
+    "WaitingForCarrier",
+  ],
+  [
+    "it has lost carrier itself: clients miss nothing",
+    member("a", { says: { carrierProblem: "lan0 has no carrier" } }),
+    member("b", { pod: renewed("b") }),
+    "restart a",
+  ],
+  [
     "one that does not run serves nobody: it is replaced at once",
     member("a", { pod: renewed("a"), says: apart }),
     member("b", { pod: pod("b", { running: false }) }),

@@ -49,6 +49,8 @@ const REPORT: MemberReport = {
   clockUncertaintySeconds: null,
   clockIsBehind: false,
   clocksAreApart: false,
+  carrierLost: [],
+  partnerCarrierLost: false,
   linkRefusal: null,
   addresses: {},
 };

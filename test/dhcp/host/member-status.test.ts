@@ -82,3 +82,15 @@ test("what is wrong with the clock is told, the worst of it", async () => {
   assert.equal(await told({ clockIsSynchronised: true }), "True/Sound");
   assert.equal(await told({}), "True/Sound");
 });
+
+test("a lost carrier is told with its interfaces, and whether the partner knows", async () => {
+  const told = async (says: Partial<MemberReport>) => {
+    const { status, reason, message } = await written(says, "CarrierPresent");
+    return `${status}/${reason}: ${message}`;
+  };
+  assert.equal(await told({}), "True/Present: ");
+  const lost = { carrierLost: ["lan0", "lan1"] };
+  const alone = "False/Lost: clients cannot reach it through lan0 and lan1, which has no carrier";
+  assert.equal(await told({ ...lost, connected: false }), alone);
+  assert.match(await told({ ...lost, connected: true }), /its partner, which knows, answers all clients$/);
+});

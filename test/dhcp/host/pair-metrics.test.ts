@@ -11,6 +11,8 @@ const report = {
   seen: 3,
   entered: 2,
   returned: 1,
+  carrierLost: [],
+  partnerCarrierLost: true,
   revision: `${"a".repeat(12)}b`,
   addresses: { office: { free: 7, backup: 5 } },
 } as unknown as MemberReport;
@@ -27,6 +29,8 @@ async function shown(member: string, stands: boolean): Promise<string[]> {
 test("each member names its partner and both roles, and every free address has its owner's name", async () => {
   assert.deepEqual(await shown("b", true), [
     'leasepair_relationship_info{partner="a",primary="a",secondary="b"} 1',
+    'leasepair_carrier_lost{of="a"} 1',
+    'leasepair_carrier_lost{of="b"} 0',
     'leasepair_scope_free_addresses{scope="office",owner="a"} 7',
     'leasepair_scope_free_addresses{scope="office",owner="b"} 5',
     'leasepair_serving{service="All"} 0',

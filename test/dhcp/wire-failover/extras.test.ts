@@ -23,6 +23,7 @@ const ALL: Required<Extras> = {
   answers: 14,
   proves: true,
   incomplete: true,
+  carrierLost: true,
   pendingShape: "0f".repeat(32),
   hostname: "printer",
   relayInformation: "010203",
