@@ -30,6 +30,7 @@ export class Disturber {
     this.repeat(disturbances.linkCut, () => this.run.link.cut());
     this.repeat(disturbances.linkPartition, () => this.partitionLink());
     this.repeat(disturbances.sitePartition, () => this.partitionSite());
+    this.repeat(disturbances.carrierLoss, () => this.loseCarrier());
     this.repeat(disturbances.kill, () => this.bringDown(this.anyNode(), false));
     this.repeat(disturbances.powerLoss, () => this.bringDown(this.anyNode(), true));
     this.repeat(disturbances.orderlyStop, () => this.stopInOrder(this.anyNode()));
@@ -51,7 +52,8 @@ export class Disturber {
     run.powerLoss = null;
     run.operator.withdraw();
     run.health.healed = true;
-    for (const paths of [...run.toServers, ...run.toClients]) for (const path of paths) path.open = true;
+    for (const path of [...run.toServers, ...run.toClients].flat()) path.open = path.hasCarrier = true;
+    for (const node of run.nodes) node.carrierChanged([]);
     run.link.unblock();
     run.configurations.settle();
     // The clocks are put right; one that has to go back keeps its engine silent until it has caught up (S11).
@@ -134,6 +136,23 @@ export class Disturber {
     }
     run.world.after(this.outageMs(run.plan.disturbances.partitionSecondsMax), () => {
       for (const path of paths) if (path !== undefined) path.open = true;
+    });
+  }
+
+  private loseCarrier(): void {
+    const { run } = this;
+    const node = this.anyNode();
+    const site = this.prng.between(0, run.plan.sites - 1);
+    const isAll = this.prng.chance(0.5);
+    const ways = [run.toServers, run.toClients].flatMap((sites) =>
+      isAll ? sites : sites.slice(site, site + 1),
+    );
+    const paths = ways.flatMap((paths) => paths.slice(node, node + 1));
+    for (const path of paths) path.hasCarrier = false;
+    run.nodes[node].carrierChanged(["eth1"]);
+    run.world.after(this.outageMs(run.plan.disturbances.partitionSecondsMax), () => {
+      for (const path of paths) path.hasCarrier = true;
+      run.nodes[node].carrierChanged([]);
     });
   }
 

@@ -31,6 +31,8 @@ const PROMPT_MS_MAX = 500;
 export class DatagramPath {
   /** A closed path swallows everything. */
   open = true;
+  /** So does one without carrier, of which the engine knows. */
+  hasCarrier = true;
   private readonly world: World;
   private readonly prng: Prng;
   private readonly faults: DatagramFaults;
@@ -46,7 +48,7 @@ export class DatagramPath {
 
   /** Calls `deliver` for each copy that arrives. A `prompt` datagram comes at once and once, or never. */
   send(deliver: () => void, prompt: boolean): void {
-    if (!this.open) return;
+    if (!this.open || !this.hasCarrier) return;
     if (this.health.healed) {
       this.world.after(1, deliver);
       return;

@@ -140,7 +140,16 @@ export class SimNode implements LinkHost {
     this.machineUp = true;
     options.link.retry();
     this.deliver({ kind: "started" });
+    if (this.carrierLost.length > 0) this.carrierChanged(this.carrierLost);
   }
+
+  /** Its machine's interfaces without carrier, as its process is told now and after each start. */
+  carrierChanged(lost: readonly string[]): void {
+    this.carrierLost = lost;
+    if (this.process !== null) this.deliver({ kind: "carrier", lost });
+  }
+
+  private carrierLost: readonly string[] = [];
 
   private open(disk: Disk): ReturnType<typeof openStore> {
     const { config, options } = this;

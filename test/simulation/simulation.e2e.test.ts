@@ -46,6 +46,7 @@ describe("the simulator over the engine", () => {
 /** Cells of (state, event) without which a budget says little. Numbers are failover message types. */
 const MUST_REACH = [
   "NORMAL | client 3",
+  "NORMAL | carrier",
   "NORMAL | link 3",
   "NORMAL | link 4",
   "COMMUNICATIONS-INTERRUPTED | client 1",

@@ -42,6 +42,8 @@ export interface Disturbances {
   readonly clockStepMsMax: number;
   /** A process makes no step for up to so long. */
   readonly stall: number;
+  /** An engine's interface loses its carrier and the engine says so; for some of its sites, or for all. */
+  readonly carrierLoss: number;
   readonly stallMsMax: number;
 }
 
@@ -184,6 +186,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
       clockFreeze: has("clock freezes", 0.1) ? prng.spread(300, 3600) : 0,
       clockStepMsMax: Math.round(prng.spread(1_000, 300_000)),
       stall: has("stalls", 0.3) ? prng.spread(60, 3600) : 0,
+      carrierLoss: 0,
       stallMsMax: Math.round(prng.spread(100, 120_000)),
     },
     operator: {
@@ -231,6 +234,10 @@ function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: numbe
     changes,
     storeFaults: plan.seed >= STORE_FAULTS_FROM ? drawStoreFaults(prng, has) : NO_STORE_FAULTS,
     operator: { ...plan.operator, locally: has("local declarations", 0.3) ? prng.fraction() : 0 },
+    disturbances: {
+      ...plan.disturbances,
+      carrierLoss: has("lost carriers", 0.3) ? prng.spread(60, 3600) : 0,
+    },
   };
 }
 
