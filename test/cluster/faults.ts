@@ -21,6 +21,9 @@ const POD_MS = 60_000;
 /** For clients within its range to be served by this long after a kill or after a cut, as the README promises. */
 export const KILL_MS = 500;
 export const CUT_MS = 3_000;
+/** After a cut that takes the carrier with it: looked for every 250 ms, told at once, and a client tries every 250 ms. Well
+ *  under the maxSeconds of the pair, after which a server that only keeps silent is passed over. */
+export const CARRIER_MS = 1_000;
 
 /** kill -9; the kubelet starts it again. */
 export async function killEngine(cluster: Cluster, node: NodeNumber): Promise<void> {
