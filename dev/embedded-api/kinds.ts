@@ -7,7 +7,7 @@ import type { V1CustomResourceDefinition } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { API_GROUP } from "../../src/api/kind.ts";
 import { TYPES } from "../../src/controller/resource-types.ts";
-import { EVENT, LEASE, type ResourceType, SECRET } from "../../src/kube/resource.ts";
+import { EVENT, LEASE, PERSISTENT_VOLUME, type ResourceType, SECRET } from "../../src/kube/resource.ts";
 
 /** A node of an openAPIV3Schema; only what this program looks at is named. */
 export interface SchemaNode {
@@ -28,12 +28,14 @@ const CONFIG_MAP: ResourceType = { ...CORE, plural: "configmaps", kind: "ConfigM
 
 /** All kinds; the schemas of ours are read from the manifests in `crdDirectory`. */
 export function loadKinds(crdDirectory: string): ServedKind[] {
-  return [...Object.values(TYPES), EVENT, LEASE, SECRET, NAMESPACE, CONFIG_MAP].map((type) => {
-    if (type.group !== API_GROUP) return { ...type, schema: null };
-    const text = readFileSync(join(crdDirectory, `${type.group}_${type.plural}.yaml`), "utf8");
-    const { versions } = (parse(text) as V1CustomResourceDefinition).spec;
-    return { ...type, schema: closedSchema(versions[0]!.schema!.openAPIV3Schema as SchemaNode) };
-  });
+  return [...Object.values(TYPES), EVENT, LEASE, PERSISTENT_VOLUME, SECRET, NAMESPACE, CONFIG_MAP].map(
+    (type) => {
+      if (type.group !== API_GROUP) return { ...type, schema: null };
+      const text = readFileSync(join(crdDirectory, `${type.group}_${type.plural}.yaml`), "utf8");
+      const { versions } = (parse(text) as V1CustomResourceDefinition).spec;
+      return { ...type, schema: closedSchema(versions[0]!.schema!.openAPIV3Schema as SchemaNode) };
+    },
+  );
 }
 
 /** What a structural schema says in Kubernetes' words, in JSON schema's: no field but those named, each once in a set. */

@@ -61,9 +61,15 @@ const effectiveSchema = z
         "Addresses of nodes in the relationship's subnets. No client is given one, whatever the ranges say.",
     }).optional(),
     storagePath: text({
-      description: "Directory of the lease store on each node.",
+      description: "Directory of the lease store on each node; unset with claims.",
       form: "a path of at most 4096 characters",
       lengthMax: 4096,
+    }).optional(),
+    storeUid: text({
+      description:
+        "UID under which the lease stores lie: the last part of storagePath, and of the claims' names before the member's. It is what storage.adoptFrom of a follower names.",
+      form: "a UID",
+      lengthMax: 36,
     }).optional(),
     revision: digest("Digest of the newest accepted configuration.").optional(),
     shape: digest(

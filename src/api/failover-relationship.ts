@@ -6,12 +6,13 @@ import { CLIENT_CLASSES_MAX, clientClassSchema } from "./client-class.ts";
 import { limitsSchema } from "./client-limits.ts";
 import { optionsSchema } from "./dhcp-options.ts";
 import { relationshipStatusSchema } from "./failover-relationship-status.ts";
-import { choice, dnsLabel, integer, list, networkText, secondsField, text } from "./fields.ts";
+import { choice, dnsLabel, integer, list, networkText, secondsField } from "./fields.ts";
 import { AGE_COLUMN, conditionColumn, defineKind, type KindObject } from "./kind.ts";
 import { leaseTimeSchema } from "./lease-time.ts";
 import { linkTlsSchema } from "./link-tls.ts";
 import { partnerDownSchema } from "./partner-down.ts";
 import { MEMBER_NAME_MAX, memberSchema } from "./relationship-member.ts";
+import { storageSchema } from "./storage.ts";
 
 /** `<relationship>-<member>` names a StatefulSet, whose pods' labels hold at most 63 characters. */
 export const RELATIONSHIP_NAME_MAX = 36;
@@ -96,26 +97,7 @@ const relationshipSpecSchema = z
         description:
           "Answers to DHCPLEASEQUERY (RFC 4388), which tell who holds an address. Unset: nobody may ask.",
       }),
-    storage: z
-      .strictObject({
-        type: choice(
-          ["HostPath"],
-          "Where each member keeps its lease store: HostPath, a directory of its node.",
-        ).default("HostPath"),
-        retain: z.boolean().default(true).meta({
-          description:
-            "Whether the lease stores stay on the nodes when the relationship is deleted. False: they are removed then, and clients that still hold a lease are forgotten; what follows begins with nothing.",
-        }),
-        adoptFrom: text({
-          description:
-            "UID of a deleted relationship whose lease stores on the same nodes this one goes on with; read at creation only. Unset: a relationship of the same name that was deleted is followed by itself.",
-          form: "a UID, such as 0b5d1c9a-6f0e-4c39-8a53-5f2d9b7c1e42",
-          pattern: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-          lengthMax: 36,
-        }).optional(),
-      })
-      .prefault({})
-      .meta({ description: "The members' lease stores." }),
+    storage: storageSchema,
   })
   .meta({ description: "What the pair should be." });
 

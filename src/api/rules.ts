@@ -17,6 +17,7 @@ import {
   reservationOptionsRules,
 } from "./rules-common.ts";
 import { MEMBER_RULES } from "./rules-members.ts";
+import { STORAGE_RULES } from "./storage.ts";
 
 const RELATIONSHIP_RULES: readonly Rule[] = [
   rule<FailoverRelationshipSpec>({
@@ -31,6 +32,7 @@ const RELATIONSHIP_RULES: readonly Rule[] = [
       ),
   }),
   ...MEMBER_RULES,
+  ...STORAGE_RULES,
   rule<FailoverRelationshipSpec["partnerDown"]>({
     at: "spec.partnerDown",
     cel: "!has(self.fencing) || self.fencing != 'None' || !has(self.automatic) || self.automatic != 'Enabled'",

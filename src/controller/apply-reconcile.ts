@@ -8,8 +8,9 @@ import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
 import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
-import { readPodRefusals } from "./apply-pod-refusals.ts";
+import { readRefusals } from "./apply-refusals.ts";
 import { readStoreRecord } from "./apply-store-record.ts";
+import { readVolumes } from "./apply-volumes.ts";
 import type { Cache } from "./caches.ts";
 import { readConditions } from "./decide/condition.ts";
 import { decide } from "./decide/decide.ts";
@@ -47,6 +48,7 @@ export async function reconcileKey(
   if (kind === "set")
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
   await refreshSecrets(context, namespace, name, now);
+  await readVolumes(context.apply.client, context.memory, context.cache, { namespace, name });
   const removals = removalEffects(observeRemovals(context.cache, { namespace, name }), context.render);
   const observed = observe(context.cache, context.memory, { namespace, name, now });
   context.onObserved?.(key, observed);
@@ -60,7 +62,7 @@ export async function reconcileKey(
   if (decision.rollout === "settled") context.memory.rolling.delete(key);
   if (decision.rollout === "under-way") context.memory.rolling.add(key);
   await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
-  await readPodRefusals(context.apply.client, context.memory, decision.podlessSets);
+  await readRefusals(context.apply.client, context.memory, decision.unexplained);
   const result = await performEffects([...decision.effects, ...removals], { ...context.apply, signal });
   // Unless it is certain that nothing was written, it counts.
   if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {

@@ -6,6 +6,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
+import type { Json } from "./json.ts";
 import type { MemberReportView, ObservedLink, StoreRecord } from "./observed.ts";
 import { reportedAt } from "./read-report.ts";
 
@@ -19,8 +20,10 @@ export interface Memory {
     string,
     { readonly renewTime: string; readonly at: UnixSeconds; readonly readAt: UnixSeconds }
   >;
-  /** Why a StatefulSet makes no pod, in its controller's words, by the set's UID. */
-  readonly podRefusals: Map<string, string>;
+  /** Why a StatefulSet makes no pod, or a claim is not bound, in Kubernetes' words, by the object's UID. */
+  readonly refusals: Map<string, string>;
+  /** Which nodes can use a volume, as read, by its name: spec.nodeAffinity, null when all can. */
+  readonly volumes: Map<string, Json | null>;
   /** When grants were made without a human's word, the oldest first. */
   automaticGrants: readonly UnixSeconds[];
   /** Where the stores lie, as read, by the relationship's UID. */
@@ -43,7 +46,8 @@ export function newMemory(): Memory {
     heard: new Map(),
     apart: new Map(),
     nodeLeases: new Map(),
-    podRefusals: new Map(),
+    refusals: new Map(),
+    volumes: new Map(),
     automaticGrants: [],
     stores: new Map(),
     links: new Map(),

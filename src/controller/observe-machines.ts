@@ -23,7 +23,7 @@ export function observedPod(pod: KubeObject): ObservedPod {
     deleting: pod.metadata.deletionTimestamp !== undefined,
     nodeName: text(map(pod["spec"])["nodeName"]),
     running: map(engine?.["state"])["running"] !== undefined,
-    failure: failureOf(engine ?? {}),
+    failure: failureOf(engine ?? {}) ?? unscheduled(status),
     ready: ready?.["status"] === "True",
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
@@ -49,6 +49,14 @@ function failureOf(engine: Json): string | null {
   }
   const isFailed = ended["exitCode"] !== undefined && ended["exitCode"] !== 0;
   return isFailed ? `${text(ended["reason"])}, exit code ${ended["exitCode"]}` : null;
+}
+
+/** Why no node takes the pod, in the scheduler's words. */
+function unscheduled(status: Json): string | null {
+  const scheduled = maps(status["conditions"]).find(({ type }) => type === "PodScheduled");
+  if (scheduled?.["status"] !== "False") return null;
+  const { reason, message } = scheduled;
+  return [text(reason), text(message)].filter(Boolean).join(": ").slice(0, FAILURE_LENGTH_MAX);
 }
 
 /** `leaseRenewedAt`: see ObservedNode. */

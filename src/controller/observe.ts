@@ -7,15 +7,23 @@ import { compile } from "../api/compile.ts";
 import { type EffectiveStatus, EXCLUDED_ADDRESSES_MAX } from "../api/failover-relationship-status.ts";
 import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
+import { CLAIM_SIZE_DEFAULT, canonicalSize } from "../api/storage.ts";
 import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { type KubeObject, type ObjectMeta, objectKey } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
 import { chooseFencing } from "./decide/fencing.ts";
 import { servedByOperation, stoppedByOperation } from "./decide/operation-outcome.ts";
+import { storeUidOf } from "./decide/stores.ts";
 import { readWitness } from "./decide/witness.ts";
-import { ANNOTATION_PAUSED, memberObjectName, memberPodName } from "./desired/names.ts";
-import { map, maps, text } from "./json.ts";
+import {
+  ANNOTATION_PAUSED,
+  type ClaimSpec,
+  claimName,
+  memberObjectName,
+  memberPodName,
+} from "./desired/names.ts";
+import { type Json, map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
 import { linkPlaceOf } from "./link-place.ts";
 import {
@@ -26,12 +34,14 @@ import {
   nodeLeaseRenewedAt,
   recentGrants,
 } from "./memory.ts";
+import { admitsNode } from "./node-affinity.ts";
 import { nodeAddresses, observedNode, observedPod } from "./observe-machines.ts";
 import {
   childKey,
   type FencingChoice,
   type Observed,
   type ObservedChild,
+  type ObservedClaim,
   type ObservedConfig,
   type ObservedMember,
   type ObservedNode,
@@ -77,7 +87,7 @@ export function observe(
     stopped: stoppedByOperation(listed, membersOf(object), now),
     operations: listed,
     ...scopesOf(cache, namespace, name),
-    children: children(cache, object),
+    children: children(cache, object, storeUidIn(memory, object)),
     lastFailure: memory.failures.get(key) ?? null,
     rollingElsewhere: [...memory.rolling].find((other) => other !== key) ?? null,
   };
@@ -86,7 +96,8 @@ export function observe(
 function observedRelationship(object: KubeObject): ObservedRelationship {
   const spec = map(object["spec"]);
   const { metadata } = object;
-  const adoptFrom = text(map(spec["storage"])["adoptFrom"]);
+  const storage = map(spec["storage"]);
+  const adoptFrom = text(storage["adoptFrom"]);
   return {
     apiVersion: object.apiVersion ?? "leasepair.io/v1alpha1",
     namespace: metadata.namespace ?? "",
@@ -99,10 +110,21 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     paused: metadata.annotations?.[ANNOTATION_PAUSED] === "true",
     mode: text(spec["mode"]),
     primary: text(spec["primary"]),
-    retainsStores: map(spec["storage"])["retain"] !== false,
+    retainsStores: storage["retain"] !== false,
+    claim: claimOf(storage),
     adoptFrom: adoptFrom === "" ? null : adoptFrom,
     linkSecretBase: linkPlaceOf(object).secretBase,
     status: map(object["status"]),
+  };
+}
+
+function claimOf({ type, persistentVolumeClaim }: Json): ClaimSpec | null {
+  if (type !== "PersistentVolumeClaim") return null;
+  const { accessMode, size, storageClassName } = map(persistentVolumeClaim);
+  return {
+    storageClassName: typeof storageClassName === "string" ? storageClassName : null,
+    size: canonicalSize(text(size) || CLAIM_SIZE_DEFAULT),
+    accessMode: text(accessMode) || "ReadWriteOncePod",
   };
 }
 
@@ -128,8 +150,10 @@ function storeUsers(cache: Cache, { metadata }: KubeObject): readonly StoreUser[
 
 /** UIDs under which its stores lie, as far as it is settled. */
 function usedStores({ metadata, status }: KubeObject): readonly string[] {
-  const path = text(map(map(status)["effective"])["storagePath"]);
-  return [metadata.uid ?? "", path.slice(path.lastIndexOf("/") + 1)].filter(Boolean);
+  const { storagePath, storeUid } = map(map(status)["effective"]);
+  const path = text(storagePath);
+  // An earlier version wrote the path alone.
+  return [metadata.uid ?? "", text(storeUid), path.slice(path.lastIndexOf("/") + 1)].filter(Boolean);
 }
 
 function observedNodes(cache: Cache, memory: Memory, now: UnixSeconds): ReadonlyMap<string, ObservedNode> {
@@ -264,6 +288,7 @@ function observedMembers(
 ): readonly ObservedMember[] {
   const { namespace = "", name = "", uid } = relationship.metadata;
   const { primary } = map(relationship["spec"]);
+  const storeUid = storeUidIn(memory, relationship);
   return membersOf(relationship).map((member): ObservedMember => {
     const { name: memberName } = member;
     const found = cache.get("FailoverMember", namespace, memberObjectName(name, memberName));
@@ -279,11 +304,44 @@ function observedMembers(
       reportVersion: object?.metadata.resourceVersion ?? "",
       heardAt: heard,
       pod: pod === undefined ? null : observedPod(pod),
-      podRefusal: memory.podRefusals.get(set?.metadata.uid ?? "") ?? null,
+      podRefusal: memory.refusals.get(set?.metadata.uid ?? "") ?? null,
       node: nodes.get(member.nodeName) ?? null,
+      claim: observedClaim(cache, memory, member, { namespace, storeUid }),
       apartSince: apartSince(memory, object?.metadata.uid ?? "", report, { heard, now }),
     };
   });
+}
+
+/** Where its stores lie; null while that is not known, or when they are in no claims. */
+function storeUidIn(memory: Memory, object: KubeObject): string | null {
+  const relationship = observedRelationship(object);
+  const stores = memory.stores.get(relationship.uid) ?? null;
+  return relationship.claim === null ? null : storeUidOf({ relationship, stores });
+}
+
+function observedClaim(
+  cache: Cache,
+  memory: Memory,
+  { name, nodeName }: Pick<ObservedMember, "name" | "nodeName">,
+  { namespace, storeUid }: { readonly namespace: string; readonly storeUid: string | null },
+): ObservedClaim | null {
+  if (storeUid === null) return null;
+  const claim = cache.get("PersistentVolumeClaim", namespace, claimName(storeUid, name));
+  if (claim === undefined) return null;
+  const { deletionTimestamp, name: ownName = "", uid = "" } = claim.metadata;
+  const phase = text(map(claim["status"])["phase"]);
+  const volumeName = text(map(claim["spec"])["volumeName"]);
+  const affinity = memory.volumes.get(volumeName);
+  const node = cache.get("Node", "", nodeName);
+  return {
+    name: ownName,
+    phase: phase === "" ? "Pending" : phase,
+    deleting: deletionTimestamp !== undefined,
+    note: memory.refusals.get(uid) ?? null,
+    volumeName: volumeName === "" ? null : volumeName,
+    isUsableOnNode:
+      affinity === undefined || node === undefined ? null : affinity === null || admitsNode(affinity, node),
+  };
 }
 
 function operations(cache: Cache, namespace: string, relationship: string): readonly ObservedOperation[] {
@@ -360,12 +418,22 @@ function versionOf({ metadata }: KubeObject) {
 }
 
 /** By name, not by label or owner: what stands where ours should stand is a finding, whoever made it. */
-function children(cache: Cache, relationship: KubeObject): ReadonlyMap<string, ObservedChild> {
+function children(
+  cache: Cache,
+  relationship: KubeObject,
+  storeUid: string | null,
+): ReadonlyMap<string, ObservedChild> {
   const { namespace = "", name = "" } = relationship.metadata;
-  const names = [name, ...membersOf(relationship).map((member) => memberObjectName(name, member.name))];
+  const members = membersOf(relationship).map((member) => member.name);
+  const names = [name, ...members.map((member) => memberObjectName(name, member))];
+  const claims = storeUid === null ? [] : members.map((member) => claimName(storeUid, member));
+  const wanted = [
+    ...CHILD_KINDS.map((kind) => [kind, names] as const),
+    ["PersistentVolumeClaim", claims] as const,
+  ];
   const found = new Map<string, ObservedChild>();
-  for (const kind of CHILD_KINDS) {
-    for (const childName of names) {
+  for (const [kind, childNames] of wanted) {
+    for (const childName of childNames) {
       const object = cache.get(kind, namespace, childName);
       if (object === undefined) continue;
       found.set(childKey(kind, childName), {

@@ -6,6 +6,7 @@ import type { Automatic, Fencing } from "../api/partner-down.ts";
 import type { LinkRefusal } from "../base/link-refusal.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
+import type { ClaimSpec } from "./desired/names.ts";
 
 type Json = Record<string, unknown>;
 
@@ -58,6 +59,8 @@ export interface ObservedRelationship {
   readonly primary: string;
   /** spec.storage.retain. */
   readonly retainsStores: boolean;
+  /** spec.storage.persistentVolumeClaim; null: the stores lie on the nodes. */
+  readonly claim: ClaimSpec | null;
   /** spec.storage.adoptFrom. */
   readonly adoptFrom: string | null;
   /** spec.link.tls.secretRef: the first part of the names of Secrets that others fill; null: the controller makes its own. */
@@ -102,6 +105,8 @@ export interface ObservedMember {
   readonly podRefusal: string | null;
   /** Its node; null when the cluster has none of that name. */
   readonly node: ObservedNode | null;
+  /** The claim that holds its store; null when there is none, or the store lies on the node. */
+  readonly claim: ObservedClaim | null;
   /** Since when this process has seen it say, without falling silent, that it has lost its partner; null: it does not. */
   readonly apartSince: UnixSeconds | null;
 }
@@ -156,7 +161,7 @@ export interface ObservedPod {
   readonly nodeName: string;
   /** The engine's container is running. */
   readonly running: boolean;
-  /** Why the engine is not running, in its own last words or the kubelet's; null while it runs or nobody says. */
+  /** Why the engine is not running, in its own last words, the kubelet's or the scheduler's; null while it runs or nobody says. */
   readonly failure: string | null;
   readonly ready: boolean;
   /** When `ready` last changed, 0 when unknown. */
@@ -165,6 +170,20 @@ export interface ObservedPod {
   readonly templateHash: string;
   /** How its link is secured, "" when it does not say: two pods that differ in this cannot meet. */
   readonly linkKind: string;
+}
+
+export interface ObservedClaim {
+  readonly name: string;
+  /** Kubernetes' words: Pending, Bound or Lost. */
+  readonly phase: string;
+  /** It goes as soon as no pod uses it. */
+  readonly deleting: boolean;
+  /** Why it is Pending, in Kubernetes' words; null when it is not, or nobody says. */
+  readonly note: string | null;
+  /** Its volume; null before it is bound. */
+  readonly volumeName: string | null;
+  /** Whether the member's node can use the volume; null when that is not known. */
+  readonly isUsableOnNode: boolean | null;
 }
 
 export interface ObservedNode {

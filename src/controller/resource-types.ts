@@ -30,6 +30,7 @@ export const TYPES = {
   Role: builtIn(RBAC, "roles", "Role"),
   RoleBinding: builtIn(RBAC, "rolebindings", "RoleBinding"),
   PodDisruptionBudget: builtIn("policy", "poddisruptionbudgets", "PodDisruptionBudget"),
+  PersistentVolumeClaim: builtIn("", "persistentvolumeclaims", "PersistentVolumeClaim"),
   Node: builtIn("", "nodes", "Node", false),
 } as const satisfies Record<string, ResourceType>;
 
@@ -37,7 +38,7 @@ export type WatchedKind = keyof typeof TYPES;
 
 export const WATCHED_KINDS = Object.keys(TYPES) as readonly WatchedKind[];
 
-/** What desired.ts renders, FailoverMember included. */
+/** What desired.ts renders under the names of pair and members, FailoverMember included. Claims have names of their own. */
 export const CHILD_KINDS = [
   "FailoverMember",
   "StatefulSet",
@@ -55,4 +56,5 @@ export const LABELLED_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>([
   "Role",
   "RoleBinding",
   "PodDisruptionBudget",
+  "PersistentVolumeClaim",
 ]);

@@ -120,6 +120,13 @@ export const LEASE: ResourceType = {
   namespaced: true,
 };
 
+export const PERSISTENT_VOLUME: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "persistentvolumes",
+  kind: "PersistentVolume",
+  namespaced: false,
+};
 export const EVENT: ResourceType = {
   group: "events.k8s.io",
   version: "v1",

@@ -116,6 +116,29 @@ function renamed(name: string) {
   return relationshipJson({ members: [a, { ...b, name, nodeName: "node-9" }] });
 }
 
+/** [after, before, fields that may not change so] */
+function storageChanges(): readonly [unknown, unknown, string[]][] {
+  const onHost = relationshipJson();
+  const defaults = { size: "1Gi", accessMode: "ReadWriteOncePod" };
+  const claims = (changes: object) =>
+    relationshipJson({
+      storage: { type: "PersistentVolumeClaim", persistentVolumeClaim: { ...defaults, ...changes } },
+    });
+  const claim = "spec.storage.persistentVolumeClaim";
+  return [
+    [claims({}), onHost, []],
+    [onHost, claims({}), []],
+    [claims({ size: "1025Mi" }), claims({ size: "1Gi" }), []],
+    [claims({ size: "1024Mi" }), claims({ size: "1Gi" }), []],
+    [claims({ size: "1023Mi" }), claims({ size: "1Gi" }), [`${claim}.size`]],
+    [claims({ size: "999999Gi" }), claims({ size: "977Ti" }), [`${claim}.size`]],
+    [claims({ storageClassName: "fast" }), claims({}), [`${claim}.storageClassName`]],
+    [claims({}), claims({ storageClassName: "" }), [`${claim}.storageClassName`]],
+    [claims({ accessMode: "ReadWriteOnce" }), claims({}), [`${claim}.accessMode`]],
+    [claims({ storageClassName: "fast" }), claims({ storageClassName: "fast" }), []],
+  ];
+}
+
 test("a rule on changes lets creation pass and names what may not change", () => {
   const scope = scopeJson();
   const cases: readonly [unknown, unknown, string[]][] = [
@@ -133,7 +156,7 @@ test("a rule on changes lets creation pass and names what may not change", () =>
     [renamed("c"), relationshipJson(), ["spec.members[1].name"]],
     [renamed("b"), relationshipJson(), []],
   ];
-  for (const [now, before, fields] of cases) {
+  for (const [now, before, fields] of [...cases, ...storageChanges()]) {
     const parsed = parseObject(now, before);
     assert.deepEqual(
       parsed.kind === "ok" ? [] : parsed.errors.map(({ field }) => field),

@@ -15,7 +15,7 @@ function failure(status: object): string | null {
   return observedPod({ metadata: { name: "campus-a-0" }, status: { containerStatuses } }).failure;
 }
 
-test("why an engine does not run: its own last words, else the kubelet's reason", () => {
+test("why an engine does not run: its own last words, else the kubelet's or the scheduler's reason", () => {
   const ended = (fields: object) => ({ lastState: { terminated: { exitCode: 1, ...fields } } });
   const cases: readonly (readonly [string, object, string | null])[] = [
     ["running", { state: { running: {} }, ...ended({ message: LOG }) }, null],
@@ -36,6 +36,10 @@ test("why an engine does not run: its own last words, else the kubelet's reason"
     ["nothing known", {}, null],
   ];
   for (const [name, status, expected] of cases) assert.equal(failure(status), expected, name);
+  const message = "0/3 nodes are available: 1 node(s) had volume node affinity conflict.";
+  const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
+  const unscheduled = observedPod({ metadata: { name: "campus-a-0" }, status: { conditions } });
+  assert.equal(unscheduled.failure, `Unschedulable: ${message}`);
 });
 
 test("last words of any length stay short enough for a condition", () => {

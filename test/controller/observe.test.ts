@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
 import { unixSeconds } from "../../src/base/units.ts";
+import { readVolumes } from "../../src/controller/apply-volumes.ts";
 import { newMemory } from "../../src/controller/memory.ts";
 import { observe } from "../../src/controller/observe.ts";
 import { formatTime } from "../../src/controller/time.ts";
@@ -138,4 +139,35 @@ test("what an engine says of a refused partner is read from its conditions, a re
   read("WrongIdentity");
   await new TestController(world).look(KEY);
   assert.equal(world.condition("LinkSecure")["reason"], "WrongIdentity");
+});
+
+test("whether a member's node can use its volume is known once the volume was read, and it is read once", async () => {
+  const world = new PairWorld();
+  const storage = { type: "PersistentVolumeClaim", persistentVolumeClaim: {} };
+  world.patch("FailoverRelationship", "campus", { spec: { storage } });
+  const controller = new TestController(world);
+  for (let look = 0; look < 3; look++) await controller.look();
+  const [claim = ""] = world.names("PersistentVolumeClaim");
+  world.patch("PersistentVolumeClaim", claim, { spec: { volumeName: "pv-1" }, status: { phase: "Bound" } });
+  const { uid = "" } = world.get("FailoverRelationship", "campus").metadata;
+  const memory = newMemory();
+  memory.stores.set(uid, { relationshipUid: uid, storeUid: uid, stores: {}, areRetained: true });
+  const usable = () => observe(world.cache(), memory, at(world.nowMs))?.members[0]?.claim?.isUsableOnNode;
+  assert.equal(usable(), null);
+  const asked: string[] = [];
+  const find = (volume: object | null) => ({
+    find: (_type: unknown, _namespace: string | null, name: string) => {
+      asked.push(name);
+      return volume === null ? Promise.reject(new Error("forbidden")) : Promise.resolve(volume);
+    },
+  });
+  const read = (volume: object | null) =>
+    readVolumes(find(volume) as never, memory, world.cache(), at(world.nowMs));
+  await read(null);
+  assert.equal(usable(), null, "what cannot be read is not known");
+  const matchFields = [{ key: "metadata.name", operator: "In", values: ["node-2"] }];
+  await read({ spec: { nodeAffinity: { required: { nodeSelectorTerms: [{ matchFields }] } } } });
+  assert.equal(usable(), false, "node-1 cannot");
+  await read({ spec: {} });
+  assert.deepEqual([asked, usable()], [["pv-1", "pv-1"], false]);
 });

@@ -5,7 +5,7 @@ import { parseIpv4Prefix } from "../../src/base/ipv4.ts";
 import { seconds, unixSeconds } from "../../src/base/units.ts";
 import { decide } from "../../src/controller/decide/decide.ts";
 import { renderMember, renderPair } from "../../src/controller/desired/desired.ts";
-import { ANNOTATION_TEMPLATE_HASH } from "../../src/controller/desired/names.ts";
+import { ANNOTATION_TEMPLATE_HASH, type Owner } from "../../src/controller/desired/names.ts";
 import type { RenderOptions } from "../../src/controller/desired/render-options.ts";
 import type { Effect } from "../../src/controller/effect.ts";
 import {
@@ -125,6 +125,7 @@ export function member(
       linkKind: "campus",
     },
     podRefusal: null,
+    claim: null,
     node: node(name === "a" ? "node-1" : "node-2"),
     apartSince: says.state === "CommunicationsInterrupted" ? unixSeconds(NOW - 10) : null,
     ...rest,
@@ -145,6 +146,7 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
     mode: "LoadBalance",
     primary: "a",
     adoptFrom: null,
+    claim: null,
     retainsStores: true,
     linkSecretBase: null,
     status: { witness: witness() },
@@ -234,16 +236,25 @@ const owner = {
   retainsStores: true,
 };
 
-/** Everything rendered, as it would stand in the cluster. */
-export function children(of: CompiledRelationship = config()): Map<string, ObservedChild> {
+/** Everything rendered, as it would stand in the cluster; `changes` are the owner's. */
+export function children(
+  of: CompiledRelationship = config(),
+  changes: Partial<Owner> = {},
+): Map<string, ObservedChild> {
+  const by = { ...owner, ...changes };
   const desired = [
-    ...renderPair(of, owner),
-    ...of.members.flatMap((each) => renderMember(of, each, owner, OPTIONS)),
+    ...renderPair(of, by),
+    ...of.members.flatMap((each) => renderMember(of, each, by, OPTIONS)),
   ];
   return new Map(
     desired.map(({ kind, name, body }) => [
       childKey(kind, name),
-      { resourceVersion: `v-${kind}-${name}`, ownerUid: OWNER_UID, deleting: false, object: body },
+      {
+        resourceVersion: `v-${kind}-${name}`,
+        ownerUid: body.metadata.ownerReferences?.[0]?.uid ?? null,
+        deleting: false,
+        object: body,
+      },
     ]),
   );
 }

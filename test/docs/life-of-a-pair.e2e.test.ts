@@ -73,6 +73,9 @@ const [A, B] = [
 ] as const;
 const b = (change: Json): Json => ({ members: [A, { ...B, ...change }] });
 const sample = (field: string, spec: Json, before: Json = {}): Sample => ({ field, spec, before });
+const claims = (persistentVolumeClaim: Json): Json => ({
+  storage: { type: "PersistentVolumeClaim", persistentVolumeClaim },
+});
 const { certificate } = await makeLinkAuthority("theirs", { now: new Date(), days: 9 });
 
 const SAMPLES: Readonly<Record<Kind, readonly Sample[]>> = {
@@ -110,7 +113,14 @@ const SAMPLES: Readonly<Record<Kind, readonly Sample[]>> = {
     sample("link.port", { link: { port: 1647 } }),
     sample("link.tls.secretRef", { link: { tls: { secretRef: { name: "theirs" } } } }),
     sample("link.tls.trustedAuthorities", { link: { tls: { trustedAuthorities: [certificate] } } }),
-    sample("storage.type", { storage: { type: "PersistentVolumeClaim" } }),
+    sample("storage.type", { storage: { type: "PersistentVolumeClaim", persistentVolumeClaim: {} } }),
+    sample("storage.persistentVolumeClaim.size", claims({ size: "2Gi" }), claims({ size: "1Gi" })),
+    sample("storage.persistentVolumeClaim.storageClassName", claims({ storageClassName: "x" }), claims({})),
+    sample(
+      "storage.persistentVolumeClaim.accessMode",
+      claims({ accessMode: "ReadWriteOnce" }),
+      claims({ accessMode: "ReadWriteOncePod" }),
+    ),
     sample("storage.retain", { storage: { retain: false } }),
     sample("storage.adoptFrom", { storage: { adoptFrom: "0b5d1c9a-6f0e-4c39-8a53-5f2d9b7c1e42" } }),
   ],
@@ -147,7 +157,10 @@ function footprint(world: PairWorld) {
     return [name, annotations?.[ANNOTATION_TEMPLATE_HASH]];
   });
   const secrets = ["campus-a-link", "campus-store"].map((name) => world.secret(name)?.["data"]);
-  return { shape, templates: JSON.stringify(sets), rest: JSON.stringify([revision, secrets]) };
+  const claimed = world
+    .names("PersistentVolumeClaim")
+    .map((name) => world.get("PersistentVolumeClaim", name)["spec"]);
+  return { shape, templates: JSON.stringify(sets), rest: JSON.stringify([revision, secrets, claimed]) };
 }
 
 /** What the change does to a pair that is NORMAL. */

@@ -93,7 +93,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [get, list, watch, create, patch, delete]
-# Listed only to find out why a StatefulSet makes no pod.
+# The stores' claims. Never deleted here: they go with their owner, or by a human's hand.
+- apiGroups: [""]
+  resources: [persistentvolumeclaims]
+  verbs: [get, list, watch, create, patch]
+# Listed only to find out why a StatefulSet makes no pod, or a claim gets no volume.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch, list]

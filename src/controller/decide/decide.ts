@@ -11,16 +11,17 @@ import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { carriersVerdict } from "./carriers.ts";
 import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
+import { volumeElsewhere } from "./claims.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict } from "./link.ts";
-import { nextLook, watchedNodes } from "./next-look.ts";
+import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
 import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
 import { bothNormal, type Pair, pairOf } from "./pair.ts";
 import { missingNode } from "./placement.ts";
-import { pairRefusal, podlessSets } from "./pod-refusal.ts";
+import { pairRefusal } from "./pod-refusal.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
 import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
@@ -46,8 +47,8 @@ export interface Decision {
   readonly requeueAfterSeconds: number | null;
   /** Nodes whose Leases are to be read before the next look. */
   readonly watchedNodes: readonly string[];
-  /** StatefulSets of which it is to be read before the next look why they make no pod. */
-  readonly podlessSets: readonly KubeObject[];
+  /** Objects of which it is to be read before the next look why they lack what they should have. */
+  readonly unexplained: readonly KubeObject[];
   /** Where the pair stands in a rollout: other pairs wait while one is under way. */
   readonly rollout: "idle" | "under-way" | "settled";
 }
@@ -56,13 +57,13 @@ const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, hashes: new Map
 
 export function decide(observed: Observed, options: RenderOptions): Decision {
   if (observed.relationship.deleting) {
-    // Owner references stop the pods; the stores on the nodes are kept. No finalizer, so nothing is left to do.
+    // Owner references stop the pods; the stores are kept. No finalizer, so nothing is left to do.
     return {
       step: "deletion",
       effects: [],
       requeueAfterSeconds: null,
       watchedNodes: [],
-      podlessSets: [],
+      unexplained: [],
       rollout: "settled",
     };
   }
@@ -92,7 +93,7 @@ function writeWitness(
   const status = statusEffects(pair, plan, options, change);
   // Our own write comes back as an event; the pause is only for an event that gets lost.
   const effects = [...status, witnessEvent(pair, change)];
-  return { step, effects, requeueAfterSeconds: 5, watchedNodes: [], podlessSets: [], rollout: "idle" };
+  return { step, effects, requeueAfterSeconds: 5, watchedNodes: [], unexplained: [], rollout: "idle" };
 }
 
 interface Plan {
@@ -109,9 +110,11 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   if (compiled.kind === "rejected") {
     return { problem: compiled.rejected[0] ?? null, children: NO_CHILDREN, rollout: none };
   }
-  const problem = missingNode(observed, compiled.config) ?? storeProblem(observed);
+  const { config } = compiled;
+  const problem =
+    missingNode(observed, config) ?? storeProblem(observed) ?? volumeElsewhere(observed, config);
   if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
-  const children = planChildren(observed, compiled.config, options);
+  const children = planChildren(observed, config, options);
   if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
   return { problem: null, children, rollout: rolloutStep(observed, children.hashes) };
 }
@@ -146,7 +149,7 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     // Secrets are not watched: what was made is looked at again at once.
     requeueAfterSeconds: link.length + stores.length > 0 ? 0 : nextLook(pair, plan, operations),
     watchedNodes: watchedNodes(pair),
-    podlessSets: podlessSets(observed),
+    unexplained: unexplained(observed),
     rollout: rolloutState(pair, plan),
   };
 }
@@ -179,8 +182,10 @@ function statusEffects(
   const verdicts = verdictsOf(pair, plan);
   const { generation, status } = relationship;
   const conditions = conditionsOf(verdicts, status["conditions"], generation, pair.now);
-  const storagePath = `${options.dataRoot}/${storeUidOf(pair.observed) ?? relationship.uid}`;
-  const after = relationshipStatus(pair, { witness: pair.witness, conditions, storagePath });
+  const storeUid = storeUidOf(pair.observed) ?? relationship.uid;
+  const onNodes = relationship.claim === null ? { storagePath: `${options.dataRoot}/${storeUid}` } : {};
+  const place = { ...onNodes, storeUid };
+  const after = relationshipStatus(pair, { witness: pair.witness, conditions, place });
   const patch = mergePatchOf(relationship.status, after);
   if (patch === null) return [];
   const verify = (change?.restsOn ?? []).flatMap((name) => {

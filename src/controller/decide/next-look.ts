@@ -1,8 +1,10 @@
 // When a relationship has to be looked at again though nothing has happened, and what should be known by then.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
-import type { Rejected } from "../observed.ts";
+import type { KubeObject } from "../../kube/resource.ts";
+import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep, WATCH_SECONDS } from "./automatic.ts";
+import { pendingClaims } from "./claims.ts";
 import { linkVerdict } from "./link.ts";
 import { nextLivenessChange } from "./liveness.ts";
 import { deletionTime, type OperationStep } from "./operation-outcome.ts";
@@ -17,13 +19,24 @@ import { nextAgeChange } from "./words.ts";
 export const CONFLICT_RETRY_SECONDS = 10;
 
 /** Ends when an object goes of which no event tells. */
-const WAITED_FOR = ["ObjectConflict", "StoreInUse", "StoresOfOtherMembers", "StoresUnknown"];
+const WAITED_FOR = [
+  "ObjectConflict",
+  "StoreInUse",
+  "StoresNotFound",
+  "StoresOfOtherMembers",
+  "StoresUnknown",
+];
 
 /** The node of the member that may be dead, while a grant to its partner draws near. */
 export function watchedNodes({ observed, witness }: Pair): readonly string[] {
   const step = automaticStep(observed, witness);
   if (step.kind !== "wait") return [];
   return observed.members.filter(({ name }) => name !== step.survivor).map(({ nodeName }) => nodeName);
+}
+
+/** What lacks a pod or a volume, of which only Events tell why. */
+export function unexplained(observed: Observed): readonly KubeObject[] {
+  return [...podlessSets(observed), ...pendingClaims(observed)];
 }
 
 /** Seconds until time alone could change the verdict; null when it cannot. */
@@ -50,7 +63,7 @@ export function nextLook(
     moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
   }
   // Nor does any tell in time why a pod does not come.
-  if (podlessSets(observed).length > 0) moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
+  if (unexplained(observed).length > 0) moments.push(unixSeconds(now + CONFLICT_RETRY_SECONDS));
   const automatic = automaticStep(observed, pair.witness);
   if (automatic.kind === "wait") {
     moments.push(automatic.at, unixSeconds(now + WATCH_SECONDS));

@@ -23,8 +23,8 @@ const DIGEST = /^[0-9a-f]{64}$/;
 export interface StatusParts {
   readonly witness: Witness | null;
   readonly conditions: readonly Condition[];
-  /** Directory of the stores on the nodes. */
-  readonly storagePath: string;
+  /** Where the stores lie: the UID, and the directory on the nodes unless they are in claims. */
+  readonly place: Pick<EffectiveStatus, "storagePath" | "storeUid">;
 }
 
 /** The whole status as it should be. */
@@ -40,7 +40,7 @@ export function relationshipStatus(pair: Pair, parts: StatusParts): FailoverRela
     serving: servingColumn(pair),
     takeover: takeoverColumn(pair),
     members: pair.members.map((member) => summary(pair, member)),
-    effective: effective(pair, parts.storagePath),
+    effective: effective(pair, parts.place),
     conditions: [...parts.conditions],
   };
   if (parts.witness !== null) status.witness = witnessStatus(parts.witness);
@@ -61,10 +61,10 @@ export function relationshipStatus(pair: Pair, parts: StatusParts): FailoverRela
 
 /** Revision of the last accepted configuration, "" when none ever was. */
 export function acceptedRevision(pair: Pair): string {
-  return effective(pair, "").revision ?? "";
+  return effective(pair, {}).revision ?? "";
 }
 
-function effective({ observed }: Pair, storagePath: string): EffectiveStatus {
+function effective({ observed }: Pair, place: StatusParts["place"]): EffectiveStatus {
   const { compiled } = observed;
   const { fencing, automatic } = observed.fencing;
   const served = observed.servedBy === null ? {} : { servedBy: observed.servedBy };
@@ -72,7 +72,7 @@ function effective({ observed }: Pair, storagePath: string): EffectiveStatus {
     const { revision, shape, excludedAddresses } = compiled.config;
     const excluded =
       excludedAddresses.length === 0 ? {} : { excludedAddresses: excludedAddresses.map(formatIpv4) };
-    return { fencing, automatic, ...served, ...excluded, storagePath, revision, shape };
+    return { fencing, automatic, ...served, ...excluded, ...place, revision, shape };
   }
   const before = observed.relationship.status["effective"] as EffectiveStatus | undefined;
   // Without a configuration there is no pair yet whose rules could be pinned.

@@ -4,6 +4,7 @@
 
 import { type Effect, sameJson } from "../effect.ts";
 import type { Observed, Rejected, StoreRecord } from "../observed.ts";
+import { missingClaims } from "./claims.ts";
 import { UNKNOWN_STORE } from "./witness.ts";
 
 /** The UID for paths and for the engine; null while it is not known. */
@@ -51,6 +52,18 @@ export function storeEffects(
   return [{ kind: "store-record", namespace, name, record, basis: stores }];
 }
 
+function notFoundText({ relationship }: Observed, claims: readonly string[], begin: string): string {
+  const { adoptFrom, namespace } = relationship;
+  const remedy =
+    adoptFrom === null
+      ? `bring one back, set storage.type to that of the pair that was deleted, or, ${begin}`
+      : "bring one back, or correct or remove storage.adoptFrom";
+  return (
+    `The lease stores that this pair goes on with are in no claim of namespace ${namespace}: neither PersistentVolumeClaim ` +
+    `${claims.join(" nor ")} exists. Delete this one and apply it anew after you ${remedy}`
+  );
+}
+
 /** Without the record nothing is made: an empty store beside a forgotten full one gives addresses twice. And no store is used
  *  by two: the second would know nothing of what the first leases. */
 export function storeProblem(observed: Observed): Rejected | null {
@@ -77,6 +90,12 @@ export function storeProblem(observed: Observed): Rejected | null {
     `to begin with nothing, when no client can hold a lease of this pair any more, type: kubectl -n ${namespace} delete secret ` +
     `${name}-store`;
   if (user === undefined) {
+    const absent =
+      relationship.claim === null || storeUid === null || storeUid === uid
+        ? []
+        : missingClaims(observed, storeUid);
+    if (absent.length > 0)
+      return problem("StoresNotFound", "spec.storage", notFoundText(observed, absent, begin));
     const names = Object.keys(storeUid === stores.storeUid ? stores.stores : {});
     if (names.every((member) => observed.members.some((other) => other.name === member))) return null;
     const message =

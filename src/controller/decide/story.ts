@@ -6,6 +6,7 @@ import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
+import { claimProblemOf } from "./claims.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { podRefusalOf } from "./pod-refusal.ts";
 import { CAUSE_WORDS, clockTime, draftState, roughCount } from "./words.ts";
@@ -41,15 +42,18 @@ function unknownSentence(pair: Pair, of: PairMember): string {
     return `${name} is stopped by operation ${stopped.operation} until ${clockTime(stopped.until, pair.now)}.`;
   }
   const refusal = podRefusalOf(pair, of);
+  const claim = claimProblemOf(pair, of);
+  const more = [refusal, claim].flatMap((each) => (each === null ? [] : [sentence(each.message)]));
   if (life.why === "NeverReported") {
-    return member.pod === null
-      ? sentence(refusal?.message ?? `${name} has no pod yet${noPodRemedy(pair, name)}`)
-      : sentence(`${name} has not reported yet${member.pod.running ? "" : `; ${notRunning(member.pod)}`}`);
+    if (member.pod === null)
+      return more.length > 0 ? more.join(" ") : sentence(`${name} has no pod yet${noPodRemedy(pair, name)}`);
+    const state = member.pod.running ? "" : `; ${notRunning(member.pod)}`;
+    return [sentence(`${name} has not reported yet${state}`), ...more].join(" ");
   }
   const { pod } = member;
   const cause = life.why === "NotRunning" && pod !== null ? notRunning(pod) : CAUSE_WORDS[life.why];
   const since = sentence(`${name} is unreachable since ${clockTime(life.since, pair.now)}: ${cause}`);
-  return refusal === null ? since : `${since} ${sentence(refusal.message)}`;
+  return [since, ...more].join(" ");
 }
 
 /** While nothing is known: only the StatefulSet's events tell. */

@@ -5,6 +5,7 @@
 import type { Fencing } from "../../api/partner-down.ts";
 import type { Rejected } from "../observed.ts";
 import { carrierSentences } from "./carriers.ts";
+import { pairClaimProblem } from "./claims.ts";
 import { readConditions, type Verdict } from "./condition.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { pairRefusal } from "./pod-refusal.ts";
@@ -56,7 +57,8 @@ export function readyVerdict(pair: Pair, problem: Rejected | null): Verdict {
     if (memberIn(pair, ...states) !== null) return verdict("False", reason, story(pair));
   }
   const refusal = pairRefusal(pair);
-  if (refusal !== null) return verdict("False", refusal.reason, story(pair));
+  const unmet = refusal ?? pairClaimProblem(pair);
+  if (unmet !== null) return verdict("False", unmet.reason, story(pair));
   const silent = pair.members.some(({ life }) => life.kind === "unknown" && life.why !== "NeverReported");
   return verdict("False", silent ? "MemberUnknown" : "MemberMissing", story(pair));
 }

@@ -5,6 +5,7 @@ import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts
 import { withDigest } from "../../kube/apply.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import { renderAccess } from "./access.ts";
+import { renderClaim } from "./claim.ts";
 import {
   ANNOTATION_RENDERED,
   ANNOTATION_STORE_NODE,
@@ -56,7 +57,8 @@ export function renderMember(
       name: memberObjectName(config.name, member.name),
       namespace: config.namespace,
       labels: labels(config.name, member.name),
-      ...(owner.retainsStores
+      // A claim goes with its owner; only what lies on a node must be removed by somebody.
+      ...(owner.retainsStores || owner.claim !== null
         ? {}
         : {
             finalizers: [FINALIZER_STORE],
@@ -71,14 +73,18 @@ export function renderMember(
   const objects = [
     report,
     ...renderAccess(config, member),
+    ...renderClaim(config, member, owner),
     renderStatefulSet(config, member, owner, options),
   ];
   return objects.map((object) => finish(object, owner, member.name));
 }
 
-/** Adds owner and digest. The digest covers the owner too: an object of another owner is never ours. */
+/** Adds owner and digest. The digest covers the owner too: an object of another owner is never ours. A retained claim has no
+ *  owner, with whom it would go. */
 function finish(object: KubeObject, owner: Owner, member: string | null): DesiredObject {
-  const owned = { ...object, metadata: { ...object.metadata, ownerReferences: [ownerReference(owner)] } };
+  const staysBehind = object.kind === "PersistentVolumeClaim" && owner.retainsStores;
+  const owners = staysBehind ? {} : { ownerReferences: [ownerReference(owner)] };
+  const owned = { ...object, metadata: { ...object.metadata, ...owners } };
   return {
     apiVersion: object.apiVersion ?? "",
     kind: object.kind ?? "",

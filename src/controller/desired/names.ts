@@ -58,6 +58,17 @@ export interface Owner {
   readonly storeUid: string;
   /** spec.storage.retain: whether they stay when the relationship is deleted. */
   readonly retainsStores: boolean;
+  /** See ObservedRelationship. */
+  readonly claim: ClaimSpec | null;
+}
+
+/** spec.storage.persistentVolumeClaim. */
+export interface ClaimSpec {
+  /** Null: the cluster's default class. */
+  readonly storageClassName: string | null;
+  /** As the API server writes it back. */
+  readonly size: string;
+  readonly accessMode: string;
 }
 
 /** Metadata shared by StatefulSet, FailoverMember, ServiceAccount, Role and RoleBinding of one member. */
@@ -73,6 +84,11 @@ export function memberPodName(relationship: string, member: string): string {
 /** The pod that removes a member's store. */
 export function removalPodName(relationship: string, member: string): string {
   return `${memberObjectName(relationship, member)}-forget`;
+}
+
+/** The claim that holds a member's store: named by the store, so that whoever follows finds it, of whatever name it is. */
+export function claimName(storeUid: string, member: string): string {
+  return `leasepair-${storeUid}-${member}`;
 }
 
 /** The Secret that says where the stores of a relationship's name lie; it outlives the relationship. */

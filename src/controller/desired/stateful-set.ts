@@ -10,6 +10,7 @@ import {
   ANNOTATION_LINK,
   ANNOTATION_METRICS_ADDRESS,
   ANNOTATION_TEMPLATE_HASH,
+  claimName,
   labels,
   linkSecretName,
   memberObjectName,
@@ -23,6 +24,8 @@ import { dhcpPort, PRIORITY_CLASS_DEFAULT, type RenderOptions } from "./render-o
 export const DATA_DIRECTORY = "/var/lib/leasepair";
 export const ENGINE_CONTAINER = "engine";
 export const ENGINE_UID = 10_001;
+/** A volume is mounted above it: its root belongs to root, and fsGroup lets the engine make its own directory there. */
+const CLAIM_DIRECTORY = "/var/lib";
 const DATA_VOLUME = "data";
 /** Where the link's certificate is mounted. */
 const LINK_DIRECTORY = "/etc/leasepair/link";
@@ -36,12 +39,13 @@ type Json = Record<string, unknown>;
 export function renderStatefulSet(
   config: CompiledRelationship,
   member: CompiledMember,
-  owner: Pick<Owner, "linkSecretBase" | "stopped" | "storeUid">,
+  owner: Pick<Owner, "claim" | "linkSecretBase" | "stopped" | "storeUid">,
   options: RenderOptions,
 ): KubeObject {
   // The digest is the template's own annotation, and the set's besides, where the rollout looks for it.
-  const link = { ...linkOf(config, member, owner.linkSecretBase), storeUid: owner.storeUid };
-  const template = withDigest(podTemplate(config, member, link, options), ANNOTATION_TEMPLATE_HASH);
+  const { claim, storeUid } = owner;
+  const parts = { ...linkOf(config, member, owner.linkSecretBase), claim, storeUid };
+  const template = withDigest(podTemplate(config, member, parts, options), ANNOTATION_TEMPLATE_HASH);
   const hash = template.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "";
   return {
     apiVersion: "apps/v1",
@@ -73,6 +77,9 @@ interface LinkRendering {
   readonly secretName: string | null;
 }
 
+/** What differs between the pods of one member. */
+type PodParts = LinkRendering & Pick<Owner, "claim" | "storeUid">;
+
 /** A dhcpd speaks in clear only. */
 function linkOf(
   { members, name }: CompiledRelationship,
@@ -86,14 +93,15 @@ function linkOf(
 function podTemplate(
   config: CompiledRelationship,
   member: CompiledMember,
-  link: LinkRendering & Pick<Owner, "storeUid">,
+  parts: PodParts,
   options: RenderOptions,
 ): KubeObject {
+  const { claim, kind, secretName } = parts;
   return {
     metadata: {
       labels: labels(config.name, member.name),
       annotations: {
-        [ANNOTATION_LINK]: link.kind,
+        [ANNOTATION_LINK]: kind,
         // A pod's address in the API is its node's; the engine's metrics are on the member's.
         [ANNOTATION_METRICS_ADDRESS]: `${formatIpv4(member.address)}:${member.metricsPort}`,
       },
@@ -106,25 +114,28 @@ function podTemplate(
       terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
       affinity: affinity(config, member),
       tolerations: tolerations(),
-      // The group may read the link's key, which is nobody else's.
+      // The group may read the link's key, which is nobody else's, and write to the root of a claim's volume.
       securityContext: { seccompProfile: { type: "RuntimeDefault" }, fsGroup: ENGINE_UID },
       ...pullSecrets(options),
-      initContainers: [ownershipContainer(options)],
-      containers: [engineContainer(config, member, link, options)],
+      ...(claim === null ? { initContainers: [ownershipContainer(options)] } : {}),
+      containers: [engineContainer(config, member, parts, options)],
       volumes: [
-        {
-          name: DATA_VOLUME,
-          hostPath: {
-            path: `${options.dataRoot}/${link.storeUid}/${member.name}`,
-            type: "DirectoryOrCreate",
-          },
-        },
-        ...(link.secretName === null
-          ? []
-          : [{ name: LINK_VOLUME, secret: { secretName: link.secretName, defaultMode: 0o440 } }]),
+        dataVolume(member, parts, options),
+        ...(secretName === null ? [] : [{ name: LINK_VOLUME, secret: { secretName, defaultMode: 0o440 } }]),
       ],
     },
   };
+}
+
+function dataVolume(
+  member: CompiledMember,
+  { claim, storeUid }: PodParts,
+  { dataRoot }: RenderOptions,
+): Json {
+  if (claim !== null)
+    return { name: DATA_VOLUME, persistentVolumeClaim: { claimName: claimName(storeUid, member.name) } };
+  const path = `${dataRoot}/${storeUid}/${member.name}`;
+  return { name: DATA_VOLUME, hostPath: { path, type: "DirectoryOrCreate" } };
 }
 
 /** Pins by the node's name, through affinity, so that the scheduler still checks ports and the partner's place. */
@@ -188,7 +199,7 @@ function ownershipContainer(options: RenderOptions): Json {
 function engineContainer(
   config: CompiledRelationship,
   member: CompiledMember,
-  { secretName, storeUid }: LinkRendering & Pick<Owner, "storeUid">,
+  { claim, secretName, storeUid }: PodParts,
   options: RenderOptions,
 ): Json {
   const address = formatIpv4(member.address);
@@ -233,7 +244,7 @@ function engineContainer(
     ...probes(address, member.metricsPort),
     ...(options.resources === undefined ? {} : { resources: options.resources }),
     volumeMounts: [
-      { name: DATA_VOLUME, mountPath: DATA_DIRECTORY },
+      { name: DATA_VOLUME, mountPath: claim === null ? DATA_DIRECTORY : CLAIM_DIRECTORY },
       ...(secretName === null ? [] : [{ name: LINK_VOLUME, mountPath: LINK_DIRECTORY, readOnly: true }]),
     ],
   };

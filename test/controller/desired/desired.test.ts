@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DesiredObject, renderMember, renderPair } from "../../../src/controller/desired/desired.ts";
-import { ANNOTATION_TEMPLATE_HASH } from "../../../src/controller/desired/names.ts";
+import { ANNOTATION_TEMPLATE_HASH, claimName, type Owner } from "../../../src/controller/desired/names.ts";
 import { dhcpPort, type RenderOptions } from "../../../src/controller/desired/render-options.ts";
 import { config, OPTIONS, OWNER_UID, relationship } from "../observed-fixture.ts";
 
@@ -12,11 +12,13 @@ const OWNER = { ...relationship(), kind: "FailoverRelationship", stopped: null, 
 function rendered(
   changes: Parameters<typeof config>[0] = {},
   options: RenderOptions = OPTIONS,
+  ownerChanges: Partial<Owner> = {},
 ): DesiredObject[] {
   const of = config(changes);
+  const owner = { ...OWNER, ...ownerChanges };
   return [
-    ...renderPair(of, OWNER),
-    ...of.members.flatMap((member) => renderMember(of, member, OWNER, options)),
+    ...renderPair(of, owner),
+    ...of.members.flatMap((member) => renderMember(of, member, owner, options)),
   ];
 }
 
@@ -243,4 +245,43 @@ test("the DHCP port is read from either form of the flag, and is 67 otherwise", 
   assert.equal(dhcpPort(["--dhcp-port", "1067"]), 1067);
   assert.equal(dhcpPort(["--x", "--dhcp-port=2067"]), 2067);
   assert.equal(dhcpPort(["--dhcp-port", "many"]), 67);
+});
+
+const CLAIM = { storageClassName: "fast", size: "2Gi", accessMode: "ReadWriteOncePod" };
+const inClaims = (changes: Partial<Owner> = {}) => rendered({}, OPTIONS, { claim: CLAIM, ...changes });
+
+test("a store in a claim: named by the store, mounted above the data directory, without a root container", () => {
+  const objects = inClaims({ storeUid: "uid-of-store" });
+  const claim = find(objects, "PersistentVolumeClaim", "leasepair-uid-of-store-a");
+  assert.deepEqual(at(claim, "spec"), {
+    accessModes: ["ReadWriteOncePod"],
+    resources: { requests: { storage: "2Gi" } },
+    storageClassName: "fast",
+  });
+  assert.equal(at(claim, "metadata.labels")?.["leasepair.io/relationship" as never], "campus");
+  assert.deepEqual(at(pod(objects), "volumes.0"), {
+    name: "data",
+    persistentVolumeClaim: { claimName: "leasepair-uid-of-store-a" },
+  });
+  assert.equal(at(pod(objects), "initContainers"), undefined);
+  assert.equal(at(pod(objects), "securityContext.fsGroup"), 10_001);
+  assert.deepEqual(at(engine(objects), "volumeMounts.0"), { name: "data", mountPath: "/var/lib" });
+  assert.match(JSON.stringify(at(engine(objects), "args")), /"--data-dir","\/var\/lib\/leasepair"/);
+  assert.equal(JSON.stringify(objects).includes("hostPath"), false);
+});
+
+test("a retained claim has no owner to go with; one that is not, has the relationship, and no node waits for it", () => {
+  const claimIn = (objects: readonly DesiredObject[]) =>
+    find(objects, "PersistentVolumeClaim", claimName(OWNER_UID, "b"));
+  assert.equal(Object.hasOwn(claimIn(inClaims())["metadata"] as Json, "ownerReferences"), false);
+  const gone = inClaims({ retainsStores: false });
+  assert.equal(at(claimIn(gone), "metadata.ownerReferences.0.uid"), OWNER_UID);
+  assert.equal(at(find(gone, "FailoverMember", "campus-b"), "metadata.finalizers"), undefined);
+});
+
+test("without a class in the spec none is asked for: the cluster's default is meant", () => {
+  const [claim] = inClaims({ claim: { ...CLAIM, storageClassName: null } }).filter(
+    ({ kind }) => kind === "PersistentVolumeClaim",
+  );
+  assert.equal(at(claim?.body, "spec.storageClassName"), undefined);
 });

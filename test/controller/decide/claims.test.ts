@@ -1,0 +1,151 @@
+// What is said and done about the claims that hold the stores.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decide } from "../../../src/controller/decide/decide.ts";
+import { claimName } from "../../../src/controller/desired/names.ts";
+import { childKey, type Observed, type ObservedClaim } from "../../../src/controller/observed.ts";
+import {
+  children,
+  conditionOf,
+  kindsOf,
+  member,
+  NOW,
+  OPTIONS,
+  OWNER_UID,
+  observed,
+  relationship,
+  settled,
+  statusAfter,
+} from "../observed-fixture.ts";
+
+const CLAIM = { storageClassName: "fast", size: "1Gi", accessMode: "ReadWriteOncePod" };
+const bound = (name: string, changes: Partial<ObservedClaim> = {}): ObservedClaim => ({
+  name: claimName(OWNER_UID, name),
+  phase: "Bound",
+  deleting: false,
+  note: null,
+  volumeName: `pv-${name}`,
+  isUsableOnNode: true,
+  ...changes,
+});
+const unborn = { report: null, reportVersion: "" };
+const waiting = (name: "a" | "b", failure: string | null) => ({
+  ...unborn,
+  pod: { ...member(name).pod!, running: false, ready: false, failure },
+});
+
+/** The pair with its stores in claims, which stand as rendered. */
+function inClaims(changes: Partial<Observed> = {}, claim = CLAIM): Observed {
+  return observed({
+    relationship: relationship({ claim }),
+    children: children(undefined, { claim }),
+    members: [member("a", { claim: bound("a") }), member("b", { claim: bound("b") })],
+    ...changes,
+  });
+}
+
+const applied = (seen: Observed) =>
+  kindsOf(decide(seen, OPTIONS).effects).filter((kind) => kind.startsWith("apply"));
+const ready = (seen: Observed) => conditionOf(statusAfter(seen), "Ready");
+
+test("with both claims bound nothing is said, and at rest nothing is made again", () => {
+  assert.equal(ready(inClaims())?.reason, "Normal");
+  const { effective } = statusAfter(inClaims()) as { effective: Record<string, unknown> };
+  assert.deepEqual([effective["storeUid"], effective["storagePath"]], [OWNER_UID, undefined]);
+  assert.deepEqual(applied(settled(inClaims())), []);
+});
+
+test("a claim without a volume is told with Kubernetes' words, what it needs, and what to type", () => {
+  const note = 'storageclass.storage.k8s.io "fast" not found';
+  const claim = bound("a", { phase: "Pending", volumeName: null, isUsableOnNode: null, note });
+  const failure = "Unschedulable: 0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims.";
+  const seen = inClaims({ members: [member("a", { ...waiting("a", failure), claim }), member("b", unborn)] });
+  assert.equal(ready(seen)?.reason, "VolumeClaimPending");
+  const { message = "" } = ready(seen) ?? {};
+  assert.ok(message.includes(failure), message);
+  const says = `PersistentVolumeClaim ${claim.name} of a has no volume yet: ${note}. It needs a volume of 1Gi with ReadWriteOncePod from StorageClass fast`;
+  assert.ok(message.includes(says), message);
+  assert.ok(message.includes(`"kubectl -n dhcp describe pvc ${claim.name}"`), message);
+  const { requeueAfterSeconds, unexplained } = decide(seen, OPTIONS);
+  assert.deepEqual(
+    unexplained.map(({ metadata }) => metadata.name),
+    [claim.name],
+    "its Events are read",
+  );
+  assert.ok(requeueAfterSeconds !== null && requeueAfterSeconds <= 10, "it is looked at again");
+});
+
+for (const [storageClassName, words] of [
+  [null, "from the default StorageClass"],
+  ["", "and without a class"],
+] as const) {
+  test(`what a claim needs, its class being ${JSON.stringify(storageClassName)}: a volume ${words}`, () => {
+    const claim = bound("a", { phase: "Pending", volumeName: null });
+    const members = [member("a", { ...waiting("a", null), claim }), member("b", unborn)];
+    const seen = inClaims({ members, relationship: relationship({ claim: { ...CLAIM, storageClassName } }) });
+    const { message = "" } = ready(seen) ?? {};
+    assert.ok(message.includes(words), message);
+  });
+}
+
+test("a lost volume and a claim that is being deleted are told with what becomes of the leases", () => {
+  const of = (changes: Partial<ObservedClaim>) =>
+    ready(
+      inClaims({
+        members: [member("a", { ...waiting("a", null), claim: bound("a", changes) }), member("b", unborn)],
+      }),
+    );
+  assert.equal(of({ phase: "Lost" })?.reason, "VolumeLost");
+  assert.match(
+    of({ phase: "Lost" })?.message ?? "",
+    /lost its volume pv-a.*kubectl -n dhcp delete pvc leasepair-/,
+  );
+  assert.equal(of({ deleting: true })?.reason, "VolumeClaimDeleted");
+  assert.match(of({ deleting: true })?.message ?? "", /fetches all leases from its partner/);
+});
+
+test("a node that cannot use the volume is refused before anything is touched", () => {
+  const members = [
+    member("a", { claim: bound("a", { isUsableOnNode: false }) }),
+    member("b", { claim: bound("b") }),
+  ];
+  const seen = inClaims({ members, children: new Map() });
+  const accepted = conditionOf(statusAfter(seen), "Accepted");
+  assert.equal(accepted?.reason, "VolumeOnOtherNode");
+  assert.match(
+    accepted.message,
+    /spec\.members\[0\]\.nodeName: Node node-1 cannot use the volume pv-a of member a.*delete pvc/,
+  );
+  assert.deepEqual(applied(seen), []);
+  for (const claim of [
+    bound("a", { isUsableOnNode: null }),
+    bound("a", { isUsableOnNode: false, deleting: true }),
+  ]) {
+    const others = inClaims({ members: [member("a", { claim }), member("b", { claim: bound("b") })] });
+    assert.equal(conditionOf(statusAfter(others), "Accepted")?.reason, "Accepted", "not known, or given up");
+  }
+});
+
+test("a claim that went is made again; nobody ever deletes one", () => {
+  const rest = new Map(children(undefined, { claim: CLAIM }));
+  rest.delete(childKey("PersistentVolumeClaim", claimName(OWNER_UID, "b")));
+  assert.deepEqual(applied(inClaims({ children: rest })), [
+    `apply PersistentVolumeClaim ${claimName(OWNER_UID, "b")}`,
+  ]);
+});
+
+test("from host paths to claims: one member after the other, once both are settled", () => {
+  const seen = inClaims();
+  const { effects } = decide(seen, OPTIONS);
+  assert.deepEqual(
+    kindsOf(effects).filter((kind) => kind.startsWith("delete")),
+    ["delete-pod campus-b-0"],
+  );
+  const a = member("a", { claim: bound("a"), says: { since: NOW } });
+  const early = decide(inClaims({ members: [a, member("b", { claim: bound("b") })] }), OPTIONS);
+  assert.deepEqual(
+    kindsOf(early.effects).filter((kind) => kind.startsWith("delete")),
+    [],
+  );
+});
