@@ -9,6 +9,9 @@ import type { FromConfigThread } from "./config-message.ts";
 import { DATA_FILES } from "./data-directory.ts";
 import { membersOf } from "./engine-outlets.ts";
 
+/** Ample for an API that is there; without one the engine ends, and says which address it misses. */
+const ELSEWHERE_WAIT_MS = 10_000;
+
 export interface FeedOptions {
   readonly namespace: string;
   readonly relationship: string;
@@ -56,6 +59,8 @@ export class ConfigFeed {
   async initial(): Promise<CompiledRelationship> {
     if (!this.#options.isManifests) {
       const snapshot = await this.#snapshot();
+      const moved = snapshot === null ? null : await this.#movedConfiguration(snapshot);
+      if (moved !== null) return moved;
       if (snapshot !== null) return this.#startFrom(snapshot);
     }
     for (;;) {
@@ -80,6 +85,28 @@ export class ConfigFeed {
     if (!mayHoldOtherShape(dataDirectory, config.shape)) return [];
     const { keptConfigurations } = await import("./snapshot.ts");
     return keptConfigurations(dataDirectory, config);
+  }
+
+  /** What the API says of a member that stands on this machine no more by the snapshot; null when the snapshot is to be used
+   *  all the same: this machine has the address, or the API does not speak in time. */
+  async #movedConfiguration(snapshot: CompiledRelationship): Promise<CompiledRelationship | null> {
+    const { log, member } = this.#options;
+    const { faultOfConfiguration } = await import("./config-check.ts");
+    const fault = faultOfConfiguration(snapshot, member);
+    if (fault === null) return null;
+    const message =
+      "by the stored configuration this member is not on this machine; waiting a moment for the API";
+    log({ level: "warn", event: "snapshot-elsewhere", message, fields: { problem: fault.message } });
+    const late = Promise.withResolvers<null>();
+    const timer = setTimeout(() => late.resolve(null), ELSEWHERE_WAIT_MS);
+    for (;;) {
+      const verdict = await Promise.race([this.#nextVerdict(), late.promise]);
+      if (verdict?.kind === "rejected") continue;
+      clearTimeout(timer);
+      if (verdict === null) return null;
+      membersOf(verdict.config, member);
+      return verdict.config;
+    }
   }
 
   #nextVerdict(): Promise<Verdict> {
