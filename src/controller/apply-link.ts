@@ -15,7 +15,7 @@ import {
 } from "../kube/link-certificates.ts";
 import { type KubeObject, SECRET } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
-import { AUTHORITY_DAYS, LEAF_DAYS } from "./decide/link.ts";
+import { AUTHORITY_DAYS, LEAF_DAYS, type LinkStep } from "./decide/link.ts";
 import { FIELD_MANAGER, labels, linkAuthorityName, linkSecretName, ownerReference } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
@@ -96,7 +96,7 @@ export async function performLinkStep(
   if (relationship === null) throw outdated("the relationship is gone");
   const place = linkPlaceOf(relationship);
   const secrets = await fetchSecrets(context.client, place);
-  if (!sameView(secrets.view, basis)) throw outdated("the link's Secrets have changed");
+  if (basisOf(step, secrets.view) !== basisOf(step, basis)) throw outdated("the link's Secrets have changed");
   const { authority } = secrets;
   const validity = { now: context.now(), days: AUTHORITY_DAYS };
   const put = (data: Readonly<Record<string, string>>) =>
@@ -256,10 +256,8 @@ function readCertificates(pem: string): readonly X509Certificate[] {
   }
 }
 
-function sameView(a: LinkView, b: LinkView): boolean {
-  return JSON.stringify(plain(a)) === JSON.stringify(plain(b));
-}
-
-function plain({ members, secretNames, ...rest }: LinkView): unknown {
-  return { ...rest, members: [...members], secretNames: [...secretNames] };
+/** What a step was decided on, as a text. A certificate has nothing to do with the other member's, made a moment before. */
+function basisOf(step: LinkStep, { members, secretNames, ...rest }: LinkView): string {
+  const concerned = [...members].filter(([member]) => step.kind !== "issue" || member === step.member);
+  return JSON.stringify({ ...rest, members: concerned, secretNames: [...secretNames] });
 }

@@ -77,6 +77,14 @@ test("each member gets a certificate for itself, in a Secret that goes with the 
   assert.doesNotMatch(text, /PRIVATE KEY/);
 });
 
+test("both members' certificates are made in one look, and the pods in the same", async () => {
+  const world = new PairWorld();
+  const controller = new TestController(world);
+  while (world.secret("campus-a-link") === null) await controller.look();
+  assert.notEqual(world.secret("campus-b-link"), null);
+  assert.equal(world.names("StatefulSet").length, 2);
+});
+
 test("a certificate is renewed at 60 days, and nothing is written before", async () => {
   const { world, controller } = await running();
   const serial = () => secretsOf(world).leaf("a").serialNumber;

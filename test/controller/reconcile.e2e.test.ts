@@ -428,7 +428,7 @@ test("applied again with members of other names, a pair is refused until a human
     assert.equal(world.condition("Accepted")["reason"], "StoresOfOtherMembers");
     assert.throws(() => world.get("StatefulSet", "campus-new-a"));
     world.deleteSecret("campus-store");
-    for (let look = 0; look < 3; look++) await controller.look();
+    for (let look = 0; look < 4; look++) await controller.look();
     assert.equal(world.condition("Accepted")["status"], "True");
     assert.deepEqual([uid === metadata.uid, world.witness()["stores"]], [false, {}]);
     assert.ok(JSON.stringify(world.get("StatefulSet", "campus-new-a")["spec"]).includes(`/${uid}/new-a`));

@@ -125,15 +125,13 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   // The certificates before the pods that mount them.
   const link = linkEffects(pair, plan);
   const stores = plan.problem === null ? storeEffects(observed, pair.witness?.stores ?? {}) : [];
-  const work: Effect[] = [...stores, ...link, ...plan.children.effects];
+  const work: Effect[] = [...stores, ...link, ...withCertificates(plan.children.effects, link)];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {
     const { name, uid, resourceVersion } = rollout.pod;
     const { namespace } = observed.relationship;
-    work.push(
-      { kind: "delete-pod", namespace, name, uid, resourceVersion },
-      restartEvent(pair, rollout.message),
-    );
+    work.push({ kind: "delete-pod", namespace, name, uid, resourceVersion });
+    work.push(restartEvent(pair, rollout.message));
   }
   const told = [...operationEffects(pair, operations), ...scopeEffects(pair)];
   const tidied = tidyEffects(observed);
@@ -159,6 +157,17 @@ function linkEffects({ observed }: Pair, { problem }: Plan): readonly Effect[] {
   if (problem !== null || link.kind !== "read") return [];
   const { namespace, name } = relationship;
   return linkSteps(observed).map((step) => ({ kind: "link", namespace, name, step, basis: link.view }));
+}
+
+/** Before there is an authority nobody has a certificate to mount, and the kubelet tries a pod without again ever later: new
+ *  pods wait for the next look, which is at once and makes the certificates first. */
+function withCertificates(children: readonly Effect[], link: readonly Effect[]): readonly Effect[] {
+  if (!link.some((effect) => effect.kind === "link" && effect.step.kind === "create-authority"))
+    return children;
+  return children.filter(
+    (effect) =>
+      effect.kind !== "apply" || effect.object.kind !== "StatefulSet" || effect.resourceVersion !== null,
+  );
 }
 
 /** Under way from the first restart until both members are NORMAL again on the new template. */

@@ -213,3 +213,23 @@ test("what keeps the link from being secured is looked at again soon: no event t
   assert.equal(decide(observed({ link: { kind: "unread", message } }), OPTIONS).requeueAfterSeconds, 10);
   assert.equal(decide(observed(), OPTIONS).requeueAfterSeconds, null, "at rest nothing is read");
 });
+
+test("no pod is made before it has a certificate to mount: the kubelet would try it again ever later", () => {
+  const applied = (view: LinkView) => {
+    const { effects, requeueAfterSeconds } = decide(
+      observed({ link: { kind: "read", view }, children: new Map() }),
+      OPTIONS,
+    );
+    const kinds = effects.flatMap((effect) =>
+      effect.kind === "link" ? [effect.step.kind] : effect.kind === "apply" ? [effect.object.kind] : [],
+    );
+    return { kinds, requeueAfterSeconds };
+  };
+  const first = applied(linkView({ authority: null, members: members(null, null) }));
+  assert.equal(first.kinds[0], "create-authority");
+  assert.ok(first.kinds.includes("FailoverMember") && !first.kinds.includes("StatefulSet"));
+  assert.equal(first.requeueAfterSeconds, 0);
+  const second = applied(linkView({ members: members(null, null) }));
+  assert.deepEqual(second.kinds.slice(0, 2), ["issue", "issue"]);
+  assert.equal(second.kinds.filter((kind) => kind === "StatefulSet").length, 2);
+});
