@@ -1,7 +1,7 @@
 // A cut that nobody has to guess: the kernel says that an interface has no carrier, so that clients behind it cannot reach
 // this member, while the link may well stand. The partner is told in STATE, and answers all clients for as long as it is told
 // so on a link that stands, as if all were its own: from its own addresses, in the state it is in. Both may then answer
-// the same client, which takes one; an address has one owner all the same. Source: docs/adr/0014-carrier-is-told.md;
+// the same client, which takes one; an address has one owner all the same. Source: docs/adr/0015-carrier-is-told.md;
 // RFC 3074 section 5 leaves it to the servers whom each answers.
 
 import type { Extras } from "../wire-failover/extras.ts";
