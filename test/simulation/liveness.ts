@@ -69,8 +69,10 @@ function longestHold({ plan, configurations }: Stage): number {
   return configurations.longestLease * 2 + configurations.mcltRange.longest * 2;
 }
 
+/** On disk: a member that is down counts for nothing, whatever it was before. */
 function bothNormal(run: Stage): boolean {
   const [primary, secondary] = run.checker.nodes;
+  if (!run.nodes.every(({ running }) => running)) return false;
   return primary.state === NORMAL && secondary.state === NORMAL && run.operator.holder === null;
 }
 

@@ -134,11 +134,7 @@ export class StoreReader {
 export function soundBytes(
   files: ReadonlyMap<string, Uint8Array>,
 ): ReadonlyMap<string, readonly [number, number]> {
-  const present = segmentNames(files);
-  const newest = present.at(-1);
-  const oldest = newest === undefined ? 0 : headerNumber(files.get(newest) as Uint8Array, HEADER_OLDEST);
-  // What an interrupted removal has left over is not read.
-  const names = present.filter((name) => sequenceOf(name) >= oldest);
+  const names = segmentNames(files);
   const places = new Map<string, readonly [number, number]>();
   for (const [index, name] of names.entries()) {
     const bytes = Buffer.from(files.get(name) as Uint8Array);
@@ -185,10 +181,15 @@ function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
   return { ...log, segments, endpoint: log.endpoint };
 }
 
+/** In the order of their numbers, without what an interrupted removal has left over: it is not read. */
 function segmentNames(files: ReadonlyMap<string, Uint8Array>): readonly string[] {
-  return [...files.keys()]
+  const present = [...files.keys()]
     .filter((name) => sequenceOf(name) > 0)
     .sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  // The newest segment may be too short for its header yet.
+  const headers = present.map((name) => headerNumber(files.get(name) as Uint8Array, HEADER_OLDEST));
+  const oldest = headers.findLast(Number.isFinite) ?? 0;
+  return present.filter((name) => sequenceOf(name) >= oldest);
 }
 
 /** The map's order is the order of the last words. */
