@@ -183,9 +183,9 @@ function checkOffer(context: CheckContext, { node, packet, client }: ToldLease):
   const own = node === 0 ? FREE : BACKUP;
   const fits = (binding: StoredBinding): boolean => binding.status === own || binding.client === client;
   const binding = ledger.binding(packet.yiaddr);
-  if (binding === null ? own === FREE : fits(binding)) return;
-  if (ledger.anyRecent(packet.yiaddr, recentSince(context, ledger), (version) => fits(version.binding)))
-    return;
+  const since = recentSince(context, ledger);
+  if (own === FREE && ledger.hadNoRecord(packet.yiaddr, since)) return;
+  if (ledger.anyRecent(packet.yiaddr, since, (version) => fits(version.binding))) return;
   if (mayTakeOver(context, node, binding ?? neverUsed(packet.yiaddr))) return;
   const was = `${STATUS_NAME[ledger.status(packet.yiaddr)]} of ${binding?.client || "nobody"}`;
   context.violated("S6", `offered to ${client} while it is ${was}`, packet.yiaddr);

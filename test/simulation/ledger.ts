@@ -259,6 +259,13 @@ export class NodeLedger {
     return false;
   }
 
+  /** Whether the address had no record at some moment since then; as far back as versions are kept. */
+  hadNoRecord(address: number, since: number): boolean {
+    let oldest = this.versions.get(address) ?? null;
+    while (oldest !== null && oldest.previous !== null) oldest = oldest.previous;
+    return oldest === null || oldest.durableAt >= since;
+  }
+
   /** The latest moment at which the engine can have decided what becomes durable now. */
   decidedBy(now: number): number {
     return this.startedAt < 0 ? this.stoppedAt : now;

@@ -84,7 +84,9 @@ export class StoreReader {
     for (const segment of log.segments)
       this.files.set(segment.name, { rest: new Uint8Array(0), length: segment.end });
     for (const address of this.bindings.keys()) {
-      if (!log.bindings.has(address)) this.listener.lost("a durable record is gone after a crash", address);
+      if (log.forgotten.has(address)) this.takeForget(address);
+      else if (!log.bindings.has(address))
+        this.listener.lost("a durable record is gone after a crash", address);
     }
     if (log.endpoint !== null) this.takeEndpoint(log.endpoint);
     for (const [address, binding] of log.bindings) {
@@ -96,11 +98,7 @@ export class StoreReader {
     if (kind === KIND_HEADER) this.checkHeader(fields);
     else if (kind === KIND_BINDING) this.takeBinding(toBinding(fields));
     else if (kind === KIND_ENDPOINT) this.takeEndpoint(toEndpoint(fields));
-    else if (kind === KIND_FORGET) {
-      const address = numberOf(fields, 1);
-      this.bindings.delete(address);
-      this.listener.record({ kind: "forget", address });
-    }
+    else if (kind === KIND_FORGET) this.takeForget(numberOf(fields, 1));
   }
 
   /** A new segment says how much of the one before counts: never less than was sound and durable. */
@@ -119,6 +117,11 @@ export class StoreReader {
     if (this.bindings.get(binding.address) === text) return;
     this.bindings.set(binding.address, text);
     this.listener.record(binding);
+  }
+
+  private takeForget(address: number): void {
+    this.bindings.delete(address);
+    this.listener.record({ kind: "forget", address });
   }
 
   private takeEndpoint(endpoint: StoredEndpoint): void {
@@ -159,22 +162,24 @@ function lastFlush(bytes: Buffer): number {
 interface Log {
   readonly segments: readonly { readonly name: string; readonly end: number }[];
   readonly bindings: Map<number, StoredBinding>;
+  /** Addresses of which the last word is that they have no record. */
+  readonly forgotten: Set<number>;
   endpoint: StoredEndpoint | null;
 }
 
 /** Reads all segments in order; each counts as far as the next one says. */
 function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
   const names = segmentNames(files);
-  const log: Log = { segments: [], bindings: new Map(), endpoint: null };
+  const log: Log = { segments: [], bindings: new Map(), forgotten: new Set(), endpoint: null };
   const segments: { name: string; end: number }[] = [];
   for (const [index, name] of names.entries()) {
     const bytes = Buffer.from(files.get(name) as Uint8Array);
     const next = names[index + 1];
     const limit = next === undefined ? bytes.length : previousLength(files.get(next) as Uint8Array);
     const end = readFrames(bytes, magicLength(bytes), Math.min(limit, bytes.length), (kind, fields) => {
-      if (kind === KIND_BINDING) keepLast(log.bindings, toBinding(fields));
+      if (kind === KIND_BINDING) keepLast(log, toBinding(fields));
       else if (kind === KIND_ENDPOINT) log.endpoint = toEndpoint(fields);
-      else if (kind === KIND_FORGET) log.bindings.delete(numberOf(fields, 1));
+      else if (kind === KIND_FORGET) forget(log, numberOf(fields, 1));
     });
     segments.push({ name, end });
   }
@@ -193,9 +198,15 @@ function segmentNames(files: ReadonlyMap<string, Uint8Array>): readonly string[]
 }
 
 /** The map's order is the order of the last words. */
-function keepLast(bindings: Map<number, StoredBinding>, binding: StoredBinding): void {
+function keepLast({ bindings, forgotten }: Log, binding: StoredBinding): void {
   bindings.delete(binding.address);
   bindings.set(binding.address, binding);
+  forgotten.delete(binding.address);
+}
+
+function forget({ bindings, forgotten }: Log, address: number): void {
+  bindings.delete(address);
+  forgotten.add(address);
 }
 
 function previousLength(bytes: Uint8Array): number {
