@@ -37,6 +37,7 @@ test("there is an alert for everything that a person must be told of", () => {
       "LeasepairScopeExhausted",
       "LeasepairDiskFilling",
       "LeasepairConfigOutOfSync",
+      "LeasepairCarrierLost",
       "LeasepairWitnessUnhealthy",
     ],
   );
