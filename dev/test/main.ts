@@ -96,12 +96,15 @@ function checksFirst(a: string, b: string): number {
   return rank(a) - rank(b) || (a < b ? -1 : 1);
 }
 
+/** Runs the files of one kind, `concurrency` at a time, and says how long the kind took by the wall's clock. */
 async function runAll(
+  kind: keyof TestFiles,
   root: string,
   files: readonly string[],
   concurrency: number,
   limitSeconds: number,
 ): Promise<FileResult[]> {
+  const startedAt = performance.now();
   const waiting = [...files];
   const results: FileResult[] = [];
   const worker = async () => {
@@ -112,6 +115,7 @@ async function runAll(
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
+  if (files.length > 0) console.log(`     ${kind}: ${files.length} files, ${secondsSince(startedAt)}`);
   return results;
 }
 
@@ -146,6 +150,11 @@ function printSlowest(results: readonly FileResult[]): void {
   console.log(`\nSlowest files:\n${lines.join("\n")}`);
 }
 
+/** @param startedAt by performance.now() */
+function secondsSince(startedAt: number): string {
+  return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+}
+
 function indent(text: string): string {
   return text.replace(/^/gm, "    ");
 }
@@ -172,9 +181,9 @@ async function main(): Promise<number> {
   }
   const { together, clusters, alone } = findTests(options);
   const aloneLimit = options.all ? LONG_LIMIT_SECONDS : E2E_LIMIT_SECONDS;
-  const results = await runAll(root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
-  results.push(...(await runAll(root, clusters, CONCURRENCY, limitSeconds ?? E2E_LIMIT_SECONDS)));
-  results.push(...(await runAll(root, alone, 1, limitSeconds ?? aloneLimit)));
+  const results = await runAll("together", root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
+  results.push(...(await runAll("clusters", root, clusters, CONCURRENCY, limitSeconds ?? E2E_LIMIT_SECONDS)));
+  results.push(...(await runAll("alone", root, alone, 1, limitSeconds ?? aloneLimit)));
   if (options.all) writeReliabilityPage(figures, join(root, "docs", "reliability.md"));
   printFailures(results);
   printSkips(results);
@@ -187,7 +196,7 @@ async function main(): Promise<number> {
   const forbidden = skipped > 0 && process.env["LEASEPAIR_FORBID_SKIPS"] === "1";
   if (passed + failed === 0) console.log("\nNo test ran.");
   if (forbidden) console.log("\nLEASEPAIR_FORBID_SKIPS=1: skipped tests count as failure.");
-  console.log(`\n${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  console.log(`\n${secondsSince(startedAt)}`);
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
   return failed > 0 || passed === 0 || forbidden ? 1 : 0;
 }
