@@ -45,6 +45,25 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ],
     caught: bite(["S9"], 15509),
   },
+  {
+    name: "who answers for a partner without carrier gives that one's addresses, too",
+    rule: "S6",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "return binding.status === ownFreeStatus(engine) || isTakeoverDue",
+        replace:
+          "return engine.session?.partnerCarrierLost === true || binding.status === ownFreeStatus(engine) || isTakeoverDue",
+      },
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: 'if (engine.endpoint.state !== "PARTNER-DOWN") return [own];',
+        replace:
+          'if (engine.endpoint.state !== "PARTNER-DOWN" && engine.session?.partnerCarrierLost !== true) return [own];',
+      },
+    ],
+    caught: bite(["S6"], 7100010),
+  },
   found("RECOVER serves", ["S9"], 10),
   {
     name: "an end that was told is given again",
