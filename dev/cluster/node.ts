@@ -106,7 +106,7 @@ export class ClusterNode {
       "etc/containerd",
       "etc/cni/net.d",
       "lib/containerd",
-      "lib/kubelet",
+      "lib/kubelet/manifests",
       "lib/kube-proxy",
     ]) {
       mkdirSync(join(this.#disk, path), { recursive: true });

@@ -77,7 +77,7 @@ export function states(cluster: Cluster): string {
 }
 
 /** The relationship's condition as "True Reason"; empty when it has none of that type. */
-export function condition(cluster: Cluster, type: string): string {
+export function condition(cluster: Cluster, type: string, name = PAIR): string {
   const path = `{.status.conditions[?(@.type=="${type}")].status} {.status.conditions[?(@.type=="${type}")].reason}`;
-  return cluster.kubectl("get", "dhcpfo", PAIR, "--output", `jsonpath=${path}`).trim();
+  return cluster.kubectl("get", "dhcpfo", name, "--output", `jsonpath=${path}`).trim();
 }
