@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { parse } from "yaml";
 import { StatusError } from "../../dev/embedded-api/status-error.ts";
+import { linkIdentity } from "../../src/base/link-identity.ts";
 import { ANNOTATION_TEMPLATE_HASH } from "../../src/controller/desired/names.ts";
-import { makeLinkAuthority } from "../../src/kube/link-certificates.ts";
+import { issueLinkCertificate, makeLinkAuthority } from "../../src/kube/link-certificates.ts";
+import { SECRET } from "../../src/kube/resource.ts";
 import { isReady, until } from "../controller/life.ts";
 import { PairWorld, TestController } from "../controller/pair-world.ts";
 
@@ -76,7 +78,22 @@ const sample = (field: string, spec: Json, before: Json = {}): Sample => ({ fiel
 const claims = (persistentVolumeClaim: Json): Json => ({
   storage: { type: "PersistentVolumeClaim", persistentVolumeClaim },
 });
-const { certificate } = await makeLinkAuthority("theirs", { now: new Date(), days: 9 });
+const authority = await makeLinkAuthority("theirs", { now: new Date(), days: 9000 });
+const { certificate } = authority;
+
+/** The certificates that somebody else brings. */
+async function bringCertificates(world: PairWorld): Promise<void> {
+  const now = new Date(world.nowMs);
+  for (const name of ["a", "b"]) {
+    const identity = linkIdentity("default/campus", name);
+    const leaf = await issueLinkCertificate(authority, identity, { now, days: 90 });
+    const files = { "tls.crt": leaf.certificate, "tls.key": leaf.key, "ca.crt": certificate };
+    const data = Object.fromEntries(
+      Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString("base64")]),
+    );
+    await world.client().create(SECRET, { metadata: { name: `theirs-${name}`, namespace: "default" }, data });
+  }
+}
 
 const SAMPLES: Readonly<Record<Kind, readonly Sample[]>> = {
   FailoverRelationship: [
@@ -167,6 +184,7 @@ function footprint(world: PairWorld) {
 async function outcomeOf(kind: Kind, { before, field, spec }: Sample): Promise<Outcome> {
   const world = new PairWorld();
   world.create("Node", null, { metadata: { name: "node-3" } });
+  if (field === "link.tls.secretRef") await bringCertificates(world);
   const controller = new TestController(world);
   world.patch(kind, NAMES[kind], { spec: before });
   await until(world, [controller], "both NORMAL", () => isReady(world));

@@ -3,8 +3,10 @@
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { isInForce } from "../../kube/apply.ts";
+import type { KubeObject } from "../../kube/resource.ts";
 import { type DesiredObject, renderMember, renderPair } from "../desired/desired.ts";
 import {
+  ANNOTATION_LINK,
   ANNOTATION_RENDERED,
   ANNOTATION_TEMPLATE_HASH,
   linkSecretName,
@@ -12,7 +14,9 @@ import {
 } from "../desired/names.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, PRUNED_KINDS } from "../effect.ts";
-import { childKey, type Observed, type Rejected } from "../observed.ts";
+import { map } from "../json.ts";
+import { childKey, type Observed, type ObservedChild, type Rejected } from "../observed.ts";
+import { type LinkProblem, linkProblem } from "./link.ts";
 import { storeUidOf } from "./stores.ts";
 
 export interface ChildrenPlan {
@@ -20,6 +24,8 @@ export interface ChildrenPlan {
   readonly effects: readonly Effect[];
   /** An object stands in the way, or null. */
   readonly conflict: Rejected | null;
+  /** Why StatefulSets stay as they are, or are not made yet; null: they need not. */
+  readonly held: LinkProblem | null;
   /** Template digests by member, of those whose StatefulSet is written and has been taken in by its controller. */
   readonly hashes: ReadonlyMap<string, string>;
 }
@@ -39,12 +45,18 @@ export function planChildren(
     ),
   ];
   const conflict = foreignObject(observed, desired);
-  if (conflict !== null) return { effects: [], conflict, hashes: new Map() };
+  if (conflict !== null) return { effects: [], conflict, held: null, hashes: new Map() };
+  const { link } = observed;
+  // Of its own the controller makes them in the same look.
+  const problem = link.kind === "read" && link.view.source === "brought" ? linkProblem(observed) : null;
+  let held: LinkProblem | null = null;
   const effects: Effect[] = [];
   const hashes = new Map<string, string>();
   for (const object of desired) {
     const child = observed.children.get(childKey(object.kind, object.name));
-    if (child === undefined) {
+    if (problem !== null && isHeld(problem, object, child)) {
+      held = problem;
+    } else if (child === undefined) {
       effects.push({ kind: "apply", object, resourceVersion: null });
     } else if (!child.deleting && !isInForce(object.body, child.object)) {
       effects.push({ kind: "apply", object, resourceVersion: child.resourceVersion });
@@ -53,7 +65,23 @@ export function planChildren(
       if (hash !== undefined) hashes.set(object.member, hash);
     }
   }
-  return { effects: [...effects, ...pruned(observed)], conflict: null, hashes };
+  return { effects: [...effects, ...pruned(observed)], conflict: null, held, hashes };
+}
+
+/** A pod without its certificate does not start, and one with a useless one meets nobody: what runs is left alone, and comes
+ *  back as it was. A pod that has such a certificate already loses nothing by its next template. */
+function isHeld(
+  { reason }: LinkProblem,
+  { body, kind }: DesiredObject,
+  child: ObservedChild | undefined,
+): boolean {
+  if (kind !== "StatefulSet") return false;
+  return reason === "CertificateMissing" || linkKindOf(body) !== linkKindOf(child?.object);
+}
+
+function linkKindOf(set: KubeObject | undefined): unknown {
+  const { metadata } = map(map(map(set?.["spec"])["template"]));
+  return map(map(metadata)["annotations"])[ANNOTATION_LINK];
 }
 
 /** What is left of members that run elsewhere now: all but their stores, which stay on their nodes. */

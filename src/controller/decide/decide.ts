@@ -53,7 +53,7 @@ export interface Decision {
   readonly rollout: "idle" | "under-way" | "settled";
 }
 
-const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, hashes: new Map() };
+const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, held: null, hashes: new Map() };
 
 export function decide(observed: Observed, options: RenderOptions): Decision {
   if (observed.relationship.deleting) {
@@ -217,10 +217,10 @@ function statusEffects(
   return [{ kind: "write-status", target, resourceVersion, patch, verify }, ...statusEvents(pair, after)];
 }
 
-function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] {
+function verdictsOf(pair: Pair, { children, problem, rollout }: Plan): readonly Verdict[] {
   const stalled = problem ?? pairRefusal(pair);
   const optional = [
-    reconcilingVerdict(stalled === null ? workOf(pair, rollout) : null),
+    reconcilingVerdict(stalled === null ? workOf(pair, children, rollout) : null),
     stalledVerdict(stalled),
   ];
   return [
@@ -238,13 +238,22 @@ function verdictsOf(pair: Pair, { problem, rollout }: Plan): readonly Verdict[] 
 }
 
 /** What is under way, for Reconciling; null when all is quiet. */
-function workOf(pair: Pair, rollout: RolloutStep): { reason: string; message: string } | null {
+function workOf(
+  pair: Pair,
+  { held }: ChildrenPlan,
+  rollout: RolloutStep,
+): { reason: string; message: string } | null {
   const { lastFailure } = pair.observed;
   if (lastFailure !== null) return { reason: "ApplyFailed", message: lastFailure };
   if (pair.observed.fencing.isSwitchHeld) {
     const message = `Fencing is switched off once ${pair.witness?.holder} has given back the grant that it holds.`;
     return { reason: "FencingSwitchHeld", message };
   }
+  if (held !== null)
+    return {
+      reason: held.reason,
+      message: `No pod is made or changed before this is mended: ${held.message}`,
+    };
   if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
   if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };
   const waiting = pair.members.filter(({ life }) => life.kind === "unknown" && life.why === "NeverReported");

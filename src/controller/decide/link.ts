@@ -71,6 +71,22 @@ export function trustedBy({ authority, extra }: LinkView): readonly string[] {
   return [...own.flatMap((one) => (one == null ? [] : [one.fingerprint])), ...extra];
 }
 
+export interface LinkProblem {
+  readonly reason: "CertificateMissing" | "WrongIdentity" | "CertificateExpired" | "NotTrusted";
+  readonly message: string;
+}
+
+/** Why the certificates in the Secrets do not secure the link; null when they do, were not read, or are not needed. */
+export function linkProblem({ link, now, relationship }: Observed): LinkProblem | null {
+  if (link.kind !== "read") return null;
+  for (const [name, certificate] of link.view.members) {
+    const identity = linkIdentity(`${relationship.namespace}/${relationship.name}`, name);
+    const problem = problemOf({ name, certificate, identity }, link, now);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
 export function linkVerdict(pair: Pair): Verdict {
   const verdict = (status: Verdict["status"], reason: string, message: string): Verdict => ({
     type: "LinkSecure",
@@ -78,14 +94,15 @@ export function linkVerdict(pair: Pair): Verdict {
     reason,
     message,
   });
-  const { link, now, relationship } = pair.observed;
+  const { link, now } = pair.observed;
   if (link.kind === "clear") return verdict("False", "ClearText", CLEAR_PARTNER);
   if (link.kind === "unread") return verdict("Unknown", "SecretsUnreadable", link.message);
-  const { members } = link.view;
-  for (const [name, certificate] of members) {
-    const identity = linkIdentity(`${relationship.namespace}/${relationship.name}`, name);
-    const problem = problemOf({ name, certificate, identity }, link, now);
-    if (problem !== null) return verdict("False", problem.reason, problem.message);
+  const { authority, members, source } = link.view;
+  const problem = linkProblem(pair.observed);
+  if (problem !== null) {
+    if (source === "own" && authority === null && problem.reason === "CertificateMissing")
+      return verdict("Unknown", "CertificatesPending", "The first certificates are being made.");
+    return verdict("False", problem.reason, problem.message);
   }
   const inClear = pair.members.filter(({ report }) => report?.linkSecurity === "Clear");
   if (inClear.length > 0) {
@@ -150,7 +167,7 @@ function problemOf(
   { name, certificate, identity }: End,
   { view }: Extract<ObservedLink, { kind: "read" }>,
   now: UnixSeconds,
-): { readonly reason: string; readonly message: string } | null {
+): LinkProblem | null {
   const secret = view.secretNames.get(name) ?? "";
   const remedy =
     view.source === "brought"

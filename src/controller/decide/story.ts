@@ -7,6 +7,7 @@ import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { claimProblemOf } from "./claims.ts";
+import { linkProblem } from "./link.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { podRefusalOf } from "./pod-refusal.ts";
 import { CAUSE_WORDS, clockTime, draftState, roughCount } from "./words.ts";
@@ -45,8 +46,11 @@ function unknownSentence(pair: Pair, of: PairMember): string {
   const claim = claimProblemOf(pair, of);
   const more = [refusal, claim].flatMap((each) => (each === null ? [] : [sentence(each.message)]));
   if (life.why === "NeverReported") {
-    if (member.pod === null)
-      return more.length > 0 ? more.join(" ") : sentence(`${name} has no pod yet${noPodRemedy(pair, name)}`);
+    if (member.pod === null) {
+      const certificates = linkProblem(pair.observed);
+      const why = certificates === null ? noPodRemedy(pair, name) : `: ${certificates.message}`;
+      return more.length > 0 ? more.join(" ") : sentence(`${name} has no pod yet${why}`);
+    }
     const state = member.pod.running ? "" : `; ${notRunning(member.pod)}`;
     return [sentence(`${name} has not reported yet${state}`), ...more].join(" ");
   }

@@ -101,6 +101,8 @@ function podTemplate(
     metadata: {
       labels: labels(config.name, member.name),
       annotations: {
+        // Whoever looks into the pod means the server.
+        "kubectl.kubernetes.io/default-container": ENGINE_CONTAINER,
         [ANNOTATION_LINK]: kind,
         // A pod's address in the API is its node's; the engine's metrics are on the member's.
         [ANNOTATION_METRICS_ADDRESS]: `${formatIpv4(member.address)}:${member.metricsPort}`,

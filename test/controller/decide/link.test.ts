@@ -13,12 +13,15 @@ import type {
   Observed,
 } from "../../../src/controller/observed.ts";
 import {
+  children,
   conditionOf,
+  kindsOf,
   linkView,
   member,
   NOW,
   OPTIONS,
   observed,
+  relationship,
   settled,
   statusAfter,
 } from "../observed-fixture.ts";
@@ -232,4 +235,33 @@ test("no pod is made before it has a certificate to mount: the kubelet would try
   const second = applied(linkView({ members: members(null, null) }));
   assert.deepEqual(second.kinds.slice(0, 2), ["issue", "issue"]);
   assert.equal(second.kinds.filter((kind) => kind === "StatefulSet").length, 2);
+});
+
+test("certificates that somebody else brings are waited for: no running member is restarted into a pod that cannot start", () => {
+  const relations = { linkSecretBase: "theirs" };
+  const sets = (changes: Partial<Parameters<typeof observed>[0] & object>) =>
+    kindsOf(decide(observed({ relationship: relationship(relations), ...changes }), OPTIONS).effects).filter(
+      (kind) => /StatefulSet|delete-pod/.test(kind),
+    );
+  const expired = leaf("a", { notAfter: NOW });
+  assert.deepEqual(sets(brought(null)), [], "missing");
+  assert.deepEqual(sets(brought(expired)), [], "expired");
+  assert.deepEqual(sets(brought(leaf("a"))), ["apply StatefulSet campus-a", "apply StatefulSet campus-b"]);
+  const told = statusAfter(observed({ relationship: relationship(relations), ...brought(null) }));
+  const { reason, message } = conditionOf(told, "Reconciling") ?? {};
+  assert.equal(reason, "CertificateMissing");
+  assert.match(message ?? "", /No pod is made or changed before.*Secret theirs-a/);
+  assert.equal(conditionOf(told, "Ready")?.status, "True", "what runs goes on");
+  // With such a certificate mounted already, another image is no worse.
+  const same = children(undefined, relations);
+  const image = { ...OPTIONS, image: "example.org/leasepair:2" };
+  const seen = observed({ relationship: relationship(relations), children: same, ...brought(expired) });
+  assert.ok(kindsOf(decide(seen, image).effects).includes("apply StatefulSet campus-a"));
+});
+
+test("a new pair is not warned of certificates that nobody can have made yet", () => {
+  const view = linkView({ authority: null, members: members(null, null) });
+  const seen = observed({ link: { kind: "read", view }, children: new Map() });
+  assert.equal(conditionOf(statusAfter(seen), "LinkSecure")?.reason, "CertificatesPending");
+  assert.equal(kindsOf(decide(seen, OPTIONS).effects).includes("event CertificateMissing"), false);
 });
