@@ -8,6 +8,7 @@ import {
   type Instant,
   latest,
   NEVER,
+  secondsUntil,
   type UnixSeconds,
   unixSeconds,
 } from "../../base/units.ts";
@@ -56,7 +57,11 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
     authority: leaseAuthority(engine, turn),
     counters: engine.datagrams,
     ...(tries === null && { limits: engine.limits }),
-    relays: { watch: engine.relays, onFinding: (relay: Ipv4) => tellRelay(turn, relay) },
+    relays: {
+      watch: engine.relays,
+      partnerWellSeconds: secondsUntil(engine.endpoint.stateSince, turn.now.wall),
+      onFinding: (relay: Ipv4) => tellRelay(turn, relay),
+    },
     ...(engine.probes !== null && { probes: engine.probes }),
   };
   const outcome = handleDatagram(view, bytes, arrival, turn.late);

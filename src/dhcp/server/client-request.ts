@@ -28,7 +28,12 @@ export interface ServerView {
   /** Absent where nothing is limited. */
   readonly limits?: ClientLimits;
   /** Told of relays that seem to know this member only. */
-  readonly relays?: { readonly watch: RelayWatch; readonly onFinding: (relay: Ipv4) => void };
+  readonly relays?: {
+    readonly watch: RelayWatch;
+    /** For how long the partner has been well: who asks for longer may have come to it while it was not. */
+    readonly partnerWellSeconds: number;
+    readonly onFinding: (relay: Ipv4) => void;
+  };
   /** Absent where addresses are offered without being looked for on the wire. */
   readonly probes?: ProbeTable;
 }

@@ -90,7 +90,7 @@ function handleMessage(
 
 function observe(view: ServerView, request: ClientRequest): void {
   const { relays } = view;
-  const finding = relays === undefined ? null : observeRelay(relays.watch, view, request);
+  const finding = relays === undefined ? null : observeRelay(relays, view, request);
   if (finding !== null) relays?.onFinding(finding);
 }
 

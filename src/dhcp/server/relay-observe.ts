@@ -4,10 +4,13 @@ import type { Ipv4 } from "../../base/ipv4.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-request.ts";
-import type { RelayWatch } from "./relay-watch.ts";
 
 /** Looks at a request that came through a relay of a served network. Returns the relay when this made it a finding. */
-export function observeRelay(watch: RelayWatch, view: ServerView, request: ClientRequest): Ipv4 | null {
+export function observeRelay(
+  { watch, partnerWellSeconds }: NonNullable<ServerView["relays"]>,
+  view: ServerView,
+  request: ClientRequest,
+): Ipv4 | null {
   const { message, client, clientKey, now } = request;
   const { relayAddress, messageType } = message;
   if (messageType === "REQUEST") {
@@ -16,6 +19,7 @@ export function observeRelay(watch: RelayWatch, view: ServerView, request: Clien
     return null;
   }
   if (messageType !== "DISCOVER" || view.authority.isResponsible(client, 0, null)) return null;
-  if (!view.authority.isResponsible(client, elapsedSeconds(message), null)) return null;
+  const secs = elapsedSeconds(message);
+  if (secs >= partnerWellSeconds || !view.authority.isResponsible(client, secs, null)) return null;
   return watch.cameInVain(relayAddress, clientKey, now.boot) ? relayAddress : null;
 }

@@ -13,14 +13,16 @@ class Watched {
   readonly watch = new RelayWatch();
   readonly found: string[] = [];
   isPartnerWell = true;
+  partnerWellSeconds = 3_600;
 
   constructor() {
     this.world.authority.isResponsible = (_client, secs) => !this.isPartnerWell || secs >= 3;
-    const onFinding = (relay: Ipv4) => void this.found.push(formatIpv4(relay));
-    Object.assign(this.world.view, { relays: { watch: this.watch, onFinding } });
   }
 
   send(parts: ClientMessage): void {
+    const { watch, partnerWellSeconds } = this;
+    const onFinding = (relay: Ipv4) => void this.found.push(formatIpv4(relay));
+    Object.assign(this.world.view, { relays: { watch, partnerWellSeconds, onFinding } });
     this.world.send(clientMessage({ giaddr: RELAY, ...parts }), routed(parts.giaddr ?? RELAY));
   }
 
@@ -60,6 +62,17 @@ test("first tries, a partner that is away, and relays of no served network are n
   const foreign = new Watched();
   foreign.discovers(5, 4, "198.51.100.1");
   assert.deepEqual(foreign.findings, {});
+});
+
+test("clients that began to ask before the partner was well say nothing of the relay", () => {
+  const w = new Watched();
+  w.partnerWellSeconds = 4;
+  w.discovers(5, 4);
+  w.discovers(5, 30);
+  assert.deepEqual(w.findings, {});
+  w.partnerWellSeconds = 5;
+  w.discovers(5, 4);
+  assert.deepEqual(w.findings, { [RELAY]: true });
 });
 
 test("a client that chooses the partner through the relay clears it", () => {

@@ -37,6 +37,18 @@ test("each item has a code of its own: all of them together, and each alone, are
   }
 });
 
+test("items of a later version are skipped, wherever they stand", () => {
+  const magic = writeExtras(ALL)!.slice(0, 4);
+  const items = writeExtras(ALL)!.slice(4);
+  for (const unknown of [
+    [200, 0],
+    [201, 3, 1, 2, 3],
+  ]) {
+    assert.deepEqual(readExtras(Uint8Array.of(...magic, ...unknown, ...items)), ALL);
+    assert.deepEqual(readExtras(Uint8Array.of(...magic, ...items, ...unknown)), ALL);
+  }
+});
+
 test("what is cut short, or is another vendor's, counts as absent", () => {
   const bytes = writeExtras(ALL)!;
   for (let length = 0; length < bytes.length; length++) {
