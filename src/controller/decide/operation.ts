@@ -14,12 +14,18 @@ export function operationSteps(observed: Observed, witness: Witness): readonly O
     .sort((a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1));
   const active = open.find(isStarted) ?? open[0];
   return open.map((operation) => {
-    if (operation === active) return step(observed, witness, operation);
+    if (operation === active || namesNobody(observed, operation)) return step(observed, witness, operation);
     const expired = expiry(operation, observed.now);
     if (expired !== null) return { kind: "report", operation, outcome: expired };
-    const message = `Operation ${active?.name} goes first.`;
+    const message = `Operation ${active?.name} goes first. If this one is urgent, delete that one.`;
     return { kind: "report", operation, outcome: pending("Blocked", message, operation.notAfter) };
   });
+}
+
+/** It fails at once: nobody must wait to hear of a slip of the pen. */
+function namesNobody({ members }: Observed, { silence, survivor, switchover }: ObservedOperation): boolean {
+  const named = survivor ?? switchover?.to ?? silence;
+  return named !== null && members.every(({ name }) => name !== named);
 }
 
 function step(observed: Observed, witness: Witness, operation: ObservedOperation): OperationStep {

@@ -40,7 +40,7 @@ function rules(relationship: string, memberObject: string): readonly Readonly<Re
       apiGroups: [API_GROUP],
       resources: ["failovermembers/status"],
       resourceNames: [memberObject],
-      verbs: ["get", "patch", "update"],
+      verbs: ["patch"],
     },
     // Conflicts and reservations are told as Events of the scope.
     { apiGroups: ["events.k8s.io"], resources: ["events"], verbs: ["create", "patch"] },

@@ -189,12 +189,14 @@ test("a finished operation is not looked at again", () => {
 test("operations take turns: the oldest first, a started one before all", () => {
   const first = operation({ name: "first", createdAt: unixSeconds(NOW - 60) });
   const second = operation({ name: "second" });
-  const steps = operationSteps(separated({ operations: [second, first] }), record());
+  const misnamed = operation({ name: "third", survivor: "c" });
+  const steps = operationSteps(separated({ operations: [second, misnamed, first] }), record());
   assert.deepEqual(
     steps.map((step) => [step.operation.name, shortOf(step)]),
     [
       ["first", "Running/Started"],
       ["second", "Pending/Blocked"],
+      ["third", "Failed/NotAMember"],
     ],
   );
   const started = operationSteps(

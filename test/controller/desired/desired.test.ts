@@ -199,7 +199,7 @@ test("a role reaches its own relationship and report only, and writes nothing bu
     }
     const writes = verbs.filter((verb) => !["get", "list", "watch"].includes(verb));
     const mayWrite: Readonly<Record<string, string[]>> = {
-      "failovermembers/status": ["patch", "update"],
+      "failovermembers/status": ["patch"],
       events: ["create", "patch"],
     };
     assert.deepEqual(writes, mayWrite[resources[0] ?? ""] ?? []);
