@@ -2,6 +2,7 @@
 // (K3), so that a lost event costs minutes, never correctness. Handlers get keys only and read the store; what they
 // throw stays with them. Only stop() ends it; every failure leads to another try after a growing pause.
 
+import { isDeepStrictEqual } from "node:util";
 import { assert } from "../base/assert.ts";
 import type { KubeClient, ListOptions } from "./client.ts";
 import { KubeError } from "./kube-error.ts";
@@ -92,7 +93,8 @@ export class Reflector {
     await this.#running;
   }
 
-  /** The object as last heard of. Treat it as read-only: it is the store's own. */
+  /** The object as last heard of. Treat it as read-only: it is the store's own. Its `spec` is the same object for as long as
+   *  it says the same. */
   get(key: string): KubeObject | undefined {
     return this.#objects.get(key);
   }
@@ -172,7 +174,7 @@ export class Reflector {
       if (known !== undefined && sameVersion(known, item)) {
         after.set(key, known);
       } else {
-        after.set(key, stripped(item));
+        after.set(key, kept(item, known));
         changed.push(key);
       }
     }
@@ -237,7 +239,7 @@ export class Reflector {
       return null;
     }
     if (known !== undefined && sameVersion(known, object)) return null;
-    this.#objects.set(key, stripped(object));
+    this.#objects.set(key, kept(object, known));
     this.#report(key);
     if (type === "MODIFIED" && known === undefined) return `change of ${key}, which was never announced`;
     if (type === "ADDED" && known !== undefined) return `${key} announced twice`;
@@ -337,9 +339,12 @@ function sameVersion(known: KubeObject, other: KubeObject): boolean {
   );
 }
 
-/** managedFields are often half of an object and nobody here reads them. */
-function stripped(object: KubeObject): KubeObject {
+/** managedFields are often half of an object and nobody here reads them. A spec that says what it said before stays the very
+ *  object that it was: a large one is not kept twice, and what was read from it need not be read again. */
+function kept(object: KubeObject, known: KubeObject | undefined): KubeObject {
   delete object.metadata["managedFields"];
+  const isSame = known !== undefined && known.metadata.uid === object.metadata.uid;
+  if (isSame && isDeepStrictEqual(object["spec"], known["spec"])) object["spec"] = known["spec"];
   return object;
 }
 

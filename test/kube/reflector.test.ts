@@ -96,6 +96,22 @@ describe("in step", () => {
     assert.deepEqual([...reflector.objects.keys()], ["lab/one", "lab/three"]);
   });
 
+  it("keeps a spec as the same object while it says the same, by event and by list", async () => {
+    const spec = { list: [{ note: "東京" }] };
+    world = listOf("10", [widget("one", "5", { spec })]);
+    reflector.start();
+    const stream = await watching(1);
+    const specNow = () => reflector.get("lab/one")?.["spec"];
+    const first = specNow();
+    assert.notEqual(first, undefined);
+    stream.event("MODIFIED", widget("one", "11", { spec }));
+    await until("the event", () => changes.length === 2);
+    assert.equal(specNow(), first);
+    stream.event("MODIFIED", widget("one", "12", { spec: { list: [{ note: "大阪" }] } }));
+    await until("the event", () => changes.length === 3);
+    assert.deepEqual(specNow(), { list: [{ note: "大阪" }] });
+  });
+
   it("goes on from the last event or bookmark when a watch breaks, in the middle of a line too", async () => {
     reflector.start();
     const first = await watching(1);

@@ -44,6 +44,8 @@ export interface ApiSourceOptions {
 
 /** Changes that come together, such as the first lists, are compiled once. */
 const SETTLE_MS = 100;
+/** What stands against an object may end with time or with what is in force: then the same is compiled again. */
+const REFUSED_AGAIN_MS = 10_000;
 const HEALTH_MS = 5_000;
 /** Without any word from the API for so long (bookmarks come every minute) it counts as lost. */
 const SILENCE_SECONDS_MAX = 95;
@@ -67,6 +69,9 @@ export class ApiSource {
   readonly #witness: WitnessReader;
   #settle: NodeJS.Timeout | null = null;
   #compiledInMs = 0;
+  #compiledAtMs = Number.NEGATIVE_INFINITY;
+  /** What the last compilation was given, each spec by its identity. */
+  #inputs: readonly unknown[] | null = null;
   #health: NodeJS.Timeout | null = null;
   #lastVerdict = "";
   #scopeHistory: ScopeHistory<CompiledRelationship> = [];
@@ -170,7 +175,9 @@ export class ApiSource {
     if (!this.#reflectors().every((reflector) => reflector.hasSynced)) return;
     this.#checkHealth();
     this.#noteWitness();
-    const { objects, problems } = this.#readObjects();
+    const raw = this.#rawObjects();
+    if (!this.#isNew(raw)) return;
+    const { objects, problems } = readObjects(raw);
     const { namespace, relationship, lastGood } = this.#options;
     const result = this.#holdMassDeletion(compile(objects, namespace, relationship, lastGood()));
     const rejections = result.kind === "compiled" ? result.rejected : result.rejections;
@@ -218,20 +225,31 @@ export class ApiSource {
     return result;
   }
 
-  /** Parses what belongs to the relationship; what cannot be parsed is left out and named. */
-  #readObjects(): { objects: ObjectSet; problems: readonly ConfigProblem[] } {
-    const problems: ConfigProblem[] = [];
+  /** What belongs to the relationship. */
+  #rawObjects(): RawObjects {
     const name = this.#options.relationship;
     const scopes = values(this.#scopes).filter((object) => specRef(object, "relationshipRef") === name);
     const scopeNames = new Set(scopes.map((object) => object.metadata.name));
     const sets = values(this.#reservationSets).filter((o) => scopeNames.has(specRef(o, "scopeRef") ?? ""));
-    const objects: ObjectSet = {
-      relationships: parseAll(values(this.#relationships), parseFailoverRelationship, problems),
-      scopes: parseAll(scopes, parseDHCPScope, problems),
-      reservationSets: parseAll(sets, parseDHCPReservationSet, problems),
-      operations: [],
-    };
-    return { objects, problems };
+    return { relationships: values(this.#relationships), scopes, sets };
+  }
+
+  /** Whether compiling can give anything else than it gave last: a hundred sets of which the controller has written the status
+   *  are the same sets. Of statuses, compile() reads the relationship's `effective` alone. */
+  #isNew({ relationships, scopes, sets }: RawObjects): boolean {
+    const now = systemTiming.nowMs();
+    const inputs = [
+      ...relationships.map(({ metadata, status }) =>
+        JSON.stringify([metadata.annotations, (status as { effective?: unknown } | undefined)?.effective]),
+      ),
+      ...[...relationships, ...scopes, ...sets].flatMap(({ metadata, spec }) => [metadata.uid, spec]),
+    ];
+    const before = this.#inputs;
+    const isSame = inputs.length === before?.length && inputs.every((input, i) => input === before[i]);
+    if (isSame && (this.#problems.length === 0 || now - this.#compiledAtMs < REFUSED_AGAIN_MS)) return false;
+    this.#inputs = inputs;
+    this.#compiledAtMs = now;
+    return true;
   }
 
   /** The watch says that the relationship changed; what its witness is now, only a quorum read can say. */
@@ -265,13 +283,31 @@ function specRef(object: KubeObject, field: string): string | null {
   return typeof name === "string" ? name : null;
 }
 
+interface RawObjects {
+  readonly relationships: readonly KubeObject[];
+  readonly scopes: readonly KubeObject[];
+  readonly sets: readonly KubeObject[];
+}
+
+/** Parses them; what cannot be parsed is left out and named. */
+function readObjects({ relationships, scopes, sets }: RawObjects) {
+  const problems: ConfigProblem[] = [];
+  const objects: ObjectSet = {
+    relationships: parseAll(relationships, parseFailoverRelationship, problems),
+    scopes: parseAll(scopes, (object) => parseOnce(object, parseDHCPScope), problems),
+    reservationSets: parseAll(sets, (object) => parseOnce(object, parseDHCPReservationSet), problems),
+    operations: [],
+  };
+  return { objects, problems };
+}
+
 function parseAll<T>(
   objects: readonly KubeObject[],
-  parse: (value: unknown) => Parsed<T>,
+  parse: (object: KubeObject) => Parsed<T>,
   problems: ConfigProblem[],
 ): readonly T[] {
   return objects.flatMap((object) => {
-    const result = parseOnce(object, parse);
+    const result = parse(object);
     if (result.kind === "ok") return [result.object];
     for (const { field, message } of result.errors) {
       problems.push({ where: `${object.kind} ${object.metadata.name} ${field}`, reason: "Invalid", message });

@@ -61,6 +61,8 @@ let client: KubeClient;
 let source: ApiSource;
 let messages: FromConfigThread[] = [];
 let wake = () => {};
+/** Every compilation asks for the last good configuration. */
+let lookedBack = 0;
 
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), "leasepair-api-"));
@@ -75,7 +77,10 @@ beforeEach(async () => {
     relationship: "campus",
     member: "a",
     kubeconfig,
-    lastGood: () => messages.findLast((one) => one.kind === "configured")?.config ?? null,
+    lastGood: () => {
+      lookedBack += 1;
+      return messages.findLast((one) => one.kind === "configured")?.config ?? null;
+    },
     post: (message) => {
       messages.push(message);
       wake();
@@ -142,6 +147,28 @@ test("W2: the witness is told as a quorum read shows it, with the moment of aski
   const { provenAt, ...rest } = reading!;
   assert.deepEqual(rest, { ...status.witness, fencing: "Witness", uid, resourceVersion });
   assert.ok(provenAt! >= before && provenAt! <= new SystemClock().bootMilliseconds());
+});
+
+test("what the controller writes about objects is not compiled again, but for what is in force by it", async () => {
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  await client.create(SCOPES, scope);
+  source.start();
+  await until(() => ofKind("configured").some(({ config }) => config.scopes.length === 1));
+  const [compiled, told] = [lookedBack, ofKind("configured").length];
+  const inScope = { observedGeneration: 1, addresses: { total: 1, used: 0, free: [] } };
+  await client.patchStatus(SCOPES, { namespace: "default", name: "users" }, { status: inScope });
+  const at = { namespace: "default", name: "campus" };
+  const witness = (epoch: number) => ({ epoch, holder: "a", holderStore: "s", stores: { a: "s", b: "t" } });
+  // The first may be read before its event has come; not the second as well.
+  for (const epoch of [3, 4]) {
+    await client.patchStatus(RELATIONSHIPS, at, { status: { witness: witness(epoch) } });
+    await until(() => ofKind("witness").at(-1)?.witness?.epoch === epoch);
+  }
+  assert.equal(lookedBack, compiled);
+  await client.patchStatus(RELATIONSHIPS, at, { status: { effective: { fencing: "Witness" } } });
+  await until(() => ofKind("configured").length === told + 1);
+  assert.equal(ofKind("configured").at(-1)?.config.fencing, "Witness");
 });
 
 test("a scope that is refused is named, the others are served", async () => {
