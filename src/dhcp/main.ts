@@ -3,7 +3,6 @@
 // then the first event. A disk that fails silences the engine at once: it must come back from its log.
 
 import { flushCompileCache } from "node:module";
-import type { CompiledRelationship } from "../api/compiled.ts";
 import { FaultError } from "../base/fault.ts";
 import { createEngine } from "./engine/engine.ts";
 import type { Engine } from "./engine/engine-state.ts";
@@ -34,6 +33,7 @@ import { isScopeNews } from "./host/scope-events.ts";
 import { assertRoom, damageOf, registerStoreMetrics, type StoreDamage } from "./host/store-health.ts";
 import { BootTimers } from "./host/timers.ts";
 import { UnixSocket } from "./host/unix-socket.ts";
+import type { EngineConfig } from "./server/engine-config.ts";
 import type { Store } from "./store/lease-store.ts";
 import { openStore } from "./store/store.ts";
 
@@ -267,8 +267,8 @@ class EngineProcess {
   }
 
   #createEngine(
-    config: CompiledRelationship,
-    keptConfigurations: readonly CompiledRelationship[],
+    config: EngineConfig,
+    keptConfigurations: readonly EngineConfig[],
     directory: DataDirectory,
   ): Running {
     const { namespace, relationship, member, dhcpPort } = this.#options;
@@ -372,7 +372,7 @@ class EngineProcess {
     }
   }
 
-  #onConfigured(config: CompiledRelationship, loop: EventLoop): void {
+  #onConfigured(config: EngineConfig, loop: EventLoop): void {
     try {
       membersOf(config, this.#options.member);
     } catch (error) {

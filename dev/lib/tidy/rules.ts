@@ -214,7 +214,7 @@ const PROTOCOL = /^src\/dhcp\/(wire|wire-failover|lease|server|failover)\//;
 
 /** Files of the protocol's folders that follow no document: data structures, counters, plain shapes. */
 const NO_SOURCE =
-  /^src\/dhcp\/(lease\/(packed-|lease-table\.|store-identity\.|authority\.)|server\/(counters|outcome|offers|candidates)\.)/;
+  /^src\/dhcp\/(lease\/(packed-|lease-table\.|store-identity\.|authority\.)|server\/(counters|outcome|offers|candidates|engine-config|reservation-index)\.)/;
 
 export const sourceLine: Rule = (files) =>
   files

@@ -105,7 +105,10 @@ function isResponsible(
 
 /** The member's part by configuration: whose clients are whose. Not Engine.role, which says whose free addresses are whose
  *  and who decides a tie: that stays when the configured primary changes. */
-export function configuredRole(config: CompiledRelationship, member: string): Role {
+export function configuredRole(
+  config: Pick<CompiledRelationship, "primary" | "members">,
+  member: string,
+): Role {
   return config.primary === member ? "primary" : "secondary";
 }
 

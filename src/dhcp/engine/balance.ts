@@ -18,6 +18,9 @@ const BALANCE_INTERVAL_MS = 2_000;
 const ASK_INTERVAL_MS = 10_000;
 /** Addresses looked at beyond the wanted count in search of ones whose last client is the partner's. */
 const SEARCH_FACTOR = 4;
+/** Reserved addresses looked at at once, so that no packet waits for a hundred thousand: the others follow with the next looks,
+ *  and until then their clients are answered by the member that has them. */
+const RESERVED_AT_ONCE = 1_024;
 /** Whoever answers few clients or none, as in a Switchover, keeps so much of the free addresses all the same: alone with none
  *  it could serve nobody new for the whole of the MCLT. */
 const LEAST_PERCENT = 5;
@@ -63,9 +66,9 @@ function wantsAddresses(engine: Engine): boolean {
  *  Source: failover draft 5.4, 7.6.2. */
 export function givePartnerAddresses(engine: Engine, turn: Turn): number {
   if (engine.endpoint.state !== "NORMAL" || engine.session === null) return 0;
-  let given = 0;
+  let given = giveReserved(engine, turn);
   engine.serverConfig.pools.forEach((_, pool) => {
-    given += giveReserved(engine, turn, pool) + giveFromPool(engine, turn, pool);
+    given += giveFromPool(engine, turn, pool);
   });
   return given;
 }
@@ -89,19 +92,37 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
 }
 
 /** A reserved address belongs to the member that serves its client. */
-function giveReserved(engine: Engine, turn: Turn, pool: number): number {
+function giveReserved(engine: Engine, turn: Turn): number {
   let given = 0;
-  const reservations = engine.serverConfig.scopes[pool]?.reservationsByAddress.values() ?? [];
-  for (const { address, client } of reservations) {
+  for (const { reservations, number } of nextReserved(engine)) {
+    const address = reservations.addresses[number] as Ipv4;
     const binding = engine.leases.get(address) ?? freshBinding(address);
+    if (binding.status !== ownFreeStatus(engine)) continue;
+    const { client } = reservations.get(number);
     // Who will come from a reserved place is not known beforehand: such an address stays where it is.
-    if (client === null || binding.status !== ownFreeStatus(engine)) continue;
-    if (isOwnClient(engine, client)) continue;
+    if (client === null || isOwnClient(engine, client)) continue;
     if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) continue;
     give(engine, turn, binding);
     given += 1;
   }
   return given;
+}
+
+/** The reservations whose turn it is, of all scopes one after the other and then from the beginning. */
+function* nextReserved(engine: Engine) {
+  const { scopes } = engine.serverConfig;
+  const total = scopes.reduce((sum, { reservations }) => sum + reservations.size, 0);
+  const from = engine.reservedFrom < total ? engine.reservedFrom : 0;
+  const end = Math.min(from + RESERVED_AT_ONCE, total);
+  engine.reservedFrom = end;
+  let before = 0;
+  for (const { reservations } of scopes) {
+    const first = Math.max(from - before, 0);
+    for (let number = first; number < Math.min(reservations.size, end - before); number++) {
+      yield { reservations, number };
+    }
+    before += reservations.size;
+  }
 }
 
 function isOffered(engine: Engine, turn: Turn, address: Ipv4): boolean {

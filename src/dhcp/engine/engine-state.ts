@@ -1,7 +1,6 @@
 // Everything one engine remembers between two events. Durable parts mirror the store; the rest dies with the process.
 // Only the modules of this folder change it, and only inside step().
 
-import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { BootMs, UnixSeconds } from "../../base/units.ts";
 import type { ClockOffset } from "../failover/clock-offset.ts";
@@ -15,6 +14,7 @@ import type { StoreIdentity } from "../lease/store-identity.ts";
 import type { ConnectionId, Random } from "../ports.ts";
 import type { ClientLimits } from "../server/circuit-leases.ts";
 import type { DatagramCounters } from "../server/counters.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 import type { OfferTable } from "../server/offers.ts";
 import type { ServerConfig, ServerSettings } from "../server/prepare-config.ts";
 import type { ProbeTable } from "../server/probe-table.ts";
@@ -132,8 +132,8 @@ export interface Engine {
   /** Records that the store has taken over its life, those on their way included. */
   position: number;
   /** What is in force; and a newer one whose shape waits until the partner holds it too (shape.ts). */
-  config: CompiledRelationship;
-  pending: CompiledRelationship | null;
+  config: EngineConfig;
+  pending: EngineConfig | null;
   serverConfig: ServerConfig;
   role: Role;
   readonly leases: LeaseTable;
@@ -172,6 +172,8 @@ export interface Engine {
   clockIsBehind: boolean;
   clocksAreApart: boolean;
   balanceDueAt: BootMs;
+  /** With which of all reservations the next look at their owners begins (balance.ts). */
+  reservedFrom: number;
   /** When records outside of all scopes are looked for next (strays.ts). */
   straysDueAt: BootMs;
   readonly counters: Counters;

@@ -3,7 +3,6 @@
 // same code. The caller's duties: events one at a time; effects in order; nothing that follows an append before that
 // record is durable (runner.ts does it). Source: failover draft 9.3 (start), design rules S8, W5.
 
-import type { CompiledRelationship } from "../../api/compiled.ts";
 import { bootMs, type Instant, latest, NEVER } from "../../base/units.ts";
 import { DIALECT, type LinkTiming, linkDialect } from "../failover/dialect.ts";
 import { UpdateQueue } from "../failover/update-queue.ts";
@@ -13,6 +12,7 @@ import type { StoreIdentity } from "../lease/store-identity.ts";
 import { DIALED_CONNECTION_MIN, type Random } from "../ports.ts";
 import { ClientLimits } from "../server/circuit-leases.ts";
 import { DatagramCounters } from "../server/counters.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 import { OfferTable } from "../server/offers.ts";
 import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
 import { ProbeTable } from "../server/probe-table.ts";
@@ -45,9 +45,9 @@ import { followGrant, onWitnessRead, setFencing } from "./witness.ts";
 export interface EngineBoot {
   /** This member's name in the relationship. */
   readonly member: string;
-  readonly config: CompiledRelationship;
+  readonly config: EngineConfig;
   /** Earlier ones that are on disk: one of them may have the shape that is in force. */
-  readonly keptConfigurations?: readonly CompiledRelationship[];
+  readonly keptConfigurations?: readonly EngineConfig[];
   readonly identity: StoreIdentity;
   /** The store is new because the one before was found damaged at this start. */
   readonly replacesDamagedStore?: boolean;
@@ -111,6 +111,7 @@ export function createEngine(boot: EngineBoot): Engine {
     clockIsBehind: false,
     clocksAreApart: false,
     balanceDueAt: boot.now.boot,
+    reservedFrom: 0,
     straysDueAt: boot.now.boot,
     counters: {
       updatesSent: 0,
@@ -276,7 +277,7 @@ function onTick(engine: Engine, turn: Turn): void {
   settleLostProbes(engine, turn);
 }
 
-function onConfigured(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+function onConfigured(engine: Engine, turn: Turn, config: EngineConfig): void {
   // On at once, as it only caps; off is for the witness alone to say (answer l).
   if (config.fencing === "Witness" && engine.endpoint.fencing === "None") setFencing(engine, turn, "Witness");
   const { shape } = engine.config;

@@ -1,12 +1,12 @@
 // Everything that can happen to an engine, and everything it can do about it. Between the two stands step():
 // synchronous, without clock, random, disk or socket of its own.
 
-import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { LinkRefusal } from "../../base/link-refusal.ts";
 import type { BootMs, Instant, UnixSeconds } from "../../base/units.ts";
 import type { DurableRecord, Fencing } from "../lease/durable-record.ts";
 import type { Arrival, ConnectionId, ReplyRoute } from "../ports.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 
 /** The witness as a read of the API showed it. Source: docs/protocol/witness.md, W1. */
 export interface WitnessReading {
@@ -46,7 +46,7 @@ export type EngineEvent =
   | { readonly kind: "link-closed"; readonly connection: ConnectionId; readonly reason: string }
   /** What the wire said about an address that a "probe" effect asked for. */
   | { readonly kind: "probe-result"; readonly result: ProbeResult }
-  | { readonly kind: "configured"; readonly config: CompiledRelationship }
+  | { readonly kind: "configured"; readonly config: EngineConfig }
   /** Null: there is no record, or none that can be read. */
   | { readonly kind: "witness-read"; readonly witness: WitnessReading | null }
   /** A human's word on this machine: a FailoverOperation DeclarePartnerDown among manifests, or `leasepair partner-down`. */

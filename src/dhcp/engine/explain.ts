@@ -7,13 +7,7 @@ import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import { after, type Instant, seconds, type UnixSeconds } from "../../base/units.ts";
 import { bucketOf } from "../failover/load-balance.ts";
 import { takeoverDueAt } from "../failover/waits.ts";
-import {
-  type Binding,
-  type ClientIdentity,
-  clientKey,
-  freshBinding,
-  latestPossibleEnd,
-} from "../lease/binding.ts";
+import { type Binding, type ClientIdentity, freshBinding, latestPossibleEnd } from "../lease/binding.ts";
 import { graceSeconds } from "../lease/lead-time.ts";
 import { type ServerScope, scopeOfAddress } from "../server/prepare-config.ts";
 import { isOwnClient, ownFreeStatus, presentService, presentState } from "./authority.ts";
@@ -76,8 +70,8 @@ function configuredLimits(engine: Engine, scope: ServerScope, address: Ipv4): re
   if (engine.serverConfig.excludedAddresses.has(address)) {
     return [{ about: "excluded", text: "a node's own address: nobody is given it", rule: "design 2" }];
   }
-  const reservation = scope.reservationsByAddress.get(address);
-  if (reservation !== undefined) {
+  const reservation = scope.reservations.at(address);
+  if (reservation !== null) {
     const { client } = reservation;
     const whom = client === null ? "whom the relay names by option 82" : clientText(client);
     const text = `for ${whom} alone, in scope ${name}; while it is free, its owner answers that client`;
@@ -94,7 +88,7 @@ export function explainClient(engine: Engine, client: ClientIdentity, now: Insta
   const bindings = engine.leases.byClient(client);
   if (bindings.length > 0) return bindings.map(({ address }) => explainAddress(engine, address, now));
   const reserved = engine.serverConfig.scopes.flatMap(
-    ({ reservationsByClient }) => reservationsByClient.get(clientKey(client)) ?? [],
+    ({ reservations }) => reservations.forClient(client) ?? [],
   );
   if (reserved.length > 0) return reserved.map(({ address }) => explainAddress(engine, address, now));
   const none = { about: "address", text: "the client holds none and is not known here", rule: "S6" };

@@ -2,9 +2,9 @@
 // shares, MCLT) only when both engines hold it, so that the pair never runs on two: each tells the other the digest of a
 // shape that waits, and both change when both have it, or a holder of PARTNER-DOWN alone. Source: design section 3; S14.
 
-import type { CompiledRelationship, CompiledScope } from "../../api/compiled.ts";
 import { bootAfter } from "../../base/units.ts";
 import { DIALECT, linkDialect } from "../failover/dialect.ts";
+import type { EngineConfig, EngineScope } from "../server/engine-config.ts";
 import { prepareConfig } from "../server/prepare-config.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { sendState } from "./state-change.ts";
@@ -12,7 +12,7 @@ import type { Turn } from "./turn.ts";
 
 /** Goes on, after a restart, with the shape that was in force, which the partner may serve by: what has come meanwhile waits
  *  until both hold it, as it would have without the restart. */
-export function resumeShape(engine: Engine, kept: readonly CompiledRelationship[]): void {
+export function resumeShape(engine: Engine, kept: readonly EngineConfig[]): void {
   const { config, endpoint } = engine;
   if (endpoint.shape === "" || endpoint.shape === config.shape || mayChangeAlone(engine)) return;
   const inForce = kept.find(({ shape }) => shape === endpoint.shape);
@@ -22,7 +22,7 @@ export function resumeShape(engine: Engine, kept: readonly CompiledRelationship[
 }
 
 /** Takes a new revision, as far as it may count now. */
-export function takeConfiguration(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+export function takeConfiguration(engine: Engine, turn: Turn, config: EngineConfig): void {
   const newest = engine.pending ?? engine.config;
   if (config.revision === newest.revision) return;
   if (config.shape === engine.config.shape) {
@@ -60,14 +60,14 @@ export function activateWhenShared(engine: Engine, turn: Turn): void {
   if (isShared || mayChangeAlone(engine)) activate(engine, turn, pending);
 }
 
-function activate(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+function activate(engine: Engine, turn: Turn, config: EngineConfig): void {
   engine.pending = null;
   use(engine, turn, config);
   if (engine.endpoint.state === "NORMAL") turn.putEndpoint({ agreedMcltSeconds: config.mcltSeconds });
   sendState(engine, turn);
 }
 
-function use(engine: Engine, turn: Turn, config: CompiledRelationship): void {
+function use(engine: Engine, turn: Turn, config: EngineConfig): void {
   const shapeChanged = config.shape !== engine.config.shape;
   install(engine, config);
   if (shapeChanged) turn.putEndpoint({ shape: config.shape });
@@ -78,7 +78,7 @@ function use(engine: Engine, turn: Turn, config: CompiledRelationship): void {
   });
 }
 
-function install(engine: Engine, config: CompiledRelationship): void {
+function install(engine: Engine, config: EngineConfig): void {
   engine.config = config;
   engine.serverConfig = prepareConfig(config, engine.member, engine.settings);
   engine.leases.configure(engine.serverConfig.pools);
@@ -101,13 +101,13 @@ export function shapesAgree(engine: Engine, { partnerShape, partnerPendingShape 
 
 /** `next` with the shape that is in force: scopes that are new in it are left out, those that are gone stay, and every
  *  range is as it was. Pools leave out reserved addresses by themselves. */
-function withShapeOf(current: CompiledRelationship, next: CompiledRelationship): CompiledRelationship {
+function withShapeOf(current: EngineConfig, next: EngineConfig): EngineConfig {
   const { mode, primary, primaryPercent, reservePercent, mcltSeconds, shape, revision } = current;
   const scopes = current.scopes.map((scope) => withPoolsOf(scope, next.scopes));
   return { ...next, mode, primary, primaryPercent, reservePercent, mcltSeconds, scopes, shape, revision };
 }
 
-function withPoolsOf(scope: CompiledScope, next: readonly CompiledScope[]): CompiledScope {
+function withPoolsOf(scope: EngineScope, next: readonly EngineScope[]): EngineScope {
   const { address, prefixLength } = scope.subnet;
   const same = next.find(({ subnet }) => subnet.address === address && subnet.prefixLength === prefixLength);
   if (same === undefined) return scope;

@@ -1,6 +1,7 @@
 // What time alone brings about: leases end, abandoned addresses rest long enough.
 // Source: failover draft 5.11, 9.4.2; rules W6, W15.
 
+import type { Ipv4 } from "../../base/ipv4.ts";
 import { type Instant, latest, NEVER } from "../../base/units.ts";
 import { type Binding, withoutPromises } from "../lease/binding.ts";
 import { abandonmentIsOver, leaseHasEnded, ownFreeStatus, presentState } from "./authority.ts";
@@ -81,7 +82,7 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
   const state = presentState(engine);
   const changed: Binding[] = [];
   for (const [pool, place] of engine.serverConfig.scopeOfPool.entries()) {
-    const { policy, reservations } = engine.config.scopes[place]!;
+    const { config, reservations } = engine.serverConfig.scopes[place]!;
     if (state === "PARTNER-DOWN") {
       for (const status of ["EXPIRED", "RELEASED", "RESET"] as const) {
         collect(changed, engine.leases.candidates(pool, status), (b) => isTakeoverDue(engine, b, turn.early));
@@ -89,11 +90,11 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
     }
     if (state === "PARTNER-DOWN" || (state === "NORMAL" && engine.role === "primary")) {
       const isOver = (b: Binding) =>
-        abandonmentIsOver(b, policy.declinedHoldSeconds, turn.early) && !isHeld(engine, b, turn.early);
+        abandonmentIsOver(b, config.policy.declinedHoldSeconds, turn.early) && !isHeld(engine, b, turn.early);
       collect(changed, engine.leases.candidates(pool, "ABANDONED"), isOver);
       // Reserved addresses count once, with the scope's own pool.
-      for (const { address } of pool === place ? slice(reservations, turn.now) : []) {
-        const binding = engine.leases.get(address);
+      for (const address of pool === place ? slice(reservations.addresses, turn.now) : []) {
+        const binding = engine.leases.get(address as Ipv4);
         if (binding !== null && isOver(binding)) changed.push(binding);
       }
     }
@@ -110,10 +111,10 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
 
 /** A part of the reservations, another one each second: reserved addresses stand in no list by status, and looking at
  *  all of many thousands in every tick would keep packets waiting. */
-function slice<Reservation>(reservations: readonly Reservation[], { boot }: Instant): readonly Reservation[] {
-  const slices = Math.max(1, Math.ceil(reservations.length / SWEEP_MAX));
+function slice(addresses: Uint32Array, { boot }: Instant): Uint32Array {
+  const slices = Math.max(1, Math.ceil(addresses.length / SWEEP_MAX));
   const start = (Math.floor(boot / 1000) % slices) * SWEEP_MAX;
-  return reservations.slice(start, start + SWEEP_MAX);
+  return addresses.subarray(start, start + SWEEP_MAX);
 }
 
 /** Takes from the head of a list that is ordered by age: the first that is not due ends the search. */

@@ -72,17 +72,20 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
   },
 };
 
-function externalOf({ members }: CompiledRelationship): CompiledExternal | null {
+/** What of a configuration says how the link is spoken. */
+type Link = Pick<CompiledRelationship, "namespace" | "name" | "members">;
+
+function externalOf({ members }: Link): CompiledExternal | null {
   return members.find(({ external }) => external !== null)?.external ?? null;
 }
 
 /** The relationship's name in messages and in certificates: NAMESPACE/NAME, or as an external partner has it.
  *  Source: failover draft 12.22. */
-export function linkName(config: CompiledRelationship): string {
+export function linkName(config: Link): string {
   return externalOf(config)?.relationshipName ?? `${config.namespace}/${config.name}`;
 }
 
 /** Source: docs/protocol/draft-errata.md. */
-export function linkDialect(config: CompiledRelationship): Dialect {
+export function linkDialect(config: Link): Dialect {
   return externalOf(config)?.dialect ?? "Leasepair";
 }

@@ -27,7 +27,7 @@ import type { KubeObject, ResourceType } from "../../kube/resource.ts";
 import { systemTiming } from "../../kube/timing.ts";
 import type { LogEntry, MemberReport } from "../engine/event.ts";
 import { SystemClock } from "./clock.ts";
-import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
+import type { ConfigProblem, FromConfigSource } from "./config-message.ts";
 import { MemberStatusWriter } from "./member-status.ts";
 import { scopeEvent } from "./scope-events.ts";
 import { WitnessReader } from "./witness-reader.ts";
@@ -39,7 +39,7 @@ export interface ApiSourceOptions {
   readonly kubeconfig: string | null;
   /** The configuration in force: what a refused object had in it stays. */
   readonly lastGood: () => CompiledRelationship | null;
-  readonly post: (message: FromConfigThread) => void;
+  readonly post: (message: FromConfigSource) => void;
 }
 
 /** Changes that come together, such as the first lists, are compiled once. */
@@ -83,7 +83,7 @@ export class ApiSource {
   constructor(options: ApiSourceOptions) {
     this.#options = options;
     const { namespace, relationship, kubeconfig } = options;
-    const log = (entry: Extract<FromConfigThread, { kind: "log" }>["entry"]) =>
+    const log = (entry: Extract<FromConfigSource, { kind: "log" }>["entry"]) =>
       options.post({ kind: "log", entry });
     const timing = systemTiming;
     this.#client = new KubeClient({

@@ -6,9 +6,15 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
 import { FaultError } from "../../base/fault.ts";
+import { packConfig } from "../server/engine-config.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import { ConfigHold } from "./config-hold.ts";
-import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
+import type {
+  ConfigThreadData,
+  FromConfigSource,
+  FromConfigThread,
+  ToConfigThread,
+} from "./config-message.ts";
 import { SnapshotKeeper } from "./snapshot.ts";
 
 const port = parentPort;
@@ -26,13 +32,14 @@ const hold = new ConfigHold({
       newest = message.config;
       if (keepsSnapshots) keepSnapshot();
     }
-    port?.postMessage(message);
+    const { config, buffers } = packConfig(message.config);
+    port?.postMessage({ ...message, config } satisfies FromConfigThread, buffers);
   },
   onProblem: (problem) => reader.setMachineProblem(problem),
   log: (entry) => port?.postMessage({ kind: "log", entry } satisfies FromConfigThread),
 });
 
-function post(message: FromConfigThread): void {
+function post(message: FromConfigSource): void {
   if (message.kind === "configured") hold.take(message);
   else port?.postMessage(message);
 }

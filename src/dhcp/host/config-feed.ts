@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import type { LogEntry } from "../engine/event.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 import type { FromConfigThread } from "./config-message.ts";
 import { DATA_FILES } from "./data-directory.ts";
 import { membersOf } from "./engine-outlets.ts";
@@ -56,7 +57,7 @@ export class ConfigFeed {
   }
 
   /** The configuration to start with. Rejects with FaultError: CONFIG_REJECTED, MEMBER_UNKNOWN. */
-  async initial(): Promise<CompiledRelationship> {
+  async initial(): Promise<EngineConfig> {
     if (!this.#options.isManifests) {
       const snapshot = await this.#snapshot();
       const moved = snapshot === null ? null : await this.#movedConfiguration(snapshot);
@@ -80,7 +81,7 @@ export class ConfigFeed {
   }
 
   /** The configurations on disk whose shape may be in force instead of that of `config`, with which the engine starts. */
-  async kept(config: CompiledRelationship): Promise<readonly CompiledRelationship[]> {
+  async kept(config: EngineConfig): Promise<readonly CompiledRelationship[]> {
     const { dataDirectory } = this.#options;
     if (!mayHoldOtherShape(dataDirectory, config.shape)) return [];
     const { keptConfigurations } = await import("./snapshot.ts");
@@ -89,7 +90,7 @@ export class ConfigFeed {
 
   /** What the API says of a member that stands on this machine no more by the snapshot; null when the snapshot is to be used
    *  all the same: this machine has the address, or the API does not speak in time. */
-  async #movedConfiguration(snapshot: CompiledRelationship): Promise<CompiledRelationship | null> {
+  async #movedConfiguration(snapshot: CompiledRelationship): Promise<EngineConfig | null> {
     const { log, member } = this.#options;
     const { faultOfConfiguration } = await import("./config-check.ts");
     const fault = faultOfConfiguration(snapshot, member);

@@ -6,9 +6,9 @@ import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { FaultError } from "../../base/fault.ts";
 import type { LogEntry } from "../engine/event.ts";
 import { faultOfConfiguration } from "./config-check.ts";
-import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
+import type { ConfigProblem, FromConfigSource } from "./config-message.ts";
 
-type Configured = Extract<FromConfigThread, { kind: "configured" }>;
+type Configured = Extract<FromConfigSource, { kind: "configured" }>;
 
 export interface HoldOptions {
   readonly member: string;

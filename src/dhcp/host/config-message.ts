@@ -2,6 +2,7 @@
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { LogEntry, MemberReport, WitnessReading } from "../engine/event.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 
 /** Something in the objects that cannot be used as it stands. */
 export interface ConfigProblem {
@@ -13,11 +14,14 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-export type FromConfigThread =
+/** What its source, the API or manifests, tells the configuration thread: configurations whose reservations are not packed. */
+export type FromConfigSource = FromConfigThread<CompiledRelationship>;
+
+export type FromConfigThread<Config = EngineConfig> =
   /** A usable configuration; `problems` were left out of it. */
   | {
       readonly kind: "configured";
-      readonly config: CompiledRelationship;
+      readonly config: Config;
       readonly problems: readonly ConfigProblem[];
     }
   /** The objects as they stand give no configuration: the last good one stays. */

@@ -2,13 +2,14 @@
 // the start, where any failure is final; afterwards each follows the configuration by itself, and what cannot be opened
 // is said, tried again, and makes the member not ready.
 
-import type { CompiledMember, CompiledRelationship, Dialect } from "../../api/compiled.ts";
+import type { CompiledMember, Dialect } from "../../api/compiled.ts";
 import { FaultError } from "../../base/fault.ts";
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
 import { linkIdentity } from "../../base/link-identity.ts";
 import type { EngineEvent, LogEntry } from "../engine/event.ts";
 import { linkDialect, linkName } from "../failover/dialect.ts";
 import type { ClientSocket, ConnectionId, PartnerLink } from "../ports.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 import { HttpServer } from "./http.ts";
 import { InterfaceAddresses } from "./interfaces.ts";
 import { LinkCertificates } from "./link-certificates.ts";
@@ -99,7 +100,7 @@ export class EngineOutlets {
   }
 
   /** Opens everything. Rejects with the first FaultError; what was opened stays to be stopped. */
-  async open(config: CompiledRelationship): Promise<void> {
+  async open(config: EngineConfig): Promise<void> {
     const { sockets, link, http } = this.#settings(config);
     await this.#http.set(http);
     await this.#link.set(link);
@@ -107,7 +108,7 @@ export class EngineOutlets {
   }
 
   /** Brings what is open in line with a new configuration. Never rejects: failures are logged and tried again. */
-  async follow(config: CompiledRelationship): Promise<void> {
+  async follow(config: EngineConfig): Promise<void> {
     const { sockets, link, http } = this.#settings(config);
     await Promise.all([
       this.#say("metrics", this.#http.set(http)),
@@ -158,7 +159,7 @@ export class EngineOutlets {
     await Promise.all([this.#sockets.stop(), this.#link.stop(), this.#http.stop()]);
   }
 
-  #settings(config: CompiledRelationship) {
+  #settings(config: EngineConfig) {
     const { own, partner } = membersOf(config, this.#options.member);
     return {
       sockets: { memberAddress: own.address, interfaces: own.interfaces },
@@ -315,7 +316,7 @@ export class EngineOutlets {
 
 /** The member of this name and the other one. Throws FaultError MEMBER_UNKNOWN, MEMBER_EXTERNAL. */
 export function membersOf(
-  config: CompiledRelationship,
+  config: EngineConfig,
   name: string,
 ): { readonly own: CompiledMember; readonly partner: CompiledMember } {
   const [a, b] = config.members;

@@ -9,7 +9,7 @@ import type { FailoverOperationObject } from "../../api/failover-operation.ts";
 import type { ManifestError, Manifests } from "../../api/manifests.ts";
 import type { Rejection } from "../../api/object-set.ts";
 import type { LogEntry, MemberReport } from "../engine/event.ts";
-import type { ConfigProblem, FromConfigThread } from "./config-message.ts";
+import type { ConfigProblem, FromConfigSource } from "./config-message.ts";
 import { manifestsFingerprint, readManifestDirectory, specDigest } from "./manifests.ts";
 
 export interface ManifestSourceOptions {
@@ -19,7 +19,7 @@ export interface ManifestSourceOptions {
   readonly directory: string;
   /** The configuration in force: what a refused object had in it stays. */
   readonly lastGood: () => CompiledRelationship | null;
-  readonly post: (message: FromConfigThread) => void;
+  readonly post: (message: FromConfigSource) => void;
 }
 
 /** A change is read once the files have been quiet for so long: editors and tools write in several steps. */

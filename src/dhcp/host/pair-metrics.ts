@@ -2,19 +2,19 @@
 // member remembers. Labels are names of members and scopes, never a client.
 
 import { Gauge, type Registry } from "prom-client";
-import type { CompiledRelationship } from "../../api/compiled.ts";
 import { SERVING } from "../../api/failover-state.ts";
 import type { MemberReport } from "../engine/event.ts";
+import type { EngineConfig } from "../server/engine-config.ts";
 
 export interface PairMetricsSource {
   /** Null before the engine stands. */
-  config(): CompiledRelationship | null;
+  config(): EngineConfig | null;
   report(): MemberReport | null;
 }
 
 type Fill = (
   set: (labels: Record<string, string>, value: number) => void,
-  config: CompiledRelationship,
+  config: EngineConfig,
   report: MemberReport,
 ) => void;
 
@@ -100,6 +100,6 @@ function defineOfMember(gauge: DefineGauge): void {
   );
 }
 
-function rolesOf({ primary, members }: CompiledRelationship) {
+function rolesOf({ primary, members }: EngineConfig) {
   return { primary, secondary: members.find(({ name }) => name !== primary)?.name ?? "" };
 }

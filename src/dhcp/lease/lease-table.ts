@@ -12,8 +12,8 @@ import type { Binding, BindingStatus, ClientIdentity } from "./binding.ts";
 export interface Pool {
   readonly scope: string;
   readonly ranges: readonly AddressRange[];
-  /** Reserved addresses of the scope: counted, never handed out as candidates. */
-  readonly reserved: readonly Ipv4[];
+  /** Reserved addresses of the scope: counted, never handed out as candidates. A Uint32Array is ascending. */
+  readonly reserved: readonly Ipv4[] | Uint32Array;
 }
 
 export type StatusCounts = Readonly<Record<BindingStatus, number>>;

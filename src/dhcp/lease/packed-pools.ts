@@ -4,7 +4,7 @@
 import { assert } from "../../base/assert.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { Pool } from "./lease-table.ts";
-import { AddressMap } from "./packed-address-map.ts";
+import type { AddressMap } from "./packed-address-map.ts";
 import { NONE } from "./packed-columns.ts";
 
 interface Span {
@@ -27,14 +27,18 @@ interface PoolState {
 export class PoolMap {
   readonly #spans: readonly Span[];
   readonly #pools: readonly PoolState[];
-  readonly #reserved = new AddressMap();
+  /** Of all pools, ascending. */
+  readonly #reserved: Uint32Array;
+  /** Where each owner's begin in `#reserved`, and the owners. */
+  readonly #ownersFrom: Uint32Array;
+  readonly #owners: readonly number[];
 
   /** Pools must not overlap (compile() refuses that). A reserved address inside a range is taken out of it. */
   constructor(pools: readonly Pool[]) {
-    pools.forEach((pool, number) => {
-      for (const address of pool.reserved) this.#reserved.set(address, number);
-    });
-    const reserved = this.#reserved.sortedKeys();
+    const { reserved, ownersFrom, owners } = joinReserved(pools);
+    this.#reserved = reserved;
+    this.#ownersFrom = ownersFrom;
+    this.#owners = owners;
     this.#spans = pools
       .flatMap((pool, number) => pool.ranges.flatMap((range) => without(range, reserved, number)))
       .sort((a, b) => a.start - b.start);
@@ -72,8 +76,9 @@ export class PoolMap {
 
   /** The pool of a dynamic or reserved address, or NONE. */
   poolOf(address: Ipv4): number {
-    const reserved = this.#reserved.get(address);
-    return reserved !== NONE ? reserved : this.dynamicPool(address);
+    const place = lowerBound(this.#reserved, address);
+    if (this.#reserved[place] !== address) return this.dynamicPool(address);
+    return this.#owners[lowerBound(this.#ownersFrom, place + 1) - 1]!;
   }
 
   /** Dynamic addresses of the pool. */
@@ -117,6 +122,29 @@ function firstSpanUpTo(spans: readonly Span[], address: number): number {
     else high = middle;
   }
   return low;
+}
+
+/** The reserved addresses of all pools, one pool's after the other's, as pools lie in subnets that do not overlap. Cheap for
+ *  lists that are sorted arrays already: packets wait meanwhile. */
+function joinReserved(pools: readonly Pool[]) {
+  const lists = pools
+    .map(({ reserved }, pool) => ({ pool, reserved: sorted(reserved) }))
+    .filter(({ reserved }) => reserved.length > 0)
+    .sort((a, b) => a.reserved[0]! - b.reserved[0]!);
+  const all = new Uint32Array(lists.reduce((sum, { reserved }) => sum + reserved.length, 0));
+  const ownersFrom = new Uint32Array(lists.length);
+  let from = 0;
+  for (const [i, { reserved }] of lists.entries()) {
+    assert(from === 0 || all[from - 1]! < reserved[0]!, "reserved addresses of pools do not mingle");
+    ownersFrom[i] = from;
+    all.set(reserved, from);
+    from += reserved.length;
+  }
+  return { reserved: all, ownersFrom, owners: lists.map(({ pool }) => pool) };
+}
+
+function sorted(addresses: Pool["reserved"]): Uint32Array {
+  return addresses instanceof Uint32Array ? addresses : Uint32Array.from(addresses).sort();
 }
 
 function without(range: { start: number; end: number }, reserved: Uint32Array, pool: number): Span[] {

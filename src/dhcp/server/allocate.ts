@@ -51,7 +51,7 @@ export function isEligible(
   address: Ipv4,
 ): boolean {
   if (view.config.excludedAddresses.has(address)) return false;
-  if (scope.reservationsByAddress.has(address)) return !isReservedForAnother(scope, address, request);
+  if (scope.reservations.has(address)) return !isReservedForAnother(scope, address, request);
   const pool = view.leases.poolOf(address);
   return pool !== null && scope.poolsToSearch.includes(pool);
 }

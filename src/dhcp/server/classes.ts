@@ -2,15 +2,15 @@
 // addresses it may get. Everything behind this file sees scopes only, so that no decision can forget a class.
 // Source: RFC 2131 4.3.1 (a server may choose parameters by class), RFC 3004 (user class). Precedence: reservation, then class (the one listed first), then scope. Expressions: base/class-expression.ts.
 
-import type { CompiledClientClass, CompiledLeaseTime, CompiledRelationship } from "../../api/compiled.ts";
+import type { CompiledClientClass, CompiledLeaseTime } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
 import { type ClassExpression, compileClassExpression } from "../../base/class-expression.ts";
 import { seconds } from "../../base/units.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { classSubject } from "./class-match.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
+import { decodeOptions } from "./configured-options.ts";
 import {
-  decodeOptions,
   FILE_NAME_BYTES_MAX,
   SERVER_NAME_BYTES_MAX,
   type ServerConfig,
@@ -44,7 +44,7 @@ function indexOf(config: ServerConfig): ClassIndex {
   return index;
 }
 
-function prepareClass(config: CompiledRelationship["clientClasses"][number]): ServerClass {
+function prepareClass(config: CompiledClientClass): ServerClass {
   const compiled = compileClassExpression(config.match);
   assert(compiled.kind === "ok", `the expression of class ${config.name} has passed compile()`);
   return { config, expression: compiled.expression, options: decodeOptions(config.options) };

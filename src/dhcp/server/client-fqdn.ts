@@ -4,7 +4,8 @@
 import { OPTION } from "../wire/option-table.ts";
 import type { OptionValue } from "../wire/options.ts";
 import type { ClientRequest } from "./client-request.ts";
-import type { Reservation, ServerScope } from "./prepare-config.ts";
+import type { ServerScope } from "./prepare-config.ts";
+import type { Reservation } from "./reservation-index.ts";
 
 const HEADER_BYTES = 3;
 const SERVER_UPDATES = 0x01;

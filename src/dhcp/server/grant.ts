@@ -40,7 +40,7 @@ export function isSameGeneration({ record, client }: Pick<ChosenAddress, "record
 export function leaseTerm(view: ServerView, request: ClientRequest, chosen: ChosenAddress): LeaseTerm {
   const { scope, address, record } = chosen;
   const continued = isSameGeneration(chosen) ? record : null;
-  const isDraining = view.leases.poolOf(address) === null && !scope.reservationsByAddress.has(address);
+  const isDraining = view.leases.poolOf(address) === null && !scope.reservations.has(address);
   const wished = desiredLease(scope, request);
   // The recorded end carries the second that grant() adds; without taking it off a drain would creep on.
   const left = Math.max(0, secondsUntil(request.now.wall, continued?.expiresAt ?? NEVER) - 1);

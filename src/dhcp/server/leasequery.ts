@@ -50,8 +50,7 @@ function byAddress(query: Query, route: ReplyRoute): ServerOutcome {
   const record = view.leases.get(address);
   if (record !== null && isRunning(query, record)) return active(query, route, [record]);
   const scope = scopeOfAddress(view.config, address);
-  const isManaged =
-    view.leases.poolOf(address) !== null || scope?.reservationsByAddress.has(address) === true;
+  const isManaged = view.leases.poolOf(address) !== null || scope?.reservations.has(address) === true;
   return plain(query, route, isManaged ? "LEASEUNASSIGNED" : "LEASEUNKNOWN");
 }
 

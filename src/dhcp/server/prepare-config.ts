@@ -1,22 +1,13 @@
 // The compiled relationship made ready for answering packets: indexes for scopes, relays and reservations, options decoded.
 // Built once per revision, read for every datagram. Never changes after it was built.
 
-import type {
-  CompiledClientClass,
-  CompiledLimits,
-  CompiledMember,
-  CompiledRelationship,
-  CompiledRelayAgent,
-  CompiledReservation,
-  CompiledScope,
-} from "../../api/compiled.ts";
+import type { CompiledClientClass, CompiledLimits, CompiledMember } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
-import { fromHex, toHex } from "../../base/bytes.ts";
 import { type Ipv4, type Ipv4Prefix, prefixContains } from "../../base/ipv4.ts";
-import { type ClientIdentity, clientKey } from "../lease/binding.ts";
 import type { Pool } from "../lease/lease-table.ts";
-import { OPTION } from "../wire/option-table.ts";
-import type { RelayInformation } from "../wire/relay-agent.ts";
+import { decodeOptions } from "./configured-options.ts";
+import type { EngineConfig, EngineScope } from "./engine-config.ts";
+import { packReservations, ReservationIndex } from "./reservation-index.ts";
 
 /** What differs between runs of one configuration. */
 export interface ServerSettings {
@@ -32,14 +23,6 @@ export const DEFAULT_SETTINGS: ServerSettings = {
   formerAddresses: [],
 };
 
-export interface Reservation {
-  readonly address: Ipv4;
-  /** Whom it is for: by client identifier, or by hardware address alone; null when it is for a place. */
-  readonly client: ClientIdentity | null;
-  readonly hostname: string | null;
-  readonly options: ReadonlyMap<number, Uint8Array>;
-}
-
 export interface ServerScope {
   /** The scope's place in `ServerConfig.scopes` and the number of its pool in the lease table. */
   readonly pool: number;
@@ -49,32 +32,11 @@ export interface ServerScope {
   readonly admitsClient: boolean;
   /** Where this client's addresses come from, best first. */
   readonly poolsToSearch: readonly number[];
-  readonly config: CompiledScope;
+  readonly config: Omit<EngineScope, "reservations">;
   readonly options: ReadonlyMap<number, Uint8Array>;
   readonly serverName: Uint8Array | null;
   readonly fileName: Uint8Array | null;
-  readonly reservationsByAddress: ReadonlyMap<Ipv4, Reservation>;
-  /** By clientKey of the identity that the reservation names. */
-  readonly reservationsByClient: ReadonlyMap<string, Reservation>;
-  /** By placeKey of the sub-options of option 82 that the reservation names. */
-  readonly reservationsByPlace: ReadonlyMap<string, Reservation>;
-  /** Which sets of sub-options those keys are made of, the largest first. */
-  readonly placeMasks: readonly number[];
-}
-
-/** Bits of a place mask. */
-const CIRCUIT = 1;
-const REMOTE = 2;
-const SUBSCRIBER = 4;
-
-/** One text per place, as far as the sub-options in `mask` tell it. */
-export function placeKey(
-  place: Pick<RelayInformation, "circuitId" | "remoteId" | "subscriberId">,
-  mask: number,
-): string {
-  const part = (bit: number, value: Uint8Array | null) =>
-    (mask & bit) === 0 ? "*" : value === null ? "-" : toHex(value);
-  return `${part(CIRCUIT, place.circuitId)}/${part(REMOTE, place.remoteId)}/${part(SUBSCRIBER, place.subscriberId)}`;
+  readonly reservations: ReservationIndex;
 }
 
 export interface ServerConfig {
@@ -102,25 +64,6 @@ export interface ServerConfig {
   readonly settings: ServerSettings;
 }
 
-/** Options that the server itself decides on; what a scope says about them is left out.
- *  Source: RFC 2131 table 3, RFC 3046 2.2, RFC 3011 4. */
-const SERVER_OPTIONS: ReadonlySet<number> = new Set<number>([
-  OPTION.PAD,
-  OPTION.REQUESTED_ADDRESS,
-  OPTION.LEASE_TIME,
-  OPTION.OVERLOAD,
-  OPTION.MESSAGE_TYPE,
-  OPTION.SERVER_IDENTIFIER,
-  OPTION.PARAMETER_REQUEST_LIST,
-  OPTION.MAX_MESSAGE_SIZE,
-  OPTION.RENEWAL_TIME,
-  OPTION.REBINDING_TIME,
-  OPTION.CLIENT_IDENTIFIER,
-  OPTION.RELAY_AGENT_INFORMATION,
-  OPTION.SUBNET_SELECTION,
-  OPTION.END,
-]);
-
 /** Header fields with their closing NUL. Source: RFC 2131 2. */
 export const SERVER_NAME_BYTES_MAX = 63;
 export const FILE_NAME_BYTES_MAX = 127;
@@ -128,7 +71,7 @@ export const FILE_NAME_BYTES_MAX = 127;
 /** Prepares a compiled relationship for `member`. The input has passed compile(): a name or hex text that does not fit
  *  is our bug, and asserted. Call LeaseTable.configure with the result's `pools`. */
 export function prepareConfig(
-  config: CompiledRelationship,
+  config: EngineConfig,
   member: string,
   settings: Partial<ServerSettings> = {},
 ): ServerConfig {
@@ -184,25 +127,10 @@ export function networkOf(config: ServerConfig, scope: ServerScope): readonly Se
 }
 
 function prepareScope(
-  config: CompiledScope,
+  { reservations, ...config }: EngineScope,
   pool: number,
   classPools: ServerScope["classPools"],
 ): ServerScope {
-  const reservationsByAddress = new Map<Ipv4, Reservation>();
-  const reservationsByClient = new Map<string, Reservation>();
-  const reservationsByPlace = new Map<string, Reservation>();
-  const masks = new Set<number>();
-  for (const compiled of config.reservations) {
-    const { address, hostname, relayAgent } = compiled;
-    const client = relayAgent === null ? identityOf(compiled) : null;
-    const reservation = { address, client, hostname, options: decodeOptions(compiled.options) };
-    reservationsByAddress.set(address, reservation);
-    if (client !== null) reservationsByClient.set(clientKey(client), reservation);
-    if (relayAgent === null) continue;
-    const place = placeOf(relayAgent);
-    masks.add(place.mask);
-    reservationsByPlace.set(placeKey(place, place.mask), reservation);
-  }
   return {
     pool,
     classPools,
@@ -212,53 +140,10 @@ function prepareScope(
     options: decodeOptions(config.options),
     serverName: textField(config.boot.serverName, SERVER_NAME_BYTES_MAX),
     fileName: textField(config.boot.fileName, FILE_NAME_BYTES_MAX),
-    reservationsByAddress,
-    reservationsByClient,
-    reservationsByPlace,
-    placeMasks: [...masks].sort((a, b) => bitCount(b) - bitCount(a) || a - b),
+    reservations: new ReservationIndex(
+      "addresses" in reservations ? reservations : packReservations(reservations),
+    ),
   };
-}
-
-function placeOf({ circuitId, remoteId, subscriberId }: CompiledRelayAgent) {
-  return {
-    circuitId: circuitId === null ? null : hexBytes(circuitId),
-    remoteId: remoteId === null ? null : hexBytes(remoteId),
-    subscriberId: subscriberId === null ? null : hexBytes(subscriberId),
-    mask:
-      (circuitId === null ? 0 : CIRCUIT) |
-      (remoteId === null ? 0 : REMOTE) |
-      (subscriberId === null ? 0 : SUBSCRIBER),
-  };
-}
-
-function bitCount(mask: number): number {
-  return (mask & 1) + ((mask >>> 1) & 1) + ((mask >>> 2) & 1);
-}
-
-function identityOf(reservation: CompiledReservation): ClientIdentity {
-  if (reservation.clientIdentifier !== null) {
-    const clientIdentifier = hexBytes(reservation.clientIdentifier);
-    return { clientIdentifier, hardwareType: 0, hardwareAddress: new Uint8Array(0) };
-  }
-  assert(
-    reservation.hardwareAddress !== null,
-    "a reservation names a hardware address or a client identifier",
-  );
-  const bytes = hexBytes(reservation.hardwareAddress);
-  return { clientIdentifier: null, hardwareType: bytes[0] ?? 0, hardwareAddress: bytes.subarray(1) };
-}
-
-/** Configured options by code, without those that the server decides on. */
-export function decodeOptions(options: CompiledScope["options"]): ReadonlyMap<number, Uint8Array> {
-  const decoded = new Map<number, Uint8Array>();
-  for (const { code, hex } of options) if (!SERVER_OPTIONS.has(code)) decoded.set(code, hexBytes(hex));
-  return decoded;
-}
-
-function hexBytes(hex: string): Uint8Array {
-  const bytes = fromHex(hex);
-  assert(bytes !== null, "compiled hex text is well formed");
-  return bytes;
 }
 
 /** A header field's text as bytes; null when absent or too long for the field (then only its option can carry it). */
@@ -281,12 +166,8 @@ function groupNetworks(scopes: readonly ServerScope[]): (readonly ServerScope[])
   });
 }
 
-function poolOf(scope: ServerScope): Pool {
-  return {
-    scope: scope.config.name,
-    ranges: scope.config.pools,
-    reserved: scope.config.reservations.map((reservation) => reservation.address),
-  };
+function poolOf({ config, reservations }: ServerScope): Pool {
+  return { scope: config.name, ranges: config.pools, reserved: reservations.addresses };
 }
 
 /** Reserved addresses belong to the scope's own pool. */

@@ -8,7 +8,8 @@ import { CONCATENATION_REQUIRING, hasValidLength, OPTION } from "../wire/option-
 import { type OptionValue, uint32Value } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 import type { LeaseTerm } from "./grant.ts";
-import type { Reservation, ServerScope } from "./prepare-config.ts";
+import type { ServerScope } from "./prepare-config.ts";
+import type { Reservation } from "./reservation-index.ts";
 
 /** T1 and T2 in seconds; null when the lease is too short to hold both. */
 export interface RenewalTimes {

@@ -3,10 +3,11 @@
 // the configuration's word; whether it can be given now is asked elsewhere (allocate.ts).
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Binding, type ClientIdentity, clientKey, isSameClient } from "../lease/binding.ts";
+import { type Binding, type ClientIdentity, isSameClient } from "../lease/binding.ts";
 import { type RelayInformation, readRelayInformation } from "../wire/relay-agent.ts";
 import type { ServerView } from "./client-request.ts";
-import { placeKey, type Reservation, type ServerScope, scopeOfAddress } from "./prepare-config.ts";
+import { type ServerScope, scopeOfAddress } from "./prepare-config.ts";
+import type { Reservation } from "./reservation-index.ts";
 
 /** A client as far as reservations care. */
 export interface Claimant {
@@ -17,24 +18,16 @@ export interface Claimant {
 
 /** The client's reservation in a scope: by client identifier when it sent one, else, and also then, by hardware address,
  *  else by its place, the most exact description first. */
-export function reservationFor(scope: ServerScope, claimant: Claimant): Reservation | null {
+export function reservationFor({ reservations }: ServerScope, claimant: Claimant): Reservation | null {
   const { client, place } = claimant;
-  if (scope.reservationsByAddress.size === 0) return null;
-  const byKey = scope.reservationsByClient.get(clientKey(client));
-  if (byKey !== undefined) return byKey;
+  if (reservations.size === 0) return null;
+  const byKey = reservations.forClient(client);
+  if (byKey !== null) return byKey;
   if (client.clientIdentifier !== null) {
-    const byHardware = scope.reservationsByClient.get(clientKey({ ...client, clientIdentifier: null }));
-    if (byHardware !== undefined) return byHardware;
+    const byHardware = reservations.forClient({ ...client, clientIdentifier: null });
+    if (byHardware !== null) return byHardware;
   }
-  return place === null ? null : reservationAt(scope, place);
-}
-
-function reservationAt(scope: ServerScope, place: RelayInformation): Reservation | null {
-  for (const mask of scope.placeMasks) {
-    const reservation = scope.reservationsByPlace.get(placeKey(place, mask));
-    if (reservation !== undefined) return reservation;
-  }
-  return null;
+  return place === null ? null : reservations.forPlace(place);
 }
 
 /** The client's own reservation on this network, whoever may give it; null when it has none. */
@@ -48,7 +41,7 @@ export function reservationOn(network: readonly ServerScope[], claimant: Claiman
 
 /** Whether the configuration gives this address to a client other than the one that asks. */
 export function isReservedForAnother(scope: ServerScope, address: Ipv4, claimant: Claimant): boolean {
-  if (!scope.reservationsByAddress.has(address)) return false;
+  if (!scope.reservations.has(address)) return false;
   return reservationFor(scope, claimant)?.address !== address;
 }
 

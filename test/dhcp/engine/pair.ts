@@ -13,6 +13,7 @@ import { EngineRunner } from "../../../src/dhcp/engine/runner.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
 import type { DurableRecord } from "../../../src/dhcp/lease/durable-record.ts";
 import type { ConnectionId } from "../../../src/dhcp/ports.ts";
+import type { EngineConfig } from "../../../src/dhcp/server/engine-config.ts";
 import { type DhcpMessage, decodeMessage } from "../../../src/dhcp/wire/message.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import { compiledRelationship } from "../compiled-relationship.ts";
@@ -50,7 +51,7 @@ export class Node {
   wakeAt: number | null = null;
   starts = 0;
   /** The configurations that it was given, by their shape; a test may take them away. */
-  readonly kept = new Map<string, CompiledRelationship>();
+  readonly kept = new Map<string, EngineConfig>();
   /** Stores this member has had before. */
   lostStores = 0;
   /** How far this machine's wall clock is from true time, in seconds. */

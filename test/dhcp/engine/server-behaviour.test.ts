@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CompiledScope, DEFAULT_SCOPE_POLICY } from "../../../src/api/compiled.ts";
+import { formatIpv4, type Ipv4 } from "../../../src/base/ipv4.ts";
 import { seconds } from "../../../src/base/units.ts";
-import { clientMessage, reservation, routed, scope } from "../server/world.ts";
+import { isOwnClient } from "../../../src/dhcp/engine/authority.ts";
+import { clientMessage, ip, reservation, routed, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
 
 const MAC = "020000000001";
@@ -110,6 +112,31 @@ test("a client that gets a reservation elsewhere moves to it at a renewal, and b
     assert.ok(node.log.some(({ event }) => event === "reservation-honoured"));
   }
   assert.equal(pair.lease(MAC)?.address, "10.0.0.40");
+});
+
+test("thousands of reserved addresses come to the members that serve their clients, a part at a time", () => {
+  const addresses = Array.from({ length: 3_000 }, (_, n) => formatIpv4((ip("10.1.0.1") + n) as Ipv4));
+  const reservations = addresses.map((address, n) =>
+    reservation(address, (0x0200_0000_0000 + n).toString(16).padStart(12, "0")),
+  );
+  const pair = pairWith({}, "NORMAL");
+  settle(pair);
+  const config = relationship({ revision: "revision-2" }, [
+    scope("first", "10.0.0.0/8", ["10.0.0.10", "10.0.0.29"], { reservations }),
+  ]);
+  for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config });
+  const given = () => addresses.filter((address) => pair.a.binding(address)?.status === "BACKUP").length;
+  pair.until("some given", () => given() > 0);
+  assert.ok(given() < 1_024, `${given()} at once`);
+  pair.until("all of a look given", () => given() > 1_400);
+  settle(pair);
+  for (const node of [pair.a, pair.b]) {
+    const all = node.engine.serverConfig.scopes[0]?.reservations;
+    for (const [n, address] of addresses.entries()) {
+      const isPrimarys = node.binding(address)?.status !== "BACKUP";
+      assert.equal(isPrimarys, isOwnClient(pair.a.engine, all!.get(n).client!), address);
+    }
+  }
 });
 
 test("while the reserved address is a lost partner's, the client keeps what it has", () => {

@@ -9,7 +9,7 @@ import { type EmbeddedApi, startEmbeddedApi } from "../../../dev/embedded-api/em
 import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { ApiSource } from "../../../src/dhcp/host/api-source.ts";
 import { SystemClock } from "../../../src/dhcp/host/clock.ts";
-import type { FromConfigThread } from "../../../src/dhcp/host/config-message.ts";
+import type { FromConfigSource } from "../../../src/dhcp/host/config-message.ts";
 import { KubeClient } from "../../../src/kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../../src/kube/connection.ts";
 import { EVENT, type KubeObject, type ResourceType } from "../../../src/kube/resource.ts";
@@ -59,7 +59,7 @@ let directory = "";
 let api: EmbeddedApi;
 let client: KubeClient;
 let source: ApiSource;
-let messages: FromConfigThread[] = [];
+let messages: FromConfigSource[] = [];
 let wake = () => {};
 /** Every compilation asks for the last good configuration. */
 let lookedBack = 0;
@@ -95,8 +95,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-function ofKind<Kind extends FromConfigThread["kind"]>(kind: Kind) {
-  return messages.filter((m): m is Extract<FromConfigThread, { kind: Kind }> => m.kind === kind);
+function ofKind<Kind extends FromConfigSource["kind"]>(kind: Kind) {
+  return messages.filter((m): m is Extract<FromConfigSource, { kind: Kind }> => m.kind === kind);
 }
 
 async function until(isTrue: () => boolean): Promise<void> {

@@ -6,10 +6,10 @@ import { parseIpv4 } from "../../../src/base/ipv4.ts";
 import type { LogEntry } from "../../../src/dhcp/engine/event.ts";
 import { faultOfConfiguration } from "../../../src/dhcp/host/config-check.ts";
 import { ConfigHold, type HoldOptions } from "../../../src/dhcp/host/config-hold.ts";
-import type { ConfigProblem, FromConfigThread } from "../../../src/dhcp/host/config-message.ts";
+import type { ConfigProblem, FromConfigSource } from "../../../src/dhcp/host/config-message.ts";
 import { compiledCampus } from "./campus.ts";
 
-type Configured = Extract<FromConfigThread, { kind: "configured" }>;
+type Configured = Extract<FromConfigSource, { kind: "configured" }>;
 
 const CAMPUS = compiledCampus();
 

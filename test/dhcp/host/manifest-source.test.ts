@@ -4,13 +4,13 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import type { FromConfigThread } from "../../../src/dhcp/host/config-message.ts";
+import type { FromConfigSource } from "../../../src/dhcp/host/config-message.ts";
 import { ManifestSource } from "../../../src/dhcp/host/manifest-source.ts";
 import { campusYaml } from "./campus.ts";
 
 let directory = "";
 let source: ManifestSource | null = null;
-let messages: FromConfigThread[] = [];
+let messages: FromConfigSource[] = [];
 let wake = () => {};
 
 beforeEach(() => {
@@ -38,8 +38,8 @@ function start(path = directory): void {
   source.start();
 }
 
-function ofKind<Kind extends FromConfigThread["kind"]>(kind: Kind) {
-  return messages.filter((m): m is Extract<FromConfigThread, { kind: Kind }> => m.kind === kind);
+function ofKind<Kind extends FromConfigSource["kind"]>(kind: Kind) {
+  return messages.filter((m): m is Extract<FromConfigSource, { kind: Kind }> => m.kind === kind);
 }
 
 async function until(isTrue: () => boolean): Promise<void> {

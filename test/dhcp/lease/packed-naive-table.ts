@@ -97,7 +97,7 @@ export class NaiveLeaseTable implements LeaseTable {
 
   /** Addresses of the pool's ranges that no pool reserves, ascending. */
   #dynamic(pool: number): Ipv4[] {
-    const reserved = new Set(this.#pools.flatMap((p) => p.reserved));
+    const reserved = new Set<number>(this.#pools.flatMap((p) => [...p.reserved]));
     const addresses: Ipv4[] = [];
     for (const range of this.#pools[pool]!.ranges) {
       for (let address: number = range.start; address <= range.end; address++) {
