@@ -11,8 +11,9 @@ import { interfaceIndex } from "./libc.ts";
 export const CARRIER_LOOK_MS = 250;
 /** A carrier is back once it has been there for so long: a plug that is not quite in comes and goes. */
 const BACK_MS = 2_000;
-/** Addresses hardly ever move. */
-const ADDRESS_LOOK_MS = 2_000;
+/** Where the address is, is asked at most this often, and only when there is doubt: the answer takes milliseconds where a node
+ *  has hundreds of interfaces. */
+const ADDRESS_LOOK_MS = 10_000;
 
 export interface CarrierOptions {
   readonly nowMs: () => number;
@@ -36,9 +37,8 @@ export class CarrierWatch {
   /** Looks at the interfaces of a member. */
   look({ address, interfaces }: { readonly address: Ipv4; readonly interfaces: readonly string[] }): void {
     const now = this.#options.nowMs();
-    this.#seekHome(address, now);
-    const home = this.#home?.address === address ? [this.#home.name] : [];
-    const watched = [...new Set([...interfaces, ...home])].sort();
+    const home = this.#homeOf(address, now);
+    const watched = [...new Set(home === null ? interfaces : [...interfaces, home])].sort();
     for (const name of watched) if (!hasCarrier(name)) this.#withoutAt.set(name, now);
     const lost = watched.filter((name) => now - (this.#withoutAt.get(name) ?? -BACK_MS) < BACK_MS);
     const text = lost.join(",");
@@ -47,12 +47,18 @@ export class CarrierWatch {
     this.#options.onChange(lost);
   }
 
-  #seekHome(address: Ipv4, now: number): void {
-    if (this.#home?.address === address && now - this.#homeSoughtAt < ADDRESS_LOOK_MS) return;
+  /** The interface that has the address; sought anew when it is not known, or has no carrier and the address may have moved. */
+  #homeOf(address: Ipv4, now: number): string | null {
+    const known = this.#home?.address === address ? this.#home.name : null;
+    if (known !== null && hasCarrier(known)) return known;
+    if (now - this.#homeSoughtAt < ADDRESS_LOOK_MS) return known;
     this.#homeSoughtAt = now;
     for (const [name, addresses] of readInterfaceAddresses()) {
-      if (addresses.some((one) => one.address === address)) this.#home = { address, name };
+      if (!addresses.some((one) => one.address === address)) continue;
+      this.#home = { address, name };
+      return name;
     }
+    return known;
   }
 }
 

@@ -26,9 +26,14 @@ describe("carrier on real interfaces", { skip }, () => {
   const cable = (state: "up" | "down") =>
     execFileSync("ip", ["-n", segment.server.replace(/s$/, "b"), "link", "set", "server", state]);
 
+  /** One more interface, with its other end beside it. */
+  const plug = (name: string) => {
+    ip("link", "add", name, "type", "veth", "peer", "name", `${name}-end`);
+    for (const end of [name, `${name}-end`]) ip("link", "set", end, "up");
+  };
+
   it("tells of a cable that is out, of an interface that is down or gone, and takes its time to believe in its return", async () => {
-    ip("link", "add", "spare", "type", "veth", "peer", "name", "other-end");
-    for (const end of ["spare", "other-end"]) ip("link", "set", end, "up");
+    plug("spare");
     const main = join(import.meta.dirname, "carrier-main.ts");
     const enter = ["netns", "exec", segment.server, process.execPath, main, ADDRESS, "spare"];
     const child = spawn("ip", enter, { stdio: ["pipe", "pipe", "inherit"] });
@@ -53,6 +58,13 @@ describe("carrier on real interfaces", { skip }, () => {
       assert.equal(await look(9_000), null);
       cable("down");
       assert.deepEqual(await look(9_250), ["lan", "spare"]);
+      // The address moves to an interface that has a carrier: what becomes of the first one matters no more.
+      plug("other");
+      ip("addr", "del", `${ADDRESS}/24`, "dev", "lan");
+      ip("addr", "add", `${ADDRESS}/24`, "dev", "other");
+      assert.deepEqual(await look(20_000), ["spare"]);
+      ip("link", "set", "other-end", "down");
+      assert.deepEqual(await look(20_250), ["other", "spare"]);
     } finally {
       await endProcess(child, 1_000);
     }
