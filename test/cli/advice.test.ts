@@ -51,6 +51,16 @@ describe("what a member's state means", () => {
       /compare their configurations/,
     ],
     ["a member in NORMAL", { state: "NORMAL", connected: true }, /All is well/],
+    [
+      "a member without carrier",
+      { state: "NORMAL", carrierLost: ["lan0", "lan1"] },
+      /switch port of lan0 and lan1\. Until then the partner answers all/,
+    ],
+    [
+      "a member whose partner has no carrier",
+      { state: "NORMAL", partnerCarrierLost: true },
+      /this member answers all\. Look at the partner's cables/,
+    ],
     ["a member that stops", { state: "PAUSED" }, /stopped in order/],
   ];
   for (const [what, changes, words] of cases) {
@@ -60,5 +70,18 @@ describe("what a member's state means", () => {
   test("it stands in the local status", () => {
     assert.match(reportText(NEW), /opened once\n[\s\S]*\n\nIts lease store is new/);
     assert.match(reportText({ ...NEW, generation: 3 }), /opened 3 times\n/);
+  });
+
+  test("so does what became of carriers, and an engine of before them is understood", () => {
+    const line = (report: Partial<MemberReport>) =>
+      /^Carrier: +(.*)$/m.exec(reportText(report as MemberReport))?.[1];
+    assert.equal(line(NEW), "present");
+    assert.equal(line({ ...NEW, carrierLost: ["lan0"] }), "lost on lan0: the partner answers all clients");
+    assert.match(
+      line({ ...NEW, partnerCarrierLost: true }) ?? "",
+      /^present; lost at the partner: this member/,
+    );
+    const { carrierLost: _, partnerCarrierLost: __, ...before } = NEW;
+    assert.equal(line(before), "present");
   });
 });

@@ -222,6 +222,16 @@ for (const [what, spec, prepare, reason] of [
     },
     "ExternalMember",
   ],
+  [
+    "a member that its clients may not reach",
+    SOFT,
+    (world: PairWorld) => {
+      const lastTransitionTime = "2026-03-01T00:00:00Z";
+      const condition = { type: "CarrierPresent", status: "False", reason: "Lost", lastTransitionTime };
+      Object.assign(world.engines["b"] ?? {}, { conditions: [{ ...condition, message: "lan0 is dead" }] });
+    },
+    "CarrierLost",
+  ],
   ["a member that there is not", { type: "Switchover", switchover: { to: "c" } }, () => {}, "NotAMember"],
   ["a pair that is not well", SOFT, (world: PairWorld) => world.off.add("a"), "NotNormal"],
   ["another epoch", { ...STOP, expectedEpoch: 7 }, () => {}, "EpochMismatch"],
