@@ -3,19 +3,22 @@
 
 import type { Parsed } from "./parse.ts";
 
-const known = new WeakMap<object, Parsed<unknown>>();
+interface Cached {
+  readonly metadata?: { readonly namespace?: string; readonly name?: string; readonly uid?: string };
+  readonly [field: string]: unknown;
+}
 
-/** What `parse` says of the object; asked once for each spec, which must not be changed after that. Of the rest of the object
- *  only what never changes may be read from the answer: names, UID and creation. Not for kinds whose status counts. */
-export function parseOnce<T>(
-  object: Readonly<Record<string, unknown>>,
-  parse: (value: unknown) => Parsed<T>,
-): Parsed<T> {
-  const { spec } = object;
+const known = new WeakMap<object, { readonly of: string; readonly parsed: Parsed<unknown> }>();
+
+/** What `parse` says of the object; asked once for each object's spec, which must not be changed after that. Of the rest of the
+ *  object only what never changes may be read from the answer: names, UID and creation. Not for kinds whose status counts. */
+export function parseOnce<T>(object: Cached, parse: (value: unknown) => Parsed<T>): Parsed<T> {
+  const { metadata, spec } = object as Cached & { readonly spec?: unknown };
   const key = typeof spec === "object" && spec !== null ? spec : object;
+  const of = JSON.stringify([metadata?.namespace, metadata?.name, metadata?.uid]);
   const before = known.get(key);
-  if (before !== undefined) return before as Parsed<T>;
+  if (before?.of === of) return before.parsed as Parsed<T>;
   const parsed = parse(object);
-  known.set(key, parsed);
+  known.set(key, { of, parsed });
   return parsed;
 }

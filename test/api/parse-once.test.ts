@@ -16,6 +16,8 @@ test("a spec is parsed once, whatever becomes of the status; an equal one that c
   assert.deepEqual(parseOnce({ ...first, status: {} }, parse), { kind: "ok", object: 1 });
   assert.deepEqual(parseOnce(later, parse), { kind: "ok", object: 2 });
   assert.deepEqual(asked, [first, later]);
+  const namesake = { ...first, metadata: { name: "y" } };
+  assert.deepEqual(parseOnce(namesake, parse), { kind: "ok", object: 3 }, "another object with that spec");
 });
 
 test("objects without a spec are parsed each for itself", () => {
