@@ -55,6 +55,7 @@ export async function reconcileKey(
   if (observed === null) {
     context.memory.failures.delete(key);
     context.memory.rolling.delete(key);
+    context.memory.compilations.delete(key);
     const orphans = orphansOf(context.cache, { namespace, name, now });
     return finishOrphans([...orphans, ...removals], signal, context);
   }

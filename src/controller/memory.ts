@@ -4,6 +4,7 @@
 import type { ScopeHistory } from "../api/mass-deletion.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
+import type { Compilations } from "./compile-once.ts";
 import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
 import type { Json } from "./json.ts";
@@ -33,6 +34,8 @@ export interface Memory {
     string,
     { readonly link: ObservedLink; readonly of: string; readonly readAt: UnixSeconds }
   >;
+  /** What each relationship was last compiled to. */
+  readonly compilations: Compilations;
   /** How many scopes each relationship had lately, by its UID. */
   readonly scopes: Map<string, ScopeHistory<null>>;
   /** Why the last look at a relationship could not be finished, by key. */
@@ -51,6 +54,7 @@ export function newMemory(): Memory {
     automaticGrants: [],
     stores: new Map(),
     links: new Map(),
+    compilations: new Map(),
     scopes: new Map(),
     failures: new Map(),
     rolling: new Set(),

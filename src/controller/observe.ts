@@ -3,7 +3,6 @@
 // PARTNER-DOWN is decided, which the configuration contains); an object that is not ours, or belongs to an earlier relationship of the same name, is
 // left out here, so that nothing later can mistake it.
 
-import { compile } from "../api/compile.ts";
 import { type EffectiveStatus, EXCLUDED_ADDRESSES_MAX } from "../api/failover-relationship-status.ts";
 import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
@@ -12,6 +11,7 @@ import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { type KubeObject, type ObjectMeta, objectKey } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
+import { compileOnce } from "./compile-once.ts";
 import { chooseFencing } from "./decide/fencing.ts";
 import { servedByOperation, stoppedByOperation } from "./decide/operation-outcome.ts";
 import { storeUidOf } from "./decide/stores.ts";
@@ -70,7 +70,7 @@ export function observe(
   const servedBy = servedByOperation(listed, now);
   const fencing = fencingOf(object, objects, nodes);
   const effective = effectiveOf(fencing, servedBy, nodeAddressesIn(cache, objects, name));
-  const compiled = compiledConfig(pinned(objects, object, effective), namespace, name);
+  const compiled = compiledConfig(memory, objects, at, effective);
   return {
     now,
     relationship: observedRelationship(object),
@@ -216,18 +216,6 @@ function effectiveOf(
   };
 }
 
-/** The objects as they will stand once the status says so. */
-function pinned(
-  objects: NamespaceObjects,
-  { metadata }: KubeObject,
-  effective: EffectiveStatus,
-): NamespaceObjects {
-  const relationships = objects.set.relationships.map((relationship) =>
-    relationship.metadata.uid === metadata.uid ? { ...relationship, status: { effective } } : relationship,
-  );
-  return { ...objects, set: { ...objects.set, relationships } };
-}
-
 /** spec.members, as far as they have names. */
 function membersOf(
   relationship: KubeObject,
@@ -267,13 +255,20 @@ function holdMassDeletion(
   return compiled;
 }
 
-function compiledConfig(objects: NamespaceObjects, namespace: string, name: string): ObservedConfig {
+/** As it will stand once the status says `effective`. */
+function compiledConfig(
+  { compilations }: Memory,
+  objects: NamespaceObjects,
+  at: { readonly namespace: string; readonly name: string },
+  effective: EffectiveStatus,
+): ObservedConfig {
+  const { namespace, name } = at;
   const own = objects.unreadable.filter(
     (rejected) =>
       rejected.kind === "FailoverRelationship" && rejected.namespace === namespace && rejected.name === name,
   );
   if (own.length > 0) return { kind: "rejected", rejected: own };
-  const result = compile(objects.set, namespace, name);
+  const result = compileOnce(compilations, objects.set, at, effective);
   if (result.kind === "rejected") {
     return { kind: "rejected", rejected: [...result.rejections, ...objects.unreadable] };
   }

@@ -90,12 +90,15 @@ function programmedOf(pair: Pair, object: Programmable, accepted: Verdict, revis
   if (accepted.status !== "True") return verdict("False", "NotAccepted", "It is not accepted as it stands.");
   const done = verdict("True", "Programmed", "Both members serve it.");
   const before = readConditions(object.status["conditions"]).find(({ type }) => type === "Programmed");
-  if (before?.status === "True" && before.observedGeneration === object.generation) return done;
+  const isOfNow = before?.observedGeneration === object.generation;
+  if (isOfNow && before.status === "True") return done;
   const behind = pair.members
     .filter(({ member, report }) => !member.isExternal && report?.activeRevision !== revision)
     .map(({ name }) => name);
   if (behind.length === 0) return done;
-  return verdict("False", "Propagating", `${behind.join(" and ")} has not loaded it yet.`);
+  // Said once: a hundred sets must not be written again for each of the members that follows.
+  const said = isOfNow && before.reason === "Propagating" ? before.message : null;
+  return verdict("False", "Propagating", said ?? `${behind.join(" and ")} has not loaded it yet.`);
 }
 
 /** The primary's count when it may be believed, else the other's; null when nobody counts. */

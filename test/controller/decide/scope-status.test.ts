@@ -64,6 +64,15 @@ test("a member that has not loaded it yet keeps a scope from being programmed", 
   );
 });
 
+test("who has not loaded it yet is said once, not again when one of the two follows", () => {
+  const behind = { says: { activeRevision: "c".repeat(64) } };
+  const { status } = look(observed({ members: [member("a", behind), member("b", behind)] }));
+  const again = look(observed({ members: [member("a"), member("b", behind)] }), scope({ status }));
+  assert.deepEqual(again.status, status);
+  const done = look(observed(), scope({ status: again.status }));
+  assert.equal(done.programmed, "True/Programmed");
+});
+
 test("what was programmed in this generation stays so when only its neighbours change", () => {
   const { status } = look(observed());
   const behind = observed({
