@@ -7,6 +7,8 @@ import { map, text } from "./json.ts";
 import type { Memory } from "./memory.ts";
 
 const TIMEOUT_MS = 2_000;
+/** A claim whose volume is to be found or made on the node of its pod, and has no pod there yet. */
+const WAITS_IN_ORDER = ["WaitForFirstConsumer", "WaitForPodScheduled"];
 
 /** Reads what is said about each of these objects into `memory`. What cannot be read is not known. Never throws. */
 export async function readRefusals(
@@ -25,7 +27,7 @@ export async function readRefusals(
         .catch(() => null);
       const own = (listed?.items ?? []).filter((event) => map(event["regarding"])["uid"] === uid);
       const last = own.sort((a, b) => (lastSeen(a) < lastSeen(b) ? -1 : 1)).at(-1);
-      if (last === undefined) memory.refusals.delete(uid);
+      if (last === undefined || WAITS_IN_ORDER.includes(text(last["reason"]))) memory.refusals.delete(uid);
       else memory.refusals.set(uid, text(last["note"]));
     }),
   );

@@ -62,11 +62,10 @@ export function pairClaimProblem(pair: Pair): ClaimProblem | null {
 }
 
 /** Claims of which Events tell why they have no volume. */
-export function pendingClaims({ children, members, relationship }: Observed): readonly KubeObject[] {
-  return members.flatMap(({ claim, pod }) => {
-    if (claim === null || claim.phase !== "Pending" || pod?.running === true) return [];
-    const child = children.get(childKey("PersistentVolumeClaim", claim.name));
-    return child === undefined || relationship.claim === null ? [] : [child.object];
+export function pendingClaims({ children, members }: Observed): readonly KubeObject[] {
+  return members.flatMap(({ claim }) => {
+    const child = children.get(childKey("PersistentVolumeClaim", claim?.name ?? ""));
+    return claim?.phase === "Pending" && child !== undefined ? [child.object] : [];
   });
 }
 

@@ -97,10 +97,10 @@ export function linkVerdict(pair: Pair): Verdict {
   const { link, now } = pair.observed;
   if (link.kind === "clear") return verdict("False", "ClearText", CLEAR_PARTNER);
   if (link.kind === "unread") return verdict("Unknown", "SecretsUnreadable", link.message);
-  const { authority, members, source } = link.view;
+  const { members, source } = link.view;
   const problem = linkProblem(pair.observed);
   if (problem !== null) {
-    if (source === "own" && authority === null && problem.reason === "CertificateMissing")
+    if (source === "own" && [...members.values()].every((certificate) => certificate === null))
       return verdict("Unknown", "CertificatesPending", "The first certificates are being made.");
     return verdict("False", problem.reason, problem.message);
   }

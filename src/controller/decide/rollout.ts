@@ -47,6 +47,12 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   const unmeeting = due.find((member) => cannotMeet(observed, member));
   if (unmeeting?.pod != null)
     return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew");
+  const unmet = due.find(({ claim }) => claim?.phase === "Pending" && claim.note !== null);
+  if (unmet !== undefined) {
+    const { name, note } = unmet.claim ?? {};
+    const message = `${names} must be restarted; that waits until PersistentVolumeClaim ${name} has a volume: ${note}`;
+    return wait("VolumeClaimPending", message);
+  }
   const states = observed.members.map((member) =>
     liveness(member, otherMember(observed, member), observed.now),
   );

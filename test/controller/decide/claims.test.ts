@@ -149,3 +149,19 @@ test("from host paths to claims: one member after the other, once both are settl
     [],
   );
 });
+
+test("a member is not restarted into a claim that gets no volume; one that waits for its pod alone is no hindrance", () => {
+  const pending = (note: string | null) => {
+    const claim = bound("b", { phase: "Pending", volumeName: null, isUsableOnNode: null, note });
+    return inClaims({ members: [member("a", { claim: bound("a") }), member("b", { claim })] });
+  };
+  const note = 'storageclass.storage.k8s.io "nope" not found';
+  const deleted = (seen: Observed) =>
+    kindsOf(decide(seen, OPTIONS).effects).filter((kind) => kind.startsWith("delete"));
+  assert.deepEqual(deleted(pending(note)), []);
+  const { reason, message = "" } = conditionOf(statusAfter(pending(note)), "Reconciling") ?? {};
+  assert.equal(reason, "VolumeClaimPending");
+  assert.ok(message.includes(`${claimName(OWNER_UID, "b")} has a volume: ${note}`), message);
+  assert.equal(decide(pending(note), OPTIONS).unexplained.length, 1, "looked at while it lasts");
+  assert.deepEqual(deleted(pending(null)), ["delete-pod campus-b-0"]);
+});

@@ -260,8 +260,10 @@ test("certificates that somebody else brings are waited for: no running member i
 });
 
 test("a new pair is not warned of certificates that nobody can have made yet", () => {
-  const view = linkView({ authority: null, members: members(null, null) });
-  const seen = observed({ link: { kind: "read", view }, children: new Map() });
-  assert.equal(conditionOf(statusAfter(seen), "LinkSecure")?.reason, "CertificatesPending");
-  assert.equal(kindsOf(decide(seen, OPTIONS).effects).includes("event CertificateMissing"), false);
+  for (const authority of [null, healthy.authority]) {
+    const view = linkView({ authority, members: members(null, null) });
+    const seen = observed({ link: { kind: "read", view }, children: new Map() });
+    assert.equal(conditionOf(statusAfter(seen), "LinkSecure")?.reason, "CertificatesPending");
+    assert.equal(kindsOf(decide(seen, OPTIONS).effects).includes("event CertificateMissing"), false);
+  }
 });
