@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, test } from "node:test";
@@ -16,7 +16,11 @@ after(() => {
 });
 
 /** Runs the runner over a tree made of `files`, all in its fast mode so that it leaves the machine alone. */
-function runTests(files: Readonly<Record<string, string>>, env: Record<string, string> = {}) {
+function runTests(
+  files: Readonly<Record<string, string>>,
+  env: Record<string, string> = {},
+  args: readonly string[] = [],
+) {
   const root = mkdtempSync(join(tmpdir(), "leasepair-runner-"));
   folders.push(root);
   for (const [path, text] of Object.entries(files)) {
@@ -24,10 +28,16 @@ function runTests(files: Readonly<Record<string, string>>, env: Record<string, s
     writeFileSync(join(root, "test", path), `import { test, describe, before } from "node:test";\n${text}`);
   }
   // The runner in the runner would believe itself to be a test file.
-  const { NODE_TEST_CONTEXT: _, LEASEPAIR_FORBID_SKIPS: __, ...rest } = process.env;
+  const { NODE_TEST_CONTEXT: _, LEASEPAIR_FORBID_SKIPS: __, LEASEPAIR_FIGURES: ___, ...rest } = process.env;
   const options = { encoding: "utf8", env: { ...rest, ...env }, timeout: 60_000 } as const;
-  const ended = spawnSync(process.execPath, [MAIN, "--fast", "--root", root, "--limit", "2"], options);
-  return { status: ended.status, output: ended.stdout, lastLine: ended.stdout.trimEnd().split("\n").at(-1) };
+  const words = [MAIN, "--fast", "--root", root, "--limit", "2", ...args];
+  const ended = spawnSync(process.execPath, words, options);
+  return {
+    root,
+    status: ended.status,
+    output: ended.stdout,
+    lastLine: ended.stdout.trimEnd().split("\n").at(-1),
+  };
 }
 
 const PASSING = `test("passes", () => {});`;
@@ -84,4 +94,23 @@ test("the fast loop leaves the end-to-end tests out", () => {
   const left = { "b.e2e.test.ts": PASSING, "c.cluster.test.ts": PASSING, "d.long.test.ts": PASSING };
   const { lastLine } = runTests({ "a.test.ts": PASSING, ...left });
   assert.equal(lastLine, "1 passed, 0 failed, 0 skipped");
+});
+
+test("the reliability page is written by a run of everything, never by one of some files", () => {
+  const measured = JSON.stringify({ suite: "cluster", what: "alert heard", figure: "21 s" });
+  // The file is in a folder beside the page's.
+  const measure = `import { appendFileSync, mkdirSync } from "node:fs";
+    import { join } from "node:path";
+    const file = process.env.LEASEPAIR_FIGURES;
+    test("measures", () => {
+      for (const name of ["..", "../../docs"]) mkdirSync(join(file, name), { recursive: true });
+      appendFileSync(file, ${JSON.stringify(`${measured}\n`)});
+    });`;
+  const isWritten = (args: readonly string[]) => {
+    const { root, status } = runTests({ "a.test.ts": measure }, {}, args);
+    assert.equal(status, 0);
+    return existsSync(join(root, "docs", "reliability.md"));
+  };
+  assert.equal(isWritten(["--all"]), true);
+  assert.equal(isWritten(["--all", "a.test"]), false);
 });
