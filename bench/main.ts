@@ -3,6 +3,7 @@
 
 import { benchEngine } from "./engine.ts";
 import { benchPerfdhcp } from "./perfdhcp.ts";
+import { benchReservations } from "./reservations.ts";
 import { benchResync } from "./resync.ts";
 import { benchStore } from "./store.ts";
 
@@ -11,12 +12,13 @@ const BENCHES = {
   engine: benchEngine,
   perfdhcp: benchPerfdhcp,
   resync: benchResync,
+  reservations: benchReservations,
 } as const;
 
 const [what, ...rest] = process.argv.slice(2);
 if (what !== undefined && !(what in BENCHES)) {
   const names = Object.keys(BENCHES).join(" | ");
-  console.error(`npm run bench -- [${names} [LEASES ...]]; there is no benchmark ${what}`);
+  console.error(`npm run bench -- [${names} [COUNT ...]]; there is no benchmark ${what}`);
   process.exit(2);
 }
 const counts = rest.length === 0 ? [50_000, 1_000_000] : rest.map(Number);
