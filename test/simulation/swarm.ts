@@ -105,8 +105,6 @@ const RELAY_OFFSET = 10;
  *  pair-hours can be simulated. Few clients and reads of the API, no floods, no byte-wise streams, no shared turns, contact
  *  intervals spread evenly. */
 export const SPARSE_FROM = 1_000_000_000;
-/** From this seed on runs are sparse, and draw what becomes of stores as well. */
-export const STORE_FAULTS_FROM = 2_000_000_000;
 
 export function drawPlan(seed: number, prng: Prng): RunPlan {
   const isSparse = seed >= SPARSE_FROM;
@@ -232,7 +230,7 @@ function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: numbe
     config: withDigests({ ...plan.config, scopes }),
     sites: Math.max(plan.sites, scopes.length),
     changes,
-    storeFaults: plan.seed >= STORE_FAULTS_FROM ? drawStoreFaults(prng, has) : NO_STORE_FAULTS,
+    storeFaults: drawStoreFaults(prng, has),
     operator: { ...plan.operator, locally: has("local declarations", 0.3) ? prng.fraction() : 0 },
     disturbances: {
       ...plan.disturbances,

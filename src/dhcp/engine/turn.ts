@@ -80,7 +80,7 @@ export class Turn {
   /** Orders the wall clock's high-water mark onto the disk; it never falls, whatever the clock does (S11). */
   putClockMark(): void {
     this.#engine.clockMark = latest(this.#engine.clockMark, this.now.wall);
-    this.effects.push({ kind: "append", record: { kind: "clock", wall: this.#engine.clockMark } });
+    this.do({ kind: "append", record: { kind: "clock", wall: this.#engine.clockMark } });
   }
 
   log(level: LogEntry["level"], event: string, message: string, fields: LogEntry["fields"] = {}): void {

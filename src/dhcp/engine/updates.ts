@@ -83,12 +83,14 @@ function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Bindi
   const potential = potentialToSend(engine, turn, binding);
   const endsNow = isEnd(binding.status);
   let told = binding;
-  // What is promised to the partner is on disk before the promise leaves (S5); so is that an end was announced (S6).
-  if (potential > binding.potentialSent || (endsNow && !binding.endAnnounced)) {
+  // What is promised to the partner is on disk before the promise leaves (S5); so is that an end was announced (S6), and that
+  // it is owed. It was not where it was noted of a partner that owed it, and has lost its own store since (W10).
+  if (potential > binding.potentialSent || (endsNow && (!binding.endAnnounced || binding.acknowledged))) {
     told = {
       ...binding,
       potentialSent: latest(binding.potentialSent, potential),
       endAnnounced: binding.endAnnounced || endsNow,
+      acknowledged: binding.acknowledged && !endsNow,
     };
     turn.putBinding(told);
   }

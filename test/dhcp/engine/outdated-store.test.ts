@@ -92,6 +92,18 @@ for (const [name, between, count] of CASES) {
   });
 }
 
+test("a copy that lacks a single lease is recognised: marks of the clock count as records too", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.run(OLD_MS);
+  assert.ok(pair.b.disk.some(({ kind }) => kind === "clock"));
+  const copy = [...pair.b.disk];
+  const { address } = pair.lease(MACS[0]!)!;
+  settle(pair);
+  putBack(pair, copy);
+  pair.start(pair.b);
+  assertTreatedAsLost(pair, [address]);
+});
+
 test("a copy of the generation before is recognised although nothing was told since", () => {
   const pair = new Pair().startBoth().untilNormal();
   pair.lease(MACS[0]!);

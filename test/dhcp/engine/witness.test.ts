@@ -429,6 +429,29 @@ describe("W10 an empty store", () => {
     assert.equal(pair.a.binding(lease)!.status, "EXPIRED");
   });
 
+  test("owes an ended lease that it keeps once the partner that owed it is emptied in turn", () => {
+    const { pair, lease } = emptied();
+    while (pair.a.binding(lease)!.status === "ACTIVE") pair.pass(60_000);
+    const bothNormal = () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL";
+    pair.start(pair.b);
+    pair.listStores();
+    pair.passUntil("NORMAL", bothNormal);
+    pair.kill(pair.a);
+    pair.a.loseDisk();
+    pair.pass(3_000);
+    pair.start(pair.a);
+    pair.listStores();
+    pair.passUntil("NORMAL again", bothNormal);
+    assert.deepEqual(
+      [pair.a, pair.b].map((node) => node.binding(lease)!.status),
+      ["EXPIRED", "EXPIRED"],
+    );
+    pair.pass(7_200_000);
+    pair.passUntil("free on both sides", () =>
+      [pair.a, pair.b].every((node) => node.binding(lease)!.status === "FREE"),
+    );
+  });
+
   test("two of them wait for a human, even at epoch 0", () => {
     const pair = pairInNormal();
     for (const node of [pair.a, pair.b]) pair.kill(node);
