@@ -2,7 +2,6 @@
 // everything, of connections that never say a word. The engine's memory stays, and it goes on answering others.
 
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -12,12 +11,14 @@ import { after, before, describe, test } from "node:test";
 import { unixSeconds } from "../../src/base/units.ts";
 import { hashBucketAssignment } from "../../src/dhcp/failover/load-balance.ts";
 import { type Extras, writeExtras } from "../../src/dhcp/wire-failover/extras.ts";
-import { readFrame } from "../../src/dhcp/wire-failover/frame.ts";
-import { type FailoverMessage, MESSAGE_TYPE } from "../../src/dhcp/wire-failover/message.ts";
+import { type FailoverFrame, readFrame } from "../../src/dhcp/wire-failover/frame.ts";
+import { type FailoverMessage, MESSAGE_TYPE, REJECT_REASON } from "../../src/dhcp/wire-failover/message.ts";
+import { readMessage } from "../../src/dhcp/wire-failover/read-message.ts";
 import { writeMessage } from "../../src/dhcp/wire-failover/write-message.ts";
 import { ABSENT } from "../dhcp/engine/scripted-partner.ts";
 import { campusYaml } from "../dhcp/host/campus.ts";
 import { ip } from "../dhcp/server/world.ts";
+import { offersWhile } from "./relayed-discover.ts";
 import { type RunningCli, startCli } from "./run-cli.ts";
 
 const NETWORK = `127.51.${process.pid % 250}`;
@@ -25,6 +26,7 @@ const PARTNER = `${NETWORK}.71`;
 const VICTIM = `${NETWORK}.72`;
 const LINK_PORT = 26_472;
 const METRICS_PORT = 29_662;
+const DHCP_PORT = 20_070;
 /** As much as the engine takes in so long, at most so much. */
 const FLOOD_MS = 3_000;
 const FLOOD_BYTES = 64 * 1024 * 1024;
@@ -43,7 +45,15 @@ before(async () => {
   writeFileSync(join(directory, "manifests", "campus.yaml"), yaml);
   engine = startCli([
     "engine",
-    ...["--relationship", "default/campus", "--member", "b", "--dhcp-port", "20070", "--clear-link"],
+    ...[
+      "--relationship",
+      "default/campus",
+      "--member",
+      "b",
+      "--dhcp-port",
+      String(DHCP_PORT),
+      "--clear-link",
+    ],
     ...["--manifests", join(directory, "manifests"), "--data-dir", join(directory, "data")],
   ]);
   await engine.until(/"event":"started"/);
@@ -58,27 +68,24 @@ function frame(message: FailoverMessage, xid: number): Uint8Array {
   return writeMessage(message, unixSeconds(Math.floor(Date.now() / 1000)), xid);
 }
 
+const CONNECT = {
+  type: "CONNECT",
+  relationshipName: "default/campus",
+  maxUnackedUpdates: 100,
+  receiveTimerSeconds: 60,
+  vendorClass: "hostile",
+  protocolVersion: 1,
+  mcltSeconds: 60,
+  hashBuckets: hashBucketAssignment(50),
+  extras: null,
+} as const;
+
 /** A connection on which the handshake has begun. */
 async function openConnection(): Promise<Socket> {
   const socket = connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER });
   socket.on("error", () => {});
   await once(socket, "connect");
-  socket.write(
-    frame(
-      {
-        type: "CONNECT",
-        relationshipName: "default/campus",
-        maxUnackedUpdates: 100,
-        receiveTimerSeconds: 60,
-        vendorClass: "hostile",
-        protocolVersion: 1,
-        mcltSeconds: 60,
-        hashBuckets: hashBucketAssignment(50),
-        extras: null,
-      },
-      0,
-    ),
-  );
+  socket.write(frame(CONNECT, 0));
   return socket;
 }
 
@@ -122,8 +129,8 @@ function residentBytes(): number {
 
 const STATE = { NORMAL: 2, RECOVER: 6, "RECOVER-DONE": 9 } as const;
 
-/** A conversation that takes the engine to NORMAL, as a new pair's first one: then it serves. */
-async function normalConnection(): Promise<Socket> {
+/** A conversation that takes the engine to NORMAL, where it serves: as a new pair's first one, or as a later one. */
+async function normalConnection(which: "first" | "later"): Promise<Socket> {
   const socket = await openConnection();
   const say = (message: FailoverMessage, xid = 1) => socket.write(frame(message, xid));
   const announce = (state: keyof typeof STATE, extras: Extras) =>
@@ -136,7 +143,8 @@ async function normalConnection(): Promise<Socket> {
     });
   const deadline = AbortSignal.timeout(10_000);
   let stream = Buffer.alloc(0);
-  announce("RECOVER", { neverNormal: true });
+  if (which === "first") announce("RECOVER", { neverNormal: true });
+  else announce("NORMAL", {});
   for (let state = 0; state !== STATE.NORMAL; ) {
     const [bytes] = (await once(socket, "data", { signal: deadline })) as [Buffer];
     stream = Buffer.concat([stream, bytes]);
@@ -156,32 +164,6 @@ async function normalConnection(): Promise<Socket> {
     say({ type: "BNDUPD", update: { ...ABSENT, address, status: 7 } });
   }
   return socket;
-}
-
-/** A client's DISCOVER through a relay, one after the other, each answered before it would ask for the third time.
- *  Source: RFC 2131 4.1. */
-async function offersWhile(isGoing: () => boolean): Promise<number> {
-  const relay = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(relay, "listening");
-  let answered = 0;
-  try {
-    while (isGoing() || answered === 0) {
-      const packet = Buffer.alloc(300);
-      packet.set([1, 1, 6, 1, 0x12, 0x34, 0x56, 0x78]);
-      packet.writeUInt16BE(10, 8); // secs: beyond maxSeconds, so either member answers
-      packet.set([127, 0, 0, 1], 24);
-      packet.set([2, 0, 0, 0, 0, 0x44], 28);
-      packet.set([0x63, 0x82, 0x53, 0x63, 53, 1, 1, 255], 236);
-      const answer = once(relay, "message", { signal: AbortSignal.timeout(8_000) });
-      relay.send(packet, 20_070, VICTIM);
-      const [offer] = (await answer) as [Buffer];
-      assert.equal(offer[242], 2, "an OFFER");
-      answered += 1;
-    }
-  } finally {
-    relay.close();
-  }
-  return answered;
 }
 
 /** How many updates the engine has taken so far. */
@@ -204,14 +186,14 @@ describe("a hostile partner", () => {
     lastTransaction: unixSeconds(1),
   };
   test("whose updates come faster than they are written down is held back, and clients are served meanwhile", async () => {
-    const socket = await normalConnection();
+    const socket = await normalConnection("first");
     socket.resume();
     const bytes = frame({ type: "BNDUPD", update }, 7);
     const block = Buffer.concat(Array.from({ length: Math.ceil(65_536 / bytes.length) }, () => bytes));
     const takenBefore = await updatesTaken();
     const sentBefore = socket.bytesWritten;
     let isGoing = true;
-    const serving = offersWhile(() => isGoing);
+    const serving = offersWhile({ address: VICTIM, port: DHCP_PORT }, () => isGoing);
     let held = 0;
     const end = AbortSignal.timeout(FLOOD_MS);
     while (!end.aborted && !socket.destroyed) {
@@ -253,22 +235,52 @@ describe("a hostile partner", () => {
     });
   }
 
-  test("that opens connections and says nothing is cut off, and the link stays possible", async () => {
-    const mute = Array.from({ length: 40 }, () =>
-      connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER }),
-    );
-    for (const socket of mute) socket.on("error", () => {}).resume();
-    await Promise.all(
-      mute.slice(20).map((socket) => new Promise((resolve) => socket.once("close", resolve))),
-    );
-    for (const socket of mute) socket.destroy();
-    // The engine may still be closing the last of them: the true partner dials again too.
-    let accepted: Socket | null = null;
-    for (let i = 0; i < 20 && accepted === null; i++) {
-      accepted = await acceptedConnection().catch(() => null);
-      if (accepted === null) await new Promise((resolve) => setTimeout(resolve, 500));
+  test("that opens connections and says nothing, or half of its greeting, keeps the true partner out no moment", async () => {
+    const greeting = frame(CONNECT, 0);
+    const mute: Socket[] = [];
+    try {
+      for (let i = 0; i < 40; i++) {
+        const socket = connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER });
+        socket.on("error", () => {}).resume();
+        await once(socket, "connect");
+        if (i % 2 === 0) socket.write(greeting.subarray(0, greeting.length / 2));
+        mute.push(socket);
+      }
+      const accepted = await acceptedConnection();
+      accepted.destroy();
+      // The last ones are closed when the time for a handshake is over.
+      await Promise.all(
+        mute.map((socket) => socket.closed || new Promise((resolve) => socket.once("close", resolve))),
+      );
+    } finally {
+      for (const socket of mute) socket.destroy();
     }
-    assert.notEqual(accepted, null);
-    accepted?.destroy();
+  });
+
+  test("draft 8.6: that falls silent is told so before the connection is closed, and clients are served", async () => {
+    const socket = await normalConnection("later");
+    let stream = Buffer.alloc(0);
+    socket.on("data", (bytes: Buffer) => {
+      stream = Buffer.concat([stream, bytes]);
+    });
+    let isGoing = true;
+    const serving = offersWhile({ address: VICTIM, port: DHCP_PORT }, () => isGoing);
+    await once(socket, "end");
+    isGoing = false;
+    assert.ok((await serving) > 0);
+    let last: FailoverFrame | null = null;
+    for (let at = 0; at < stream.length; ) {
+      const read = readFrame(stream, at);
+      assert.ok(read.kind === "frame");
+      at += read.bytesConsumed;
+      last = read.frame;
+    }
+    assert.ok(last !== null);
+    const read = readMessage(last);
+    assert.ok(read.kind === "message" && read.message.type === "DISCONNECT");
+    assert.equal(read.message.rejectReason, REJECT_REASON.noTraffic);
+    assert.equal(read.message.message, "nothing heard for 2000 ms");
+    socket.destroy();
+    await engine.until(/"event":"link-down".*nothing heard for 2000 ms/);
   });
 });

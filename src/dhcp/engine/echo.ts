@@ -97,9 +97,7 @@ export function takeSample(
   }
   if (jump > JUMP_DROP_SECONDS) {
     const message = `the clocks moved ${Math.round(jump)} s against each other`;
-    const rejectReason = REJECT_REASON.timeMismatch;
-    send(engine, turn, session.connection, { type: "DISCONNECT", rejectReason, message });
-    return drop(engine, turn, session.connection, message);
+    return drop(engine, turn, session.connection, message, REJECT_REASON.timeMismatch);
   }
   tellOffset(engine, turn, offsetSeconds);
   settleDoubt(engine, turn, session, offsetSeconds);

@@ -2,13 +2,38 @@
 // Source: failover draft 8.6, 9.2.
 
 import { bootAfter, type Instant } from "../../base/units.ts";
+import { REJECT_REASON } from "../wire-failover/message.ts";
 import type { Connection, Engine } from "./engine-state.ts";
+import { send } from "./link-send.ts";
 import { contactNow } from "./partner-store.ts";
 import { enterState, stateOnLoss } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 
-/** Closes a connection for a reason of ours. What it carried is void at once (S10). */
-export function drop(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
+/** Closes a connection for a reason of ours, which the partner is told where the connection stood (draft 7.12, 8.5): of two
+ *  that lost one direction the other learns so at once. What it carried is void at once (S10). */
+export function drop(
+  engine: Engine,
+  turn: Turn,
+  connection: Connection,
+  reason: string,
+  rejectReason: number = REJECT_REASON.other,
+): void {
+  if (connection.established) disconnect(engine, turn, connection, { rejectReason, message: reason });
+  hangUp(engine, turn, connection, reason);
+}
+
+/** The last message of a connection; hangUp() is to follow. */
+export function disconnect(
+  engine: Engine,
+  turn: Turn,
+  connection: Connection,
+  why: { readonly rejectReason: number; readonly message: string },
+): void {
+  send(engine, turn, connection, { type: "DISCONNECT", ...why });
+}
+
+/** Closes a connection without a word: the partner has said or heard why. */
+export function hangUp(engine: Engine, turn: Turn, connection: Connection, reason: string): void {
   turn.do({ kind: "link-close", connection: connection.id, reason });
   forget(engine, turn, connection, reason);
 }

@@ -12,7 +12,7 @@ import { type Connect, type ConnectAck, REJECT_REASON } from "../wire-failover/m
 import { readMessage } from "../wire-failover/read-message.ts";
 import { ask, isClockKnown, takeSample } from "./echo.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
-import { dialLater, dials, drop, forget } from "./link-drop.ts";
+import { dialLater, dials, disconnect, drop, forget, hangUp } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { receiveFromPartner } from "./partner.ts";
 import { sendState } from "./state-change.ts";
@@ -25,7 +25,8 @@ const MAX_UNACKED_UPDATES = 100;
 const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";
 const PROTOCOL_VERSION = 1;
-/** Connections that have not completed their handshake; one more is closed at once. */
+/** Connections that have not completed their handshake; for one more the oldest makes room, so that no number of mute ones
+ *  keeps the partner out. */
 const PENDING_MAX = 4;
 
 /** One side dials, the other listens: one connection, no race between two dials (link-drop.ts says which). */
@@ -45,15 +46,14 @@ function mayLink({ endpoint, config, witness, member, identity }: Engine): boole
 }
 
 export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void {
-  const pending = [...engine.connections.values()].filter((c) => !c.established).length;
-  if (
-    engine.isStopping ||
-    !mayLink(engine) ||
-    pending >= PENDING_MAX ||
-    (dials(engine) && engine.session !== null)
-  ) {
+  if (engine.isStopping || !mayLink(engine) || (dials(engine) && engine.session !== null)) {
     turn.do({ kind: "link-close", connection: id, reason: "not wanted" });
     return;
+  }
+  const pending = [...engine.connections.values()].filter((c) => !c.established);
+  const oldest = pending.find((c) => c.id < DIALED_CONNECTION_MIN);
+  if (pending.length >= PENDING_MAX && oldest !== undefined) {
+    hangUp(engine, turn, oldest, "no handshake before others came");
   }
   const connection: Connection = {
     id,
@@ -216,8 +216,9 @@ function acceptConnect(
   answer(turn, connection, { type: "CONNECTACK", ...ack }, frame.xid);
   if (refusal !== null) return refuse(engine, turn, connection, refusal);
   // The primary dials anew only when it holds the old connection for dead: the newest handshake counts.
-  if (engine.session !== null)
-    drop(engine, turn, engine.session.connection, "replaced by a newer connection");
+  const reason = "replaced by a newer connection";
+  const old = engine.session?.connection ?? null;
+  if (old !== null) drop(engine, turn, old, reason, REJECT_REASON.duplicateConnection);
   establish(engine, turn, connection, hello);
 }
 
@@ -231,22 +232,14 @@ function onConnectAck(
   // Draft 7.9.2: what answers no CONNECT of ours says nothing.
   if (frame.xid !== connection.helloXid) return;
   if (ack.rejectReason !== null) {
-    tellRefusal(
-      engine,
-      turn,
-      `the partner refuses the connection: ${ack.message ?? "no text"}`,
-      ack.rejectReason,
-    );
+    const text = `the partner refuses the connection: ${ack.message ?? "no text"}`;
+    tellRefusal(engine, turn, text, ack.rejectReason);
     return drop(engine, turn, connection, "refused by the partner");
   }
   agreeOnSides(engine, turn, ack);
   const refusal = objection(engine, turn, ack, frame);
   if (refusal !== null) {
-    send(engine, turn, connection, {
-      type: "DISCONNECT",
-      rejectReason: refusal.reason,
-      message: refusal.message,
-    });
+    disconnect(engine, turn, connection, { rejectReason: refusal.reason, message: refusal.message });
     return refuse(engine, turn, connection, refusal);
   }
   const session = establish(engine, turn, connection, ack);
@@ -347,7 +340,7 @@ export function watchContact(engine: Engine, turn: Turn): void {
       continue;
     }
     if (turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
-      drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`);
+      drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`, REJECT_REASON.noTraffic);
     } else if (turn.now.boot >= connection.contactedAt + contactDueMs(engine)) {
       watchUncertainty(engine, turn, connection);
     }
@@ -359,7 +352,13 @@ function watchUncertainty(engine: Engine, turn: Turn, connection: Connection): v
   const { session } = engine;
   const isOld = turn.now.boot >= connection.openedAt + engine.timing.handshakeMs;
   if (session?.connection === connection && isOld && !isClockKnown(engine, turn, session)) {
-    return drop(engine, turn, connection, "the partner's clock cannot be measured");
+    return drop(
+      engine,
+      turn,
+      connection,
+      "the partner's clock cannot be measured",
+      REJECT_REASON.timeMismatch,
+    );
   }
   ask(engine, turn, connection);
 }

@@ -11,13 +11,18 @@ import {
 import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
 import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import type { FailoverFrame } from "../wire-failover/frame.ts";
-import { type FailoverMessage, SERVER_FLAG_STARTUP, type StateReport } from "../wire-failover/message.ts";
+import {
+  type FailoverMessage,
+  REJECT_REASON,
+  SERVER_FLAG_STARTUP,
+  type StateReport,
+} from "../wire-failover/message.ts";
 import { givePartnerAddresses } from "./balance.ts";
 import { hearCarrier } from "./carrier.ts";
 import { clocksNow } from "./clock-watch.ts";
 import { ask, corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
 import type { Engine, Session, UpdateRequest } from "./engine-state.ts";
-import { drop } from "./link-drop.ts";
+import { drop, hangUp } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { giveUpOutdatedStore } from "./outdated-store.ts";
 import {
@@ -70,7 +75,7 @@ export function receiveFromPartner(
     case "POOLRESP":
       return;
     case "DISCONNECT":
-      return drop(engine, turn, session.connection, `partner disconnects: ${message.message ?? "no reason"}`);
+      return hangUp(engine, turn, session.connection, `partner disconnects: ${message.message ?? "no text"}`);
     case "CONNECT":
     case "CONNECTACK":
       return drop(engine, turn, session.connection, `${message.type} on an established connection`);
@@ -107,7 +112,9 @@ function onState(
   session.partnerOutdated = isPartnerStoreOutdated(engine, session, extras);
   const isOutdated = isOwnStoreOutdated(engine, extras);
   const stranger = strangeStore(engine, extras.store ?? "");
-  if (stranger !== null) return drop(engine, turn, session.connection, stranger);
+  if (stranger !== null) {
+    return drop(engine, turn, session.connection, stranger, REJECT_REASON.invalidPartner);
+  }
   rememberPartner(engine, turn, session, extras);
   holdForEmptyStore(engine, turn, session);
   if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);

@@ -5,7 +5,7 @@ import { NEVER, type UnixSeconds } from "../../base/units.ts";
 import { onLinkLost, onStopInOrder, type SettledState, stateAfterRestart } from "../failover/transition.ts";
 import { ENDPOINT_STATE_CODE, type EndpointRecord, type Stamp } from "../lease/durable-record.ts";
 import { writeExtras } from "../wire-failover/extras.ts";
-import { SERVER_FLAG_STARTUP } from "../wire-failover/message.ts";
+import { REJECT_REASON, SERVER_FLAG_STARTUP } from "../wire-failover/message.ts";
 import { presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { send } from "./link-send.ts";
@@ -118,6 +118,10 @@ export function stopInOrder(engine: Engine, turn: Turn): void {
   engine.isStopping = true;
   turn.putClockMark();
   for (const connection of engine.connections.values()) {
+    if (connection.established) {
+      const rejectReason = REJECT_REASON.other;
+      send(engine, turn, connection, { type: "DISCONNECT", rejectReason, message: "stopping" });
+    }
     turn.do({ kind: "link-close", connection: connection.id, reason: "stopping" });
   }
 }

@@ -4,6 +4,7 @@
 // carries a human's word, and nothing is proven or held by readings.
 
 import { mayEnterPartnerDown } from "../failover/transition.ts";
+import { REJECT_REASON } from "../wire-failover/message.ts";
 import { noteProof } from "./echo.ts";
 import type { Engine } from "./engine-state.ts";
 import type { WitnessReading } from "./event.ts";
@@ -101,7 +102,8 @@ function dropReplacedPartner(engine: Engine, turn: Turn, { stores }: WitnessRead
   const listed = stores[partner];
   const linked = session?.partnerStore ?? null;
   if (session === null || listed === undefined || linked === null || linked === listed) return;
-  drop(engine, turn, session.connection, "the witness lists another store of the partner");
+  const reason = "the witness lists another store of the partner";
+  drop(engine, turn, session.connection, reason, REJECT_REASON.invalidPartner);
 }
 
 /** In PARTNER-DOWN: whether the grant still is this holder's. A holder that lives loses it to nobody; one whose machine was

@@ -66,6 +66,12 @@ const NO_TLS = [
 /** Judges a handshake that failed; null when nothing says that the other end is to blame, as when it did not answer. */
 export function brokenHandshake(error: NodeJS.ErrnoException): Distrust | null {
   const code = error.code ?? "";
+  if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") {
+    return {
+      reason: "HandshakeBroken",
+      message: "it connected and did not finish the TLS handshake in time",
+    };
+  }
   if (NO_TLS.includes(code)) return { reason: "ClearText", message: "it speaks in clear, without TLS" };
   if (!code.startsWith("ERR_SSL") && code !== "ECONNRESET") return null;
   // OpenSSL's whole sentence holds an address of memory: another text each time.

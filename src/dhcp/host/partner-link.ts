@@ -30,12 +30,17 @@ const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
 /** So much of one connection waits for the engine at most; the rest waits in the partner's own socket. A turn's worth: a
  *  partner that sends without pause gets its turns, and the clients theirs. */
 const UNTAKEN_BYTES_MAX = 64 * 1024;
+/** Accepted connections that have not proven to be the partner's; for one more the oldest makes room, so that no number of
+ *  mute ones keeps the partner out. */
+const UNPROVEN_MAX = 4;
 /** The engine allows fewer and says why; this only guards the process. */
-const ACCEPTED_MAX = 8;
+const ACCEPTED_MAX = 16;
 
 export class TcpPartnerLink implements PartnerLink {
   readonly #options: LinkOptions;
   readonly #connections = new Map<ConnectionId, net.Socket>();
+  /** By the partner's port, which its stream shares; oldest first. */
+  readonly #unproven = new Map<net.Socket["remotePort"], net.Socket>();
   readonly #server: net.Server;
 
   constructor(options: LinkOptions) {
@@ -69,12 +74,25 @@ export class TcpPartnerLink implements PartnerLink {
 
   #admits(socket: net.Socket): boolean {
     const from = socket.remoteAddress ?? "unknown";
-    if (from === formatIpv4(this.#options.partner.address)) return true;
-    this.#options.onStranger(from);
-    return false;
+    if (from !== formatIpv4(this.#options.partner.address)) {
+      this.#options.onStranger(from);
+      return false;
+    }
+    const { remotePort } = socket;
+    const [oldest] = this.#unproven;
+    if (this.#unproven.size >= UNPROVEN_MAX && oldest !== undefined) {
+      this.#unproven.delete(oldest[0]);
+      oldest[1].destroy();
+    }
+    this.#unproven.set(remotePort, socket);
+    socket.once("close", () => {
+      if (this.#unproven.get(remotePort) === socket) this.#unproven.delete(remotePort);
+    });
+    return true;
   }
 
   #accept(socket: net.Socket): void {
+    this.#unproven.delete(socket.remotePort);
     const id = this.#options.nextAcceptedId();
     this.#attend(id, socket);
     this.#options.onEvent({ kind: "link-opened", connection: id, dialed: false });
@@ -155,6 +173,7 @@ export class TcpPartnerLink implements PartnerLink {
       this.close(id);
       return end;
     });
+    for (const socket of this.#unproven.values()) socket.destroy();
     await Promise.all([closed, ...gone]);
   }
 }

@@ -35,6 +35,8 @@ export const REJECT_REASON = {
   noTraffic: 17,
   hashBucketConflict: 18,
   notReserved: 19,
+  /** An error for which there is no code. */
+  other: 254,
 } as const;
 
 /** Bit 0 of server-flags: the sender is in STARTUP and names the state it had before. */

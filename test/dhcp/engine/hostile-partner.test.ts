@@ -110,15 +110,23 @@ describe("silence that looks like life", () => {
 });
 
 describe("connections that say nothing", () => {
-  test("at most four wait for their handshake; the true partner comes in as soon as they are cut off", () => {
+  test("at most four wait for their handshake, and the true partner comes in beside them", () => {
     const partner = new ScriptedPartner();
     for (let i = 0; i < 50; i++) partner.open();
     assert.equal(partner.engine.connections.size, 4);
-    assert.deepEqual([...new Set(partner.closed)], ["not wanted"]);
-    partner.pass(partner.engine.timing.handshakeMs);
-    assert.equal(partner.engine.connections.size, 0);
+    assert.deepEqual([...new Set(partner.closed)], ["no handshake before others came"]);
     partner.meet();
     assert.notEqual(partner.engine.session, null);
+    partner.pass(partner.engine.timing.handshakeMs);
+    assert.equal(partner.engine.connections.size, 1);
+  });
+
+  test("they take no room from a connection that this server dials", () => {
+    const partner = new ScriptedPartner({ member: "a" });
+    const [dialed] = partner.dialed;
+    for (let id = 1; id <= 50; id++) partner.deliver({ kind: "link-opened", connection: id, dialed: false });
+    partner.meet();
+    assert.equal(partner.engine.session?.connection.id, dialed);
   });
 
   test("they take nothing from a link that stands", () => {

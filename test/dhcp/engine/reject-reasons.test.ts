@@ -345,6 +345,102 @@ test("4 is sent in a DISCONNECT when the clocks move more than 60 s against each
   assert.equal(partner.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
 });
 
+interface End {
+  readonly reason: number;
+  readonly text: string;
+  readonly when: string;
+  readonly options?: ScriptOptions;
+  readonly provoke: (partner: ScriptedPartner) => void;
+}
+
+const ENDS: readonly End[] = [
+  {
+    reason: 17,
+    text: "nothing heard for 2000 ms",
+    when: "silence",
+    provoke: (partner) => partner.pass(2_000, { isSilent: true }),
+  },
+  {
+    reason: 17,
+    text: "nothing heard for 60000 ms",
+    when: "a dhcpd's silence",
+    options: ISC,
+    provoke: (partner) => partner.pass(60_000, { isSilent: true }),
+  },
+  {
+    reason: 7,
+    text: "replaced by a newer connection",
+    when: "a second connection: the newer counts",
+    provoke: (partner) => {
+      const first = partner.connection;
+      partner.meet();
+      assert.notEqual(partner.connection, first);
+      assert.equal(partner.engine.session?.connection.id, partner.connection);
+    },
+  },
+  {
+    reason: 254,
+    text: "malformed frame: length",
+    when: "bytes that are no message",
+    provoke: (partner) => void partner.sayBytes(new Uint8Array(12)),
+  },
+  {
+    reason: 254,
+    text: "unknown server-state 99",
+    when: "a state that nobody knows",
+    provoke: (partner) =>
+      void partner.say({
+        type: "STATE",
+        state: 99,
+        flags: 0,
+        startTimeOfState: unixSeconds(START),
+        extras: null,
+      }),
+  },
+  {
+    reason: 254,
+    text: "stopping",
+    when: "an orderly stop",
+    provoke: (partner) => partner.deliver({ kind: "stopping" }),
+  },
+];
+
+/** The last message, which is a DISCONNECT. */
+function lastWords(partner: ScriptedPartner) {
+  const words = partner.heard.filter(({ message }) => message.type === "DISCONNECT");
+  assert.equal(words.length, 1);
+  assert.ok(words[0]!.message.type === "DISCONNECT");
+  return words[0]!.message;
+}
+
+describe("draft 7.12, 8.5, 8.6: a connection that stood and that this server ends", () => {
+  for (const { reason, text, when, options, provoke } of ENDS) {
+    test(`${reason}, ${when}: a DISCONNECT that says why, then the end of the connection`, () => {
+      const partner = new ScriptedPartner(options).becomeNormal();
+      provoke(partner);
+      assert.deepEqual(partner.closed, [text]);
+      const { rejectReason, message } = lastWords(partner);
+      assert.deepEqual([rejectReason, message], [reason, text]);
+      if (reason !== 7) assert.equal(partner.heard.at(-1)?.message.type, "DISCONNECT", "the last message");
+    });
+  }
+
+  test("the partner's own DISCONNECT is not answered", () => {
+    const partner = new ScriptedPartner().becomeNormal();
+    const before = partner.heard.length;
+    partner.say({ type: "DISCONNECT", rejectReason: 17, message: null });
+    assert.equal(partner.heard.length, before);
+  });
+
+  test("one that never stood ends without", () => {
+    const partner = new ScriptedPartner();
+    partner.open();
+    partner.pass(partner.engine.timing.handshakeMs);
+    assert.deepEqual(partner.closed, ["no handshake in time"]);
+    assert.deepEqual(partner.heard, []);
+  });
+});
+
 /** Reasons of 12.21 that this server never sends, and what it does where the draft, or a dhcpd, would send them. */
 const NEVER_SENT: readonly (readonly [reasons: readonly number[], instead: string, shows: () => void])[] = [
   [
@@ -356,18 +452,6 @@ const NEVER_SENT: readonly (readonly [reasons: readonly number[], instead: strin
         const ack = partner.update(lease({ clientHardwareAddress: OTHER }))[0]!.message;
         assert.ok(ack.type === "BNDACK" && ack.rejectReason === 15);
       }
-    },
-  ],
-  [
-    [7],
-    "the newer of two connections counts",
-    () => {
-      const partner = new ScriptedPartner().becomeNormal();
-      const first = partner.connection;
-      partner.meet();
-      assert.notEqual(partner.connection, first);
-      assert.equal(partner.engine.session?.connection.id, partner.connection);
-      assert.deepEqual(partner.closed, ["replaced by a newer connection"]);
     },
   ],
   [
@@ -392,13 +476,13 @@ const NEVER_SENT: readonly (readonly [reasons: readonly number[], instead: strin
     },
   ],
   [
-    [6, 17, 254],
-    "silence ends the connection without a word, as a dhcpd does it",
+    [6],
+    "whatever ends a connection has a better code, or 254",
     () => {
       const partner = new ScriptedPartner().becomeNormal();
-      partner.pass(2_100, { isSilent: true });
-      assert.match(partner.closed[0] ?? "", /nothing heard/);
-      assert.equal(partner.heard.filter(({ message }) => message.type === "DISCONNECT").length, 0);
+      partner.announce("NORMAL");
+      partner.say({ type: "CONNECT", ...HELLO });
+      assert.equal(lastWords(partner).rejectReason, 254);
     },
   ],
 ];
@@ -407,7 +491,7 @@ describe("reasons that this server never sends", () => {
   for (const [reasons, instead, shows] of NEVER_SENT) test(`${reasons.join(", ")}: ${instead}`, shows);
 
   test("every reason of 12.21 is in one of the tables", () => {
-    const sent = [...UPDATES, ...CONNECTS].map(({ reason }) => reason);
+    const sent = [...UPDATES, ...CONNECTS, ...ENDS].map(({ reason }) => reason);
     const named = [...sent, ...NEVER_SENT.flatMap(([reasons]) => reasons)];
     const all = [...Array.from({ length: 21 }, (_, i) => i + 1), 254];
     assert.deepEqual(

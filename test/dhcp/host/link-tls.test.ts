@@ -57,6 +57,7 @@ async function end(
   partner: string,
   signer?: CertificateAndKey,
   days?: number,
+  handshakeMs = 5_000,
 ) {
   const directory = newDirectory();
   await writeCertificates(directory, identity, signer, days);
@@ -65,7 +66,7 @@ async function end(
   const transport = new TlsTransport({
     certificates: new LinkCertificates(directory, identity),
     partnerIdentity: partner,
-    handshakeMs: 5_000,
+    handshakeMs,
     onProof: (distrust) => proofs.push(distrust),
     onRenewed: (expiresAtMs) => renewals.push(expiresAtMs),
   });
@@ -237,6 +238,51 @@ describe("the link over TLS", { concurrency: 4 }, () => {
       }
     });
   }
+
+  test("whoever connects and never finishes its handshake makes room for the next, and does not hold up the end", async () => {
+    const { listener, dialer, stop } = await listenerAndDialer(ID_B);
+    const mute = [];
+    try {
+      for (let i = 0; i < 20; i++) {
+        const socket = connect(at(listener.link.port)).on("error", () => {});
+        await once(socket, "connect");
+        mute.push(socket);
+      }
+      dialer.link.dial(DIALED);
+      await listener.until(() => listener.events.length > 0);
+      await Promise.all(
+        mute
+          .slice(0, -3)
+          .map((socket) => socket.closed || new Promise((resolve) => socket.resume().once("close", resolve))),
+      );
+      assert.deepEqual(
+        mute.map((socket) => socket.closed),
+        [...Array(17).fill(true), ...Array(3).fill(false)],
+      );
+    } finally {
+      await stop();
+      for (const socket of mute) socket.destroy();
+    }
+  });
+
+  test("a handshake that stops half way ends in its time, and is told", async () => {
+    const listener = await end("a", 0, ID_A, ID_B, undefined, undefined, 50);
+    await listener.link.listen();
+    const socket = connect(at(listener.link.port)).on("error", () => {});
+    try {
+      await once(socket, "connect");
+      // The head of a ClientHello. Source: RFC 8446 4, 5.1.
+      socket.write(Uint8Array.of(22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3));
+      await once(socket.resume(), "close");
+      await listener.until(() => listener.proofs.length > 0);
+      assert.equal(listener.proofs[0]?.reason, "HandshakeBroken");
+      assert.match(listener.proofs[0]?.message ?? "", /did not finish the TLS handshake in time/);
+      assert.deepEqual(listener.events, []);
+    } finally {
+      socket.destroy();
+      await listener.link.stop();
+    }
+  });
 
   test("new certificates count for the next connection, and the present one stays", async () => {
     const { listener, dialer, stop } = await listenerAndDialer(ID_B);
