@@ -9,7 +9,7 @@ import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { recordFact } from "./disturbance.ts";
 import { INTERVALS, Monitoring } from "./monitoring.ts";
-import { memberStatus, pairObjects, states } from "./pair-objects.ts";
+import { memberStatus, pairObjects, untilNormal } from "./pair-objects.ts";
 
 const GRANT_MS = 90_000;
 /** From the state change to the webhook, and from NORMAL to the word that it is over. */
@@ -34,13 +34,7 @@ describe("alerting on a real cluster", { skip: clusterUnmet(), timeout: 840_000 
     await cluster?.stop();
   });
 
-  const normal = () =>
-    eventually(
-      "both NORMAL",
-      NORMAL_MS,
-      () => states(cluster),
-      (seen) => seen === "Normal Normal",
-    );
+  const normal = () => untilNormal(cluster, NORMAL_MS);
   const hears = (alert: string, member: string, status: string, ms: number) =>
     eventually(
       `${alert} of ${member} ${status}`,

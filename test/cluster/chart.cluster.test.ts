@@ -13,7 +13,7 @@ import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { cachedImage } from "../../dev/image/cached-image.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
-import { condition, memberStatus, PAIR, pairObjects, states } from "./pair-objects.ts";
+import { condition, memberStatus, PAIR, pairObjects, untilNormal } from "./pair-objects.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const NEVER = "image.pullPolicy=Never";
@@ -153,12 +153,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     const [, command = ""] = /Type: kubectl (label .*=privileged)/.exec(message) ?? [];
     cluster.kubectl(...command.split(" "));
     cluster.kubectl("annotate", "statefulset", "-l", `leasepair.io/relationship=${PAIR}`, "again=now");
-    await eventually(
-      "both NORMAL",
-      90_000,
-      () => states(cluster),
-      (seen) => seen === "Normal Normal",
-    );
+    await untilNormal(cluster);
   });
 
   it("removes the stores with a relationship that is not to retain them, and brings the next one up with new ones", async () => {
@@ -176,12 +171,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
       cluster.kubectl("get", "events.events.k8s.io", "--output", "jsonpath={.items[*].reason}");
     await eventually("told", 10_000, reasons, (seen) => seen.split("StoreRemoved").length === 3);
     cluster.apply(pairObjects());
-    await eventually(
-      "both NORMAL",
-      90_000,
-      () => states(cluster),
-      (seen) => seen === "Normal Normal",
-    );
+    await untilNormal(cluster);
     assert.ok(!before.includes(storeOf("a")) && !before.includes(storeOf("b")), "new stores");
     cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait");
   });

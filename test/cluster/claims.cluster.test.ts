@@ -11,7 +11,7 @@ import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { Disturbance } from "./disturbance.ts";
-import { condition, memberStatus, PAIR, pairObjects, states } from "./pair-objects.ts";
+import { condition, memberStatus, PAIR, pairObjects, states, untilNormal } from "./pair-objects.ts";
 
 const CLASS = "stores";
 const STORAGE = {
@@ -38,7 +38,6 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
       "--output",
       `jsonpath={.status.conditions[?(@.type=="${type}")].message}`,
     );
-  const isNormal = (seen: string) => seen === "Normal Normal";
   const stores = () => [memberStatus(cluster, "a")["store"], memberStatus(cluster, "b")["store"]];
   const nodeOf = (pod: string) => cluster.kubectl("get", "pod", pod, "--output", "jsonpath={.spec.nodeName}");
   const patch = (spec: object) =>
@@ -54,7 +53,7 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
     assert.equal(condition(cluster, "Ready"), "False VolumeClaimPending");
     // What is local to node 1, and what plays a volume of the network that nodes 2 and 3 can attach.
     cluster.apply([volume(cluster, "one", ["node-1"]), volume(cluster, "two", ["node-2", "node-3"])]);
-    await eventually("both NORMAL", 90_000, () => states(cluster), isNormal);
+    await untilNormal(cluster);
     const bound = cluster.kubectl("get", "pvc", "--output", "jsonpath={.items[*].spec.volumeName}");
     assert.equal(bound, "one two");
   });
@@ -113,7 +112,7 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
     );
     assert.equal(cluster.kubectl("get", "pvc", "--output", "name").trim().split("\n").length, 2);
     cluster.apply(pairObjects(spec as Record<string, unknown>));
-    await eventually("both NORMAL", 90_000, () => states(cluster), isNormal);
+    await untilNormal(cluster);
     assert.deepEqual(stores(), before);
   });
 

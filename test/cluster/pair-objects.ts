@@ -2,6 +2,7 @@
 // leases, and the link on a network of its own so that link and clients can be cut apart.
 
 import type { Cluster } from "../../dev/cluster/cluster.ts";
+import { eventually } from "../../dev/demo/teller.ts";
 
 export const PAIR = "campus";
 export const MEMBERS = ["a", "b"] as const;
@@ -9,6 +10,7 @@ export type MemberName = (typeof MEMBERS)[number];
 export const SERVERS: Readonly<Record<MemberName, string>> = { a: "10.20.0.11", b: "10.20.0.12" };
 export const LEASES = { renewSeconds: 5, rebindSeconds: 10 } as const;
 export const METRICS_PORT = 9647;
+const NORMAL_MS = 90_000;
 
 /** FailoverRelationship and two DHCPScopes; `spec` is merged into the relationship's, `farEnd` ends the range of the clients
  *  behind the relay, which starts at 10.40.1.0. */
@@ -74,6 +76,12 @@ export function memberStatus(cluster: Cluster, member: MemberName): Readonly<Rec
 export function states(cluster: Cluster): string {
   const path = "{range .items[*]}{.status.state}{' '}{end}";
   return cluster.kubectl("get", "failovermembers", "--output", `jsonpath=${path}`).trim();
+}
+
+/** Waits until both members are NORMAL. */
+export async function untilNormal(cluster: Cluster, limitMs = NORMAL_MS): Promise<void> {
+  const look = () => states(cluster);
+  await eventually("both NORMAL", limitMs, look, (seen) => seen === "Normal Normal");
 }
 
 /** The relationship's condition as "True Reason"; empty when it has none of that type. */

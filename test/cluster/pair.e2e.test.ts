@@ -25,7 +25,7 @@ import {
   podOf,
   uncordon,
 } from "./faults.ts";
-import { condition, PAIR, pairObjects, states } from "./pair-objects.ts";
+import { condition, PAIR, pairObjects, states, untilNormal } from "./pair-objects.ts";
 
 /** The engines have no limit by default; with this one they can run out of memory. */
 const WITH_LIMIT = ["engine.resources.limits.memory=512Mi"];
@@ -44,12 +44,7 @@ describe("a pair on a real cluster", { skip: clusterUnmet(), timeout: 840_000 },
 
   it("comes up NORMAL, and is Ready", async () => {
     cluster.apply(pairObjects());
-    await eventually(
-      "both NORMAL",
-      90_000,
-      () => states(cluster),
-      (seen) => seen === "Normal Normal",
-    );
+    await untilNormal(cluster);
     await eventually(
       "Ready",
       30_000,
