@@ -14,6 +14,8 @@ export interface FleetOptions {
   /** When a client renews and when it rebinds, seconds after the ACK: what the manifests say. */
   readonly renewSeconds: number;
   readonly rebindSeconds: number;
+  /** First byte of the clients' hardware addresses, as hex; their number, from 1, follows. */
+  readonly hardware: string;
 }
 
 /** What happened since the last report. */
@@ -130,13 +132,19 @@ export class FleetClients {
     };
   }
 
+  /** Of those that hold a lease, by hardware address. */
+  addresses(): Readonly<Record<string, string>> {
+    const holders = [...this.#clients].filter((client) => !isAsking(client));
+    return Object.fromEntries(holders.map(({ hardware, address }) => [hardware, address]));
+  }
+
   silence(server: string): Silence {
     const since = (at = 0) => performance.now() - at;
     return { any: since(this.#lastAny.get(server)), newClient: since(this.#lastNew.get(server)) };
   }
 
   #addClient(isNewcomer: boolean): void {
-    const hardware = `02${(++this.#made).toString(16).padStart(10, "0")}`;
+    const hardware = `${this.#options.hardware}${(++this.#made).toString(16).padStart(10, "0")}`;
     const client: Client = {
       hardware,
       isNewcomer,

@@ -8,6 +8,7 @@ export type FleetMessage =
   | { readonly kind: "welcome"; readonly everyMs: number }
   | { readonly kind: "restart" }
   | { readonly kind: "silence"; readonly server: string }
+  | { readonly kind: "addresses" }
   | { readonly kind: "report" };
 
 const fleet = new FleetClients(JSON.parse(process.argv[2] ?? "{}") as FleetOptions);
@@ -17,6 +18,7 @@ process.on("message", (message: FleetMessage) => {
   if (message.kind === "restart") fleet.restart();
   if (message.kind === "welcome") fleet.welcome(message.everyMs);
   if (message.kind === "silence") process.send?.(fleet.silence(message.server));
+  if (message.kind === "addresses") process.send?.(fleet.addresses());
   if (message.kind === "report") process.send?.(fleet.report());
 });
 process.on("disconnect", () => process.exit(0));

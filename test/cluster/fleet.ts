@@ -14,6 +14,10 @@ export interface FleetStart {
   readonly servers: readonly string[];
   readonly renewSeconds: number;
   readonly rebindSeconds: number;
+  /** Where the relay hears answers: its address, unless told otherwise. */
+  readonly relay?: string;
+  /** First byte of the clients' hardware addresses; the test's other clients have 02. */
+  readonly hardware?: string;
 }
 
 const BOUND_MS = 30_000;
@@ -30,7 +34,7 @@ export class Fleet {
   static async start(cluster: Cluster, options: FleetStart): Promise<Fleet> {
     const main = [
       join(import.meta.dirname, "fleet-main.ts"),
-      JSON.stringify({ ...options, relay: RELAY_ADDRESS }),
+      JSON.stringify({ relay: RELAY_ADDRESS, hardware: "02", ...options }),
     ];
     const enter = [`--net=/run/netns/${cluster.network.namespace("relay")}`, "--", process.execPath, ...main];
     const child = spawn("nsenter", enter, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
@@ -67,6 +71,11 @@ export class Fleet {
   /** What happened since the last report. */
   report(): Promise<FleetReport> {
     return this.#ask({ kind: "report" });
+  }
+
+  /** The addresses of the clients that hold one, by hardware address in hex. */
+  addresses(): Promise<Readonly<Record<string, string>>> {
+    return this.#ask({ kind: "addresses" });
   }
 
   /** How long a server, by its address, has given nothing. */
