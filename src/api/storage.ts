@@ -108,10 +108,3 @@ export const STORAGE_RULES: readonly Rule[] = [
 function mebibytes(size: string): number {
   return Number(size.slice(0, -2)) * MEBIBYTES[size.slice(-2) as keyof typeof MEBIBYTES];
 }
-
-/** The same size as the API server writes it back: in the largest unit of which it is a whole number. */
-export function canonicalSize(size: string): string {
-  const total = mebibytes(size);
-  const unit = (["Ti", "Gi", "Mi"] as const).find((one) => total % MEBIBYTES[one] === 0) ?? "Mi";
-  return `${total / MEBIBYTES[unit]}${unit}`;
-}

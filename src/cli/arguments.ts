@@ -3,6 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { resolve } from "node:path";
+import { canonicalQuantity } from "../base/quantity.ts";
 import { usageError } from "./command-error.ts";
 
 const DNS_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
@@ -94,7 +95,7 @@ export function choiceArgument<const Choice extends string>(
   return choice;
 }
 
-/** A container's resources as JSON. Whether the quantities mean something is the API server's to say. */
+/** A container's resources as JSON, with the quantities as the API server writes them back. */
 export function resourcesArgument(text: string): Record<string, Record<string, string>> {
   const wrong = (why: string) =>
     usageError(`--engine-resources ${text}: ${why}; give JSON such as {"requests":{"memory":"192Mi"}}`);
@@ -105,12 +106,17 @@ export function resourcesArgument(text: string): Record<string, Record<string, s
     throw wrong("is no JSON");
   }
   if (!isMap(value)) throw wrong("is no object");
-  for (const [part, quantities] of Object.entries(value)) {
+  const parts = Object.entries(value).map(([part, quantities]) => {
     if (part !== "requests" && part !== "limits") throw wrong(`${part} is neither requests nor limits`);
-    const isFilled = isMap(quantities) && Object.values(quantities).every((one) => typeof one === "string");
-    if (!isFilled) throw wrong(`${part} does not name quantities in quotes`);
-  }
-  return value as Record<string, Record<string, string>>;
+    if (!isMap(quantities)) throw wrong(`${part} does not name quantities`);
+    const canonical = Object.entries(quantities).map(([name, quantity]) => {
+      const found = canonicalQuantity(String(quantity));
+      if (found === null) throw wrong(`${part}.${name} is no quantity`);
+      return [name, found];
+    });
+    return [part, Object.fromEntries(canonical)];
+  });
+  return Object.fromEntries(parts);
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

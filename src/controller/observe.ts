@@ -6,8 +6,9 @@
 import { type EffectiveStatus, EXCLUDED_ADDRESSES_MAX } from "../api/failover-relationship-status.ts";
 import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
-import { CLAIM_SIZE_DEFAULT, canonicalSize } from "../api/storage.ts";
+import { CLAIM_SIZE_DEFAULT } from "../api/storage.ts";
 import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
+import { canonicalQuantity } from "../base/quantity.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { type KubeObject, type ObjectMeta, objectKey } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
@@ -123,7 +124,7 @@ function claimOf({ type, persistentVolumeClaim }: Json): ClaimSpec | null {
   const { accessMode, size, storageClassName } = map(persistentVolumeClaim);
   return {
     storageClassName: typeof storageClassName === "string" ? storageClassName : null,
-    size: canonicalSize(text(size) || CLAIM_SIZE_DEFAULT),
+    size: canonicalQuantity(text(size)) ?? CLAIM_SIZE_DEFAULT,
     accessMode: text(accessMode) || "ReadWriteOncePod",
   };
 }

@@ -26,7 +26,7 @@ export interface ChildrenPlan {
   readonly conflict: Rejected | null;
   /** Why StatefulSets stay as they are, or are not made yet; null: they need not. */
   readonly held: LinkProblem | null;
-  /** Template digests by member, of those whose StatefulSet is written and has been taken in by its controller. */
+  /** Template digests by member, once every StatefulSet is written and has been taken in by its controller. */
   readonly hashes: ReadonlyMap<string, string>;
 }
 
@@ -65,7 +65,10 @@ export function planChildren(
       if (hash !== undefined) hashes.set(object.member, hash);
     }
   }
-  return { effects: [...effects, ...pruned(observed)], conflict: null, held, hashes };
+  // With one set taken in and the other not yet, the wrong member would look like the only one that is due.
+  const sets = desired.filter(({ kind }) => kind === "StatefulSet");
+  const judged = hashes.size === sets.length ? hashes : new Map<string, string>();
+  return { effects: [...effects, ...pruned(observed)], conflict: null, held, hashes: judged };
 }
 
 /** A pod without its certificate does not start, and one with a useless one meets nobody: what runs is left alone, and comes

@@ -210,20 +210,24 @@ test("a restart waits for every change that must come first", () => {
   }
 });
 
-test("no pod is deleted before the StatefulSet's controller has seen the new template", () => {
-  const each = member("b");
-  const due = { ...each, pod: { ...each.pod!, templateHash: "old" } };
+test("no pod is deleted before the StatefulSets' controller has seen both new templates, nor the primary's before", () => {
+  const due = (name: "a" | "b") => ({
+    ...member(name),
+    pod: { ...member(name).pod!, templateHash: "old" },
+  });
   const behind = children();
   const set = behind.get("StatefulSet/campus-b")!;
   const object = structuredClone(set.object);
   object.metadata.generation = 2;
   object["status"] = { observedGeneration: 1 };
   behind.set("StatefulSet/campus-b", { ...set, object });
-  const { effects } = decide(observed({ members: [member("a"), due], children: behind }), OPTIONS);
-  assert.equal(
-    effects.some(({ kind }) => kind === "delete-pod"),
-    false,
-  );
+  for (const a of [member("a"), due("a")]) {
+    const { effects } = decide(observed({ members: [a, due("b")], children: behind }), OPTIONS);
+    assert.equal(
+      effects.some(({ kind }) => kind === "delete-pod"),
+      false,
+    );
+  }
 });
 
 test("a pod that does not run is replaced at once, whatever the pair's state", () => {
