@@ -49,8 +49,26 @@ export function ownGeneration(engine: Engine): number {
   return engine.identity.generation + engine.endpoint.generationBase;
 }
 
+/** Which of the two stores is an old copy, by what the partner's STATE says; of the partner's: it will find out itself as
+ *  soon as it hears our STATE. */
+export function outdatedStores(
+  engine: Engine,
+  session: Session,
+  extras: Extras,
+): { readonly own: boolean; readonly partners: boolean } {
+  const own = isOwnStoreOutdated(engine, extras);
+  const partners = isPartnerStoreOutdated(engine, session, extras);
+  const { complete, partnerStore } = engine.endpoint;
+  if (own || partners || !complete || extras.incomplete === true) return { own, partners };
+  // Whoever was completed by another store remembers that one. So of two complete stores of which one alone remembers the
+  // other, that one was left behind: its partner went on with somebody else, a dhcpd, which tells no store, or a newer one.
+  const isPartnerKnown = extras.store !== undefined && extras.store === partnerStore;
+  const isOwnKnown = extras.partnerStore === engine.identity.store;
+  return { own: isPartnerKnown && !isOwnKnown, partners: isOwnKnown && !isPartnerKnown };
+}
+
 /** Whether the partner remembers more of this very store than the store itself. */
-export function isOwnStoreOutdated(engine: Engine, extras: Extras): boolean {
+function isOwnStoreOutdated(engine: Engine, extras: Extras): boolean {
   if (extras.partnerStore !== engine.identity.store) return false;
   const seen = {
     generation: extras.partnerGeneration ?? 0,
@@ -61,8 +79,8 @@ export function isOwnStoreOutdated(engine: Engine, extras: Extras): boolean {
   return knowsLess({ generation: ownGeneration(engine), openedAt, aloneSince: endpoint.aloneSince }, seen);
 }
 
-/** The same of the partner's store: it will find out itself as soon as it hears our STATE. */
-export function isPartnerStoreOutdated(engine: Engine, session: Session, extras: Extras): boolean {
+/** The same of the partner's store. */
+function isPartnerStoreOutdated(engine: Engine, session: Session, extras: Extras): boolean {
   const { partnerStore, partnerGeneration, partnerOpenedAt } = engine.endpoint;
   if (extras.store === undefined || extras.store !== partnerStore) return false;
   const { generation = 0, openedAt = 0, aloneSince = 0 } = extras;

@@ -25,13 +25,7 @@ import type { Engine, Session, UpdateRequest } from "./engine-state.ts";
 import { drop, hangUp } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { giveUpOutdatedStore } from "./outdated-store.ts";
-import {
-  contactNow,
-  isOwnStoreOutdated,
-  isPartnerStoreOutdated,
-  notePosition,
-  rememberedPartnerStore,
-} from "./partner-store.ts";
+import { contactNow, notePosition, outdatedStores, rememberedPartnerStore } from "./partner-store.ts";
 import { activateWhenShared, shapesAgree } from "./shape.ts";
 import { enterState, settled, stampNow, stateOnRestart } from "./state-change.ts";
 import { isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
@@ -109,15 +103,15 @@ function onState(
   session.partnerNeverNormal = extras.neverNormal === true;
   session.partnerIncomplete = extras.incomplete === true;
   hearCarrier(engine, turn, session, extras);
-  session.partnerOutdated = isPartnerStoreOutdated(engine, session, extras);
-  const isOutdated = isOwnStoreOutdated(engine, extras);
+  const outdated = outdatedStores(engine, session, extras);
+  session.partnerOutdated = outdated.partners;
   const stranger = strangeStore(engine, extras.store ?? "");
   if (stranger !== null) {
     return drop(engine, turn, session.connection, stranger, REJECT_REASON.invalidPartner);
   }
   rememberPartner(engine, turn, session, extras);
   holdForEmptyStore(engine, turn, session);
-  if (isOutdated) giveUpOutdatedStore(engine, turn, session, extras);
+  if (outdated.own) giveUpOutdatedStore(engine, turn, session, extras);
   // The first question at once: without an answer there is no proof, and under Witness no lease (W2 b).
   if (session.echoes && session.nextToken === 0) ask(engine, turn, session.connection);
   activateWhenShared(engine, turn);

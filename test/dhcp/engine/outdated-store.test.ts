@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pair } from "./pair.ts";
+import type { CompiledRelationship } from "../../../src/api/compiled.ts";
+import { Pair, relationship } from "./pair.ts";
 
 const MACS = ["020000000001", "020000000003", "020000000005", "020000000007", "020000000009"];
 const OLD_MS = 120_000;
@@ -118,6 +119,61 @@ test("a copy of the generation before is recognised although nothing was told si
   pair.start(pair.b);
   assertTreatedAsLost(pair, []);
 });
+
+/** Another member in b's place for a while: what it tells of itself, and how the pair links with it. */
+const OTHERS: readonly [string, Partial<CompiledRelationship>][] = [
+  ["another store of its member", {}],
+  ["a dhcpd, which tells no store", { members: externalMembers() }],
+];
+
+function externalMembers(): CompiledRelationship["members"] {
+  const external = { dialect: "ISC", relationshipName: "net/campus", port: 647 } as const;
+  const [a, b] = relationship().members;
+  return [a, { ...b, external }];
+}
+
+for (const [name, changes] of OTHERS) {
+  for (const meanwhile of ["is heard", "is declared down"] as const) {
+    test(`a store that was left behind for ${name} is treated like a lost one when it comes back and a ${meanwhile}`, () => {
+      const pair = new Pair().startBoth().untilNormal();
+      const leased = pair.lease(MACS[0]!)!;
+      settle(pair);
+      const old = [...pair.b.disk];
+      const { config } = pair;
+      for (const node of [pair.a, pair.b]) pair.kill(node);
+      pair.b.loseDisk();
+      pair.config = { ...config, ...changes };
+      pair.startBoth();
+      pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+      // What b still holds for FREE is leased, what it holds for leased is given up and leased to another.
+      const others = MACS.slice(1).map((mac) => pair.lease(mac)!.address);
+      settle(pair);
+      pair.run(1_000);
+
+      for (const node of [pair.a, pair.b]) pair.kill(node);
+      pair.config = config;
+      pair.b.disk.splice(0, pair.b.disk.length, ...old);
+      pair.b.lostStores = 0;
+      pair.b.starts = 1;
+      pair.start(pair.a);
+      if (meanwhile === "is declared down") {
+        pair.until("a alone", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+        pair.deliver(pair.a, { kind: "declared-partner-down", operation: "alone", digest: "1" });
+        pair.until("a in PARTNER-DOWN", () => pair.a.state === "PARTNER-DOWN");
+      }
+      pair.b.log.length = 0;
+      pair.start(pair.b);
+      pair.until("b in RECOVER", () => pair.b.state === "RECOVER" || pair.b.state === "RECOVER-WAIT");
+      assert.equal(pair.b.log.filter(({ event }) => event === "store-outdated").length, 1);
+      assert.equal(pair.a.log.filter(({ event }) => event === "store-outdated").length, 0);
+      pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+      settle(pair);
+      for (const address of [leased.address, ...others]) {
+        assert.deepEqual(pair.b.binding(address)?.client, pair.a.binding(address)?.client, address);
+      }
+    });
+  }
+}
 
 test("an old copy that has served alone for long is still recognised when the partner is back", () => {
   const { pair, copy, leased } = withOldCopy((p) => p.run(OLD_MS));
