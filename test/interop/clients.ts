@@ -12,6 +12,11 @@ export interface Held {
   readonly leaseSeconds: number;
 }
 
+/** How long a client waits before it repeats itself, and tells a larger secs. Source: RFC 2131 4.1. */
+const REPEAT_MS = 5_000;
+/** How long it waits for the server that leased, which may be gone, before it asks any. */
+const RENEWING_MS = 1_000;
+
 type Answer = NonNullable<RelayAnswer["answer"]>;
 
 const SERVERS = [ADDRESS.one, ADDRESS.two];
@@ -22,6 +27,8 @@ export class Clients {
   readonly #program: Program;
   readonly #waiting = new Map<number, (answer: Answer | null) => void>();
   readonly #held = new Map<number, Held>();
+  /** When each lease ends, by performance.now(). */
+  readonly #ends = new Map<number, number>();
   #id = 0;
 
   constructor(network: Network) {
@@ -70,15 +77,22 @@ export class Clients {
   }
 
   /** Renews with the server that leased, then with any. Null when nobody answers; throws on a NAK. */
-  async renew(n: number, to: readonly string[] = [this.held(n).server]): Promise<Held | null> {
-    const { address: ciaddr } = this.held(n);
-    for (const servers of [to, SERVERS, SERVERS]) {
+  async renew(n: number, to?: readonly string[]): Promise<Held | null> {
+    const { address: ciaddr, server } = this.held(n);
+    for (const [i, servers] of [to ?? [server], SERVERS, SERVERS].entries()) {
       const ask = { type: "REQUEST", secs: 0, ciaddr, to: servers, answers: ["ACK", "NAK"] } as const;
-      const answer = await this.#send(n, ask);
+      const timeoutMs = to === undefined && i === 0 ? RENEWING_MS : REPEAT_MS;
+      const answer = await this.#send(n, { ...ask, timeoutMs });
       if (answer?.type === "NAK") throw new Error(`client ${n} was refused its address ${ciaddr}`);
       if (answer !== null) return this.#keep(n, answer);
     }
     return null;
+  }
+
+  /** Keeps its address for a while longer, as a client does: renews what still runs, else asks anew. Null when nobody answers. */
+  stay(n: number): Promise<Held | null> {
+    const runs = performance.now() + REPEAT_MS < (this.#ends.get(n) ?? 0);
+    return runs ? this.renew(n) : this.acquire(n);
   }
 
   async release(n: number): Promise<void> {
@@ -96,18 +110,19 @@ export class Clients {
   #keep(n: number, { address, server, leaseSeconds }: Answer): Held {
     const held = { address, server, leaseSeconds };
     this.#held.set(n, held);
+    this.#ends.set(n, performance.now() + leaseSeconds * 1_000);
     return held;
   }
 
   #send(
     n: number,
-    request: Omit<RelayRequest, "id" | "hardwareAddress" | "timeoutMs">,
+    request: Omit<RelayRequest, "id" | "hardwareAddress" | "timeoutMs"> & { readonly timeoutMs?: number },
   ): Promise<Answer | null> {
     const id = ++this.#id;
     const hardwareAddress = `0200000000${n.toString(16).padStart(2, "0")}`;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      const line = { id, hardwareAddress, timeoutMs: 1_000, ...request } satisfies RelayRequest;
+      const line = { id, hardwareAddress, timeoutMs: REPEAT_MS, ...request } satisfies RelayRequest;
       this.#program.child.stdin?.write(`${JSON.stringify(line)}\n`);
     });
   }
