@@ -17,6 +17,8 @@ import { type Effect, PRUNED_KINDS } from "../effect.ts";
 import { map } from "../json.ts";
 import { childKey, type Observed, type ObservedChild, type Rejected } from "../observed.ts";
 import { type LinkProblem, linkProblem } from "./link.ts";
+import type { Pair } from "./pair.ts";
+import { waitingMoves } from "./store-move.ts";
 import { storeUidOf } from "./stores.ts";
 
 export interface ChildrenPlan {
@@ -25,16 +27,13 @@ export interface ChildrenPlan {
   /** An object stands in the way, or null. */
   readonly conflict: Rejected | null;
   /** Why StatefulSets stay as they are, or are not made yet; null: they need not. */
-  readonly held: LinkProblem | null;
+  readonly held: { readonly reason: string; readonly message: string } | null;
   /** Template digests by member, once every StatefulSet is written and has been taken in by its controller. */
   readonly hashes: ReadonlyMap<string, string>;
 }
 
-export function planChildren(
-  observed: Observed,
-  config: CompiledRelationship,
-  options: RenderOptions,
-): ChildrenPlan {
+export function planChildren(pair: Pair, config: CompiledRelationship, options: RenderOptions): ChildrenPlan {
+  const { observed } = pair;
   const stopped = observed.stopped?.member ?? null;
   const storeUid = storeUidOf(observed) ?? observed.relationship.uid;
   const owner = { ...observed.relationship, kind: "FailoverRelationship", stopped, storeUid };
@@ -49,13 +48,24 @@ export function planChildren(
   const { link } = observed;
   // Of its own the controller makes them in the same look.
   const problem = link.kind === "read" && link.view.source === "brought" ? linkProblem(observed) : null;
-  let held: LinkProblem | null = null;
+  const waiting = waitingMoves(pair, desired);
+  let held: ChildrenPlan["held"] = null;
   const effects: Effect[] = [];
   const hashes = new Map<string, string>();
   for (const object of desired) {
     const child = observed.children.get(childKey(object.kind, object.name));
     if (problem !== null && isHeld(problem, object, child)) {
-      held = problem;
+      const { reason, message } = problem;
+      held = { reason, message: `No pod is made or changed before this is mended: ${message}` };
+    } else if (
+      child !== undefined &&
+      object.kind === "StatefulSet" &&
+      waiting.includes(object.member ?? "")
+    ) {
+      held ??= moveHeld(object.member ?? "");
+      // What stands there goes on being rolled out.
+      const written = child.object.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
+      if (written !== undefined && isTakenIn(child.object)) hashes.set(object.member ?? "", written);
     } else if (child === undefined) {
       effects.push({ kind: "apply", object, resourceVersion: null });
     } else if (!child.deleting && !isInForce(object.body, child.object)) {
@@ -69,6 +79,13 @@ export function planChildren(
   const sets = desired.filter(({ kind }) => kind === "StatefulSet");
   const judged = hashes.size === sets.length ? hashes : new Map<string, string>();
   return { effects: [...effects, ...pruned(observed)], conflict: null, held, hashes: judged };
+}
+
+function moveHeld(member: string): ChildrenPlan["held"] {
+  const message =
+    `The lease store of ${member} changes its place once both members are NORMAL and ready, one after the other: ` +
+    "its next pod begins an empty one, and its partner must have all leases by then.";
+  return { reason: "WaitingForNormal", message };
 }
 
 /** A pod without its certificate does not start, and one with a useless one meets nobody: what runs is left alone, and comes

@@ -114,7 +114,7 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   const problem =
     missingNode(observed, config) ?? storeProblem(observed) ?? volumeElsewhere(observed, config);
   if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
-  const children = planChildren(observed, config, options);
+  const children = planChildren(pair, config, options);
   if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
   return { problem: null, children, rollout: rolloutStep(observed, children.hashes) };
 }
@@ -249,13 +249,9 @@ function workOf(
     const message = `Fencing is switched off once ${pair.witness?.holder} has given back the grant that it holds.`;
     return { reason: "FencingSwitchHeld", message };
   }
-  if (held !== null)
-    return {
-      reason: held.reason,
-      message: `No pod is made or changed before this is mended: ${held.message}`,
-    };
   if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
   if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };
+  if (held !== null) return held;
   const waiting = pair.members.filter(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
   if (waiting.length === 0) return null;
   const names = waiting.map(({ name }) => name).join(" and ");

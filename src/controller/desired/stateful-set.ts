@@ -26,7 +26,7 @@ export const ENGINE_CONTAINER = "engine";
 export const ENGINE_UID = 10_001;
 /** A volume is mounted above it: its root belongs to root, and fsGroup lets the engine make its own directory there. */
 const CLAIM_DIRECTORY = "/var/lib";
-const DATA_VOLUME = "data";
+export const DATA_VOLUME = "data";
 /** Where the link's certificate is mounted. */
 const LINK_DIRECTORY = "/etc/leasepair/link";
 const LINK_VOLUME = "link";

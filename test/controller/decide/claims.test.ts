@@ -3,14 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decide } from "../../../src/controller/decide/decide.ts";
-import { claimName } from "../../../src/controller/desired/names.ts";
+import { ANNOTATION_TEMPLATE_HASH, claimName } from "../../../src/controller/desired/names.ts";
 import { childKey, type Observed, type ObservedClaim } from "../../../src/controller/observed.ts";
 import {
   children,
   conditionOf,
   kindsOf,
   member,
-  NOW,
   OPTIONS,
   OWNER_UID,
   observed,
@@ -135,19 +134,51 @@ test("a claim that went is made again; nobody ever deletes one", () => {
   ]);
 });
 
-test("from host paths to claims: one member after the other, once both are settled", () => {
-  const seen = inClaims();
-  const { effects } = decide(seen, OPTIONS);
-  assert.deepEqual(
-    kindsOf(effects).filter((kind) => kind.startsWith("delete")),
-    ["delete-pod campus-b-0"],
-  );
-  const a = member("a", { claim: bound("a"), says: { since: NOW } });
-  const early = decide(inClaims({ members: [a, member("b", { claim: bound("b") })] }), OPTIONS);
-  assert.deepEqual(
-    kindsOf(early.effects).filter((kind) => kind.startsWith("delete")),
-    [],
-  );
+/** On its way from host paths to claims: which sets are written already, and how both members are. */
+function moving(written: readonly ("a" | "b")[], a = member("a"), b = member("b")): Observed {
+  const there = new Map(children());
+  for (const [key, child] of children(undefined, { claim: CLAIM })) {
+    const isSet = key.startsWith("StatefulSet/");
+    if (!isSet || written.some((name) => key.endsWith(name))) there.set(key, child);
+  }
+  const claimed = [
+    { ...a, claim: bound("a") },
+    { ...b, claim: bound("b") },
+  ];
+  return inClaims({ children: there, members: claimed });
+}
+const hashOf = (name: string) =>
+  children(undefined, { claim: CLAIM }).get(`StatefulSet/campus-${name}`)?.object.metadata.annotations?.[
+    ANNOTATION_TEMPLATE_HASH
+  ] ?? "";
+const done = (seen: Observed) =>
+  kindsOf(decide(seen, OPTIONS).effects).filter((kind) => /^(apply|delete)/.test(kind));
+const inClaim = (name: "a" | "b", says = {}, ready = true) =>
+  member(name, { says, pod: { ...member(name).pod!, templateHash: hashOf(name), ready } });
+
+test("from host paths to claims: no template is written before the partner holds everything, however a pod may come to its end", () => {
+  assert.deepEqual(done(moving([])), ["apply StatefulSet campus-b"], "the secondary first, alone");
+  assert.deepEqual(done(moving(["b"])), ["delete-pod campus-b-0"]);
+  const recovering = inClaim("b", { state: "Recover", serving: "None", complete: false });
+  assert.deepEqual(done(moving(["b"], member("a"), recovering)), []);
+  assert.deepEqual(done(moving(["b"], member("a"), inClaim("b", {}, false))), [], "it has not reported anew");
+  const { reason, message } = conditionOf(
+    statusAfter(moving(["b"], member("a"), inClaim("b", {}, false))),
+    "Reconciling",
+  )!;
+  assert.equal(reason, "WaitingForNormal");
+  assert.match(message, /store of a changes its place once both/);
+  assert.deepEqual(done(moving(["b"], member("a"), inClaim("b"))), ["apply StatefulSet campus-a"]);
+  assert.deepEqual(done(moving(["a", "b"], member("a"), inClaim("b"))), ["delete-pod campus-a-0"]);
+  assert.deepEqual(done(moving(["a", "b"], inClaim("a"), inClaim("b"))), []);
+});
+
+test("a member that does not run may change its place while its partner is alone, if that one knows all leases", () => {
+  const off = member("b", { pod: { ...member("b").pod!, running: false, ready: false } });
+  const alone = (complete: boolean) =>
+    moving([], member("a", { says: { state: "CommunicationsInterrupted", complete } }), off);
+  assert.deepEqual(done(alone(true)), ["apply StatefulSet campus-b"]);
+  assert.deepEqual(done(alone(false)), []);
 });
 
 test("a member is not restarted into a claim that gets no volume; one that waits for its pod alone is no hindrance", () => {
