@@ -145,6 +145,8 @@ export class SimNode implements LinkHost {
 
   /** Its machine's interfaces without carrier, as its process is told now and after each start. */
   carrierChanged(lost: readonly string[]): void {
+    // Also when what it has is put right that never broke.
+    if (lost.length === 0 && this.carrierLost.length === 0) return;
     this.carrierLost = lost;
     if (this.process !== null) this.deliver({ kind: "carrier", lost });
   }
