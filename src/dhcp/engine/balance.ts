@@ -21,6 +21,10 @@ const SEARCH_FACTOR = 4;
 /** Reserved addresses looked at at once, so that no packet waits for a hundred thousand: the others follow with the next looks,
  *  and until then their clients are answered by the member that has them. */
 const RESERVED_AT_ONCE = 1_024;
+/** Addresses given at once, for the same reason: a thousand new scopes have a hundred thousand to share. */
+const GIVEN_AT_ONCE = 2_048;
+/** Until the next look when there are more to give: acknowledgements bring it about, or else the next tick. */
+const GO_ON_MS = 20;
 /** Whoever answers few clients or none, as in a Switchover, keeps so much of the free addresses all the same: alone with none
  *  it could serve nobody new for the whole of the MCLT. */
 const LEAST_PERCENT = 5;
@@ -62,20 +66,23 @@ function wantsAddresses(engine: Engine): boolean {
   });
 }
 
-/** Gives the partner what it lacks in every pool; returns how many addresses moved. Only in NORMAL.
+/** Gives the partner what it lacks in every pool, or a part of it with the rest to follow soon; returns how many addresses
+ *  moved. Only in NORMAL.
  *  Source: failover draft 5.4, 7.6.2. */
 export function givePartnerAddresses(engine: Engine, turn: Turn): number {
   if (engine.endpoint.state !== "NORMAL" || engine.session === null) return 0;
-  let given = giveReserved(engine, turn);
-  engine.serverConfig.pools.forEach((_, pool) => {
-    given += giveFromPool(engine, turn, pool);
-  });
-  return given;
+  const reserved = giveReserved(engine, turn);
+  let left = GIVEN_AT_ONCE;
+  for (const pool of engine.serverConfig.pools.keys()) left -= giveFromPool(engine, turn, pool, left);
+  if (left === 0) engine.balanceDueAt = bootAfter(turn.now.boot, GO_ON_MS);
+  return reserved + GIVEN_AT_ONCE - left;
 }
 
-function giveFromPool(engine: Engine, turn: Turn, pool: number): number {
+/** Gives at most so many. */
+function giveFromPool(engine: Engine, turn: Turn, pool: number, limit: number): number {
   const { FREE, BACKUP } = engine.leases.counts(pool);
-  const wanted = addressesToGive({ free: FREE, backup: BACKUP }, share(engine), engine.role);
+  const lacks = addressesToGive({ free: FREE, backup: BACKUP }, share(engine), engine.role);
+  const wanted = Math.min(lacks, limit);
   if (wanted === 0) return 0;
   const chosen: Binding[] = [];
   const second: Binding[] = [];

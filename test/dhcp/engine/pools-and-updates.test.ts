@@ -85,6 +85,23 @@ describe("S12 the MCLT lowered while running", () => {
   });
 });
 
+test("what a large new scope has to share is given a part at a time, and all of it within seconds", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  pair.run(3_000);
+  const scopes = [...pair.config.scopes, scope("large", "10.1.0.0/16", ["10.1.0.1", "10.1.63.255"])];
+  const config = relationship({ revision: "2", shape: "bb".repeat(32) }, scopes);
+  for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config });
+  pair.until("both hold it", () => pair.a.engine.config.scopes.length === 2);
+  const seen = [0];
+  const given = () => {
+    seen.push(pair.a.engine.leases.counts(1).BACKUP);
+    return (seen.at(-1) ?? 0) >= 8_191;
+  };
+  pair.until("half of it given", given, 20_000);
+  const steps = seen.slice(1).map((count, i) => count - (seen[i] ?? 0));
+  assert.ok(Math.max(...steps) <= 2_048, `${Math.max(...steps)} at once`);
+});
+
 describe("a full update", () => {
   const COUNT = 2_400;
 
