@@ -351,8 +351,8 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}reservations.ts`,
-    "return place === null ? null : reservationAt(scope, place);",
-    "return place === null || scope.placeMasks.length >= 0 ? null : reservationAt(scope, place);",
+    "return place === null ? null : reservations.forPlace(place);",
+    "return place === null || reservations.size >= 0 ? null : reservations.forPlace(place);",
     "RFC 3046 section 2: circuit, remote and subscriber id of option 82 each reserve an address for a place",
   ),
   plant(
