@@ -137,6 +137,18 @@ export function identityText(clientIdentifier: Uint8Array | null, hardwareAddres
   return (clientIdentifier === null ? "h" : "i") + Buffer.from(id).toString("hex");
 }
 
+/** Who the client of this number is: each third one shows an identifier. */
+export function identityOf(index: number): {
+  readonly hardwareAddress: Uint8Array;
+  readonly clientIdentifier: Uint8Array | null;
+} {
+  const number = [index >> 8, index & 255] as const;
+  return {
+    hardwareAddress: Uint8Array.of(2, 0, 0, 0, ...number),
+    clientIdentifier: index % 3 === 0 ? Uint8Array.of(0, 0x63, ...number) : null,
+  };
+}
+
 export function formatAddress(address: number): string {
   return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
 }

@@ -7,6 +7,7 @@ import {
   type ClientPacket,
   DECLINE,
   DISCOVER,
+  identityOf,
   identityText,
   NAK,
   OFFER,
@@ -116,11 +117,9 @@ export class SimClient {
     this.habits = options.habits;
     this.slowness = options.slowness;
     this.swapsSecs = options.prng.chance(options.habits.swapsSecs);
-    this.hardwareAddress = Uint8Array.of(2, 0, 0, 0, options.index >> 8, options.index & 255);
-    const withIdentifier = options.index % 3 === 0;
-    this.clientIdentifier = withIdentifier
-      ? Uint8Array.of(0, 0x63, options.index >> 8, options.index & 255)
-      : null;
+    const { hardwareAddress, clientIdentifier } = identityOf(options.index);
+    this.hardwareAddress = hardwareAddress;
+    this.clientIdentifier = clientIdentifier;
     this.key = identityText(this.clientIdentifier, this.hardwareAddress);
   }
 

@@ -1,13 +1,14 @@
-// What a simulated pair is configured with, and how that changes while it runs: ranges grow and shrink, scopes come and go,
+// What a simulated pair is configured with, and how that changes while it runs: scopes and what is in them, addresses of nodes,
 // shares, the mode, the MCLT and lease times change. Each member hears of it at a time of its own, perhaps never of some.
 // Source: invariants S12 and S14, practice K9.
 
 import type { CompiledRelationship, CompiledScope } from "../../src/api/compiled.ts";
 import { digestOf } from "../../src/api/digest.ts";
-import { ipv4 } from "../../src/base/ipv4.ts";
+import { type Ipv4, ipv4 } from "../../src/base/ipv4.ts";
 import { seconds } from "../../src/base/units.ts";
 import type { NodeIndex } from "./network.ts";
 import type { Prng } from "./prng.ts";
+import { changedScope, shapeOf } from "./scope-changes.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { World } from "./world.ts";
 
@@ -26,7 +27,7 @@ export const NO_CHANGES: ConfigurationHabits = { change: 0, lateSecondsMax: 1, m
 export function withDigests(config: CompiledRelationship): CompiledRelationship {
   const { revision: _revision, shape: _shape, ...body } = config;
   const { mode, primary, primaryPercent, reservePercent, mcltSeconds } = config;
-  const scopes = config.scopes.map(({ subnet, pools }) => ({ subnet, pools }));
+  const scopes = config.scopes.map((scope) => ({ subnet: scope.subnet, pools: shapeOf(scope) }));
   const shape = digestOf({ mode, primary, primaryPercent, reservePercent, mcltSeconds, scopes });
   return { ...body, revision: digestOf(body), shape };
 }
@@ -45,7 +46,6 @@ export function splitIntoScopes([scope]: readonly CompiledScope[], count: number
 }
 
 const FIRST_ADDRESS = 100;
-const RANGE_MAX = 80;
 const MCLT_SECONDS_MIN = 60;
 const MCLT_SECONDS_MAX = 3600;
 
@@ -112,9 +112,14 @@ export class Configurations {
   private draw(): CompiledRelationship {
     const { prng, first } = this.options;
     const { newest } = this;
-    switch (prng.between(0, 6)) {
+    switch (prng.between(0, 9)) {
       case 0:
-        return { ...newest, primaryPercent: prng.between(0, 100), reservePercent: prng.between(0, 50) };
+        // A Switchover is all or nothing.
+        return {
+          ...newest,
+          primaryPercent: prng.chance(0.3) ? prng.pick([0, 100]) : prng.between(0, 100),
+          reservePercent: prng.between(0, 50),
+        };
       case 1:
         return { ...newest, mode: newest.mode === "HotStandby" ? "LoadBalance" : "HotStandby" };
       case 2: {
@@ -138,12 +143,20 @@ export class Configurations {
       }
       case 4:
         return { ...newest, scopes: this.withOrWithout(newest.scopes, prng.pick(first.scopes)) };
+      case 5:
+        return { ...newest, excludedAddresses: prng.chance(0.5) ? [] : [this.anyAddress()] };
       default: {
         const chosen = prng.pick(newest.scopes);
-        const scopes = newest.scopes.map((scope) => (scope === chosen ? resized(scope, prng) : scope));
+        const scopes = newest.scopes.map((scope) => (scope === chosen ? changedScope(scope, prng) : scope));
         return { ...newest, scopes };
       }
     }
+  }
+
+  /** One that a node has taken, so that no client may get it. */
+  private anyAddress(): Ipv4 {
+    const { start, end } = this.options.prng.pick(this.newest.scopes.flatMap(({ pools }) => pools));
+    return ipv4(this.options.prng.between(start, end));
   }
 
   /** Takes the scope away, or puts it back as it was at first; one is always there. */
@@ -152,14 +165,4 @@ export class Configurations {
     if (others.length < scopes.length) return others.length === 0 ? scopes : others;
     return [...scopes, scope].sort((a, b) => a.subnet.address - b.subnet.address);
   }
-}
-
-/** Its last range ends elsewhere: shorter, as long as one address, or longer. */
-function resized(scope: CompiledScope, prng: Prng): CompiledScope {
-  const last = scope.pools.at(-1);
-  if (last === undefined) return scope;
-  const size = last.end - last.start + 1;
-  const next = prng.chance(0.5) ? prng.between(1, size) : Math.min(RANGE_MAX, size + prng.between(1, 10));
-  const end = ipv4(last.start + next - 1);
-  return { ...scope, pools: [...scope.pools.slice(0, -1), { ...last, end }] };
 }

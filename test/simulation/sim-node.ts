@@ -411,6 +411,7 @@ export class SimNode implements LinkHost {
 
   private log(entry: LogEntry): void {
     this.options.logged(entry.event);
+    this.options.checker.cover(this.index, `log ${entry.event}`);
     this.options.world.trace(() => `${this.name} log ${entry.event}: ${entry.message}`);
   }
 }
