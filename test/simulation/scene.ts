@@ -235,6 +235,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       clearsReplaced: false,
       takesFromDead: 0,
       staleController: 0,
+      switches: 0,
     },
     batching: 0,
     faults: [],

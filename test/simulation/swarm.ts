@@ -236,6 +236,7 @@ function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: numbe
       ...plan.disturbances,
       carrierLoss: has("lost carriers", 0.3) ? prng.spread(60, 3600) : 0,
     },
+    api: plan.api && { ...plan.api, switches: has("fencing switched", 0.25) ? prng.spread(120, 3600) : 0 },
   };
 }
 
@@ -257,6 +258,7 @@ function drawApi(
     clearsReplaced: true,
     takesFromDead: has("grants taken from the dead", 0.3) ? prng.fraction() : 0,
     staleController: has("stale controllers", 0.4) ? prng.fraction() : 0,
+    switches: 0,
   };
 }
 

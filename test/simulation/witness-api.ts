@@ -37,6 +37,8 @@ export interface ApiHabits {
   readonly takesFromDead: number;
   /** Share of controllers' writes that rest on an old view; the comparison of versions refuses most of them. */
   readonly staleController: number;
+  /** Mean seconds between two wishes of a human to have fencing the other way; 0 = none. */
+  readonly switches: number;
 }
 
 interface Record {
@@ -45,6 +47,8 @@ interface Record {
   readonly holder: NodeIndex | null;
   readonly holderStore: string;
   readonly stores: readonly [string, string];
+  /** As the controller pinned it. */
+  readonly fencing: "Witness" | "None";
 }
 
 interface Report {
@@ -74,7 +78,14 @@ export class WitnessApi implements Declarer {
   private readonly options: ApiOptions;
   private readonly reports: [Report | null, Report | null] = [null, null];
   private readonly cutUntil: [number, number] = [0, 0];
-  private record: Record = { version: 1, epoch: 0, holder: null, holderStore: "", stores: ["", ""] };
+  private record: Record = {
+    version: 1,
+    epoch: 0,
+    holder: null,
+    holderStore: "",
+    stores: ["", ""],
+    fencing: "Witness",
+  };
   private readonly history: Record[] = [];
 
   constructor(options: ApiOptions) {
@@ -94,6 +105,7 @@ export class WitnessApi implements Declarer {
     for (let controller = 0; controller < 2; controller++) {
       world.after(prng.between(0, LOOK_EVERY_MS), () => this.look());
     }
+    this.repeat(habits.switches, () => this.switchFencing());
     this.repeat(habits.wrongGrant, () => {
       if (this.record.holder === null) this.grant(prng.chance(0.5) ? 0 : 1, "for no reason");
     });
@@ -209,11 +221,11 @@ export class WitnessApi implements Declarer {
 
   private reading(record: Record, provenAt: WitnessReading["provenAt"]): WitnessReading {
     const { names } = this.options;
-    const { version, epoch, holder, holderStore, stores } = record;
+    const { version, epoch, holder, holderStore, stores, fencing } = record;
     return {
       uid: RELATIONSHIP_UID,
       resourceVersion: String(version),
-      fencing: "Witness",
+      fencing,
       provenAt,
       epoch,
       holder: holder === null ? null : names[holder],
@@ -264,11 +276,22 @@ export class WitnessApi implements Declarer {
     return null;
   }
 
-  /** A grant needs a listed store and both members' word that they are capped (l). */
+  /** Off only over a witness that nobody holds; on again only when both have said that it is off, so that no word from before
+   *  counts as a new one (l). */
+  private switchFencing(): void {
+    const { fencing, holder } = this.record;
+    if (fencing === "Witness" && holder === null) this.write({ fencing: "None" });
+    const areUncapped = this.reports.every((report) => report?.member.fencing === "None");
+    if (fencing === "None" && areUncapped) this.write({ fencing: "Witness" });
+  }
+
+  /** A grant needs fencing, a listed store and both members' word that they are capped (l). */
   private grantTo(node: NodeIndex, seen: Record): Partial<Record> | null {
     const capped = this.reports.every((report) => report?.member.fencing === "Witness");
     const store = seen.stores[node];
-    return capped && store !== "" ? { epoch: seen.epoch + 1, holder: node, holderStore: store } : null;
+    return seen.fencing === "Witness" && capped && store !== ""
+      ? { epoch: seen.epoch + 1, holder: node, holderStore: store }
+      : null;
   }
 
   private grant(node: NodeIndex, reason: string): void {
@@ -283,8 +306,11 @@ export class WitnessApi implements Declarer {
     this.history.push(this.record);
     if (this.history.length > 8) this.history.shift();
     this.record = { ...this.record, ...change, version: this.record.version + 1 };
-    const { epoch, holder } = this.record;
-    world.trace(() => `witness: epoch ${epoch}, holder ${holder === null ? "nobody" : names[holder]}`);
+    const { epoch, holder, fencing } = this.record;
+    world.trace(
+      () =>
+        `witness: epoch ${epoch}, holder ${holder === null ? "nobody" : names[holder]}, fencing ${fencing}`,
+    );
     const shown = this.reading(this.record, null);
     for (const node of nodes) {
       const { life } = node;
