@@ -69,7 +69,8 @@ export function observe(
   const nodes = observedNodes(cache, memory, now);
   const listed = operations(cache, namespace, name);
   const servedBy = servedByOperation(listed, now);
-  const fencing = fencingOf(object, objects, nodes);
+  const members = observedMembers(cache, memory, object, { nodes, now });
+  const fencing = fencingOf(object, objects, { nodes, members });
   const effective = effectiveOf(fencing, servedBy, nodeAddressesIn(cache, objects, name));
   const compiled = compiledConfig(memory, objects, at, effective);
   return {
@@ -80,7 +81,7 @@ export function observe(
     link: linkInMemory(memory, object.metadata.uid ?? ""),
     fencing,
     compiled: holdMassDeletion(memory, object, compiled, now),
-    members: observedMembers(cache, memory, object, { nodes, now }),
+    members,
     nodes,
     afterSeconds: afterSecondsOf(object),
     automaticGrants: recentGrants(memory, now),
@@ -178,7 +179,7 @@ function numberOr(value: unknown, otherwise: number): number {
 function fencingOf(
   object: KubeObject,
   { set }: NamespaceObjects,
-  nodes: ReadonlyMap<string, ObservedNode>,
+  { nodes, members }: Pick<Observed, "nodes" | "members">,
 ): FencingChoice {
   const status = map(object["status"]);
   const parsed = set.relationships.find(({ metadata }) => metadata.uid === object.metadata.uid);
@@ -186,7 +187,7 @@ function fencingOf(
     wanted: parsed?.spec.partnerDown ?? null,
     pinned: map(status["effective"]),
     isGranted: readWitness(status)?.holder != null,
-    members: membersOf(object),
+    members: members.map((member) => ({ ...member, reportsCap: member.report?.fencing === "Witness" })),
     nodes,
   });
 }

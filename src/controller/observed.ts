@@ -208,7 +208,8 @@ export interface FencingChoice {
   readonly automatic: Automatic;
   /** The only control plane sits on this member's node: with it goes the witness. Null: the API can outlive each member. */
   readonly sharedWith: string | null;
-  /** Fencing was switched off in the spec, and waits until nobody holds a grant. */
+  /** Fencing was switched off in the spec, and waits until nobody holds a grant; or on, and waits for a member to say that it has
+   *  heard that it was off. */
   readonly isSwitchHeld: boolean;
 }
 

@@ -237,6 +237,16 @@ function verdictsOf(pair: Pair, { children, problem, rollout }: Plan): readonly 
   ];
 }
 
+function fencingSwitchHeld({ observed, members, witness }: Pair): string {
+  if (observed.fencing.fencing === "Witness")
+    return `Fencing is switched off once ${witness?.holder} has given back the grant that it holds.`;
+  const capped = members.filter(({ report }) => report?.fencing === "Witness").map(({ name }) => name);
+  return (
+    `Fencing is switched on once ${capped.join(" and ")} has reported that it was off: the last report is from before. ` +
+    "Bring the member up, with its way to the Kubernetes API."
+  );
+}
+
 /** What is under way, for Reconciling; null when all is quiet. */
 function workOf(
   pair: Pair,
@@ -246,8 +256,7 @@ function workOf(
   const { lastFailure } = pair.observed;
   if (lastFailure !== null) return { reason: "ApplyFailed", message: lastFailure };
   if (pair.observed.fencing.isSwitchHeld) {
-    const message = `Fencing is switched off once ${pair.witness?.holder} has given back the grant that it holds.`;
-    return { reason: "FencingSwitchHeld", message };
+    return { reason: "FencingSwitchHeld", message: fencingSwitchHeld(pair) };
   }
   if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
   if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };

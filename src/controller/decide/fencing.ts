@@ -1,6 +1,7 @@
 // How PARTNER-DOWN is decided for a relationship: chosen once, when it is created, and pinned in status.effective, so that
 // a node that comes or goes never changes the rules of a running pair. What the spec says goes before what was chosen.
-// Source: docs/protocol/witness.md, answer l: off only over a witness that nobody holds, and with that very write.
+// Source: docs/protocol/witness.md, answer l: off only over a witness that nobody holds, and with that very write; on again only
+// when no member's last word is from before it was off: it would count as a new one, and a grant rest on it.
 
 import type { Automatic, Fencing, PartnerDownSpec, PinnedPolicy } from "../../api/partner-down.ts";
 import type { FencingChoice, ObservedNode } from "../observed.ts";
@@ -15,6 +16,8 @@ export interface FencingInputs {
     readonly name: string;
     readonly nodeName: string;
     readonly isExternal: boolean;
+    /** Its last report says that it caps its leases. */
+    readonly reportsCap: boolean;
   }[];
   readonly nodes: ReadonlyMap<string, ObservedNode>;
 }
@@ -31,8 +34,11 @@ export function chooseFencing(inputs: FencingInputs): FencingChoice {
   // Who decides for None has no use for the witness, wherever it is.
   const sharedWith = wanted?.fencing === "None" ? null : memberOnControlPlane(inputs);
   const wish = wanted?.fencing ?? pinned.fencing ?? (sharedWith === null ? FENCING_DEFAULT : "None");
-  const isSwitchHeld = pinned.fencing === "Witness" && wish === "None" && isGranted;
-  const fencing = isSwitchHeld ? "Witness" : wish;
+  const isOffHeld = pinned.fencing === "Witness" && wish === "None" && isGranted;
+  const isOnHeld =
+    pinned.fencing === "None" && wish === "Witness" && members.some(({ reportsCap }) => reportsCap);
+  const isSwitchHeld = isOffHeld || isOnHeld;
+  const fencing = isSwitchHeld ? (pinned.fencing ?? wish) : wish;
   return { fencing, automatic: chooseAutomatic(inputs, fencing, sharedWith), sharedWith, isSwitchHeld };
 }
 

@@ -16,8 +16,8 @@ function choose(changes: Partial<Omit<FencingInputs, "nodes">> & { controlPlanes
     ]),
   );
   const members = [
-    { name: "a", nodeName: "node-1", isExternal: false },
-    { name: "b", nodeName: "node-2", isExternal: false },
+    { name: "a", nodeName: "node-1", isExternal: false, reportsCap: false },
+    { name: "b", nodeName: "node-2", isExternal: false, reportsCap: false },
   ];
   return chooseFencing({ wanted: {}, pinned: {}, isGranted: false, members, nodes, ...rest });
 }
@@ -60,8 +60,8 @@ for (const [what, inputs, expected] of [
     {
       wanted: { fencing: "Witness" },
       members: [
-        { name: "a", nodeName: "node-1", isExternal: false },
-        { name: "b", nodeName: "", isExternal: true },
+        { name: "a", nodeName: "node-1", isExternal: false, reportsCap: false },
+        { name: "b", nodeName: "", isExternal: true, reportsCap: false },
       ],
     },
     ["None", "Disabled"],
@@ -94,6 +94,18 @@ test("fencing is switched off only when nobody holds a grant", () => {
   assert.deepEqual([held.fencing, held.automatic, held.isSwitchHeld], ["Witness", "Enabled", true]);
   const free = choose({ ...off, isGranted: false });
   assert.deepEqual([free.fencing, free.isSwitchHeld], ["None", false]);
+});
+
+test("fencing is switched on only when no member's last word is from before it was off", () => {
+  const on = { wanted: { fencing: "Witness" }, pinned: NONE } as const;
+  const members = (reportsCap: boolean) => [
+    { name: "a", nodeName: "node-1", isExternal: false, reportsCap: false },
+    { name: "b", nodeName: "node-2", isExternal: false, reportsCap },
+  ];
+  const held = choose({ ...on, members: members(true) });
+  assert.deepEqual([held.fencing, held.automatic, held.isSwitchHeld], ["None", "Disabled", true]);
+  assert.deepEqual([choose({ ...on, members: members(false) }).fencing], ["Witness"]);
+  assert.equal(choose({ wanted: on.wanted, members: members(true) }).fencing, "Witness", "at the creation");
 });
 
 test("the choice stands in status.effective, and a shared node in WitnessHealthy with what to do", () => {
