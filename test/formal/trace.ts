@@ -56,12 +56,12 @@ export function stepsOfModel(
   return steps;
 }
 
-/** The same of the engines in the simulator's run of a seed with fencing, with how often; null without fencing. A pair that
- *  has never been in NORMAL is left out: the model begins with one that runs. */
+/** The same of the engines in the simulator's run of a seed with fencing, with how often; null without fencing, or where a
+ *  human switches it: without it the engines wait in RECOVER-WAIT, which is RECOVER to the model. A pair that has never been in NORMAL is left out: the model begins with one that runs. */
 export function stepsOfRun(seed: number): ReadonlyMap<string, number> | null {
   const prng = new Prng(seed);
   const plan = drawPlan(seed, prng.fork());
-  if (plan.api === null) return null;
+  if (plan.api === null || plan.api.switches > 0) return null;
   const run = new Run(plan, prng, null);
   const steps = new Map<string, number>();
   const latest: [string, string] = ["", ""];
