@@ -341,8 +341,9 @@ export function onBindingAck(
 }
 
 function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {
-  // One of our own that has lost its store never gives back what it was given: without a record there it is the primary's.
-  const isLost = binding.status === "BACKUP" && engine.role === "primary" && engine.dialect.hasExtras;
+  // One of our own that has lost its store neither gives back what it was given nor knows what it gave: without a record
+  // there the address is the primary's.
+  const isLost = binding.status === "BACKUP" && engine.dialect.hasExtras;
   if (isEnd(binding.status) || isLost) return withoutPromises(binding, "FREE", turn.late.wall);
   return { ...binding, acknowledged: true };
 }

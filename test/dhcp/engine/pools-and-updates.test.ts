@@ -276,6 +276,9 @@ describe("a scope that is removed", () => {
     pair.a.loseDisk();
     pair.config = less;
     pair.start(pair.a);
+    pair.until("has all", () => pair.a.report.complete);
+    const mine = strays(pair.b).filter(({ status }) => status === "BACKUP");
+    assert.deepEqual(mine, [], "without a record there they are the primary's");
     pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
     pair.run(60_000);
     assert.deepEqual(strays(pair.b), []);
