@@ -3,9 +3,10 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { CompiledRelationship } from "../../../src/api/compiled.ts";
+import { type CompiledLimits, type CompiledRelationship, NO_LIMITS } from "../../../src/api/compiled.ts";
+import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { seconds } from "../../../src/base/units.ts";
-import { scope } from "../server/world.ts";
+import { ip, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
 
 type Node = Pair["a"];
@@ -17,13 +18,26 @@ const NEW_SHAPE = "bb".repeat(32);
 const mac = (n: number) => `0200000000${n.toString(16).padStart(2, "0")}`;
 
 function settings(changes: Settings, isNew: boolean): CompiledRelationship {
-  const shape = isNew && !("maxSeconds" in changes) ? NEW_SHAPE : OLD_SHAPE;
-  return relationship({ ...changes, shape, revision: isNew ? "2" : "1" }, ROOM);
+  const shape = isNew && !countsAtOnce(changes) ? NEW_SHAPE : OLD_SHAPE;
+  return relationship({ ...changes, shape, revision: isNew ? "2" : "1" }, changes.scopes ?? ROOM);
 }
+
+/** Not part of the shape: each member follows by itself. */
+const countsAtOnce = (changes: Settings) => "maxSeconds" in changes || "limits" in changes;
 
 const share = (primaryPercent: number): Settings => ({ primaryPercent });
 const standby = (reservePercent: number): Settings => ({ mode: "HotStandby", reservePercent });
 const mclt = (value: number): Settings => ({ mcltSeconds: seconds(value) });
+const limits = (changes: Partial<CompiledLimits>): Settings => ({ limits: { ...NO_LIMITS, ...changes } });
+/** Without the addresses from `first` to `last`. */
+const without = (first: number, last: number): Settings => {
+  const address = (n: number) => ip(`10.0.0.${n}`);
+  const pools = [
+    { start: address(10), end: address(first - 1) },
+    { start: address(last + 1), end: address(249) },
+  ];
+  return { scopes: [scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.249"], { pools })] };
+};
 /** From one to another. */
 const CHANGES: readonly (readonly [what: string, from: Settings, to: Settings])[] = [
   ["a larger share of the primary", share(50), share(80)],
@@ -36,6 +50,11 @@ const CHANGES: readonly (readonly [what: string, from: Settings, to: Settings])[
   ["the other primary", standby(10), { ...standby(10), primary: "b" }],
   ["a larger MCLT", mclt(600), mclt(1_800)],
   ["a smaller MCLT", mclt(600), mclt(120)],
+  ["a limit that nobody reaches", limits({}), limits({ perClient: { perSecond: 100, burst: 100 } })],
+  ["no limit any more", limits({ perClient: { perSecond: 100, burst: 100 } }), limits({})],
+  ["addresses that nobody holds are excluded", {}, without(200, 209)],
+  ["addresses are excluded no more", without(11, 200), {}],
+  ["other addresses are excluded", without(200, 209), without(60, 199)],
   ["a longer wait for the other member's clients", { maxSeconds: seconds(3) }, { maxSeconds: seconds(10) }],
 ];
 
