@@ -99,12 +99,14 @@ export class Clients {
     const { address: ciaddr, server } = this.held(n);
     await this.#send(n, { type: "RELEASE", secs: 0, ciaddr, server, to: [server], answers: [] });
     this.#held.delete(n);
+    this.#ends.delete(n);
   }
 
   async decline(n: number): Promise<void> {
     const { address: requested, server } = this.held(n);
     await this.#send(n, { type: "DECLINE", secs: 0, requested, server, to: SERVERS, answers: [] });
     this.#held.delete(n);
+    this.#ends.delete(n);
   }
 
   #keep(n: number, { address, server, leaseSeconds }: Answer): Held {

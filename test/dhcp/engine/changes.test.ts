@@ -4,7 +4,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type CompiledLimits, type CompiledRelationship, NO_LIMITS } from "../../../src/api/compiled.ts";
-import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { seconds } from "../../../src/base/units.ts";
 import { ip, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
@@ -19,7 +18,7 @@ const mac = (n: number) => `0200000000${n.toString(16).padStart(2, "0")}`;
 
 function settings(changes: Settings, isNew: boolean): CompiledRelationship {
   const shape = isNew && !countsAtOnce(changes) ? NEW_SHAPE : OLD_SHAPE;
-  return relationship({ ...changes, shape, revision: isNew ? "2" : "1" }, changes.scopes ?? ROOM);
+  return relationship({ ...changes, shape, revision: isNew ? "2" : "1" }, [...(changes.scopes ?? ROOM)]);
 }
 
 /** Not part of the shape: each member follows by itself. */
