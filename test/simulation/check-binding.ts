@@ -52,6 +52,8 @@ const MAY_GIVE = new Set([
 /** States in which two engines may both give from what they own. */
 const GIVES_OWN = new Set([NORMAL, COMMUNICATIONS_INTERRUPTED, CONFLICT_DONE, RESOLUTION_INTERRUPTED]);
 
+const ENDED = new Set([EXPIRED, RELEASED, RESET]);
+
 /** Checks one durable change and keeps the generation's books. */
 export function checkBinding(context: CheckContext, node: NodeIndex, next: StoredBinding): void {
   const ledger = context.nodes[node];
@@ -61,7 +63,8 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
   const origin = changed ? findOrigin(context, ledger, next) : null;
   if (origin !== null) checkStaleness(context, node, previous, next, origin);
   else if (changed) checkLocalChange(context, node, previous, next);
-  if (origin !== null) origin.stored = true;
+  // An end of its own in the same moment says the same as the partner's; what takes that in is still to come.
+  if (origin !== null) origin.stored = !ENDED.has(next.status);
   keepGeneration(ledger, node, previous, next, origin);
   const version: Version = {
     binding: next,

@@ -237,6 +237,13 @@ export class NodeLedger {
     if (kept !== null) kept.previous = null;
   }
 
+  /** The latest version was not durable after all. */
+  undo(address: number): void {
+    const previous = this.versions.get(address)?.previous ?? null;
+    if (previous === null) this.versions.delete(address);
+    else this.versions.set(address, previous);
+  }
+
   /** A record of an old copy: what it says of promises counts as told. */
   restore(version: Version): void {
     const { address, client, sent, acked, received } = version.binding;

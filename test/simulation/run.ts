@@ -229,6 +229,7 @@ export class Run implements ClientWorld, Stage {
     const { world, plan, checker } = this;
     const reader = new StoreReader({
       record: (record) => checker.durable(index, record),
+      undone: (address) => checker.nodes[index].undo(address),
       lost: (claim, address) => checker.violated("S2", claim, address),
     });
     const prng = this.prng.fork();

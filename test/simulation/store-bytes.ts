@@ -23,6 +23,8 @@ const MARK_CHECKSUM = 6;
 
 export interface StoreListener {
   record(record: StoredRecord): void;
+  /** What a process had read, dead before it could sync that, is gone with the power: the record before is back. */
+  undone(address: number): void;
   /** The log says less than was durable. */
   lost(claim: string, address: number): void;
 }
@@ -42,6 +44,8 @@ export class StoreReader {
   private files = new Map<string, DurableFile>();
   private readonly bindings = new Map<number, string>();
   private endpoint = "";
+  /** What was known of the records that no sync has followed since they were read at a start. */
+  private readonly beforeStart = new Map<number, string>();
 
   constructor(listener: StoreListener) {
     this.listener = listener;
@@ -49,6 +53,7 @@ export class StoreReader {
 
   /** A sync has made these bytes durable; they follow the ones before in this file. */
   durable(name: string, bytes: Uint8Array): void {
+    this.beforeStart.clear();
     let file = this.files.get(name);
     if (file === undefined) {
       file = { rest: new Uint8Array(0), length: 0 };
@@ -89,9 +94,22 @@ export class StoreReader {
         this.listener.lost("a durable record is gone after a crash", address);
     }
     if (log.endpoint !== null) this.takeEndpoint(log.endpoint);
-    for (const [address, binding] of log.bindings) {
-      if (this.bindings.get(address) !== JSON.stringify(binding)) this.takeBinding(binding);
+    for (const binding of log.bindings.values()) this.takeRead(binding);
+  }
+
+  private takeRead(binding: StoredBinding): void {
+    const { address } = binding;
+    const text = JSON.stringify(binding);
+    const known = this.bindings.get(address);
+    if (known === text) return;
+    if (this.beforeStart.get(address) === text) {
+      this.bindings.set(address, text);
+      this.beforeStart.delete(address);
+      this.listener.undone(address);
+      return;
     }
+    if (known !== undefined) this.beforeStart.set(address, known);
+    this.takeBinding(binding);
   }
 
   private take(kind: number, fields: Fields): void {

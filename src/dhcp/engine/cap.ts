@@ -12,9 +12,12 @@ import type { Moments } from "./timeline.ts";
 const NEW_LEASE_SECONDS_MIN = 30;
 const RENEWAL_SECONDS_MIN = 10;
 
-/** Whether the cap of W3 is in force: in PARTNER-DOWN "now" stands for the proof (W6). */
+/** Whether the cap of W3 is in force: in PARTNER-DOWN "now" stands for the proof (W6). In RECOVER-DONE without fencing, too: the
+ *  partner may be in PARTNER-DOWN as long as it has not heard of it, and knows of no promise but those that it made
+ *  or was told. */
 export function isCapped(engine: Engine): boolean {
-  return isFenced(engine) && engine.endpoint.state !== "PARTNER-DOWN";
+  const { state } = engine.endpoint;
+  return state === "RECOVER-DONE" || (isFenced(engine) && state !== "PARTNER-DOWN");
 }
 
 function leaseCap(engine: Engine, { late }: Moments): LeaseCap {
@@ -43,7 +46,7 @@ export function allowedLease(
 
 /** Until when new leases can be given if no further proof comes; null when nothing is capped. */
 export function newLeasesUntil(engine: Engine, moments: Moments): UnixSeconds | null {
-  if (!isCapped(engine)) return null;
+  if (!isFenced(engine) || !isCapped(engine)) return null;
   const { base, lead } = leaseCap(engine, moments);
   return unixSeconds(Math.max(0, base + lead - NEW_LEASE_SECONDS_MIN));
 }

@@ -165,9 +165,9 @@ function leaseNow(engine: Engine, binding: Binding, now: Instant): Explained {
   const continued = binding.status === "ACTIVE" ? binding : null;
   const allowed = allowedLease(engine, moments, { binding: continued, desired });
   const lead = leadSeconds(engine);
-  const fenced = isCapped(engine);
+  const capped = isCapped(engine);
   const base = continued === null ? "" : ", acked, recv";
-  const bound = fenced
+  const bound = capped
     ? `max(proof${base}) + MCLT (${lead} s) less a margin`
     : `max(now${base}) + MCLT (${lead} s)`;
   const proof =
@@ -177,8 +177,8 @@ function leaseNow(engine: Engine, binding: Binding, now: Instant): Explained {
   const why = allowed === desired ? "what the scope wants" : `ends at ${bound} at the latest`;
   const service = presentService(engine);
   const silent = service === "All" ? "" : `; but in this state the member serves ${service}`;
-  const text = `${allowed} s of ${desired} s: ${why}${fenced ? `; ${proof}` : ""}${silent}`;
-  return { about: "a lease now", text, rule: fenced ? "W3" : "S3" };
+  const text = `${allowed} s of ${desired} s: ${why}${capped ? `; ${proof}` : ""}${silent}`;
+  return { about: "a lease now", text, rule: capped ? "W3" : "S3" };
 }
 
 /** When this member may give the address to another client. */

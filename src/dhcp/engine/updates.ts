@@ -330,7 +330,10 @@ export function onBindingAck(
       if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
         turn.putBinding({ ...refused, taken: false });
       }
-      engine.updates.refused(ack.address, turn.now.boot);
+      // Its clocks not compared yet, it took nothing: an UPDDONE now would say that it has all.
+      const isUnjudged = ack.rejectReason === REJECT_REASON.timeMismatch;
+      if (isUnjudged) engine.updates.unjudged(ack.address, turn.now.boot);
+      else engine.updates.refused(ack.address, turn.now.boot);
     }
     return;
   }

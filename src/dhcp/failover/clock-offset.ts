@@ -9,6 +9,9 @@ const DRIFT_PER_SECOND = 0.0005;
 /** The offset in use moves only when the measured one is farther from it than this: else rounding would make it waver. */
 const HYSTERESIS_SECONDS = 0.75;
 
+/** Clocks that may be equal are taken as equal when they cannot be farther apart than this. */
+const EQUAL_SECONDS = 1.5;
+
 /** One answer: when we asked and heard, and what the partner's clock showed in between. */
 export interface ClockSample {
   readonly askedAt: BootMs;
@@ -63,8 +66,9 @@ export class ClockOffset {
   }
 
   #settle(): void {
-    // As long as the clocks may be equal they are taken as equal: synchronised clocks are the rule.
-    if (this.#low <= 0 && this.#high >= 0) {
+    // As long as the clocks may well be equal they are taken as equal: synchronised clocks are the rule. Where the answers leave
+    // it at the very edge, as with clocks one second apart, that would be wrong by all that X allows.
+    if (this.#low <= 0 && this.#high >= 0 && Math.max(-this.#low, this.#high) <= EQUAL_SECONDS) {
       this.seconds = 0;
       return;
     }

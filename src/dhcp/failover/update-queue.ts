@@ -120,6 +120,12 @@ export class UpdateQueue {
     pause(this.#refused, address, bootAfter(now, RETRY_AFTER_REFUSAL_MS));
   }
 
+  /** The partner could not even judge the news of this address yet, and is sent them again: a request under way waits on. */
+  unjudged(address: Ipv4, now: BootMs): void {
+    this.#request?.open.add(address);
+    this.refused(address, now);
+  }
+
   /** Puts back into the queue what has rested long enough. */
   resume(now: BootMs): void {
     for (const resting of [this.#refused, this.#postponed]) {

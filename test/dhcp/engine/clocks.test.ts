@@ -33,6 +33,20 @@ describe("section 3: the partner's clock", () => {
   }
 });
 
+test("S11: wherever between two seconds the clocks move on, and however seldom CONTACT is due, one answer measures the partner's well enough", () => {
+  for (let part = 0; part < 1_000; part += 50) {
+    for (const wallError of [-1, 0, 1]) {
+      const pair = new Pair();
+      pair.timing = { contactIntervalMs: 23_000, contactLossMs: 70_000 };
+      Object.assign(pair.b, { wallError, wallErrorMs: part });
+      pair.startBoth().untilNormal();
+      pair.run(200_000);
+      const lost = [...pair.a.log, ...pair.b.log].filter(({ event }) => event === "link-down");
+      assert.deepEqual(lost, [], `${wallError} s and ${part} ms`);
+    }
+  }
+});
+
 describe("S11", () => {
   test("a step of more than 30 s in contact is told, one of more than 60 s ends the connection, and both are NORMAL again", () => {
     const pair = new Pair().startBoth().untilNormal();

@@ -10,6 +10,7 @@ import type { Engine } from "../../../src/dhcp/engine/engine-state.ts";
 import type { LeaseEvent, LogEntry, MemberReport, WitnessReading } from "../../../src/dhcp/engine/event.ts";
 import { memberReport } from "../../../src/dhcp/engine/report.ts";
 import { EngineRunner } from "../../../src/dhcp/engine/runner.ts";
+import type { LinkTiming } from "../../../src/dhcp/failover/dialect.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
 import type { DurableRecord } from "../../../src/dhcp/lease/durable-record.ts";
 import type { ConnectionId } from "../../../src/dhcp/ports.ts";
@@ -56,6 +57,8 @@ export class Node {
   lostStores = 0;
   /** How far this machine's wall clock is from true time, in seconds. */
   wallError = 0;
+  /** Where between two seconds of true time its wall clock moves on. */
+  wallErrorMs = 0;
   /** A machine that was switched off comes up under another boot id. */
   bootId = "boot-1";
   /** Its next start finds the store damaged, which was made empty. */
@@ -118,6 +121,8 @@ export class Pair {
   isCut = false;
   /** How long bytes take across the link. */
   linkDelayMs = 1;
+  /** Other timers of the link than the dialect's. */
+  timing: Partial<LinkTiming> = {};
   #nextAccepted = 1;
   #connections: Connection[] = [];
   #queue: { readonly at: number; readonly run: () => void }[] = [];
@@ -134,8 +139,8 @@ export class Pair {
 
   /** What the machine's clocks show. */
   clockOf(node: Node): Instant {
-    const { wall, boot } = this.now;
-    return { wall: unixSeconds(wall + node.wallError), boot };
+    const since = this.boot - 1_000_000 + node.wallErrorMs;
+    return { wall: unixSeconds(START + node.wallError + Math.floor(since / 1000)), boot: bootMs(this.boot) };
   }
 
   partnerOf(node: Node): Node {
@@ -168,6 +173,7 @@ export class Pair {
       canProbe: true,
       isClockSynchronised: node.isClockSynchronised,
       replacesDamagedStore: node.replacesDamagedStore,
+      timing: this.timing,
     });
     let pending: DurableRecord[] = [];
     const alive = () => node.runner === runner;

@@ -145,6 +145,37 @@ test("W7: PARTNER-DOWN is left only for a partner that got everything on this ve
   assert.equal(partner.engine.endpoint.state, "NORMAL");
 });
 
+test("S6 without fencing: a member in RECOVER-DONE renews no further than its partner knows, which may be in PARTNER-DOWN", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const { address } = pair.lease(MAC, [pair.b])!;
+  pair.run(1_000);
+  pair.renew(MAC, address, [pair.b]);
+  pair.run(1_000);
+  declared(pair);
+  pair.start(pair.b);
+  pair.until("b waits", () => pair.b.state === "RECOVER-WAIT", 60_000);
+  while (pair.b.state !== "RECOVER-DONE") pair.run(1);
+  // Its word does not arrive: the partner stays in PARTNER-DOWN, and takes addresses over.
+  pair.cut();
+  pair.run(60_000);
+  assert.equal(pair.a.state, "PARTNER-DOWN");
+  assert.equal(pair.b.state, "RECOVER-DONE");
+  let renewals = 0;
+  for (let minute = 0; minute < 240; minute++, pair.run(60_000)) {
+    const renewed = pair.renew(MAC, address, [pair.b]);
+    const binding = pair.a.binding(address)!;
+    if (renewed === null || binding.status !== "ACTIVE") continue;
+    renewals += 1;
+    assert.ok(pair.now.wall + renewed.seconds <= binding.potentialReceived + M, `minute ${minute}`);
+  }
+  assert.ok(renewals > 0);
+  const { now } = pair;
+  assert.ok(
+    isTakeoverDue(pair.a.engine, pair.a.binding(address)!, now) || pair.a.binding(address)!.status === "FREE",
+  );
+  assert.equal(pair.renew(MAC, address, [pair.b]), null, "nor any more once the partner may give it away");
+});
+
 test("S10: when a client spoke is told by the clock itself, not by the end of a doubt about it", () => {
   const pair = alone(new Pair().startBoth().untilNormal());
   pair.a.wallError = 400;

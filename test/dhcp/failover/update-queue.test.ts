@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bootMs, unixSeconds } from "../../../src/base/units.ts";
-import { UpdateQueue } from "../../../src/dhcp/failover/update-queue.ts";
+import { RETRY_AFTER_REFUSAL_MS, UpdateQueue } from "../../../src/dhcp/failover/update-queue.ts";
 import { freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import { ip } from "../server/world.ts";
 
@@ -175,4 +175,27 @@ test("what is held up by its own answer comes after all that waits, and what is 
   updates.enqueue(Z);
   updates.answered(1, X);
   assert.deepEqual([send(updates, 3), send(updates, 4), send(updates, 5)], [Z, X, null]);
+});
+
+test("UPDDONE waits for what the partner could not judge, and not for what it refused", () => {
+  for (const [answer, expected] of [
+    ["refused", 9],
+    ["unjudged", null],
+  ] as const) {
+    const updates = queue();
+    updates.beginRequest(9, [X]);
+    send(updates, 1);
+    updates.answered(1, X);
+    updates[answer](X, bootMs(0));
+    assert.equal(updates.finishedRequest(), expected, answer);
+  }
+  const updates = queue();
+  updates.beginRequest(9, [X]);
+  send(updates, 1);
+  updates.answered(1, X);
+  updates.unjudged(X, bootMs(0));
+  updates.resume(bootMs(RETRY_AFTER_REFUSAL_MS));
+  assert.equal(send(updates, 2), X, "it is sent again");
+  updates.answered(2, X);
+  assert.equal(updates.finishedRequest(), 9);
 });
