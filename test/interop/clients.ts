@@ -17,6 +17,9 @@ const REPEAT_MS = 5_000;
 /** How long it waits for the server that leased, which may be gone, before it asks any. */
 const RENEWING_MS = 1_000;
 
+/** The client that has the longest identifier there is; the others have none. */
+const LONGEST_IDENTIFIER = 6;
+
 type Answer = NonNullable<RelayAnswer["answer"]>;
 
 const SERVERS = [ADDRESS.one, ADDRESS.two];
@@ -122,9 +125,16 @@ export class Clients {
   ): Promise<Answer | null> {
     const id = ++this.#id;
     const hardwareAddress = `0200000000${n.toString(16).padStart(2, "0")}`;
+    const clientIdentifier = n === LONGEST_IDENTIFIER ? "07".repeat(255) : undefined;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
-      const line = { id, hardwareAddress, timeoutMs: REPEAT_MS, ...request } satisfies RelayRequest;
+      const line = {
+        id,
+        hardwareAddress,
+        clientIdentifier,
+        timeoutMs: REPEAT_MS,
+        ...request,
+      } satisfies RelayRequest;
       this.#program.child.stdin?.write(`${JSON.stringify(line)}\n`);
     });
   }

@@ -16,6 +16,8 @@ export interface DhcpdOptions {
   readonly split?: number;
   readonly mcltSeconds: number;
   readonly leaseSeconds: number;
+  /** Updates that it takes unanswered. */
+  readonly maxUnacked?: number;
   readonly port: number;
   readonly partnerPort: number;
   /** First and last address of the pool. */
@@ -169,7 +171,7 @@ failover peer "${RELATIONSHIP}" {
   peer address ${ADDRESS[partnerPlace]};
   peer port ${options.partnerPort};
   max-response-delay 30;
-  max-unacked-updates 10;
+  max-unacked-updates ${options.maxUnacked ?? 10};
   load balance max seconds 3;
   ${ofPrimary}
 }

@@ -57,6 +57,8 @@ export class Lab {
       split: options.mode === "HotStandby" ? 256 : 128,
       mcltSeconds: MCLT_SECONDS,
       leaseSeconds: LEASE_SECONDS,
+      // In half of the pairs the least there is: every update waits for the answer to the one before.
+      maxUnacked: (options.role === "primary") === (options.mode === "HotStandby") ? 1 : 10,
       port: PORT.dhcpd,
       partnerPort: PORT.engine,
       range: [POOL[0]!, POOL.at(-1)!],

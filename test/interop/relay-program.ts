@@ -15,6 +15,8 @@ export interface RelayRequest {
   readonly id: number;
   readonly type: MessageType;
   readonly hardwareAddress: string;
+  /** Hex; unset: the client has none. */
+  readonly clientIdentifier?: string | undefined;
   readonly secs: number;
   readonly to: readonly string[];
   readonly ciaddr?: string;
@@ -79,6 +81,9 @@ function encode(request: RelayRequest, xid: number): Uint8Array {
   const add = (code: number, text: string | undefined) => {
     if (text !== undefined) options.push({ code, value: uint32Value(address(text)) });
   };
+  const { clientIdentifier } = request;
+  if (clientIdentifier !== undefined)
+    options.push({ code: OPTION.CLIENT_IDENTIFIER, value: fromHex(clientIdentifier)! });
   add(OPTION.REQUESTED_ADDRESS, request.requested);
   add(OPTION.SERVER_IDENTIFIER, request.server);
   const message = {
