@@ -6,6 +6,7 @@ import { levelOf, type Requirement } from "./requirements.ts";
 const TITLES: Readonly<Record<number, string>> = {
   2131: "Dynamic Host Configuration Protocol",
   2132: "DHCP Options and BOOTP Vendor Extensions",
+  3011: "The Subnet Selection Option",
   3046: "DHCP Relay Agent Information Option",
   3396: "Encoding Long Options",
   3442: "The Classless Static Route Option",

@@ -435,4 +435,29 @@ export const PLANTS: readonly Plant[] = [
     'return view.limits.leases.countOf(circuit) + offers < 0 ? "circuit-leases" : null;\n  void cap;',
     "random hardware addresses from one port cannot drain a scope when leases per circuit are capped",
   ),
+  plant(
+    `${SERVER}subnet-select.ts`,
+    "return selected(config, scope?.config.policy.subnetSelection === true ? scope : null);",
+    "return selected(config, scopeOfRelay(config, message.relayAddress));\n    void scope;",
+    "RFC 3011: the address is of the chosen subnet or of another one on its segment, and of no other, even when those are full",
+    "RFC 3011: a scope that may not be chosen is not, and nobody is served from another one instead",
+  ),
+  plant(
+    `${SERVER}reply-options.ts`,
+    "echoed.push({ code: OPTION.SUBNET_SELECTION, value: subnet });",
+    "void subnet;",
+    "RFC 3011: the option comes back as it came in every OFFER and ACK, asked for or not, and in no NAK",
+  ),
+  plant(
+    `${SERVER}reply-options.ts`,
+    "if (subnet !== undefined && view.config.supportsSubnetSelection) {",
+    "if (subnet !== undefined) {",
+    "RFC 3011: subnet selection is ignored and not echoed unless configured, then it goes before giaddr",
+  ),
+  plant(
+    `${SERVER}reply-route.ts`,
+    'return { kind: "unicast", to: message.relayAddress, port, interface: null };',
+    'return { kind: "unicast", to: message.options.has(118) ? message.clientAddress : message.relayAddress, port, interface: null };',
+    "RFC 3011: the reply goes where it would go without the option",
+  ),
 ].flat();
