@@ -40,8 +40,10 @@ function isShapeShared({ config, endpoint, pending, session, startupEndsAt }: En
   return session.partnerShape === config.shape && session.partnerPendingShape === null;
 }
 
-/** Free, and settled with the partner. A BACKUP address is the secondary's to give back. */
+/** Leased to nobody, and settled with the partner. A BACKUP address is the secondary's to give back; an ABANDONED one is of no
+ *  concern any more: whoever holds it would be found anew. */
 function mayGo(engine: Engine, turn: Turn, binding: Binding): boolean {
   if (!binding.acknowledged || isHeld(engine, binding, turn.early)) return false;
-  return binding.status === "FREE" || (binding.status === "BACKUP" && engine.role === "secondary");
+  if (binding.status === "FREE" || binding.status === "ABANDONED") return true;
+  return binding.status === "BACKUP" && engine.role === "secondary";
 }

@@ -220,7 +220,10 @@ describe("a scope that is removed", () => {
     const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
     assert.ok(strays(pair.b).length >= 10, "the secondary's half is on record");
     const requested = pair.lease(MAC, [pair.a, pair.b], 0, "10.9.0.1")!.address;
+    const declined = pair.lease("0200000000dd", [pair.a, pair.b], 0, "10.9.0.1")!.address;
+    pair.ask({ type: "DECLINE", mac: "0200000000dd", requested: declined, giaddr: "10.9.0.1" });
     pair.run(2_000);
+    for (const node of [pair.a, pair.b]) assert.equal(node.binding(declined)?.status, "ABANDONED");
     pair.deliver(pair.a, { kind: "configured", config: less });
     pair.run(30_000);
     assert.ok(strays(pair.a).length >= 10 && strays(pair.b).length >= 10, "b does not know yet");
