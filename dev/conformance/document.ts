@@ -17,6 +17,7 @@ const TITLES: Readonly<Record<number, string>> = {
   5107: "Server Identifier Override Suboption",
   6842: "Client Identifier Option in Server Replies",
   8357: "Generalized UDP Source Port for Relays",
+  8925: "IPv6-Only Preferred Option",
 };
 
 /** The document. `files` names the file of each test title. */

@@ -460,4 +460,29 @@ export const PLANTS: readonly Plant[] = [
     'return { kind: "unicast", to: message.options.has(118) ? message.clientAddress : message.relayAddress, port, interface: null };',
     "RFC 3011: the reply goes where it would go without the option",
   ),
+  plant(
+    `${SERVER}discover.ts`,
+    "if (answering !== undefined) return offerIpv6Only(view, request, answering);",
+    "void answering;",
+    "RFC 8925 section 3.3: a client that asks for the option on an IPv6-mostly network is offered it and 0.0.0.0",
+    "RFC 8925 section 3.3: the option goes before rapid commit",
+  ),
+  plant(
+    `${SERVER}no-address.ts`,
+    "if (requested?.includes(OPTION.IPV6_ONLY_PREFERRED) !== true) return false;",
+    "void requested;",
+    "RFC 8925 section 3.3: a client that does not ask, or a network that is not marked, has an ordinary OFFER without it",
+  ),
+  plant(
+    `${WIRE}option-table.ts`,
+    "IPV6_ONLY_PREFERRED: 108,",
+    "IPV6_ONLY_PREFERRED: 208,",
+    "RFC 8925 section 3.3: a REQUEST for a running lease is answered as ever, with the option",
+  ),
+  plant(
+    `${SERVER}no-address.ts`,
+    "return offerNothing(view, request, scope, autoConfiguration(request, scope));",
+    "return offerNothing(view, request, scope, []);",
+    "RFC 8925 section 3.3.1: DoNotAutoConfigure comes with it for a client that asks, too",
+  ),
 ].flat();
