@@ -24,7 +24,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
   found("the lease's own end is a base of the lead", ["S3"], 14),
   found("nobody checks who owns a free address", ["S6"], 3),
   found("a lease that ended becomes free before the partner agrees", ["S6"], 2),
-  found("a takeover does not wait past what the partner was told", ["S6"], 20),
+  found("a takeover does not wait past what the partner was told", ["S6"], 1_600_000_016),
   {
     name: "STARTUP serves",
     rule: "S9",
@@ -77,7 +77,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ],
     caught: bite(["S6"], 13),
   },
-  found("a takeover does not wait for the MCLT", ["S6"], 20),
+  found("a takeover does not wait for the MCLT", ["S6"], 1_600_000_016),
   found("sent is a base of the lead", ["S3"], 20),
   found("serves on after hearing PARTNER-DOWN", ["S6"], 207104),
   {
