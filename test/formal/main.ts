@@ -12,7 +12,7 @@ const HELP = `Checks the witness rule's model.
 
   npm run model -- [--states N] [--seconds S] [--seed S] [--system NAME] [--omit RULE]
 
-  --states N     states per search at most (default 20,000,000: 20 bytes each and the frontier)
+  --states N     states per search at most (default 25,000,000: 20 bytes each and the frontier)
   --seconds S    CPU seconds per search, and per walk, at most (default 300)
   --seed S       of the walks (default 1)
   --system NAME  only this system
@@ -23,7 +23,7 @@ const HELP = `Checks the witness rule's model.
 function main(): number {
   const { values } = parseArgs({
     options: {
-      states: { type: "string", default: "20000000" },
+      states: { type: "string", default: "25000000" },
       seconds: { type: "string", default: "300" },
       seed: { type: "string", default: "1" },
       system: { type: "string" },
