@@ -122,8 +122,8 @@ function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBindi
 
 /** Whether a record says what an accepted update said. Ended leases are stored as free addresses (draft 5.11). */
 export function takesIn(context: CheckContext, binding: StoredBinding, update: IncomingUpdate): boolean {
-  // The receiver stores the times by its own clock.
-  const slack = context.clockSlackSeconds;
+  // The receiver stores the times by its own clock, from which the sender's is known to a second.
+  const slack = context.clockSlackSeconds + 1;
   const { message } = update;
   switch (message.status) {
     case ACTIVE:
