@@ -245,15 +245,11 @@ function isPartnerUpToDate(engine: Engine, session: Session): boolean {
 }
 
 /** Leaving PARTNER-DOWN gives the grant back in the same record; never to be entered again on that epoch (W7). */
-function leavingPartnerDown(
-  engine: Engine,
-  next: SettledState,
-): { returned?: number; clean?: number; hold?: null } {
+function leavingPartnerDown(engine: Engine, next: SettledState): { returned?: number; clean?: number } {
   const { entered, returned, clean } = engine.endpoint;
   if (next !== "NORMAL") return {};
-  const given = entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {};
-  // Under Witness the hold is a mark on each record, and ends with each.
-  return isFenced(engine) ? given : { ...given, hold: null };
+  // The hold is a mark on each record, and ends with each.
+  return entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {};
 }
 
 /** Asks for the partner's updates when this state wants them, once per connection and state.

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompiledRelationship } from "../../../src/api/compiled.ts";
-import { Pair, relationship } from "./pair.ts";
+import { HELD_MS, Pair, relationship } from "./pair.ts";
 
 const MACS = ["020000000001", "020000000003", "020000000005", "020000000007", "020000000009"];
 const OLD_MS = 120_000;
@@ -12,7 +12,7 @@ type Node = Pair["a"];
 
 /** Waits until both have said everything. */
 function settle(pair: Pair): void {
-  pair.until("settled", () => pair.a.report.unackedUpdates + pair.b.report.unackedUpdates === 0);
+  pair.until("settled", () => pair.a.report.unackedUpdates + pair.b.report.unackedUpdates === 0, HELD_MS);
 }
 
 /** A pair with leases from before and after the copy of b's disk that it returns. */

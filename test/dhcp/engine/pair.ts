@@ -21,6 +21,8 @@ import { compiledRelationship } from "../compiled-relationship.ts";
 import { type ClientMessage, clientMessage, ip, optionHex, routed, scope } from "../server/world.ts";
 
 export const START = 1_800_000_000;
+/** How long a hold may keep the end of a lease from being settled once both are NORMAL: until max(W, hold) + M* + eps. */
+export const HELD_MS = 7_200_000;
 
 export function relationship(
   changes: Partial<CompiledRelationship> = {},
@@ -342,6 +344,7 @@ export class Pair {
     this.until(
       "pools balanced and settled",
       () => this.a.report.unackedUpdates + this.b.report.unackedUpdates === 0,
+      HELD_MS,
     );
     return this;
   }
