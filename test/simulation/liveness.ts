@@ -146,8 +146,10 @@ function scopeOn({ scopes }: RunPlan["config"], address: number) {
 function hasFree({ plan, checker, configurations }: Stage, site: number): boolean {
   const [primary] = checker.nodes;
   const subnet = plan.config.scopes[site]?.subnet.address ?? 0;
+  const excluded = new Set<number>(configurations.newest.excludedAddresses);
   for (const { start, end } of scopeOn(configurations.newest, subnet)?.pools ?? []) {
     for (let address: number = start; address <= end; address++) {
+      if (excluded.has(address)) continue;
       const status = primary.status(address);
       if (status === FREE || status === BACKUP) return true;
     }
