@@ -10,7 +10,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/cap.ts",
-        find: 'return isFenced(engine) && engine.endpoint.state !== "PARTNER-DOWN";',
+        find: 'return state === "RECOVER-DONE" || (isFenced(engine) && state !== "PARTNER-DOWN");',
         replace: "return false;",
       },
     ],
@@ -26,8 +26,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/cap.ts",
-        find: 'return isFenced(engine) && engine.endpoint.state !== "PARTNER-DOWN";',
-        replace: "return isFenced(engine);",
+        find: 'return state === "RECOVER-DONE" || (isFenced(engine) && state !== "PARTNER-DOWN");',
+        replace: 'return state === "RECOVER-DONE" || isFenced(engine);',
       },
     ],
     caught: {
@@ -340,6 +340,48 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       by: "test",
       file: "test/dhcp/engine/witness.test.ts",
       name: "a RECOVER-DONE of an older connection is void",
+    },
+  },
+  {
+    name: "RECOVER-DONE without fencing renews from now on",
+    rule: "W3",
+    patches: [{ file: "src/dhcp/engine/cap.ts", find: 'state === "RECOVER-DONE" || ', replace: "" }],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "S6 without fencing: a member in RECOVER-DONE renews no further than its partner knows, which may be in PARTNER-DOWN",
+    },
+  },
+  {
+    name: "UPDDONE counts what the partner could not judge",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/failover/update-queue.ts",
+        find: "    this.#request?.open.add(address);\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/update-queue.test.ts",
+      name: "UPDDONE waits for what the partner could not judge, and not for what it refused",
+    },
+  },
+  {
+    name: "clocks a second apart are taken as equal",
+    rule: "S11",
+    patches: [
+      {
+        file: "src/dhcp/failover/clock-offset.ts",
+        find: " && Math.max(-this.#low, this.#high) <= EQUAL_SECONDS",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/clocks.test.ts",
+      name: "S11: wherever between two seconds the clocks move on, and however seldom CONTACT is due, one answer measures the partner's well enough",
     },
   },
   {

@@ -79,7 +79,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
   },
   found("a takeover does not wait for the MCLT", ["S6"], 1_600_000_016),
   found("sent is a base of the lead", ["S3"], 20),
-  found("serves on after hearing PARTNER-DOWN", ["S6"], 207104),
+  found("serves on after hearing PARTNER-DOWN", ["L1"], 1_650_000_000),
   {
     name: "a reply leaves however late it is",
     rule: "W12",

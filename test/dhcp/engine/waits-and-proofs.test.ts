@@ -7,7 +7,7 @@ import { seconds } from "../../../src/base/units.ts";
 import { isTakeoverDue } from "../../../src/dhcp/engine/takeover.ts";
 import { ip } from "../server/world.ts";
 import { FencedPair } from "./fenced-pair.ts";
-import { Pair, relationship } from "./pair.ts";
+import { HELD_MS, Pair, relationship } from "./pair.ts";
 import { ScriptedPartner } from "./scripted-partner.ts";
 
 const MAC = "020000000001";
@@ -174,6 +174,34 @@ test("S6 without fencing: a member in RECOVER-DONE renews no further than its pa
     isTakeoverDue(pair.a.engine, pair.a.binding(address)!, now) || pair.a.binding(address)!.status === "FREE",
   );
   assert.equal(pair.renew(MAC, address, [pair.b]), null, "nor any more once the partner may give it away");
+});
+
+test("W10 without fencing: what a lost store gave unheard runs to its end, long after both are NORMAL again", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const { address } = pair.lease(MAC, [pair.b], 4)!;
+  pair.run(2_000);
+  pair.renew(MAC, address, [pair.b]);
+  pair.run(2_000);
+  pair.cut();
+  pair.run(3_000_000);
+  const { seconds: length } = pair.renew(MAC, address, [pair.b])!;
+  const end = pair.now.wall + length;
+  assert.ok(end > pair.a.binding(address)!.expiresAt + M);
+  pair.kill(pair.b);
+  pair.b.loseDisk();
+  pair.start(pair.b);
+  pair.heal();
+  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 700_000);
+  assert.ok(pair.now.wall < end - M);
+  while (pair.now.wall < end) {
+    for (const node of [pair.a, pair.b])
+      assert.ok(
+        ["ACTIVE", "EXPIRED"].includes(node.binding(address)!.status),
+        `${end - pair.now.wall} s before`,
+      );
+    pair.run(10_000);
+  }
+  pair.until("it is free in the end", () => pair.b.binding(address)?.status === "FREE", 2 * HELD_MS);
 });
 
 test("S10: when a client spoke is told by the clock itself, not by the end of a doubt about it", () => {
