@@ -2,11 +2,13 @@
 // primary, as one without a record is the primary's, and is forgotten on each side once both have settled that it is free.
 // Only while both run the same shape: a member that forgot alone could own what its partner owns. Source: S7, S14.
 
-import { bootAfter } from "../../base/units.ts";
+import { after, bootAfter, seconds } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
+import { leaseHasEnded } from "./authority.ts";
 import { give } from "./balance.ts";
 import type { Engine } from "./engine-state.ts";
+import { endLease } from "./sweep.ts";
 import { isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
@@ -14,6 +16,7 @@ import type { Turn } from "./turn.ts";
 const LOOK_MS = 10_000;
 const MORE_MS = 1_000;
 const LOOK_MAX = 256;
+const UNENDED_SECONDS = seconds(300);
 
 export function settleStrays(engine: Engine, turn: Turn): void {
   if (turn.now.boot < engine.straysDueAt || !isShapeShared(engine)) return;
@@ -27,6 +30,7 @@ export function settleStrays(engine: Engine, turn: Turn): void {
   engine.straysDueAt = bootAfter(turn.now.boot, strays.length < LOOK_MAX ? LOOK_MS : MORE_MS);
   for (const binding of strays) {
     if (binding.status === "BACKUP") give(engine, turn, binding);
+    else if (binding.status === "ACTIVE") endLease(engine, turn, binding);
     else {
       turn.forgetBinding(binding.address);
       engine.updates.withdraw(binding.address);
@@ -41,9 +45,17 @@ function isShapeShared({ config, endpoint, pending, session, startupEndsAt }: En
 }
 
 /** Leased to nobody, and settled with the partner. A BACKUP address is the secondary's to give back; an ABANDONED one is of no
- *  concern any more: whoever holds it would be found anew. */
+ *  concern any more: whoever holds it would be found anew. That a lease has ended the primary says (sweep.ts), unless it lost its
+ *  store and was not told of an address that is in no scope. */
 function mayGo(engine: Engine, turn: Turn, binding: Binding): boolean {
   if (!binding.acknowledged || isHeld(engine, binding, turn.early)) return false;
   if (binding.status === "FREE" || binding.status === "ABANDONED") return true;
-  return binding.status === "BACKUP" && engine.role === "secondary";
+  if (engine.role === "primary") return false;
+  return binding.status === "BACKUP" || (binding.status === "ACTIVE" && isUnended(engine, turn, binding));
+}
+
+/** Ended for so long that the primary would have said so. */
+function isUnended(engine: Engine, turn: Turn, binding: Binding): boolean {
+  if (turn.early.wall <= after(binding.expiresAt, UNENDED_SECONDS)) return false;
+  return leaseHasEnded(engine, binding, turn.early);
 }

@@ -32,15 +32,20 @@ export function endLeases(engine: Engine, turn: Turn): void {
   }
   for (const binding of ended) {
     announced?.delete(binding.address);
-    turn.putBinding({
-      ...binding,
-      status: "EXPIRED",
-      statusSince: turn.late.wall,
-      acknowledged: false,
-      endAnnounced: false,
-    });
-    owe(engine, binding.address);
+    endLease(engine, turn, binding);
   }
+}
+
+/** Its time and grace are over: what the partner says to that decides what becomes of the address. */
+export function endLease(engine: Engine, turn: Turn, binding: Binding): void {
+  turn.putBinding({
+    ...binding,
+    status: "EXPIRED",
+    statusSince: turn.late.wall,
+    acknowledged: false,
+    endAnnounced: false,
+  });
+  owe(engine, binding.address);
 }
 
 /** While apart: an ended lease that came from this server's own part, and that the partner never heard of, is free again at

@@ -7,7 +7,7 @@ import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { seconds, unixSeconds } from "../../../src/base/units.ts";
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import { clientMessage, ip, routed, scope } from "../server/world.ts";
-import { Pair, relationship, START } from "./pair.ts";
+import { HELD_MS, Pair, relationship, START } from "./pair.ts";
 
 const MAC = "020000000001";
 
@@ -287,6 +287,29 @@ describe("a scope that is removed", () => {
     assert.deepEqual(strays(pair.b), []);
     assert.equal(pair.b.report.unackedUpdates, 0);
   });
+});
+
+test("a lease of a removed scope ends at the secondary although the primary lost its store and knows nothing of it", () => {
+  const both = [
+    scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"]),
+    scope("second", "10.9.0.0/24", ["10.9.0.10", "10.9.0.29"]),
+  ];
+  const less = relationship({ revision: "2", shape: "bb".repeat(32) }, both.slice(0, 1));
+  const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+  const requested = pair.lease(MAC, [pair.a, pair.b], 0, "10.9.0.1")!.address;
+  pair.run(2_000);
+  for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config: less });
+  pair.run(2_000);
+  pair.kill(pair.a);
+  pair.a.loseDisk();
+  pair.config = less;
+  pair.start(pair.a);
+  pair.until("has all", () => pair.a.report.complete);
+  assert.equal(pair.a.binding(requested), null);
+  assert.equal(pair.b.binding(requested)?.status, "ACTIVE");
+  pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
+  pair.until("it is gone", () => pair.b.binding(requested) === null, HELD_MS);
+  assert.equal(pair.b.report.unackedUpdates, 0);
 });
 
 describe("W14: a RELEASE that waited for a member that was held up", () => {

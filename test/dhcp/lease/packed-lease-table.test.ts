@@ -171,7 +171,11 @@ test("a binding that was read stays as it was when the record changes", () => {
 test("a pool of a whole /8 costs no walk: the first never used address and the counts come at once", () => {
   const table = new PackedLeaseTable();
   table.configure([
-    { scope: "eight", ranges: [{ start: address(1), end: address(0xff_fffe) }], reserved: [address(2)] },
+    {
+      scope: "eight",
+      ranges: [{ start: address(1), end: address(0xff_fffe) }],
+      reserved: Uint32Array.of(address(2)),
+    },
   ]);
   table.put(lease(1));
   table.put(lease(3));
