@@ -102,10 +102,13 @@ export function failWith(pair: LivePair, where: string, problems: readonly strin
 /** An engine ends a lease a minute and some after its end (rule W15); between two looks that must not happen. */
 const GRACE_SECONDS = 62;
 const QUIET_SECONDS = 2;
+/** A member that lost its store agrees to no end before max(W, hold) + M* + eps (W10): lease and a half, MCLT, margin, and a
+ *  look each half minute. */
+const SETTLE_MS = 240_000;
 
 /** Both running engines say the same of every lease, owe each other nothing, and are about to end none. */
 async function settle(pair: LivePair): Promise<void> {
-  for (const deadline = performance.now() + 40_000; ; await pause(200)) {
+  for (const deadline = performance.now() + SETTLE_MS; ; await pause(200)) {
     const [a, b] = await Promise.all(MEMBERS.map((member) => pair.engine(member).leases()));
     const due = Date.now() / 1000 + QUIET_SECONDS - GRACE_SECONDS;
     const isEnding = (row: LeaseRow) => row.status === "ACTIVE" && Number(row.expiresAtUnix) < due;
