@@ -245,11 +245,16 @@ function isPartnerUpToDate(engine: Engine, session: Session): boolean {
 }
 
 /** Leaving PARTNER-DOWN gives the grant back in the same record; never to be entered again on that epoch (W7). */
-function leavingPartnerDown(engine: Engine, next: SettledState): { returned?: number; clean?: number } {
-  const { entered, returned, clean } = engine.endpoint;
+function leavingPartnerDown(
+  engine: Engine,
+  next: SettledState,
+): { returned?: number; clean?: number; hold?: null } {
+  const { entered, returned, clean, state } = engine.endpoint;
   if (next !== "NORMAL") return {};
-  // The hold is a mark on each record, and ends with each.
-  return entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {};
+  const given = entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {};
+  // A hold is a mark on each record, and ends with each: under Witness always, without fencing that of a lost store. One that began
+  // with PARTNER-DOWN is over there once the partner has told and heard everything.
+  return state === "PARTNER-DOWN" && !isFenced(engine) ? { ...given, hold: null } : given;
 }
 
 /** Asks for the partner's updates when this state wants them, once per connection and state.
