@@ -799,8 +799,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/sweep.ts",
-        find: '      status: "EXPIRED",\n      statusSince',
-        replace: '      status: "FREE",\n      statusSince',
+        find: '    status: "EXPIRED",\n    statusSince',
+        replace: '    status: "FREE",\n    statusSince',
       },
     ],
     caught: {
