@@ -13,7 +13,7 @@ const known = new WeakMap<object, { readonly of: string; readonly parsed: Parsed
 /** What `parse` says of the object; asked once for each object's spec, which must not be changed after that. Of the rest of the
  *  object only what never changes may be read from the answer: names, UID and creation. Not for kinds whose status counts. */
 export function parseOnce<T>(object: Cached, parse: (value: unknown) => Parsed<T>): Parsed<T> {
-  const { metadata, spec } = object as Cached & { readonly spec?: unknown };
+  const { metadata, spec } = object;
   const key = typeof spec === "object" && spec !== null ? spec : object;
   const of = JSON.stringify([metadata?.namespace, metadata?.name, metadata?.uid]);
   const before = known.get(key);

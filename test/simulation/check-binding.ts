@@ -37,6 +37,8 @@ export interface CheckContext {
   readonly slackSeconds: number;
   /** How far the wall clocks may be apart, in seconds. */
   readonly clockSlackSeconds: number;
+  /** How far one member's record of a time may be from the other's, each by its own clock. */
+  readonly recordSlackSeconds: number;
   now(): number;
   wall(node: NodeIndex): number;
   violated(invariant: string, claim: string, address: number): void;
@@ -122,8 +124,7 @@ function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBindi
 
 /** Whether a record says what an accepted update said. Ended leases are stored as free addresses (draft 5.11). */
 export function takesIn(context: CheckContext, binding: StoredBinding, update: IncomingUpdate): boolean {
-  // The receiver stores the times by its own clock, from which the sender's is known to a second.
-  const slack = context.clockSlackSeconds + 1;
+  const slack = context.recordSlackSeconds;
   const { message } = update;
   switch (message.status) {
     case ACTIVE:

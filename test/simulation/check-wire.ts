@@ -347,10 +347,7 @@ function checkAcknowledgement(
   }
   const generation = ledger.generations.get(message.address);
   if (update.message.status !== ACTIVE || generation?.client !== update.message.client) return;
-  generation.received = Math.max(
-    generation.received,
-    update.message.potential - context.clockSlackSeconds - 1,
-  );
+  generation.received = Math.max(generation.received, update.message.potential - context.recordSlackSeconds);
   generation.toldPartner = true;
 }
 

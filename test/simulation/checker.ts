@@ -90,6 +90,11 @@ export class Checker implements LinkTap, CheckContext {
     return this.clocksApartSeconds;
   }
 
+  /** The engines know each other's clocks to a second. */
+  get recordSlackSeconds(): number {
+    return this.clockSlackSeconds + 1;
+  }
+
   /** A wall clock steps by so many milliseconds. */
   clockStepped(node: NodeIndex, milliseconds: number): void {
     this.clocksApartSeconds += Math.ceil(Math.abs(milliseconds) / 1000);

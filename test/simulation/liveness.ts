@@ -109,8 +109,7 @@ function differs(run: Stage, address: number): boolean {
   if (statusA !== (b?.status ?? FREE)) return true;
   if (statusA !== ACTIVE) return false;
   if (a?.client !== b?.client) return true;
-  // Each stores the times by its own clock, from which the other's is known to a second.
-  return Math.abs((a?.expiresAt ?? 0) - (b?.expiresAt ?? 0)) > run.checker.clockSlackSeconds + 1;
+  return Math.abs((a?.expiresAt ?? 0) - (b?.expiresAt ?? 0)) > run.checker.recordSlackSeconds;
 }
 
 function describeDifference(run: Stage, address: number): string {
