@@ -131,7 +131,7 @@ test(`${KILLS} kills -9 of either engine under load: 0 acknowledged leases lost,
   });
 });
 
-test(`with replies planted to leave before the flush, the ledger misses a lease within ${PLANTED_KILLS_MAX} kills`, async (t) => {
+test(`with replies planted to leave before the flush, the checks see it within ${PLANTED_KILLS_MAX} kills`, async (t) => {
   const tree = plantedTree(REPLY_BEFORE_FLUSH);
   try {
     await withPair(t, { ...LOAD, project: tree.root }, async ({ pair, load }) => {
@@ -139,10 +139,12 @@ test(`with replies planted to leave before the flush, the ledger misses a lease 
       await load.start();
       await pause(500);
       const killing = new Killing(pair, load);
+      // What was visible and not durable is missed by a client or by the partner; or the partner notices first that it
+      // saw more than this store remembers, and the store begins anew from what the partner knows.
       await assert.rejects(async () => {
         await killing.upTo(PLANTED_KILLS_MAX);
-      }, /kill \d+, of [ab].*(lost|acknowledged to the partner)/s);
-      t.diagnostic(`missed after ${killing.kills} kills`);
+      }, /kill \d+, of [ab].*(lost|acknowledged to the partner|fell from)/s);
+      t.diagnostic(`seen after ${killing.kills} kills`);
     });
   } finally {
     tree.remove();
