@@ -1,6 +1,6 @@
 // A pair on a real Kubernetes, as the chart installs it, with clients leasing all the while: what goes wrong in a cluster
-// goes wrong here, one fault of each kind, and no client loses its lease, no address is given twice. The long run
-// (pair.long.test.ts) does the same many times.
+// goes wrong here, one fault of each kind, and no client loses its lease, no address is given twice. Many times each:
+// engines.long.test.ts, nodes.cluster.test.ts.
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -16,7 +16,6 @@ import { Disturbance } from "./disturbance.ts";
 import {
   CARRIER_MS,
   CUT_MS,
-  crashNode,
   cutCable,
   drain,
   exhaustMemory,
@@ -139,10 +138,6 @@ describe("a pair on a real cluster", { skip: clusterUnmet(), timeout: 840_000 },
       cluster.node(1).thaw();
     };
     await disturb.with("node frozen", freeze, CUT_MS);
-  });
-
-  it("a node crashed and booted again: the other serves, and its pod comes back with its leases", async () => {
-    await disturb.with("node crashed", () => crashNode(cluster, 1), CUT_MS);
   });
 
   it("packets lost on the clients' network: leases go on", async () => {

@@ -1,28 +1,23 @@
-// The README's quick start for cluster owners, typed word for word on a cluster that has never seen the product; then an
-// upgrade from the first green version's chart to this one, with a new image, while clients lease (the way back, and many
-// times: upgrade.long.test.ts).
+// The README's quick start for cluster owners, typed word for word on a cluster that has never seen the product.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { Cluster } from "../../dev/cluster/cluster.ts";
+import { Cluster } from "../../dev/cluster/cluster.ts";
 import { OPERATOR_NAMESPACE, RELEASE } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
-import { Disturbance } from "./disturbance.ts";
-import { installFirstGreen, startUpgradeCluster, upgrade } from "./upgrade.ts";
+import { cachedImage } from "../../dev/image/cached-image.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
 describe("as a cluster owner", { skip: clusterUnmet(), timeout: 720_000 }, () => {
   let cluster: Cluster;
-  let disturb: Disturbance;
   before(async () => {
-    cluster = await startUpgradeCluster();
+    cluster = await Cluster.start({ images: [await cachedImage()], say: (line) => console.log(line) });
   });
   after(async () => {
-    await disturb?.fleet.stop();
     await cluster?.stop();
   });
 
@@ -34,12 +29,6 @@ describe("as a cluster owner", { skip: clusterUnmet(), timeout: 720_000 }, () =>
     assert.match(shown, /campus\s+LoadBalance\s+a Normal\s+b Normal\s+a,b\s+True/);
     type(cluster, "kubectl delete -f examples/load-balance.yaml --wait");
     type(cluster, `helm uninstall ${RELEASE} --namespace ${OPERATOR_NAMESPACE} --wait`);
-  });
-
-  it("an upgrade from the first green version rolls both members, one at a time, and no lease is lost", async () => {
-    installFirstGreen(cluster);
-    disturb = await Disturbance.start(cluster);
-    await disturb.with("chart and image upgraded", () => upgrade(cluster));
   });
 });
 

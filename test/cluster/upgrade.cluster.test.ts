@@ -1,13 +1,12 @@
-// Rolling upgrades, there and back again, many times while clients lease. LEASEPAIR_ROUNDS sets how many.
+// Rolling upgrades from the first green version, there and back again, while clients lease. LEASEPAIR_ROUNDS sets how many.
 
 import { after, before, describe, it } from "node:test";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { Disturbance } from "./disturbance.ts";
 import { CUT_MS } from "./faults.ts";
+import { ROUNDS } from "./rounds.ts";
 import { installFirstGreen, rollBack, startUpgradeCluster, upgrade } from "./upgrade.ts";
-
-const ROUNDS = Number(process.env["LEASEPAIR_ROUNDS"] ?? 3);
 
 describe(`${ROUNDS} rolling upgrades on a real cluster`, { skip: clusterUnmet() }, () => {
   let cluster: Cluster;
