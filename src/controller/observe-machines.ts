@@ -7,6 +7,7 @@ import { ANNOTATION_LINK, ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
 import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
 import { type Json, map, maps, text } from "./json.ts";
 import type { ObservedNode, ObservedPod } from "./observed.ts";
+import { storePlace } from "./store-place.ts";
 import { parseTime } from "./time.ts";
 
 const CONTROL_PLANE_LABELS = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
@@ -28,6 +29,7 @@ export function observedPod(pod: KubeObject): ObservedPod {
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
     linkKind: pod.metadata.annotations?.[ANNOTATION_LINK] ?? "",
+    storePlace: storePlace(map(pod["spec"])),
   };
 }
 

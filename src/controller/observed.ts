@@ -170,6 +170,8 @@ export interface ObservedPod {
   readonly templateHash: string;
   /** How its link is secured, "" when it does not say: two pods that differ in this cannot meet. */
   readonly linkKind: string;
+  /** Where its store lies, by storePlace(). */
+  readonly storePlace: string;
 }
 
 export interface ObservedClaim {

@@ -123,6 +123,7 @@ export function member(
       templateHash: hashes(config())[name] ?? "",
       failure: null,
       linkKind: "campus",
+      storePlace: `${OPTIONS.dataRoot}/${OWNER_UID}/${name} on ${name === "a" ? "node-1" : "node-2"}`,
     },
     podRefusal: null,
     claim: null,

@@ -81,11 +81,14 @@ export function planChildren(pair: Pair, config: CompiledRelationship, options: 
   return { effects: [...effects, ...pruned(observed)], conflict: null, held, hashes: judged };
 }
 
+/** The reason while the store of one member waits with its move for the other. */
+export const MOVE_WAITS = "WaitingForNormal";
+
 function moveHeld(member: string): ChildrenPlan["held"] {
   const message =
     `The lease store of ${member} changes its place once both members are NORMAL and ready, one after the other: ` +
     "its next pod begins an empty one, and its partner must have all leases by then.";
-  return { reason: "WaitingForNormal", message };
+  return { reason: MOVE_WAITS, message };
 }
 
 /** A pod without its certificate does not start, and one with a useless one meets nobody: what runs is left alone, and comes

@@ -10,7 +10,7 @@ import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { carriersVerdict } from "./carriers.ts";
-import { type ChildrenPlan, planChildren, reportName } from "./children.ts";
+import { type ChildrenPlan, MOVE_WAITS, planChildren, reportName } from "./children.ts";
 import { volumeElsewhere } from "./claims.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
@@ -24,6 +24,7 @@ import { missingNode } from "./placement.ts";
 import { pairRefusal } from "./pod-refusal.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
+import { bothMoving } from "./store-move.ts";
 import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
 import { operationEffects, scopeEffects, tidyEffects } from "./tell.ts";
 import {
@@ -112,7 +113,10 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   }
   const { config } = compiled;
   const problem =
-    missingNode(observed, config) ?? storeProblem(observed) ?? volumeElsewhere(observed, config);
+    missingNode(observed, config) ??
+    storeProblem(observed) ??
+    bothMoving(pair) ??
+    volumeElsewhere(observed, config);
   if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
   const children = planChildren(pair, config, options);
   if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
@@ -224,7 +228,7 @@ function verdictsOf(pair: Pair, { children, problem, rollout }: Plan): readonly 
     stalledVerdict(stalled),
   ];
   return [
-    readyVerdict(pair, problem),
+    readyVerdict(pair, problem, children.held?.reason === MOVE_WAITS ? children.held : null),
     availableVerdict(pair),
     partnerDownVerdict(pair),
     configVerdict(pair, acceptedRevision(pair)),

@@ -33,12 +33,20 @@ export function acceptedVerdict(problem: Rejected | null): Verdict {
   return { type: "Accepted", status: "False", reason: problem.reason, message };
 }
 
-export function readyVerdict(pair: Pair, problem: Rejected | null): Verdict {
+/** `held`: why a member stays as it is, though the spec says otherwise. */
+export function readyVerdict(
+  pair: Pair,
+  problem: Rejected | null,
+  held: { readonly message: string } | null,
+): Verdict {
+  const refused =
+    problem === null ? null : `What the spec says now is not in force: see Accepted (${problem.reason}).`;
+  const also = held?.message ?? refused;
   const verdict = (status: "True" | "False", reason: string, message: string): Verdict => ({
     type: "Ready",
     status,
     reason,
-    message,
+    message: also === null || reason === "NotAccepted" ? message : `${message} ${also}`,
   });
   const never = pair.members.every(({ life }) => life.kind === "unknown" && life.why === "NeverReported");
   if (problem !== null && never) return verdict("False", "NotAccepted", `Not started: ${problem.message}`);

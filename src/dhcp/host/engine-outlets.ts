@@ -46,7 +46,9 @@ interface SocketSettings {
 }
 
 interface LinkSettings extends Endpoint {
-  readonly partner: Endpoint;
+  /** The partner's place where that alone, or a human's word, says who it is; null where it proves so itself and may be on its
+   *  way: the configuration has its new place before it is there. */
+  readonly partnerPlace: Endpoint | null;
   readonly dialect: Dialect;
   readonly identity: string;
   readonly partnerIdentity: string;
@@ -72,6 +74,8 @@ export class EngineOutlets {
   readonly #sockets: Outlet<SocketSettings, ClientSockets>;
   readonly #link: Outlet<LinkSettings, TcpPartnerLink>;
   readonly #http: Outlet<Endpoint, HttpServer>;
+  /** Where the partner is sought from now on; a link that stands goes on with it where it was. */
+  #partner: Endpoint = { address: 0 as Ipv4, port: 0 };
   /** What was last said of an outlet that could not be opened, and when. */
   readonly #said = new Map<OutletName, { readonly message: string; readonly atMs: number }>();
   #strangerSaidAtMs = Number.NEGATIVE_INFINITY;
@@ -161,12 +165,15 @@ export class EngineOutlets {
 
   #settings(config: EngineConfig) {
     const { own, partner } = membersOf(config, this.#options.member);
+    const place = { address: partner.linkAddress, port: partner.external?.port ?? config.linkPort };
+    this.#partner = place;
+    const isTrusted = partner.external === null && this.#options.linkSecurity.kind === "TLS";
     return {
       sockets: { memberAddress: own.address, interfaces: own.interfaces },
       link: {
         address: own.linkAddress,
         port: config.linkPort,
-        partner: { address: partner.linkAddress, port: partner.external?.port ?? config.linkPort },
+        partnerPlace: isTrusted ? null : place,
         dialect: linkDialect(config),
         identity: linkIdentity(linkName(config), own.name),
         partnerIdentity: linkIdentity(linkName(config), partner.name),
@@ -199,7 +206,9 @@ export class EngineOutlets {
     this.#distrust = null;
     const transport = this.#openTransport(settings);
     const link = new TcpPartnerLink({
-      ...settings,
+      address: settings.address,
+      port: settings.port,
+      partner: () => this.#partner,
       transport,
       nextAcceptedId: () => ++this.#accepted,
       onEvent: this.#options.post,
@@ -209,7 +218,7 @@ export class EngineOutlets {
     if (transport.security === "Clear") {
       const message =
         "the failover link is neither encrypted nor authenticated: whoever reaches it can forge leases";
-      this.#log("warn", "link-in-clear", message, { partner: formatIpv4(settings.partner.address) });
+      this.#log("warn", "link-in-clear", message, { partner: formatIpv4(this.#partner.address) });
     }
     return link;
   }

@@ -10,8 +10,8 @@ import type { LinkTransport } from "./link-transport.ts";
 import { type Endpoint, listeningPort, listenOn } from "./listen.ts";
 
 export interface LinkOptions extends Endpoint {
-  /** Where the partner listens, and the one address it connects from. */
-  readonly partner: Endpoint;
+  /** Where the partner listens now, and the one address it connects from. */
+  readonly partner: () => Endpoint;
   readonly transport: LinkTransport;
   /** The next id for an accepted connection; shared by all links of a process, so that ids are never reused. */
   readonly nextAcceptedId: () => ConnectionId;
@@ -74,7 +74,7 @@ export class TcpPartnerLink implements PartnerLink {
 
   #admits(socket: net.Socket): boolean {
     const from = socket.remoteAddress ?? "unknown";
-    if (from !== formatIpv4(this.#options.partner.address)) {
+    if (from !== formatIpv4(this.#options.partner().address)) {
       this.#options.onStranger(from);
       return false;
     }
@@ -99,7 +99,8 @@ export class TcpPartnerLink implements PartnerLink {
   }
 
   dial(connection: ConnectionId): void {
-    const { address, partner, transport } = this.#options;
+    const { address, transport } = this.#options;
+    const partner = this.#options.partner();
     const to = {
       host: formatIpv4(partner.address),
       port: partner.port,

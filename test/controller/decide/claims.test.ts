@@ -153,8 +153,10 @@ const hashOf = (name: string) =>
   ] ?? "";
 const done = (seen: Observed) =>
   kindsOf(decide(seen, OPTIONS).effects).filter((kind) => /^(apply|delete)/.test(kind));
-const inClaim = (name: "a" | "b", says = {}, ready = true) =>
-  member(name, { says, pod: { ...member(name).pod!, templateHash: hashOf(name), ready } });
+const inClaim = (name: "a" | "b", says = {}, ready = true) => {
+  const storePlace = claimName(OWNER_UID, name);
+  return member(name, { says, pod: { ...member(name).pod!, templateHash: hashOf(name), storePlace, ready } });
+};
 
 test("from host paths to claims: no template is written before the partner holds everything, however a pod may come to its end", () => {
   assert.deepEqual(done(moving([])), ["apply StatefulSet campus-b"], "the secondary first, alone");

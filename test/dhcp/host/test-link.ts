@@ -32,7 +32,7 @@ export function createLink(address: typeof A, partnerAddress: typeof A, options:
   const link = new TcpPartnerLink({
     address,
     port: options.port,
-    partner: { address: partnerAddress, port: options.port },
+    partner: () => ({ address: partnerAddress, port: options.port }),
     transport: options.transport ?? CLEAR_TRANSPORT,
     nextAcceptedId: () => ++accepted,
     onEvent: (event, taken) => {
