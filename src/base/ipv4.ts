@@ -61,6 +61,12 @@ export function prefixContains(prefix: Ipv4Prefix, address: Ipv4): boolean {
   return (address & netmask(prefix.prefixLength)) >>> 0 === prefix.address;
 }
 
+/** Whether an address is in the subnet that a host's own address with its prefix length names. */
+export function isOnLink(own: Ipv4Prefix, address: Ipv4): boolean {
+  const mask = netmask(own.prefixLength);
+  return (own.address & mask) === (address & mask);
+}
+
 /** The directed broadcast address of a prefix. */
 export function broadcastAddress(prefix: Ipv4Prefix): Ipv4 {
   return ((prefix.address | ~netmask(prefix.prefixLength)) >>> 0) as Ipv4;

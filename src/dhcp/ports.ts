@@ -53,7 +53,13 @@ export type Arrival = ArrivalWay & {
 
 type ArrivalWay =
   /** On the member's own address: a relay, or a client renewing by unicast. */
-  | { readonly kind: "routed"; readonly source: Ipv4; readonly sourcePort: number }
+  | {
+      readonly kind: "routed";
+      readonly source: Ipv4;
+      readonly sourcePort: number;
+      /** The served interface in whose subnet the source is; unset where it is behind routers. */
+      readonly segment?: string;
+    }
   /** On a served interface: always a broadcast from a local client. What is unicast to the member's address is routed,
    *  through whatever interface it came. */
   | {

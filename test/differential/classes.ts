@@ -271,6 +271,16 @@ const REQUESTS: readonly DifferenceClass[] = [
           (step.requested === "unused" || step.ciaddr === "unused" || step.network === "unserved"))),
   },
   {
+    id: "lease-elsewhere",
+    title:
+      "A client that holds a lease and says that another, unused address of its network is its own is refused that one. Kea gives it to a client that rebinds, dhcpd to every such client.",
+    peers: BOTH,
+    source: "RFC 2131 4.3.2",
+    sentence: "If not, then the server SHOULD send a DHCPNAK message to the client.",
+    matches: (difference) =>
+      answers(difference, "NAK", "ACK") && difference.what.endsWith(" unused, unknown client"),
+  },
+  {
     id: "wrong-address-refused",
     title:
       "An address that the client cannot have is refused by a NAK in every form of the REQUEST. Kea is silent when the client rebinds or selects it, dhcpd when it is reserved for another client.",

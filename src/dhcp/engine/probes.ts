@@ -3,7 +3,7 @@
 
 import { fromHex, toHex } from "../../base/bytes.ts";
 import { freshBinding } from "../lease/binding.ts";
-import { isQuotaUsed } from "../server/decline.ts";
+import { isBeyondQuota } from "../server/decline.ts";
 import { abandoned } from "../server/grant.ts";
 import { dropped } from "../server/outcome.ts";
 import { type PendingProbe, PROBE_TRIES_MAX } from "../server/probe-table.ts";
@@ -59,6 +59,6 @@ function onConflict(engine: Engine, turn: Turn, probe: PendingProbe, result: Pro
   const authority = leaseAuthority(engine, turn);
   const nobody = { clientIdentifier: fromHex("00"), hardwareType: 0, hardwareAddress: new Uint8Array(0) };
   if (authority.service !== "All" || !authority.mayAllocate(record, nobody, turn.early)) return;
-  if (isQuotaUsed({ leases: engine.leases }, address)) return tellDrop(engine, turn, "decline-quota");
+  if (isBeyondQuota({ leases: engine.leases }, address)) return tellDrop(engine, turn, "decline-quota");
   recordChange(engine, turn, abandoned(record, turn.late.wall));
 }

@@ -2,14 +2,17 @@
 // Source: failover draft 5.11, 9.4.2; rules W6, W15.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Instant, latest, NEVER } from "../../base/units.ts";
+import { type Instant, latest, NEVER, seconds } from "../../base/units.ts";
 import { type Binding, withoutPromises } from "../lease/binding.ts";
+import { quarantinedBeyondQuota } from "../server/decline.ts";
 import { abandonmentIsOver, leaseHasEnded, ownFreeStatus, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { isHeld, isTakeoverDue } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { owe } from "./updates.ts";
 
+/** How long quarantined addresses beyond their pool's quota rest, the oldest first, where the scope asks for longer. */
+export const REST_BEYOND_QUOTA = seconds(600);
 /** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
 const SWEEP_MAX = 256;
 
@@ -94,9 +97,14 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
       }
     }
     if (state === "PARTNER-DOWN" || (state === "NORMAL" && engine.role === "primary")) {
-      const isOver = (b: Binding) =>
-        abandonmentIsOver(b, config.policy.declinedHoldSeconds, turn.early) && !isHeld(engine, b, turn.early);
-      collect(changed, engine.leases.candidates(pool, "ABANDONED"), isOver);
+      const { declinedHoldSeconds } = config.policy;
+      const isOver = (b: Binding, hold = declinedHoldSeconds) =>
+        abandonmentIsOver(b, hold, turn.early) && !isHeld(engine, b, turn.early);
+      let beyond = quarantinedBeyondQuota(engine.leases.counts(pool));
+      const short = seconds(Math.min(declinedHoldSeconds, REST_BEYOND_QUOTA));
+      collect(changed, engine.leases.candidates(pool, "ABANDONED"), (b) =>
+        isOver(b, beyond-- > 0 ? short : declinedHoldSeconds),
+      );
       // Reserved addresses count once, with the scope's own pool.
       for (const address of pool === place ? slice(reservations.addresses, turn.now) : []) {
         const binding = engine.leases.get(address as Ipv4);

@@ -4,7 +4,7 @@
 // leave through one AF_PACKET socket, because the client has no address yet or must see the member's address.
 // Source: RFC 2131 4.1. Nothing here blocks and nothing here decides what is answered.
 
-import { IPV4_BROADCAST, type Ipv4, ipv4 } from "../../base/ipv4.ts";
+import { IPV4_BROADCAST, type Ipv4, ipv4, isOnLink } from "../../base/ipv4.ts";
 import { type BootMs, bootMs } from "../../base/units.ts";
 import type { Arrival, ClientSocket, ReplyRoute } from "../ports.ts";
 import type { InterfaceAddresses } from "./interfaces.ts";
@@ -71,7 +71,11 @@ export class ClientSockets implements ClientSocket {
   #openAll(): void {
     const { memberAddress, port, interfaces } = this.#options;
     this.#routedFd = openUdpSocket({ address: memberAddress, port, interface: null });
-    this.#receiveFrom(this.#routedFd, (source, sourcePort) => ({ kind: "routed", source, sourcePort }));
+    this.#receiveFrom(this.#routedFd, (source, sourcePort) => {
+      const segment = this.#segmentOf(source);
+      const arrival = { kind: "routed", source, sourcePort } as const;
+      return segment === null ? arrival : { ...arrival, segment };
+    });
     if (interfaces.length === 0) return;
     this.#packetFd = openPacketSocket();
     for (const name of interfaces) {
@@ -85,6 +89,14 @@ export class ClientSockets implements ClientSocket {
       }));
       this.#segments.set(name, { name, index: interfaceIndex(name) ?? 0 });
     }
+  }
+
+  /** The served interface in whose subnet the address is. */
+  #segmentOf(address: Ipv4): string | null {
+    for (const name of this.#segments.keys()) {
+      if (this.#options.addresses.of(name).some((own) => isOnLink(own, address))) return name;
+    }
+    return null;
   }
 
   #receiveFrom(fd: number, arrivalOf: (source: Ipv4, sourcePort: number) => Arrival): void {

@@ -1,8 +1,10 @@
 // DECLINE: the client found its address in use, so the address is quarantined. Source: RFC 2131 4.3.3, table 5.
-// Only from the holder, or from the client it is offered to; and only so many per pool, or one client could empty it.
+// Only from the holder, or from the client it is offered to. What a pool has in quarantine beyond its quota rests for a
+// short time only (engine/sweep.ts), or one that answers for every address could close it for a day.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { type Binding, freshBinding } from "../lease/binding.ts";
+import type { StatusCounts } from "../lease/lease-table.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import { type ClientRequest, isPairIdentifier, type ServerView } from "./client-request.ts";
@@ -10,7 +12,7 @@ import { abandoned } from "./grant.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
 import { isHeldBy } from "./reservations.ts";
 
-/** At most this share of a pool may be in quarantine, but always this many addresses. */
+/** At most this share of a pool may be in quarantine for long, but always this many addresses. */
 export const DECLINED_SHARE_MAX = 0.1;
 export const DECLINED_ALWAYS = 8;
 
@@ -25,7 +27,7 @@ export function handleDecline(view: ServerView, request: ClientRequest): ServerO
   if (address === null) return dropped("request-without-address");
   const record = heldRecord(view, request, address);
   if (record === null) return dropped("not-the-holder");
-  if (isQuotaUsed(view, address)) return dropped("decline-quota");
+  if (record.status !== "ACTIVE" && isBeyondQuota(view, address)) return dropped("decline-quota");
   view.offers.release(request.clientKey);
   return { kind: "declined", binding: abandoned(record, request.now.wall) };
 }
@@ -38,11 +40,14 @@ function heldRecord(view: ServerView, request: ClientRequest, address: Ipv4): Bi
   return offered === address ? (record ?? freshBinding(address)) : null;
 }
 
-/** Whether the address's pool has as many addresses in quarantine as it may. */
-export function isQuotaUsed(view: Pick<ServerView, "leases">, address: Ipv4): boolean {
-  const pool = view.leases.poolOf(address);
-  if (pool === null) return false;
-  const counts = view.leases.counts(pool);
+/** Whether one more quarantined address would be more than its pool may have for long. */
+export function isBeyondQuota({ leases }: Pick<ServerView, "leases">, address: Ipv4): boolean {
+  const pool = leases.poolOf(address);
+  return pool !== null && quarantinedBeyondQuota(leases.counts(pool)) >= 0;
+}
+
+/** How many more addresses than its quota a pool has in quarantine; negative while there is room. */
+export function quarantinedBeyondQuota(counts: StatusCounts): number {
   const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-  return counts.ABANDONED >= Math.max(DECLINED_ALWAYS, Math.floor(total * DECLINED_SHARE_MAX));
+  return counts.ABANDONED - Math.max(DECLINED_ALWAYS, Math.floor(total * DECLINED_SHARE_MAX));
 }

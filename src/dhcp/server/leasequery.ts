@@ -98,22 +98,24 @@ function isRunning({ now }: Query, record: Binding): boolean {
   return record.status === "ACTIVE" && record.expiresAt > now.wall;
 }
 
-/** LEASEACTIVE about the first of the records. Source: RFC 4388 6.4.2. */
+/** LEASEACTIVE about the first of the records, with all that is known of it where the asker says nothing of what it wants.
+ *  Source: RFC 4388 6.2, 6.4.2. */
 function active(query: Query, route: ReplyRoute, records: readonly Binding[]): ServerOutcome {
   const [record] = records as readonly [Binding];
   const { message, now } = query;
-  const wanted = new Set(message.options.get(OPTION.PARAMETER_REQUEST_LIST) ?? []);
+  const list = message.options.get(OPTION.PARAMETER_REQUEST_LIST);
+  const isWanted = (code: number) => list === undefined || list.includes(code);
   const available: OptionValue[] = timesOf(query, record);
   const identifier = record.client?.clientIdentifier ?? null;
   if (identifier !== null) available.push({ code: OPTION.CLIENT_IDENTIFIER, value: identifier });
   const sinceTransaction = Math.max(0, now.wall - record.lastTransactionAt);
   available.push({ code: OPTION.CLIENT_LAST_TRANSACTION_TIME, value: uint32Value(sinceTransaction) });
-  const options = available.filter(({ code }) => wanted.has(code));
+  const options = available.filter(({ code }) => isWanted(code));
   if (records.length > 1) {
     const value = Uint8Array.from(records.flatMap(({ address }) => [...uint32Value(address)]));
     options.push({ code: OPTION.ASSOCIATED_IP, value });
   }
-  const relayInformation = wanted.has(OPTION.RELAY_AGENT_INFORMATION) ? record.relayInformation : null;
+  const relayInformation = isWanted(OPTION.RELAY_AGENT_INFORMATION) ? record.relayInformation : null;
   return answer(query, route, {
     messageType: "LEASEACTIVE",
     address: record.address,

@@ -95,6 +95,8 @@ export type NakReason =
   | "reserved-for-another"
   /** Another address is reserved for the client and waits for it. */
   | "reserved-elsewhere"
+  /** The client's lease is of another address. */
+  | "lease-elsewhere"
   | "cannot-satisfy";
 
 /** Source: RFC 4388 6.4. */

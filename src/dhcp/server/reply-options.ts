@@ -126,6 +126,8 @@ function derivedOptions(scope: ServerScope, reservation: Reservation | null): Ma
  *  their header fields. */
 function unrequestedCodes(available: ReadonlyMap<number, Uint8Array>, scope: ServerScope): Set<number> {
   const codes = new Set([...available.keys()].toSorted((a, b) => a - b));
+  // RFC 8925 3.3: never to a client that did not ask for it.
+  codes.delete(OPTION.IPV6_ONLY_PREFERRED);
   if (scope.serverName !== null && !scope.options.has(OPTION.TFTP_SERVER_NAME))
     codes.delete(OPTION.TFTP_SERVER_NAME);
   if (scope.fileName !== null && !scope.options.has(OPTION.BOOT_FILE_NAME))

@@ -2,7 +2,7 @@
 // Source: RFC 2131 4.1, RFC 8357 5.1 (relay's source port), RFC 2131 4.3.5 (INFORM). Null when no way leads to the client.
 // Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it.
 
-import { type Ipv4, netmask } from "../../base/ipv4.ts";
+import { type Ipv4, isOnLink } from "../../base/ipv4.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { FLAG_BROADCAST } from "../wire/message.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
@@ -44,7 +44,8 @@ function hasMoved({ message, arrival }: ClientRequest, yourAddress: Ipv4): boole
 export function routeNak(view: ServerView, request: ClientRequest): ReplyRoute | null {
   const { message, arrival } = request;
   if (message.relayAddress !== 0) return toRelay(view, request);
-  if (arrival.kind === "local") return { kind: "broadcast", interface: arrival.interface };
+  const segment = arrival.kind === "local" ? arrival.interface : arrival.segment;
+  if (segment !== undefined) return { kind: "broadcast", interface: segment };
   return message.clientAddress === 0 ? null : toClient(view, arrival, message.clientAddress);
 }
 
@@ -72,10 +73,7 @@ function toClient(view: ServerView, arrival: Arrival, address: Ipv4): ReplyRoute
 /** The interface the message came in on, when the address is on that very link. */
 function linkOf(arrival: Arrival, address: Ipv4): string | null {
   if (arrival.kind === "routed") return null;
-  const isOnLink = arrival.addresses.some(
-    (own) => (own.address & netmask(own.prefixLength)) >>> 0 === (address & netmask(own.prefixLength)) >>> 0,
-  );
-  return isOnLink ? arrival.interface : null;
+  return arrival.addresses.some((own) => isOnLink(own, address)) ? arrival.interface : null;
 }
 
 function clientPort(view: ServerView, arrival: Arrival, address: Ipv4): number {

@@ -39,6 +39,7 @@ const NAK_TEXT: Record<NakReason, string> = {
   "held-by-another": "address is leased to another client",
   "reserved-for-another": "address is reserved for another client",
   "reserved-elsewhere": "another address is reserved for this client",
+  "lease-elsewhere": "this client's lease is of another address",
   "cannot-satisfy": "address is not available",
 };
 

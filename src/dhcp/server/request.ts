@@ -84,13 +84,12 @@ function onSelecting(
   return give(view, request, chosen);
 }
 
-/** What the selected server can say with certainty about an address that the client does not hold. Whose the address
- *  is, as between the partners, is not among it: that is met with silence. */
+/** Whether the client, which holds nothing yet, must choose anew: nobody but the selected server answers it. */
 function isUnavailable(view: ServerView, request: ClientRequest, chosen: ChosenAddress): boolean {
   const { scope, address, record } = chosen;
   if (!scope.config.enabled || !isEligible(view, request, scope, address)) return true;
   if (record?.status === "ABANDONED" || record?.status === "RESET") return true;
-  return view.offers.isHeldForAnother(address, request.clientKey, request.now.boot);
+  return !mayGive(view, request, chosen);
 }
 
 /** INIT-REBOOT, RENEWING, REBINDING: the client says that the address is its own. */
@@ -112,7 +111,10 @@ function onKnownAddress(
   }
   if (chosen.record?.status === "ACTIVE") return give(view, request, chosen);
   if (!isFull) return dropped("not-serving");
-  if (!isKnown(request, chosen)) return dropped("unknown-lease");
+  if (!isKnown(request, chosen)) {
+    const isMistaken = holdsAnother(view, request, selection) && isSurelyNobodys(view, request, chosen);
+    return isMistaken ? refuse(view, request, chosen, "lease-elsewhere") : dropped("unknown-lease");
+  }
   if (!scope.config.enabled || !isEligible(view, request, scope, address)) return dropped("unknown-lease");
   return give(view, request, chosen);
 }
@@ -158,6 +160,25 @@ function isKnown(request: ClientRequest, { scope, address, record, client }: Cho
   if (record?.status === "ABANDONED" || record?.status === "RESET") return false;
   if (record !== null && isSameClient(record, client)) return true;
   return reservationFor(scope, request)?.address === address;
+}
+
+/** Whether the client has a running lease of another address on its network. */
+function holdsAnother({ leases }: ServerView, { client, now }: ClientRequest, on: SubnetSelection): boolean {
+  return leases
+    .byClient(client)
+    .some(
+      ({ status, expiresAt, address }) =>
+        status === "ACTIVE" && expiresAt > now.wall && scopeIn(on.network, address) !== null,
+    );
+}
+
+/** Whether neither this server nor its partner can have leased the address: it is in no pool, or free and this server's to
+ *  give. The partner says so of those that are its own. */
+function isSurelyNobodys(view: ServerView, request: ClientRequest, chosen: ChosenAddress): boolean {
+  const { scope, address, record } = chosen;
+  if (record === null && view.leases.poolOf(address) === null) return !scope.reservations.has(address);
+  if (record !== null && record.status !== "FREE" && record.status !== "BACKUP") return false;
+  return mayGive(view, request, chosen);
 }
 
 /** The reasons for a NAK that no other server's knowledge can overrule. */

@@ -75,7 +75,8 @@ function interpret(subOptions: ReadonlyMap<number, Uint8Array>): RelayInformatio
     remoteId: subOptions.get(RELAY_SUBOPTION.REMOTE_ID) ?? null,
     subscriberId: subOptions.get(RELAY_SUBOPTION.SUBSCRIBER_ID) ?? null,
     linkSelection: address(subOptions.get(RELAY_SUBOPTION.LINK_SELECTION)),
-    serverIdentifierOverride: address(subOptions.get(RELAY_SUBOPTION.SERVER_IDENTIFIER_OVERRIDE)),
+    // 0.0.0.0 names no relay, and no server that a client could renew with.
+    serverIdentifierOverride: address(subOptions.get(RELAY_SUBOPTION.SERVER_IDENTIFIER_OVERRIDE)) || null,
     clientUsedUnicast: flags === undefined ? null : (flags & 0x80) !== 0,
     usesSourcePort: subOptions.has(RELAY_SUBOPTION.SOURCE_PORT),
   };

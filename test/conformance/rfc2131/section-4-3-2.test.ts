@@ -65,6 +65,13 @@ test("3.1 step 4: a server that cannot satisfy the request answers with a NAK", 
   assert.equal(reply.binding, null);
 });
 
+test("3.1 step 4: a server that was selected for an address which is not its own to give says so", () => {
+  const world = new World();
+  world.record("10.0.0.15", "BACKUP", null);
+  const reply = asReply(request(world, { server: "192.0.2.1", requested: "10.0.0.15" }));
+  assert.deepEqual([reply.messageType, reply.nakReason], ["NAK", "cannot-satisfy"]);
+});
+
 test("3.1 step 4: an ACK that was lost is given again, for the same address", () => {
   const world = new World();
   const parts = { server: "192.0.2.1", requested: "10.0.0.15" };
@@ -101,6 +108,17 @@ test("4.3.2 INIT-REBOOT: no NAK because an address is the partner's, or unknown 
   world.record("10.0.0.15", "BACKUP", null);
   world.record("10.0.0.16", "ACTIVE", hardwareClient());
   assert.equal(asDropped(request(world, { requested: "10.0.0.15" })), "unknown-lease");
+});
+
+test("4.3.2 INIT-REBOOT, REBINDING: the client of a running lease is refused any other address of its network", () => {
+  for (const address of ["10.0.0.15", "10.0.0.250"]) {
+    for (const parts of [{ requested: address }, { ciaddr: address }]) {
+      const world = new World();
+      world.record("10.0.0.16", "ACTIVE", hardwareClient());
+      const reply = asReply(request(world, parts));
+      assert.deepEqual([reply.messageType, reply.nakReason], ["NAK", "lease-elsewhere"]);
+    }
+  }
 });
 
 test("4.3.2 INIT-REBOOT: the client of a running lease gets its ACK", () => {

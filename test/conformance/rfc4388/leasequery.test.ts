@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { type Ipv4Prefix, parseIpv4Prefix } from "../../../src/base/ipv4.ts";
 import { unixSeconds } from "../../../src/base/units.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
+import type { OptionValue } from "../../../src/dhcp/wire/options.ts";
 import { Pair, relationship } from "../../dhcp/engine/pair.ts";
 import {
   asDropped,
@@ -42,11 +43,12 @@ interface Query {
   readonly ciaddr?: string;
   readonly mac?: string;
   readonly clientId?: string;
+  readonly options?: readonly OptionValue[];
 }
 
 function ask(world: World, parts: Query) {
-  const { giaddr = ASKER, mac = NOBODY, ...rest } = parts;
-  const bytes = clientMessage({ type: "LEASEQUERY", giaddr, mac, ...rest, options: [LIST] });
+  const { giaddr = ASKER, mac = NOBODY, options = [LIST], ...rest } = parts;
+  const bytes = clientMessage({ type: "LEASEQUERY", giaddr, mac, ...rest, options });
   return world.send(bytes, routed(giaddr));
 }
 
@@ -62,6 +64,11 @@ test("RFC 4388 section 6.4.2: a leased address is answered with holder, times le
   assert.equal(optionHex(message, 1), null);
   assert.deepEqual(route, { kind: "unicast", to: ip(ASKER), port: 67, interface: null });
   assert.equal(binding, null);
+});
+
+test("RFC 4388 section 6.2: an asker that names no options is told all of the lease", () => {
+  const { message } = asReply(ask(held(), { ciaddr: "10.0.0.12", options: [] }));
+  assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 61, 91, 82]);
 });
 
 test("RFC 4388 section 6.4: an address of ours without a lease is UNASSIGNED, a foreign one UNKNOWN, both without options", () => {

@@ -35,6 +35,7 @@ test("RFC 8925 section 3.3: a client that does not ask, or a network that is not
   const silent = clientMessage({ type: "DISCOVER", options: [listing(1, 3)] });
   const unmarked = [
     asReply(marked.send(silent, local())),
+    asReply(marked.send(clientMessage({ type: "DISCOVER" }), local())),
     asReply(new World().send(clientMessage(DISCOVER), local())),
   ];
   for (const { message } of unmarked) {

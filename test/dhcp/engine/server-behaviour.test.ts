@@ -6,6 +6,8 @@ import { type CompiledScope, DEFAULT_SCOPE_POLICY } from "../../../src/api/compi
 import { formatIpv4, type Ipv4 } from "../../../src/base/ipv4.ts";
 import { seconds } from "../../../src/base/units.ts";
 import { isOwnClient } from "../../../src/dhcp/engine/authority.ts";
+import { REST_BEYOND_QUOTA } from "../../../src/dhcp/engine/sweep.ts";
+import { DECLINED_ALWAYS } from "../../../src/dhcp/server/decline.ts";
 import { clientMessage, ip, reservation, routed, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
 
@@ -62,6 +64,29 @@ for (const situation of ["NORMAL", "COMMUNICATIONS-INTERRUPTED"] as const) {
     assert.ok(["FREE", "BACKUP"].includes(pair.b.binding(grant.address)?.status ?? ""));
   });
 }
+
+test("NORMAL: of more declined addresses than a pool may have for long, the oldest rest for a short time only", () => {
+  const pair = pairWith({}, "NORMAL");
+  const declined: string[] = [];
+  for (let i = 0; i < DECLINED_ALWAYS + 2; i++) {
+    const mac = `0200000001${String(i).padStart(2, "0")}`;
+    const { address, from } = pair.lease(mac)!;
+    const [node, server] = from === "a" ? [pair.a, "192.0.2.1"] : [pair.b, "192.0.2.2"];
+    pair.ask({ type: "DECLINE", mac, requested: address, server }, [node]);
+    assert.equal(node.binding(address)?.status, "ABANDONED");
+    assert.notEqual(pair.lease(mac)?.address, address, "its client is not given it again");
+    declined.push(address);
+    pair.run(2_000);
+  }
+  settle(pair);
+  const resting = () => declined.filter((address) => pair.a.binding(address)?.status === "ABANDONED");
+  pair.run((REST_BEYOND_QUOTA - 60) * 1000);
+  assert.equal(resting().length, declined.length);
+  pair.until("two are free again", () => resting().length === DECLINED_ALWAYS, 240_000);
+  assert.deepEqual(resting(), declined.slice(2));
+  pair.run(REST_BEYOND_QUOTA * 1000);
+  assert.deepEqual(resting(), declined.slice(2));
+});
 
 test("4.3.3: a declined address is reported", () => {
   const pair = pairWith({}, "NORMAL");

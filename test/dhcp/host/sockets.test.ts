@@ -71,6 +71,23 @@ describe("sockets on loopback", () => {
     }
   });
 
+  test("a unicast datagram from the subnet of a served interface says so, one from elsewhere does not", async (t) => {
+    if (!MAY_CREATE_NAMESPACES) return t.skip("needs root: packet sockets");
+    for (const [interfaces, expected] of [
+      [["lo"], "lo"],
+      [[], undefined],
+    ] as const) {
+      const { promise, resolve } = Promise.withResolvers<Arrival>();
+      const sockets = openSockets({ interfaces, onDatagram: (_bytes, arrival) => resolve(arrival) });
+      const client = createSocket("udp4");
+      client.send("abc", sockets.port, ADDRESS);
+      const arrival = await promise;
+      client.close();
+      sockets.stop();
+      assert.deepEqual([arrival.kind, (arrival as { segment?: string }).segment], ["routed", expected]);
+    }
+  });
+
   test("a datagram that waited for a process that was held up says when it came", async () => {
     const arrivals: Arrival[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import type { Arrival } from "../../../src/dhcp/ports.ts";
 import { DECLINED_ALWAYS } from "../../../src/dhcp/server/decline.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
@@ -121,15 +122,19 @@ test("DECLINE from a stranger, for another server or without an address changes 
   assert.equal(asDropped(holding().send(clientMessage(without), local())), "request-without-address");
 });
 
-test("one client cannot decline a pool empty", () => {
+test("a pool with as many addresses in quarantine as it may have for long still takes its clients' DECLINEs", () => {
   const world = holding();
-  for (let i = 0; i < DECLINED_ALWAYS; i++) {
-    if (10 + i !== 12) world.record(`10.0.0.${10 + i}`, "ABANDONED", null);
-  }
+  for (let i = 0; i < DECLINED_ALWAYS; i++) world.record(`10.0.0.${13 + i}`, "ABANDONED", null);
   assert.equal(answer(world.send(clientMessage(DECLINE), local())), "declined");
-  world.record("10.0.0.20", "ACTIVE", CLIENT);
-  const next = world.send(clientMessage({ ...DECLINE, requested: "10.0.0.20" }), local());
-  assert.equal(asDropped(next), "decline-quota");
+});
+
+test("who only was offered an address cannot decline a pool empty", () => {
+  const world = new World();
+  for (let i = 0; i < DECLINED_ALWAYS; i++) world.record(`10.0.0.${10 + i}`, "ABANDONED", null);
+  const offer = asReply(world.send(clientMessage({ type: "DISCOVER" }), local()));
+  const requested = formatIpv4(offer.address);
+  const decline = world.send(clientMessage({ ...DECLINE, requested }), local());
+  assert.equal(asDropped(decline), "decline-quota");
 });
 
 test("RELEASE and DECLINE change nothing while the service is RenewOnly or None", () => {

@@ -110,6 +110,13 @@ test("a NAK to a client that renews through a router goes to it: no broadcast re
   assert.deepEqual(route(parts, routed("10.0.0.12", 68), {}, "REQUEST"), unicast("10.0.0.12", 68));
 });
 
+test("4.1: a NAK to a client that renews by unicast from a served segment is broadcast there", () => {
+  const arrival = { ...routed("10.0.0.12", 68), segment: "eth0" } as Arrival;
+  const parts = { ciaddr: "10.0.0.12", mac: MAC_2 };
+  assert.deepEqual(route(parts, arrival, {}, "REQUEST"), { kind: "broadcast", interface: "eth0" });
+  assert.deepEqual(route({ ciaddr: "10.0.0.12" }, arrival, {}, "REQUEST"), unicast("10.0.0.12", 68));
+});
+
 test("an answer that nobody could deliver is not made", () => {
   const world = new World();
   const parts = { relayInformation: "05040a000000", mac: MAC_1 };

@@ -42,6 +42,34 @@ const TABLE: readonly [name: string, prepare: (world: World) => void, expected: 
     },
   ],
   [
+    "no record, the client holds another address of the network",
+    (world) => world.record("10.0.0.16", "ACTIVE", MINE),
+    { selecting: "ACK", "init-reboot": "NAK", renewing: "NAK", rebinding: "NAK" },
+  ],
+  [
+    "BACKUP (the partner's), the client holds another address of the network",
+    (world) => {
+      world.record(ADDRESS, "BACKUP", null);
+      world.record("10.0.0.16", "ACTIVE", MINE);
+    },
+    {
+      selecting: "NAK",
+      "init-reboot": "unknown-lease",
+      renewing: "unknown-lease",
+      rebinding: "unknown-lease",
+    },
+  ],
+  [
+    "no record, the client held another address of the network",
+    (world) => world.record("10.0.0.16", "EXPIRED", MINE),
+    {
+      selecting: "ACK",
+      "init-reboot": "unknown-lease",
+      renewing: "unknown-lease",
+      rebinding: "unknown-lease",
+    },
+  ],
+  [
     "ACTIVE, this client",
     (world) => world.record(ADDRESS, "ACTIVE", MINE),
     { selecting: "ACK", "init-reboot": "ACK", renewing: "ACK", rebinding: "ACK" },
@@ -70,7 +98,7 @@ const TABLE: readonly [name: string, prepare: (world: World) => void, expected: 
     "BACKUP (the partner's), nobody had it",
     (world) => world.record(ADDRESS, "BACKUP", null),
     {
-      selecting: "not-ours-to-give",
+      selecting: "NAK",
       "init-reboot": "unknown-lease",
       renewing: "unknown-lease",
       rebinding: "unknown-lease",
@@ -80,7 +108,7 @@ const TABLE: readonly [name: string, prepare: (world: World) => void, expected: 
     "BACKUP (the partner's), this client had it last",
     (world) => world.record(ADDRESS, "BACKUP", MINE),
     {
-      selecting: "not-ours-to-give",
+      selecting: "NAK",
       "init-reboot": "not-ours-to-give",
       renewing: "not-ours-to-give",
       rebinding: "not-ours-to-give",
@@ -95,7 +123,7 @@ const TABLE: readonly [name: string, prepare: (world: World) => void, expected: 
     "EXPIRED, another client",
     (world) => world.record(ADDRESS, "EXPIRED", OTHER),
     {
-      selecting: "not-ours-to-give",
+      selecting: "NAK",
       "init-reboot": "unknown-lease",
       renewing: "unknown-lease",
       rebinding: "unknown-lease",
@@ -110,7 +138,7 @@ const TABLE: readonly [name: string, prepare: (world: World) => void, expected: 
     "RELEASED, another client",
     (world) => world.record(ADDRESS, "RELEASED", OTHER),
     {
-      selecting: "not-ours-to-give",
+      selecting: "NAK",
       "init-reboot": "unknown-lease",
       renewing: "unknown-lease",
       rebinding: "unknown-lease",

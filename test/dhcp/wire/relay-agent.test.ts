@@ -47,6 +47,12 @@ test("absent sub-options are null or false", () => {
   assert.equal(information("0a0100").clientUsedUnicast, false);
 });
 
+test("a server identifier override of 0.0.0.0 counts as none", () => {
+  const read = readRelayInformation(Uint8Array.of(11, 4, 0, 0, 0, 0));
+  assert.ok(read.kind === "relay-information");
+  assert.equal(read.information.serverIdentifierOverride, null);
+});
+
 test("link selection and server identifier override of a wrong length are malformed", () => {
   for (const text of ["05030a0001", "0500", "05050a00010000", "0b03c0a800"]) {
     assert.equal(read(text).kind, "malformed", text);
