@@ -125,9 +125,10 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}reply-route.ts`,
-    'if (arrival.kind === "local") return { kind: "broadcast", interface: arrival.interface };\n  return message.clientAddress',
-    "return message.clientAddress",
+    'if (segment !== undefined) return { kind: "broadcast", interface: segment };',
+    "",
     "4.1: giaddr zero: a NAK is broadcast in all cases, ciaddr or not, flag or not",
+    "4.1: a NAK to a client that renews by unicast from a served segment is broadcast there",
   ),
   plant(
     `${WIRE}option-layout.ts`,
@@ -240,10 +241,28 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}request.ts`,
-    'if (!isKnown(request, chosen)) return dropped("unknown-lease");',
-    'if (!isKnown(request, chosen)) return nak(view, request, address, "cannot-satisfy");',
+    'return isMistaken ? refuse(view, request, chosen, "lease-elsewhere") : dropped("unknown-lease");',
+    'return nak(view, request, address, "cannot-satisfy");',
     "4.3.2 INIT-REBOOT: a server without a record of the client MUST remain silent",
     "4.3.2 INIT-REBOOT: no NAK because an address is the partner's, or unknown while the client's lease is elsewhere",
+  ),
+  plant(
+    `${SERVER}request.ts`,
+    'return isMistaken ? refuse(view, request, chosen, "lease-elsewhere") : dropped("unknown-lease");',
+    'return dropped("unknown-lease");',
+    "4.3.2 INIT-REBOOT, REBINDING: the client of a running lease is refused any other address of its network",
+  ),
+  plant(
+    `${SERVER}request.ts`,
+    "return !mayGive(view, request, chosen);",
+    "return view.offers.isHeldForAnother(address, request.clientKey, request.now.boot);",
+    "3.1 step 4: a server that was selected for an address which is not its own to give says so",
+  ),
+  plant(
+    `${SERVER}decline.ts`,
+    'if (record.status !== "ACTIVE" && isBeyondQuota(view, address))',
+    "if (isBeyondQuota(view, address))",
+    "a pool with as many addresses in quarantine as it may have for long still takes its clients' DECLINEs",
   ),
   plant(
     `${SERVER}request.ts`,
