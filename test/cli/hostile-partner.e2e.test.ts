@@ -75,6 +75,8 @@ const CONNECT = {
   receiveTimerSeconds: 60,
   vendorClass: "hostile",
   protocolVersion: 1,
+  tlsRequest: 0,
+  isDigested: false,
   mcltSeconds: 60,
   hashBuckets: hashBucketAssignment(50),
   extras: null,

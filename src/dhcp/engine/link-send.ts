@@ -23,8 +23,8 @@ function write(turn: Turn, connection: Connection, message: FailoverMessage, xid
   turn.do({ kind: "link-send", connection: connection.id, bytes });
 }
 
-/** Without what only our own engines understand. */
-function plain(message: FailoverMessage): FailoverMessage {
+/** Without what only our own engines understand, and mean when they say it. */
+export function plain(message: FailoverMessage): FailoverMessage {
   if (message.type === "BNDUPD") return { ...message, update: { ...message.update, extras: null } };
   return "extras" in message ? { ...message, extras: null } : message;
 }

@@ -3,7 +3,7 @@
 
 import { ClockOffset } from "../failover/clock-offset.ts";
 import { linkName } from "../failover/dialect.ts";
-import { hashBucketAssignment } from "../failover/load-balance.ts";
+import { HASH_BUCKET_BYTES, hashBucketAssignment } from "../failover/load-balance.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
 import { readExtras, writeExtras } from "../wire-failover/extras.ts";
@@ -13,7 +13,7 @@ import { readMessage } from "../wire-failover/read-message.ts";
 import { ask, isClockKnown, takeSample } from "./echo.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
 import { dialLater, dials, disconnect, drop, forget, hangUp } from "./link-drop.ts";
-import { answer, send } from "./link-send.ts";
+import { answer, plain, send } from "./link-send.ts";
 import { receiveFromPartner } from "./partner.ts";
 import { sendState } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
@@ -25,6 +25,8 @@ const MAX_UNACKED_UPDATES = 100;
 const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";
 const PROTOCOL_VERSION = 1;
+/** Of TLS-request. */
+const TLS_REQUIRED = 2;
 /** Connections that have not completed their handshake; for one more the oldest makes room, so that no number of mute ones
  *  keeps the partner out. */
 const PENDING_MAX = 4;
@@ -85,12 +87,23 @@ function ownTerms(engine: Engine) {
   };
 }
 
+/** Of the same, what a refusal says. Source: failover draft table 7.9-1. */
+const NO_TERMS = {
+  maxUnackedUpdates: null,
+  receiveTimerSeconds: null,
+  vendorClass: "",
+  protocolVersion: PROTOCOL_VERSION,
+  extras: null,
+} as const;
+
 function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
   connection.helloAt = turn.now.boot;
   connection.helloXid = send(engine, turn, connection, {
     type: "CONNECT",
     relationshipName: linkName(engine.config),
     ...ownTerms(engine),
+    tlsRequest: 0,
+    isDigested: false,
     mcltSeconds: engine.config.mcltSeconds,
     hashBuckets: hashBucketAssignment(
       engine.config.mode === "HotStandby" ? 100 : engine.config.primaryPercent,
@@ -126,7 +139,7 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   const read = readMessage(frame);
   if (read.kind === "unknown-type") return;
   if (read.kind === "malformed") return drop(engine, turn, connection, `malformed message: ${read.field}`);
-  const { message } = read;
+  const message = engine.dialect.hasExtras ? read.message : plain(read.message);
   if (engine.session?.connection === connection) {
     return receiveFromPartner(engine, turn, engine.session, message, frame);
   }
@@ -164,10 +177,13 @@ function objection(
     const message = `this server speaks protocol version ${PROTOCOL_VERSION}, not ${hello.protocolVersion}`;
     return { reason: REJECT_REASON.versionMismatch, message };
   }
+  const security = "tlsRequest" in hello ? objectionToSecurity(hello) : null;
+  if (security !== null) return security;
   if (hello.relationshipName !== linkName(engine.config)) {
+    const theirs = hello.relationshipName ?? "to one that is not named";
     return {
       reason: REJECT_REASON.invalidPartner,
-      message: `this server belongs to relationship ${linkName(engine.config)}, not ${hello.relationshipName}`,
+      message: `this server belongs to relationship ${linkName(engine.config)}, not ${theirs}`,
     };
   }
   const offset = frame.sentAt - turn.now.wall;
@@ -186,11 +202,21 @@ function objection(
   return "hashBuckets" in hello ? objectionToTerms(engine, hello) : null;
 }
 
+/** TLS surrounds the link here, or nothing does: who requires more inside of it would find none. */
+function objectionToSecurity({ tlsRequest, isDigested }: Connect): Refusal | null {
+  if (tlsRequest === TLS_REQUIRED) {
+    return { reason: REJECT_REASON.tlsNotSupported, message: "this server has no TLS inside the protocol" };
+  }
+  if (!isDigested) return null;
+  return { reason: REJECT_REASON.digestNotSupported, message: "this server knows no message-digest" };
+}
+
 /** A dhcpd that is primary settles the terms: the buckets are taken over, the MCLT is the relationship's own. */
 function objectionToTerms(engine: Engine, { mcltSeconds, hashBuckets }: Connect): Refusal | null {
   if (!engine.dialect.primarySettlesTerms) return null;
-  if (hashBuckets === null) {
-    return { reason: REJECT_REASON.hashBucketConflict, message: "hash-bucket-assignment is missing" };
+  if (hashBuckets?.length !== HASH_BUCKET_BYTES) {
+    const message = `hash-bucket-assignment has ${hashBuckets?.length ?? 0} bytes, not ${HASH_BUCKET_BYTES}`;
+    return { reason: REJECT_REASON.hashBucketConflict, message };
   }
   if (mcltSeconds === engine.config.mcltSeconds) return null;
   const message = `the primary's MCLT is ${mcltSeconds ?? "missing"}, spec.maxClientLeadTimeSeconds here is ${engine.config.mcltSeconds}: make them equal`;
@@ -207,8 +233,8 @@ function acceptConnect(
   agreeOnSides(engine, turn, hello);
   const refusal = objection(engine, turn, hello, frame);
   const ack: ConnectAck = {
-    relationshipName: hello.relationshipName,
-    ...ownTerms(engine),
+    relationshipName: hello.relationshipName ?? linkName(engine.config),
+    ...(refusal === null ? ownTerms(engine) : NO_TERMS),
     rejectReason: refusal?.reason ?? null,
     message: refusal?.message ?? null,
   };

@@ -29,6 +29,11 @@ export function enterState(
   engine.startupEndsAt = null;
   const isNew = next !== engine.endpoint.state;
   if (isNew) engine.decisionSerial += 1;
+  // What was asked before a conflict was seen does not answer for what either side gave until then.
+  if (isNew && next === "POTENTIAL-CONFLICT" && engine.session !== null) {
+    engine.session.openRequestXid = null;
+    engine.session.mcltChange = null;
+  }
   const stateSince = isNew ? turn.now.wall : engine.endpoint.stateSince;
   turn.putEndpoint({ ...onEntry(engine, turn, next, isNew), ...changes, state: next, stateSince });
   turn.log("info", "state-changed", `${from} -> ${next}: ${cause}`, { from, to: next, cause });

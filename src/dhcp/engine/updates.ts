@@ -32,6 +32,9 @@ const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
   Object.entries(BINDING_STATUS_CODE).map(([status, code]) => [code, status as BindingStatus]),
 );
 
+/** Of a BNDUPD that names none. */
+const NO_ADDRESS = 0;
+
 /** A promise that is this part of a lease short of the wanted one is not raised. */
 const NEAR_ENOUGH_PART = 0.05;
 
@@ -180,6 +183,9 @@ interface Refusal {
 function takeUpdate(engine: Engine, turn: Turn, session: Session, update: BindingUpdate): Refusal | null {
   if (!isClockKnown(engine, turn, session)) {
     return { reason: REJECT_REASON.timeMismatch, message: "the clocks are not compared yet" };
+  }
+  if (update.address === NO_ADDRESS) {
+    return { reason: REJECT_REASON.missingBindingInformation, message: "no assigned-IP-address" };
   }
   const theirs = toPartnerBinding(session, update);
   if (theirs === null) {

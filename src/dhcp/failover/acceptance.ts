@@ -90,8 +90,7 @@ function acceptActive(situation: Situation): Acceptance {
       if (sameClient) return accepted(asActive(situation));
       // A lease that the partner knows of and that still runs is not changed by news of another client (S10);
       // when both are news, both sides keep the one whose client spoke last (W14).
-      if (!isOver(situation) && !crossing) return outdated(mine);
-      return isLater ? accepted(asActive(situation)) : outdated(mine);
+      return isLater && (isOver(situation) || crossing) ? accepted(asActive(situation)) : inUse();
     case "RELEASED":
       if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
       // Released here and leased again there within one second, or within what the clocks are compared to, or the other way
@@ -221,6 +220,11 @@ function accepted(next: Binding): Acceptance {
 
 function refused(reason: number, message: string): Acceptance {
   return { kind: "refused", reason, message };
+}
+
+/** Source: failover draft 7.1.3, note 5. */
+function inUse(): Acceptance {
+  return refused(REJECT_REASON.fatalConflict, "the address is in use by another client");
 }
 
 function outdated(mine: Binding): Acceptance {

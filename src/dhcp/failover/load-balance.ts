@@ -6,6 +6,8 @@ import type { ClientIdentity } from "../lease/binding.ts";
 import type { Role } from "./transition.ts";
 
 const BUCKETS = 256;
+/** Of a hash bucket assignment. */
+export const HASH_BUCKET_BYTES = BUCKETS / 8;
 
 /** A permutation of 0..255. Source: RFC 3074 section 6. */
 const PEARSON_TABLE = fromHex(
@@ -40,7 +42,7 @@ export function bucketOwner(client: ClientIdentity, primaryPercent: number): Rol
 /** The hash bucket assignment of CONNECT: 32 bytes, bucket b at byte b>>3, bit b&7; a set bit means the primary serves.
  *  Source: failover draft 12.11, with dhcpd's polarity (the draft's is the opposite; see docs/protocol/draft-errata.md). */
 export function hashBucketAssignment(primaryPercent: number): Uint8Array {
-  const bits = new Uint8Array(32);
+  const bits = new Uint8Array(HASH_BUCKET_BYTES);
   for (let bucket = 0; bucket < primaryBuckets(primaryPercent); bucket++) {
     bits[bucket >> 3] = bits[bucket >> 3]! | (1 << (bucket & 7));
   }

@@ -33,6 +33,8 @@ const UNTAKEN_BYTES_MAX = 64 * 1024;
 /** Accepted connections that have not proven to be the partner's; for one more the oldest makes room, so that no number of
  *  mute ones keeps the partner out. */
 const UNPROVEN_MAX = 4;
+/** Connections that are being closed; for one more the oldest is broken off: the peer may never close its end. */
+const CLOSING_MAX = 4;
 /** The engine allows fewer and says why; this only guards the process. */
 const ACCEPTED_MAX = 16;
 
@@ -41,6 +43,8 @@ export class TcpPartnerLink implements PartnerLink {
   readonly #connections = new Map<ConnectionId, net.Socket>();
   /** By the partner's port, which its stream shares; oldest first. */
   readonly #unproven = new Map<net.Socket["remotePort"], net.Socket>();
+  /** Oldest first. */
+  readonly #closing = new Set<net.Socket>();
   readonly #server: net.Server;
 
   constructor(options: LinkOptions) {
@@ -157,10 +161,16 @@ export class TcpPartnerLink implements PartnerLink {
 
   close(connection: ConnectionId): void {
     const socket = this.#connections.get(connection);
-    if (socket === undefined) return;
+    if (socket === undefined || this.#closing.has(socket)) return;
     socket.end();
+    const [oldest] = this.#closing;
+    if (this.#closing.size >= CLOSING_MAX) oldest?.destroy();
+    this.#closing.add(socket);
     const timeout = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
-    socket.once("close", () => clearTimeout(timeout));
+    socket.once("close", () => {
+      clearTimeout(timeout);
+      this.#closing.delete(socket);
+    });
   }
 
   /** Stops listening and flushes and closes every connection. Resolves when all are gone, at most CLOSE_TIMEOUT_MS later. */

@@ -29,6 +29,8 @@ export const REJECT_REASON = {
   unknown: 6,
   duplicateConnection: 7,
   invalidPartner: 8,
+  tlsNotSupported: 9,
+  digestNotSupported: 12,
   versionMismatch: 14,
   outdated: 15,
   lessCritical: 16,
@@ -44,8 +46,9 @@ export const SERVER_FLAG_STARTUP = 1;
 
 /** What one server tells of one address. `null` = option absent. Times are the sender's clock; 0 when unused. */
 export interface BindingUpdate {
+  /** 0.0.0.0 = option absent. */
   readonly address: Ipv4;
-  /** 1..7, see BINDING_STATUS_CODE. Not validated here. */
+  /** 1..7, see BINDING_STATUS_CODE; 0 = option absent. Not validated here. */
   readonly status: number;
   readonly clientIdentifier: Uint8Array | null;
   /** htype (1 byte) then the address. */
@@ -60,24 +63,29 @@ export interface BindingUpdate {
 }
 
 export interface Connect {
-  readonly relationshipName: string;
+  /** null = option absent. */
+  readonly relationshipName: string | null;
   readonly maxUnackedUpdates: number | null;
   readonly receiveTimerSeconds: number | null;
   readonly vendorClass: string;
   readonly protocolVersion: number;
+  /** TLS inside the protocol: 0 none, 1 desired, 2 required. */
+  readonly tlsRequest: number;
+  /** A message-digest came along. Never written. */
+  readonly isDigested: boolean;
   readonly mcltSeconds: number | null;
-  /** 32 bytes; a set bit (least significant first) means that the primary serves the bucket. */
+  /** 32 bytes, which are not counted here; a set bit (least significant first) means that the primary serves the bucket. */
   readonly hashBuckets: Uint8Array | null;
   readonly extras: Uint8Array | null;
 }
 
 export interface ConnectAck {
-  readonly relationshipName: string;
+  readonly relationshipName: string | null;
   readonly maxUnackedUpdates: number | null;
   readonly receiveTimerSeconds: number | null;
   readonly vendorClass: string;
   readonly protocolVersion: number;
-  /** null = accepted. */
+  /** null = accepted. Of a refusal's options max-unacked-bndupd, receive-timer and vendor class are absent (table 7.9-1). */
   readonly rejectReason: number | null;
   readonly message: string | null;
   readonly extras: Uint8Array | null;

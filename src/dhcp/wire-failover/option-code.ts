@@ -1,5 +1,6 @@
 // The failover options: code, and how many bytes a value has. Source: failover draft 12; IP-flags' length is 2 as
-// its picture and dhcpd have it, not 1 as its text says.
+// its picture and dhcpd have it, not 1 as its text says. Buckets of another length than 32 bytes are for the handshake to
+// refuse by name, as dhcpd does.
 
 import type { Brand } from "../../base/brand.ts";
 
@@ -27,7 +28,7 @@ export const FAILOVER_OPTION = {
   "client-request-options": rule(8, null),
   ddns: rule(9, null),
   "delayed-service-parameter": rule(10, 1),
-  "hash-bucket-assignment": rule(11, 32),
+  "hash-bucket-assignment": rule(11, null),
   "ip-flags": rule(12, 2),
   "lease-expiration-time": rule(13, 4),
   "max-unacked-bndupd": rule(14, 4),

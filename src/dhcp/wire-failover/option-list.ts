@@ -29,10 +29,10 @@ export class OptionList {
     return result;
   }
 
-  /** UTF-8 text; null when absent. */
+  /** UTF-8 text, byte for byte: a byte order mark is part of it; null when absent. */
   text(name: FailoverOptionName): string | null {
     const value = this.bytes(name);
-    return value === null ? null : new TextDecoder().decode(value);
+    return value === null ? null : new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
   }
 }
 
@@ -58,6 +58,9 @@ export function readOptionList(bytes: Uint8Array): OptionListRead {
   return { kind: "options", options: new OptionList(values) };
 }
 
+/** A text may hold what the partner said; however long that was, the message stays within a frame. */
+const TEXT_BYTES_MAX = 512;
+
 /** Collects options in wire order. */
 export class OptionWriter {
   readonly #chunks: number[] = [];
@@ -77,7 +80,7 @@ export class OptionWriter {
   }
 
   text(name: FailoverOptionName, value: string): this {
-    return this.bytes(name, new TextEncoder().encode(value));
+    return this.bytes(name, new TextEncoder().encode(value).subarray(0, TEXT_BYTES_MAX));
   }
 
   finish(): Uint8Array {

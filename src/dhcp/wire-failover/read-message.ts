@@ -49,28 +49,20 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
       extras: copy(options.bytes("vendor-specific-options")),
     };
   },
-  CONNECT: (options) => {
-    const relationshipName = options.text("relationship-name");
-    if (relationshipName === null) return "relationship-name";
-    return {
-      type: "CONNECT",
-      relationshipName,
-      ...readCommonConnect(options),
-      mcltSeconds: options.uint("mclt"),
-      hashBuckets: copy(options.bytes("hash-bucket-assignment")),
-    };
-  },
-  CONNECTACK: (options) => {
-    const relationshipName = options.text("relationship-name");
-    if (relationshipName === null) return "relationship-name";
-    return {
-      type: "CONNECTACK",
-      relationshipName,
-      ...readCommonConnect(options),
-      rejectReason: options.uint("reject-reason"),
-      message: options.text("message"),
-    };
-  },
+  CONNECT: (options) => ({
+    type: "CONNECT",
+    ...readCommonConnect(options),
+    tlsRequest: options.uint("tls-request") ?? 0,
+    isDigested: options.bytes("message-digest") !== null,
+    mcltSeconds: options.uint("mclt"),
+    hashBuckets: copy(options.bytes("hash-bucket-assignment")),
+  }),
+  CONNECTACK: (options) => ({
+    type: "CONNECTACK",
+    ...readCommonConnect(options),
+    rejectReason: options.uint("reject-reason"),
+    message: options.text("message"),
+  }),
   UPDREQALL: () => ({ type: "UPDREQALL" }),
   UPDDONE: () => ({ type: "UPDDONE" }),
   UPDREQ: () => ({ type: "UPDREQ" }),
@@ -95,6 +87,7 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
 
 function readCommonConnect(options: OptionList) {
   return {
+    relationshipName: options.text("relationship-name"),
     maxUnackedUpdates: options.uint("max-unacked-bndupd"),
     receiveTimerSeconds: options.uint("receive-timer"),
     vendorClass: options.text("vendor-class-identifier") ?? "",
@@ -103,12 +96,10 @@ function readCommonConnect(options: OptionList) {
   };
 }
 
-function readBindingUpdate(options: OptionList): FailoverMessage | FailoverOptionName {
-  const address = options.uint("assigned-ip-address");
-  if (address === null) return "assigned-ip-address";
+function readBindingUpdate(options: OptionList): FailoverMessage {
   const update: BindingUpdate = {
-    address: address as Ipv4,
-    // A missing status is answered with a reject by the acceptance rules, not by dropping the link: 0 stands for it.
+    // What is missing is answered with a reject by the acceptance rules, not by dropping the link: 0 stands for it.
+    address: (options.uint("assigned-ip-address") ?? 0) as Ipv4,
     status: options.uint("binding-status") ?? 0,
     clientIdentifier: copy(options.bytes("client-identifier")),
     clientHardwareAddress: copy(options.bytes("client-hardware-address")),

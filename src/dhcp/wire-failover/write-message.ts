@@ -70,7 +70,7 @@ function writeReject(
 
 function writeConnect(writer: OptionWriter, connect: Connect): void {
   writeCommonConnect(writer, connect);
-  writer.uint("tls-request", 0);
+  writer.uint("tls-request", connect.tlsRequest);
   if (connect.mcltSeconds !== null) writer.uint("mclt", connect.mcltSeconds);
   if (connect.hashBuckets !== null) writer.bytes("hash-bucket-assignment", connect.hashBuckets);
   if (connect.extras !== null) writer.bytes("vendor-specific-options", connect.extras);
@@ -84,10 +84,10 @@ function writeConnectAck(writer: OptionWriter, ack: ConnectAck): void {
 }
 
 function writeCommonConnect(writer: OptionWriter, connect: Connect | ConnectAck): void {
-  writer.text("relationship-name", connect.relationshipName);
+  if (connect.relationshipName !== null) writer.text("relationship-name", connect.relationshipName);
   if (connect.maxUnackedUpdates !== null) writer.uint("max-unacked-bndupd", connect.maxUnackedUpdates);
   if (connect.receiveTimerSeconds !== null) writer.uint("receive-timer", connect.receiveTimerSeconds);
-  writer.text("vendor-class-identifier", connect.vendorClass);
+  if (connect.vendorClass !== "") writer.text("vendor-class-identifier", connect.vendorClass);
   writer.uint("protocol-version", connect.protocolVersion);
 }
 

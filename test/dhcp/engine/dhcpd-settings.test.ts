@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
 import { isOwnClient } from "../../../src/dhcp/engine/authority.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
+import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import { hardwareClient, ip } from "../server/world.ts";
 import { START } from "./pair.ts";
 import { type Heard, ScriptedPartner, type ScriptOptions } from "./scripted-partner.ts";
@@ -41,6 +42,23 @@ const ROLES = [
   ["primary", "a"],
   ["secondary", "b"],
 ] as const;
+
+test("what only our own engines say to each other means nothing in a dhcpd's mouth", () => {
+  const partner = new ScriptedPartner({
+    dialect: "ISC",
+    member: "b",
+    saved: "RECOVER",
+    remembers: { complete: false, agreedMcltSeconds: 0 },
+  });
+  partner.meet({ extras: writeExtras({ side: 2, echoes: true, isNew: true }) });
+  partner.announce("RECOVER", { carrierLost: true, store: "61".repeat(16) });
+  assert.equal(partner.engine.role, "secondary");
+  const { session } = partner.engine;
+  assert.deepEqual(
+    [session?.echoes, session?.partnerCarrierLost, session?.partnerStore],
+    [false, false, null],
+  );
+});
 
 describe("max-unacked-updates 1", () => {
   for (const [role, member] of ROLES)

@@ -182,6 +182,19 @@ describe("what a dhcpd must not hear", () => {
     partner.say({ type: "UPDDONE" }, { xid: request.xid });
     assert.equal(announced(partner).at(-1), N);
   });
+
+  test("POTENTIAL-CONFLICT: the answer to what we asked in RECOVER is none to the conflict", () => {
+    const partner = comeBack(R, PD);
+    const requests = () => partner.heard.filter(({ message }) => message.type.startsWith("UPDREQ"));
+    const [before] = requests();
+    partner.announce(PC);
+    partner.say({ type: "UPDDONE" }, { xid: before!.xid });
+    assert.equal(announced(partner).at(-1), PC);
+    partner.announce(CD);
+    assert.equal(requests().length, 2);
+    partner.say({ type: "UPDDONE" }, { xid: requests()[1]!.xid });
+    assert.equal(announced(partner).at(-1), N);
+  });
 });
 
 test("a first STATE of a starting dhcpd without the STARTUP flag is followed by its true one: the last counts", () => {

@@ -232,7 +232,7 @@ class Replay {
     if (this.#role === "primary") say({ type: "CONNECTACK", ...HELLO, rejectReason: null, message: null });
     else {
       const hashBuckets = Uint8Array.of(...Array(16).fill(255), ...Array(16).fill(0));
-      say({ type: "CONNECT", ...HELLO, mcltSeconds: 30, hashBuckets });
+      say({ type: "CONNECT", ...HELLO, tlsRequest: 0, isDigested: false, mcltSeconds: 30, hashBuckets });
     }
     const state = ENDPOINT_STATE_CODE.NORMAL;
     say({ type: "STATE", state, flags: 0, startTimeOfState: wall, extras: null });

@@ -50,6 +50,8 @@ export const HELLO: Connect = {
   receiveTimerSeconds: 60,
   vendorClass: "scripted",
   protocolVersion: 1,
+  tlsRequest: 0,
+  isDigested: false,
   mcltSeconds: 600,
   hashBuckets: hashBucketAssignment(50),
   extras: null,
@@ -165,7 +167,7 @@ export class ScriptedPartner {
     const time = sentAt === undefined ? {} : { sentAt };
     const hello = { ...HELLO, ...changes };
     if (this.dialed.length === 0) return this.say({ type: "CONNECT", ...hello }, time);
-    const { mcltSeconds: _, hashBuckets: __, ...common } = hello;
+    const { mcltSeconds: _, hashBuckets: __, tlsRequest: ___, isDigested: ____, ...common } = hello;
     return this.say(
       { type: "CONNECTACK", ...common, rejectReason: null, message: null },
       { xid: 0, ...time },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { FaultError } from "../../../src/base/fault.ts";
 import type { EngineEvent } from "../../../src/dhcp/engine/event.ts";
@@ -119,6 +119,26 @@ describe("the link over TCP", () => {
       assert.match(last?.kind === "link-closed" ? last.reason : "", /does not read/);
     } finally {
       deaf.destroy();
+      await listener.link.stop();
+    }
+  });
+
+  test("peers that never close their end of what was closed here do not keep the partner out", async () => {
+    const listener = createLink(A, B, { port: 0 });
+    await listener.link.listen();
+    const to = { host: "127.0.0.21", port: listener.link.port, localAddress: "127.0.0.22" };
+    const sockets: Socket[] = [];
+    const openings = () => kinds(listener.events).filter((kind) => kind === "link-opened").length;
+    try {
+      for (let id = 1; id <= 40; id++) {
+        const socket = connect({ ...to, allowHalfOpen: true });
+        socket.on("error", () => {});
+        sockets.push(socket);
+        await listener.until(() => openings() === id);
+        listener.link.close(id);
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy();
       await listener.link.stop();
     }
   });
