@@ -16,6 +16,8 @@ export interface LabOptions {
   /** The part our engine plays. */
   readonly role: "primary" | "secondary";
   readonly mode: "LoadBalance" | "HotStandby";
+  /** The MCLT, and the length of the leases. Unset: MCLT_SECONDS and LEASE_SECONDS. */
+  readonly leadSeconds?: number;
 }
 
 export const MCLT_SECONDS = 60;
@@ -55,8 +57,8 @@ export class Lab {
       partnerPlace: "one",
       role: options.role === "primary" ? "secondary" : "primary",
       split: options.mode === "HotStandby" ? 256 : 128,
-      mcltSeconds: MCLT_SECONDS,
-      leaseSeconds: LEASE_SECONDS,
+      mcltSeconds: options.leadSeconds ?? MCLT_SECONDS,
+      leaseSeconds: options.leadSeconds ?? LEASE_SECONDS,
       // In half of the pairs the least there is: every update waits for the answer to the one before.
       maxUnacked: (options.role === "primary") === (options.mode === "HotStandby") ? 1 : 10,
       port: PORT.dhcpd,
@@ -135,10 +137,12 @@ export class Lab {
   }
 }
 
-function manifest({ role, mode }: LabOptions): string {
+function manifest({ role, mode, leadSeconds }: LabOptions): string {
   const external = `{ dialect: ISC, address: ${ADDRESS.two}, port: ${PORT.dhcpd}, relationshipName: ${RELATIONSHIP} }`;
   return manifestText({
     mode,
+    mcltSeconds: leadSeconds,
+    leaseSeconds: leadSeconds,
     primary: role === "primary" ? "us" : "them",
     port: PORT.engine,
     members: [
@@ -158,12 +162,15 @@ export function pairManifest({ external, port }: { external: "one" | null; port:
 
 interface ManifestParts {
   readonly mode: string;
+  readonly mcltSeconds?: number | undefined;
+  readonly leaseSeconds?: number | undefined;
   readonly primary: string;
   readonly port: number;
   readonly members: readonly string[];
 }
 
-function manifestText({ mode, primary, port, members }: ManifestParts): string {
+function manifestText(parts: ManifestParts): string {
+  const { mode, primary, port, members, mcltSeconds = MCLT_SECONDS, leaseSeconds = LEASE_SECONDS } = parts;
   return `
 apiVersion: leasepair.io/v1alpha1
 kind: FailoverRelationship
@@ -171,7 +178,7 @@ metadata: { name: campus, namespace: default }
 spec:
   mode: ${mode}
   primary: ${primary}
-  maxClientLeadTimeSeconds: ${MCLT_SECONDS}
+  maxClientLeadTimeSeconds: ${mcltSeconds}
   link: { port: ${port} }
   members:
 ${members.map((member) => `    - ${member}`).join("\n")}
@@ -183,6 +190,6 @@ spec:
   relationshipRef: { name: campus }
   subnet: 10.77.0.0/24
   ranges: [{ start: ${POOL[0]}, end: ${POOL.at(-1)} }]
-  leaseTime: { defaultSeconds: ${LEASE_SECONDS}, maxSeconds: ${LEASE_SECONDS} }
+  leaseTime: { defaultSeconds: ${leaseSeconds}, maxSeconds: ${leaseSeconds} }
 `;
 }
