@@ -1,0 +1,53 @@
+// Both stores moved from host paths to claims and back on a real cluster, by the controller alone and at its pace, while clients
+// lease. What waits on the nodes meanwhile is an old copy when its members come back to it.
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Cluster } from "../../dev/cluster/cluster.ts";
+import { startOperatorCluster } from "../../dev/cluster/operator.ts";
+import { clusterUnmet } from "../../dev/cluster/requirements.ts";
+import { eventually } from "../../dev/demo/teller.ts";
+import { Disturbance } from "./disturbance.ts";
+import { condition, PAIR } from "./pair-objects.ts";
+import { IN_CLAIMS, storageClass, volume } from "./volumes.ts";
+
+const MOVE_MS = 600_000;
+
+describe("stores moved to claims and back on a real cluster", { skip: clusterUnmet() }, () => {
+  let cluster: Cluster;
+  let disturb: Disturbance;
+  before(async () => {
+    cluster = await startOperatorCluster((line) => console.log(line));
+    disturb = await Disturbance.start(cluster);
+    cluster.apply([storageClass(), volume(cluster, "one", ["node-1"]), volume(cluster, "two", ["node-2"])]);
+  });
+  after(async () => {
+    await disturb?.fleet.stop();
+    await cluster?.stop();
+  });
+
+  /** Of the pods that run: where their stores lie. */
+  const places = () =>
+    cluster.kubectl(
+      "get",
+      "pods",
+      "--selector",
+      `leasepair.io/relationship=${PAIR}`,
+      "--output",
+      "jsonpath={range .items[*].spec.volumes[?(@.name==\"data\")]}{.persistentVolumeClaim.claimName}{.hostPath.path}{' '}{end}",
+    );
+
+  for (const { to, storage, place } of [
+    { to: "claims", storage: IN_CLAIMS, place: /^leasepair-\S+-a leasepair-\S+-b $/ },
+    { to: "host paths", storage: { type: "HostPath" }, place: /^\/var\S+\/a \/var\S+\/b $/ },
+  ]) {
+    it(`to ${to}: nothing is lost and nothing given twice`, async () => {
+      await disturb.with(`stores moved to ${to} by rollout`, async () => {
+        const spec = JSON.stringify({ spec: { storage } });
+        cluster.kubectl("patch", "dhcpfo", PAIR, "--type=merge", "--patch", spec);
+        await eventually(`both in ${to}`, MOVE_MS, places, (seen) => place.test(seen));
+      });
+      assert.equal(condition(cluster, "WitnessHealthy"), "True Reading");
+    });
+  }
+});
