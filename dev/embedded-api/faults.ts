@@ -21,10 +21,10 @@ export type FaultAction =
 
 const SELECTORS = ["verb", "resource", "subresource", "name", "user"] as const;
 
-/** Strikes once. What is left out matches everything. */
+/** Strikes once, or until clear(). What is left out matches everything. */
 export interface FaultRule extends Partial<Pick<ApiRequest, (typeof SELECTORS)[number]>> {
   /** The matching request it strikes, counted from 1; 1 when left out. */
-  readonly nth?: number;
+  readonly nth?: number | "every";
   readonly action: FaultAction;
 }
 
@@ -74,7 +74,7 @@ export class Faults {
       const { rule } = injected;
       if (!SELECTORS.every((name) => (rule[name] ?? request[name]) === request[name])) continue;
       injected.matched += 1;
-      if (injected.matched === (rule.nth ?? 1)) return rule.action;
+      if (rule.nth === "every" || injected.matched === (rule.nth ?? 1)) return rule.action;
     }
     return null;
   }

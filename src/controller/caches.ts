@@ -7,13 +7,16 @@ import { Reflector, type ReflectorStats } from "../kube/reflector.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type KeyLookup, keysOf } from "./keys.ts";
-import { LABELLED_KINDS, TYPES, WATCHED_KINDS, type WatchedKind } from "./resource-types.ts";
+import { LABELLED_KINDS, OPTIONAL_KINDS, TYPES, WATCHED_KINDS, type WatchedKind } from "./resource-types.ts";
 
 /** What observe.ts reads. */
 export interface Cache {
   get(kind: WatchedKind, namespace: string, name: string): KubeObject | undefined;
   /** Sorted by name, so that order never depends on how objects arrived. */
   list(kind: WatchedKind, namespace: string | null): readonly KubeObject[];
+  /** Why nothing is known of this kind in `namespace`, in the API's words; null when it is known. Only of OPTIONAL_KINDS: without
+   *  the others nobody looks. */
+  refusal(kind: WatchedKind, namespace: string): string | null;
 }
 
 export interface CachesOptions {
@@ -30,7 +33,11 @@ const OUR_LABEL = "app.kubernetes.io/name=leasepair";
 
 export class Caches implements Cache {
   readonly #options: CachesOptions;
-  readonly #reflectors: readonly { readonly kind: WatchedKind; readonly reflector: Reflector }[];
+  readonly #reflectors: readonly {
+    readonly kind: WatchedKind;
+    readonly namespace: string | null;
+    readonly reflector: Reflector;
+  }[];
   /** Keys that each object concerned when it was last seen. */
   readonly #concerned = new Map<string, readonly string[]>();
 
@@ -41,6 +48,7 @@ export class Caches implements Cache {
       const namespaces = TYPES[kind].namespaced ? (options.namespaces ?? [null]) : [null];
       return namespaces.map((namespace) => ({
         kind,
+        namespace,
         reflector: new Reflector({
           client,
           timing,
@@ -49,6 +57,8 @@ export class Caches implements Cache {
           namespace,
           ...(LABELLED_KINDS.has(kind) ? { labelSelector: OUR_LABEL } : {}),
           onChange: (key) => this.#changed(kind, key),
+          // Whoever had to do without until now is looked at again.
+          ...(OPTIONAL_KINDS.has(kind) ? { onListed: once(() => this.#addAll()) } : {}),
         }),
       }));
     });
@@ -58,9 +68,12 @@ export class Caches implements Cache {
     for (const { reflector } of this.#reflectors) reflector.start();
   }
 
-  /** Resolves to true once every kind was listed completely, to false when stopped before. */
+  /** Resolves to true once every kind was listed completely, but those that not every pair needs and the role does not allow;
+   *  to false when stopped before. */
   whenSynced(): Promise<boolean> {
-    const all = this.#reflectors.map(({ reflector }) => reflector.whenSynced());
+    const all = this.#reflectors.map(({ kind, reflector }) =>
+      OPTIONAL_KINDS.has(kind) ? reflector.whenSyncedOrRefused() : reflector.whenSynced(),
+    );
     return Promise.all(all).then((synced) => synced.every(Boolean));
   }
 
@@ -88,6 +101,20 @@ export class Caches implements Cache {
     return found.sort((a, b) => ((a.metadata.name ?? "") < (b.metadata.name ?? "") ? -1 : 1));
   }
 
+  refusal(kind: WatchedKind, namespace: string): string | null {
+    const of = this.#reflectors.find(
+      (other) => other.kind === kind && (other.namespace ?? namespace) === namespace,
+    );
+    return of?.reflector.refusal ?? null;
+  }
+
+  /** In words, what the role does not allow of that without which nothing can be done; empty when it allows all. */
+  missingRights(): readonly string[] {
+    return this.#reflectors.flatMap(({ kind, reflector: { refusal } }) =>
+      refusal === null || OPTIONAL_KINDS.has(kind) ? [] : [refusal],
+    );
+  }
+
   /** Every relationship there is, and every one that something points to. */
   keys(): ReadonlySet<string> {
     const keys = new Set<string>();
@@ -97,6 +124,10 @@ export class Caches implements Cache {
 
   stats(): readonly { readonly kind: WatchedKind; readonly stats: ReflectorStats }[] {
     return this.#reflectors.map(({ kind, reflector }) => ({ kind, stats: reflector.stats() }));
+  }
+
+  #addAll(): void {
+    for (const key of this.keys()) this.#options.onKey(key);
   }
 
   #changed(kind: WatchedKind, key: string): void {
@@ -131,6 +162,14 @@ export class Caches implements Cache {
     scope: (namespace, name) => this.get("DHCPScope", namespace, name),
     relationships: () =>
       this.list("FailoverRelationship", null).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
+  };
+}
+
+function once(action: () => void): () => void {
+  let isDone = false;
+  return () => {
+    if (!isDone) action();
+    isDone = true;
   };
 }
 

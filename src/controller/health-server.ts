@@ -11,7 +11,8 @@ export interface HealthServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly registry: Registry;
-  readonly isReady: () => boolean;
+  /** What is missing yet, for people; null: nothing. */
+  readonly waitsFor: () => readonly string[] | null;
 }
 
 export interface HealthServer {
@@ -31,7 +32,8 @@ export function startHealthServer(options: HealthServerOptions): Promise<HealthS
     if (request.method !== "GET" && request.method !== "HEAD") return answer(405, "only GET\n");
     if (path === "/healthz") return answer(200, "ok\n");
     if (path === "/readyz") {
-      return options.isReady() ? answer(200, "ok\n") : answer(503, "the caches are not complete yet\n");
+      const missing = options.waitsFor();
+      return missing === null ? answer(200, "ok\n") : answer(503, `not yet: ${missing.join("; ")}\n`);
     }
     if (path !== "/metrics") return answer(404, "there are /metrics, /healthz and /readyz\n");
     options.registry.metrics().then(

@@ -119,8 +119,9 @@ class Controller implements RunningController {
   async start(): Promise<void> {
     const { leaderElection, log, metrics } = this.#options;
     if (metrics !== null) {
-      const isReady = () => this.#synced;
-      this.#health = await startHealthServer({ ...metrics, registry: this.#metrics.registry, isReady });
+      const waitsFor = () =>
+        this.#synced ? null : ["a complete list of everything", ...this.#caches.missingRights()];
+      this.#health = await startHealthServer({ ...metrics, registry: this.#metrics.registry, waitsFor });
     }
     this.#caches.start();
     this.#caches.whenSynced().then((synced) => {

@@ -90,6 +90,7 @@ export function observe(
     operations: listed,
     ...scopesOf(cache, namespace, name),
     children: children(cache, object, storeUidIn(memory, object)),
+    claimsRefusal: cache.refusal("PersistentVolumeClaim", namespace),
     lastFailure: memory.failures.get(key) ?? null,
     rollingElsewhere: [...memory.rolling].find((other) => other !== key) ?? null,
   };

@@ -41,6 +41,8 @@ export interface Observed {
   readonly children: ReadonlyMap<string, ObservedChild>;
   /** What kept the last reconcile from finishing, null when it finished. */
   readonly lastFailure: string | null;
+  /** Why nothing is known of claims, in the API's words; null when they are known. */
+  readonly claimsRefusal: string | null;
   /** Another relationship (namespace/name) that is restarting a member right now, or null. */
   readonly rollingElsewhere: string | null;
 }

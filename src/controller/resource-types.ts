@@ -48,6 +48,9 @@ export const CHILD_KINDS = [
   "PodDisruptionBudget",
 ] as const satisfies readonly WatchedKind[];
 
+/** Kinds that only some pairs need. A role of an earlier chart may not allow them; the others are served all the same. */
+export const OPTIONAL_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>(["PersistentVolumeClaim"]);
+
 /** Kinds of which a cluster has many that are none of ours: only those with our labels are watched. */
 export const LABELLED_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>([
   "StatefulSet",

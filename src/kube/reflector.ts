@@ -50,6 +50,7 @@ const BACKOFF_BASE_MS = 800;
 const BACKOFF_MAX_MS = 30_000;
 /** A watch that ends sooner than this counts as a failure, however politely it ended: otherwise we would spin. */
 const SHORT_WATCH_MS = 5_000;
+const FORBIDDEN = 403;
 
 /** What to do after a watch has ended. */
 type Next = "resume" | "relist";
@@ -63,9 +64,11 @@ export class Reflector {
   #running: Promise<void> | null = null;
   #synced = false;
   readonly #firstList: PromiseWithResolvers<boolean> = Promise.withResolvers();
+  readonly #firstWord: PromiseWithResolvers<boolean> = Promise.withResolvers();
   #relistAtMs = 0;
   #lastHeardMs: number | null = null;
   #lastError: KubeError | null = null;
+  #refusal: string | null = null;
   #failures = 0;
   #lists = 0;
   #watches = 0;
@@ -90,6 +93,7 @@ export class Reflector {
   async stop(): Promise<void> {
     this.#stopper.abort();
     this.#firstList.resolve(this.#synced);
+    this.#firstWord.resolve(this.#synced);
     await this.#running;
   }
 
@@ -112,6 +116,17 @@ export class Reflector {
   /** Resolves to true after the first complete list, to false when stopped before it. Never rejects. */
   whenSynced(): Promise<boolean> {
     return this.#firstList.promise;
+  }
+
+  /** Resolves to true after the first complete list, or once the API has said that it may not be had; it is asked for again and
+   *  again all the same. To false when stopped before. Never rejects. */
+  whenSyncedOrRefused(): Promise<boolean> {
+    return this.#firstWord.promise;
+  }
+
+  /** What the API said (403) when asked for a list, as long as there never was one; null when it did not refuse. */
+  get refusal(): string | null {
+    return this.#synced ? null : this.#refusal;
   }
 
   stats(): ReflectorStats {
@@ -149,6 +164,10 @@ export class Reflector {
       if (this.#signal.aborted) return false;
       this.#takeList(list.items, list.resourceVersion);
     } catch (error) {
+      if (error instanceof KubeError && error.status === FORBIDDEN) {
+        this.#refusal = error.message;
+        this.#firstWord.resolve(true);
+      }
       await this.#pauseAfter(error);
       return false;
     }
@@ -159,6 +178,7 @@ export class Reflector {
     this.#relistAtMs = startedMs + relistMs * (0.8 + timing.random() * 0.2);
     this.#synced = true;
     this.#firstList.resolve(true);
+    this.#firstWord.resolve(true);
     if (this.#options.onListed !== undefined) guarded(this.#options.log, "onListed", this.#options.onListed);
     return true;
   }

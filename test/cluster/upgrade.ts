@@ -9,7 +9,6 @@ import { cachedImage } from "../../dev/image/cached-image.ts";
 
 const FIRST_GREEN = join(import.meta.dirname, "..", "..", "test/corpus/n-1/chart");
 const NEW_TAG = "next";
-const READS_SINCE = "leasepair-reads-since-first-green";
 const ROLLOUT_MS = 240_000;
 const IN_OPERATORS = ["--namespace", OPERATOR_NAMESPACE, "--wait"];
 
@@ -19,13 +18,8 @@ export async function startUpgradeCluster(): Promise<Cluster> {
   return Cluster.start({ images, say: (line) => console.log(line) });
 }
 
-/** Its chart, with this checkout's image in the place of its own. That one asked for less: what the controller reads since then
- *  is granted beside the chart, or it would never be ready. */
+/** Its chart, with this checkout's image in the place of its own: its role knows nothing of what is new. */
 export function installFirstGreen(cluster: Cluster): void {
-  const account = `--serviceaccount=${OPERATOR_NAMESPACE}:leasepair-controller`;
-  const verbs = "--verb=get,list,watch";
-  cluster.kubectl("create", "clusterrole", READS_SINCE, verbs, "--resource=persistentvolumeclaims");
-  cluster.kubectl("create", "clusterrolebinding", READS_SINCE, `--clusterrole=${READS_SINCE}`, account);
   const [archive = ""] = readdirSync(FIRST_GREEN);
   cluster.helm("install", RELEASE, join(FIRST_GREEN, archive), ...IN_OPERATORS, "--create-namespace");
 }

@@ -295,6 +295,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     reservationSets: [],
     children: children(),
     lastFailure: null,
+    claimsRefusal: null,
     rollingElsewhere: null,
     ...changes,
   };

@@ -314,7 +314,7 @@ export class PairWorld {
       });
     const get = (kind: WatchedKind, namespace: string, name: string) =>
       list(kind, TYPES[kind].namespaced ? namespace : null).find(({ metadata }) => metadata.name === name);
-    return { list, get };
+    return { list, get, refusal: () => null };
   }
 
   /** The API without a network: the same checks, the same conflicts. */
@@ -433,7 +433,7 @@ export class TestController {
     const list: Cache["list"] = (kind, namespace) => (kind === hides ? [] : cache.list(kind, namespace));
     const get: Cache["get"] = (kind, namespace, name) =>
       kind === hides ? undefined : cache.get(kind, namespace, name);
-    return { list, get };
+    return { ...cache, list, get };
   }
 
   #client(): Client {

@@ -69,6 +69,23 @@ export function pendingClaims({ children, members }: Observed): readonly KubeObj
   });
 }
 
+/** Claims are wanted, and the controller's role does not let it see any: what is not known is not made, nor taken for lost. */
+export function claimsUnread({ claimsRefusal, relationship }: Observed): Rejected | null {
+  const { claim, namespace, name } = relationship;
+  if (claim === null || claimsRefusal === null) return null;
+  return {
+    kind: "FailoverRelationship",
+    namespace,
+    name,
+    reason: "ClaimsUnreadable",
+    field: "spec.storage.type",
+    message:
+      `The controller cannot see the claims of this pair: ${claimsRefusal.replace(/\.$/, "")}. Upgrade the Helm chart, or apply the ` +
+      "install.yaml, of the release that runs; or let its role get, list, watch, create and patch persistentvolumeclaims. " +
+      "What runs is left alone until then.",
+  };
+}
+
 /** The first member whose volume cannot be used on its node, or null. A pod sent there would never start. */
 export function volumeElsewhere(observed: Observed, { members }: CompiledRelationship): Rejected | null {
   const { namespace, name } = observed.relationship;

@@ -11,7 +11,7 @@ import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { carriersVerdict } from "./carriers.ts";
 import { type ChildrenPlan, MOVE_WAITS, planChildren, reportName } from "./children.ts";
-import { volumeElsewhere } from "./claims.ts";
+import { claimsUnread, volumeElsewhere } from "./claims.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
@@ -114,6 +114,7 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   const { config } = compiled;
   const problem =
     missingNode(observed, config) ??
+    claimsUnread(observed) ??
     storeProblem(observed) ??
     bothMoving(pair) ??
     volumeElsewhere(observed, config);
