@@ -20,11 +20,14 @@ export const LINK_DISTRUSTS = [
 
 export type LinkDistrust = (typeof LINK_DISTRUSTS)[number];
 
+/** The other end does not believe that this one is its partner; the message begins with its reason, mostly a LinkDistrust. */
+export const REFUSED_BY_PARTNER = "RefusedByPartner";
+
 /** The handshake of the failover protocol was refused, by either end: clocks apart, other relationship, other terms. */
 export const TERMS_DIFFER = "TermsDiffer";
 
 export interface LinkRefusal {
-  readonly reason: LinkDistrust | typeof TERMS_DIFFER;
+  readonly reason: LinkDistrust | typeof REFUSED_BY_PARTNER | typeof TERMS_DIFFER;
   /** What is wrong, without a full stop; a clause that has the partner for subject, or a sentence of its own. */
   readonly message: string;
 }

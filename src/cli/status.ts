@@ -1,7 +1,7 @@
 // `leasepair status`: in what state pairs are, why, and what happens next.
 
 import type { Command } from "commander";
-import { TERMS_DIFFER } from "../base/link-refusal.ts";
+import { REFUSED_BY_PARTNER, TERMS_DIFFER } from "../base/link-refusal.ts";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { adviceOn } from "./advice.ts";
@@ -80,7 +80,8 @@ function linkText({ connected, linkRefusal, linkSecurity }: MemberReport): strin
   // An engine of an earlier version does not say.
   if (connected || linkRefusal == null) return `${connected ? "up" : "down"}${clear}`;
   const { reason, message } = linkRefusal;
-  return `down, ${reason === TERMS_DIFFER ? message : `its partner is refused: ${message}`}${clear}`;
+  const whose = reason === REFUSED_BY_PARTNER ? "its partner refuses it" : "its partner is refused";
+  return `down, ${reason === TERMS_DIFFER ? message : `${whose}: ${message}`}${clear}`;
 }
 
 /** An engine of an earlier version does not say. */

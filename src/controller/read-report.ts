@@ -2,7 +2,7 @@
 // another version may leave fields out, which then count as their smallest meaning, never as an error.
 
 import { SERVING } from "../api/failover-state.ts";
-import { LINK_DISTRUSTS, type LinkRefusal, TERMS_DIFFER } from "../base/link-refusal.ts";
+import { LINK_DISTRUSTS, type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../base/link-refusal.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { map, maps, text } from "./json.ts";
@@ -46,7 +46,8 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
 function readRefusal(conditions: unknown): LinkRefusal | null {
   const refused = maps(conditions).find(({ type }) => type === "LinkRefused");
   if (refused?.["status"] !== "True") return null;
-  const reason = LINK_DISTRUSTS.find((word) => word === refused["reason"]) ?? TERMS_DIFFER;
+  const known = [...LINK_DISTRUSTS, REFUSED_BY_PARTNER] as const;
+  const reason = known.find((word) => word === refused["reason"]) ?? TERMS_DIFFER;
   return { reason, message: text(refused["message"]) };
 }
 

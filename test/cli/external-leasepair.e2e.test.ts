@@ -1,7 +1,7 @@
 // Two engines that know each other as external members only, each from manifests of its own: as between two clusters.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -29,15 +29,40 @@ test("two relationships of different names meet under the name that both were to
         .replaceAll("namespace: default", `namespace: ${namespace}`);
       mkdirSync(join(directory, member));
       writeFileSync(join(directory, member, "campus.yaml"), yaml);
+      return engine(member, namespace, link);
+    };
+    const engine = (member: "a" | "b", namespace: string, certificates: string) => {
       const own = ["--relationship", `${namespace}/campus`, "--member", member, "--dhcp-port", "20071"];
       const from = ["--manifests", join(directory, member), "--data-dir", join(directory, `data-${member}`)];
-      const engine = startCli(["engine", ...own, ...from, "--link-certificates", join(link, member)]);
-      engines.push(engine);
-      return engine;
+      const secured = ["--link-certificates", join(certificates, member)];
+      const started = startCli(["engine", ...own, ...from, ...secured]);
+      engines.push(started);
+      return started;
     };
     const [a, b] = [start("a", "here"), start("b", "there")];
     await Promise.all([a.until(/"to":"NORMAL"/), b.until(/"to":"NORMAL"/)]);
     assert.doesNotMatch(a.output() + b.output(), /link-in-clear/);
+
+    // b's certificates come from another authority now; it trusts a's still, but a was not told of the new one. Both say so.
+    const other = join(directory, "other");
+    assert.equal(
+      (await runCli(["certs", "--relationship", SHARED, "--member", "a", "b", "--out", other])).code,
+      0,
+    );
+    const trusted = [other, link].map((from) => readFileSync(join(from, "b", "ca.crt"), "utf8"));
+    writeFileSync(join(other, "b", "ca.crt"), trusted.join(""));
+    b.child.kill("SIGKILL");
+    await b.ended();
+    const renewed = engine("b", "there", other);
+    await Promise.all([a.until(/link-distrusted.*CertificateRevoked/), renewed.until(/link-refused/)]);
+    const status = (member: string) =>
+      runCli(["status", "--local", "--data-dir", join(directory, `data-${member}`)]);
+    assert.match(
+      (await status("a")).stdout,
+      /Link: +down, its partner is refused: its certificate is signed by/,
+    );
+    const told = /Link: +down, its partner refuses it: CertificateRevoked: its certificate is signed by/;
+    assert.match((await status("b")).stdout, told);
 
     const refused = await runCli([
       ...["engine", "--relationship", "here/campus", "--member", "b", "--dhcp-port", "20072"],

@@ -5,7 +5,13 @@
 // Source: docs/adr/0008-link-identity.md.
 
 import { linkIdentity } from "../../base/link-identity.ts";
-import { type LinkDistrust, TERMS_DIFFER } from "../../base/link-refusal.ts";
+import {
+  LINK_DISTRUSTS,
+  type LinkDistrust,
+  type LinkRefusal,
+  REFUSED_BY_PARTNER,
+  TERMS_DIFFER,
+} from "../../base/link-refusal.ts";
 import { seconds, type UnixSeconds } from "../../base/units.ts";
 import type { LinkView, MemberCertificateView, Observed, ObservedLink } from "../observed.ts";
 import type { Verdict } from "./condition.ts";
@@ -126,18 +132,47 @@ export function linkVerdict(pair: Pair): Verdict {
 
 /** What an engine met on the link; the Secrets may be in order all the same: a pod has older files, or the partner is elsewhere. */
 function refusalOf(pair: Pair): { readonly reason: string; readonly message: string } | null {
-  for (const member of pair.members) {
-    const refusal = member.report?.linkRefusal ?? null;
-    if (refusal === null || refusal.reason === TERMS_DIFFER) continue;
+  const refused = pair.members.map((member) => ({
+    own: member.name,
+    partner: partnerOf(pair, member)?.name ?? "its partner",
+    refusal: member.report?.linkRefusal ?? null,
+  }));
+  for (const { own, partner, refusal } of refused) {
+    if (refusal === null || !isDistrust(refusal.reason)) continue;
     const { reason, message } = refusal;
-    const partner = partnerOf(pair, member)?.name ?? "its partner";
-    return {
-      reason,
-      message: `${member.name} refuses ${partner}: ${message}. ${REFUSAL_REMEDY[reason](partner)}`,
-    };
+    return { reason, message: `${own} refuses ${partner}: ${message}. ${REFUSAL_REMEDY[reason](partner)}` };
+  }
+  // Of two that run here the one that refuses has just said so itself; an external one is heard through ours alone.
+  for (const { own, partner, refusal } of refused) {
+    if (refusal?.reason !== REFUSED_BY_PARTNER) continue;
+    const cause = LINK_DISTRUSTS.find((word) => refusal.message.startsWith(`${word}:`)) ?? null;
+    const remedy = cause === null ? HEARD_REMEDY.NoCertificate : HEARD_REMEDY[cause];
+    const message = `${partner} refuses ${own}, and says of it: ${refusal.message}. ${remedy(own, partner)}`;
+    return { reason: REFUSED_BY_PARTNER, message };
   }
   return null;
 }
+
+function isDistrust(reason: LinkRefusal["reason"]): reason is LinkDistrust {
+  return reason !== TERMS_DIFFER && reason !== REFUSED_BY_PARTNER;
+}
+
+/** What to do about a partner that refuses our end, by its reason. */
+const LOOK_THERE = (_: string, partner: string) => `The log of ${partner} says more.`;
+const HEARD_REMEDY: Readonly<Record<LinkDistrust, (own: string, partner: string) => string>> = {
+  WrongIdentity: () =>
+    "Relationship and members must have the same names on both sides, or external.relationshipName must name one for both.",
+  CertificateExpired: (own) =>
+    `Renew the certificate of ${own}, and restart its pod if that has an older one.`,
+  CertificateNotYetValid: () => "Set the clocks.",
+  CertificateRevoked: (own, partner) =>
+    `Bring the present authority of ${own} to ${partner}: spec.link.tls.trustedAuthorities there.`,
+  UnknownAuthority: (own, partner) =>
+    `Bring the authority of ${own} to ${partner}: spec.link.tls.trustedAuthorities there, or with secretRef its ca.crt.`,
+  NoCertificate: LOOK_THERE,
+  ClearText: LOOK_THERE,
+  HandshakeBroken: LOOK_THERE,
+};
 
 const RENEW = (partner: string) =>
   `Compare the Secret of ${partner} with what its pod has mounted; of an external partner, renew it there.`;

@@ -1,7 +1,7 @@
 // The sentences of the Ready condition: who is unreachable since when, who answers whom, what happens next and when.
 // Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
 
-import { type LinkRefusal, TERMS_DIFFER } from "../../base/link-refusal.ts";
+import { type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
@@ -125,6 +125,8 @@ function nextSentences(pair: Pair): readonly string[] {
 /** What the certificates are to blame for stands in LinkSecure. */
 function refusalSentence({ reason, message }: LinkRefusal, name: string, partner: string): string {
   if (reason === TERMS_DIFFER) return sentence(`${name} and ${partner} do not meet: ${message}`);
+  if (reason === REFUSED_BY_PARTNER)
+    return `${partner} does not believe that it speaks with ${name}: see LinkSecure.`;
   return `${name} does not believe that it speaks with ${partner} (${reason}): see LinkSecure.`;
 }
 

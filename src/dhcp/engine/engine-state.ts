@@ -2,6 +2,7 @@
 // Only the modules of this folder change it, and only inside step().
 
 import type { Ipv4 } from "../../base/ipv4.ts";
+import type { LinkRefusal } from "../../base/link-refusal.ts";
 import type { BootMs, UnixSeconds } from "../../base/units.ts";
 import type { ClockOffset } from "../failover/clock-offset.ts";
 import type { DialectProfile, LinkTiming } from "../failover/dialect.ts";
@@ -150,7 +151,7 @@ export interface Engine {
   session: Session | null;
   nextDialId: ConnectionId;
   /** The refusal of the last handshake, by us or the partner, as it was told; null since one succeeded. */
-  lastRefusal: string | null;
+  lastRefusal: LinkRefusal | null;
   /** When to dial next; null for a secondary and while a connection is open. */
   dialAt: BootMs | null;
   readonly updates: UpdateQueue;

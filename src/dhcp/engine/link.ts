@@ -1,6 +1,7 @@
 // Connections to the partner: dialing, the CONNECT handshake, contact and its loss. What is said once the link stands
 // is in partner.ts. Source: failover draft 7.8, 7.9, 8; who dials and what is refused as in docs/protocol/draft-errata.md.
 
+import { type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { ClockOffset } from "../failover/clock-offset.ts";
 import { linkName } from "../failover/dialect.ts";
 import { HASH_BUCKET_BYTES, hashBucketAssignment } from "../failover/load-balance.ts";
@@ -8,7 +9,12 @@ import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
 import { readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type FailoverFrame, FRAME_BYTES_MAX, readFrame } from "../wire-failover/frame.ts";
-import { type Connect, type ConnectAck, REJECT_REASON } from "../wire-failover/message.ts";
+import {
+  type Connect,
+  type ConnectAck,
+  type FailoverMessage,
+  REJECT_REASON,
+} from "../wire-failover/message.ts";
 import { readMessage } from "../wire-failover/read-message.ts";
 import { ask, isClockKnown, takeSample } from "./echo.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
@@ -149,7 +155,20 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   if (message.type === "CONNECTACK" && dials(engine)) {
     return onConnectAck(engine, turn, connection, message, frame);
   }
+  if (message.type === "DISCONNECT") return onDistrusted(engine, turn, connection, message);
   drop(engine, turn, connection, `${message.type} before the handshake`);
+}
+
+/** The partner ends what it has not begun: it does not believe that this is its partner (host/link-transport.ts). */
+function onDistrusted(
+  engine: Engine,
+  turn: Turn,
+  connection: Connection,
+  { rejectReason, message }: Extract<FailoverMessage, { type: "DISCONNECT" }>,
+): void {
+  const text = message ?? "it does not say why";
+  tellRefusal(engine, turn, { reason: REFUSED_BY_PARTNER, message: text }, rejectReason);
+  hangUp(engine, turn, connection, `refused by the partner: ${text}`);
 }
 
 /** A new store takes the side that its partner has not: the configured primary may have changed since that was settled. */
@@ -259,7 +278,7 @@ function onConnectAck(
   if (frame.xid !== connection.helloXid) return;
   if (ack.rejectReason !== null) {
     const text = `the partner refuses the connection: ${ack.message ?? "no text"}`;
-    tellRefusal(engine, turn, text, ack.rejectReason);
+    tellRefusal(engine, turn, { reason: TERMS_DIFFER, message: text }, ack.rejectReason);
     return drop(engine, turn, connection, "refused by the partner");
   }
   agreeOnSides(engine, turn, ack);
@@ -274,15 +293,18 @@ function onConnectAck(
 }
 
 function refuse(engine: Engine, turn: Turn, connection: Connection, { reason, message }: Refusal): void {
-  tellRefusal(engine, turn, `this server refuses its partner's connection: ${message}`, reason);
+  const text = `this server refuses its partner's connection: ${message}`;
+  tellRefusal(engine, turn, { reason: TERMS_DIFFER, message: text }, reason);
   drop(engine, turn, connection, `refused: ${message}`);
 }
 
 /** A refusal repeats at every dial until somebody mends its cause: it is told once. */
-function tellRefusal(engine: Engine, turn: Turn, text: string, reason: number): void {
-  const level = engine.lastRefusal === text ? "debug" : "warn";
-  engine.lastRefusal = text;
-  turn.log(level, "link-refused", text, { reason });
+function tellRefusal(engine: Engine, turn: Turn, refusal: LinkRefusal, code: number): void {
+  const { message, reason } = refusal;
+  const level = engine.lastRefusal?.message === message ? "debug" : "warn";
+  engine.lastRefusal = refusal;
+  const text = reason === TERMS_DIFFER ? message : `the partner does not believe this server: ${message}`;
+  turn.log(level, "link-refused", text, { reason: code });
 }
 
 /** Three signs of life fit into what the partner takes for silence. Source: failover draft 8.3. */

@@ -1,6 +1,5 @@
 // What an engine says of itself, on demand: for its FailoverMember, /status and metrics. Changes nothing.
 
-import { TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { type Instant, type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { BindingStatus } from "../lease/binding.ts";
 import { configuredRole, presentService, presentState } from "./authority.ts";
@@ -37,7 +36,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     partnerCarrierLost: session?.partnerCarrierLost === true,
     clockIsBehind: engine.clockIsBehind,
     clocksAreApart: session !== null && engine.clocksAreApart,
-    linkRefusal: engine.lastRefusal === null ? null : { reason: TERMS_DIFFER, message: engine.lastRefusal },
+    linkRefusal: engine.lastRefusal,
     addresses: Object.fromEntries(
       config.scopes.map((scope, pool) => [scope.name, addressCounts(engine, pool)]),
     ),

@@ -4,8 +4,14 @@
 
 import * as net from "node:net";
 import * as tls from "node:tls";
+import { unixSeconds } from "../../base/units.ts";
+import { REJECT_REASON } from "../wire-failover/message.ts";
+import { writeMessage } from "../wire-failover/write-message.ts";
 import type { LinkCertificates } from "./link-certificates.ts";
 import { brokenHandshake, type Distrust, distrustOf } from "./link-distrust.ts";
+
+/** How long one that is not believed may take to hear so. */
+const GOODBYE_MS = 1_000;
 
 export interface LinkTransport {
   readonly security: "TLS" | "Clear";
@@ -37,6 +43,20 @@ function createAdmittingServer(
   });
 }
 
+/** Tells whom this end does not believe why, and ends the connection with that. What it sends meanwhile is thrown away, not left unread:
+ *  whoever closes over unread bytes takes back what it has said. */
+function dismiss(socket: tls.TLSSocket, { message, reason }: Distrust): void {
+  const why = { rejectReason: REJECT_REASON.invalidPartner, message: `${reason}: ${message}` };
+  const sentAt = unixSeconds(Math.floor(Date.now() / 1000));
+  const destroy = () => socket.destroy(new Error(message));
+  const end = setTimeout(destroy, GOODBYE_MS);
+  socket.once("close", () => clearTimeout(end));
+  socket.once("end", destroy);
+  socket.removeAllListeners("data");
+  socket.resume();
+  socket.end(writeMessage({ type: "DISCONNECT", ...why }, sentAt, 0));
+}
+
 export interface TlsTransportOptions {
   readonly certificates: LinkCertificates;
   /** Whom the partner's certificate must speak for. */
@@ -66,7 +86,7 @@ export class TlsTransport implements LinkTransport {
       options.onProof(distrust);
       if (distrust === null) return this.#onStream(socket);
       socket.on("error", () => {});
-      socket.destroy();
+      dismiss(socket, distrust);
     });
     this.#server.on("tlsClientError", (error, socket) => {
       const distrust = brokenHandshake(error);
@@ -102,7 +122,7 @@ export class TlsTransport implements LinkTransport {
       const distrust = distrustOf(socket, this.#options);
       this.#options.onProof(distrust);
       if (distrust === null) onStream();
-      else socket.destroy(new Error(distrust.message));
+      else dismiss(socket, distrust);
     });
     // The network was no obstacle once TCP stands: what fails then is the handshake, or an alert of the other end.
     socket.on("error", (error: NodeJS.ErrnoException) => {

@@ -174,6 +174,35 @@ for (const reason of LINK_DISTRUSTS) {
     ));
 }
 
+for (const [reason, remedy] of [
+  ["WrongIdentity", /must have the same names on both sides/],
+  ["CertificateExpired", /Renew the certificate of a/],
+  ["CertificateRevoked", /present authority of a to b: spec\.link\.tls\.trustedAuthorities there/],
+  ["UnknownAuthority", /authority of a to b: spec\.link\.tls\.trustedAuthorities there/],
+  ["Unheard-of", /The log of b says more/],
+] as const) {
+  test(`LinkSecure: a partner elsewhere that refuses our end for ${reason} is told with its words, and what to do on which side`, () => {
+    const a = member("a", {
+      says: { linkRefusal: { reason: "RefusedByPartner", message: `${reason}: odd` } },
+    });
+    const b = member("b", { isExternal: true, report: null, reportVersion: "", pod: null });
+    const view = linkView({ members: new Map([...linkView().members].filter(([name]) => name === "a")) });
+    const told = secure({ members: [a, b], link: { kind: "read", view } });
+    assert.ok(told.startsWith(`False/RefusedByPartner: b refuses a, and says of it: ${reason}: odd. `), told);
+    assert.match(told, remedy);
+  });
+}
+
+test("of two members that run here, the one that refuses is believed first", () => {
+  const heard = { reason: "RefusedByPartner", message: "CertificateExpired: odd" } as const;
+  const own = { reason: "CertificateExpired", message: "odd" } as const;
+  const members = [
+    member("a", { says: { linkRefusal: heard } }),
+    member("b", { says: { linkRefusal: own } }),
+  ];
+  assert.match(secure({ members }), /^False\/CertificateExpired: b refuses a: odd/);
+});
+
 test("what an engine refuses counts though the Secrets are in order; what a Secret shows goes before", () => {
   const expired = { ...brought(leaf("a", { notAfter: NOW })), ...refuses("HandshakeBroken", "closed") };
   assert.match(secure(expired), /^False\/CertificateExpired: The certificate of a has expired/);

@@ -606,6 +606,18 @@ describe("a partner that refuses the connection", () => {
     }
   });
 
+  test("a DISCONNECT before any handshake is a partner that does not believe this end: reported with its words, dialed again more slowly", () => {
+    for (const member of ["a", "b"] as const) {
+      const partner = new ScriptedPartner({ member });
+      partner.open();
+      const message = "UnknownAuthority: its certificate is signed by CN=x";
+      partner.say({ type: "DISCONNECT", rejectReason: 8, message }, { xid: 0 });
+      assert.equal(partner.closed.length, 1);
+      assert.deepEqual(partner.engine.lastRefusal, { reason: "RefusedByPartner", message });
+      assert.match(partner.events("link-refused")[0]?.message ?? "", /does not believe this server: Unknown/);
+    }
+  });
+
   test("draft 7.9.2: a CONNECTACK of another xid than the CONNECT's says nothing, whatever is in it", () => {
     const partner = new ScriptedPartner({ member: "a" });
     partner.open();

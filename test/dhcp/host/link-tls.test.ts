@@ -9,9 +9,13 @@ import { after, before, describe, test } from "node:test";
 import * as tls from "node:tls";
 import { FaultError } from "../../../src/base/fault.ts";
 import { linkIdentity } from "../../../src/base/link-identity.ts";
+import type { EngineEvent } from "../../../src/dhcp/engine/event.ts";
 import { LinkCertificates } from "../../../src/dhcp/host/link-certificates.ts";
 import type { Distrust } from "../../../src/dhcp/host/link-distrust.ts";
 import { TlsTransport } from "../../../src/dhcp/host/link-transport.ts";
+import { readFrame } from "../../../src/dhcp/wire-failover/frame.ts";
+import { REJECT_REASON } from "../../../src/dhcp/wire-failover/message.ts";
+import { readMessage } from "../../../src/dhcp/wire-failover/read-message.ts";
 import {
   type CertificateAndKey,
   issueLinkCertificate,
@@ -85,6 +89,21 @@ async function listenerAndDialer(identityB: string, signerB?: CertificateAndKey,
   return { listener, dialer, stop };
 }
 
+/** Whoever was refused has heard why, as the one message of the connection. */
+function assertTold(events: readonly EngineEvent[], reason: string, why: RegExp): void {
+  const bytes = Buffer.concat(
+    events.map((event) => (event.kind === "link-bytes" ? event.bytes : Buffer.of())),
+  );
+  const read = readFrame(bytes, 0);
+  assert.ok(read.kind === "frame");
+  assert.equal(read.bytesConsumed, bytes.length);
+  const said = readMessage(read.frame);
+  assert.ok(said.kind === "message" && said.message.type === "DISCONNECT");
+  assert.equal(said.message.rejectReason, REJECT_REASON.invalidPartner);
+  assert.ok(said.message.message?.startsWith(`${reason}: `));
+  assert.match(said.message.message ?? "", why);
+}
+
 describe("the link over TLS", { concurrency: 4 }, () => {
   test("two members with certificates of one authority talk, in TLS 1.3", async () => {
     const { listener, dialer, stop } = await listenerAndDialer(ID_B);
@@ -142,6 +161,7 @@ describe("the link over TLS", { concurrency: 4 }, () => {
         assert.deepEqual(listener.events, []);
         judged(listener);
         assert.deepEqual(dialer.proofs, [null], "the other end itself was believed");
+        assertTold(dialer.events, reason, message);
       } finally {
         await stop();
       }
@@ -157,6 +177,8 @@ describe("the link over TLS", { concurrency: 4 }, () => {
         const [event] = dialer.events;
         assert.match(event?.kind === "link-closed" ? event.reason : "", message);
         judged(dialer);
+        await listener.until(() => listener.events.some(({ kind }) => kind === "link-closed"));
+        assertTold(listener.events, reason, message);
       } finally {
         await Promise.all([dialer.link.stop(), listener.link.stop()]);
       }
