@@ -175,9 +175,9 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     rule: "W5",
     patches: [
       {
-        file: "src/dhcp/engine/witness.ts",
-        find: "...(needsHold(engine, witness.epoch) ? { hold: entry } :",
-        replace: "...(false ? { hold: entry } :",
+        file: "src/dhcp/engine/takeover.ts",
+        find: "  if (!needsHold(engine, epoch)) return hold;",
+        replace: "  return hold;",
       },
     ],
     caught: {
@@ -578,7 +578,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/failover/acceptance.ts",
-        find: "  if (crossing) return theirs.lastTransaction > after(mine.lastTransactionAt, clockUncertainty);\n  return theirs.lastTransaction >= mine.lastTransactionAt;",
+        find: "  return !crossing && theirs.lastTransaction >= mine.lastTransactionAt;",
         replace: "  return true;",
       },
     ],
@@ -586,6 +586,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       by: "test",
       file: "test/dhcp/failover/acceptance.test.ts",
       name: "draft 7.1.3: what each status takes from an update",
+    },
+  },
+  {
+    name: "a release that seems later ends a lease that the partner has not heard of",
+    rule: "S11",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: "  return !crossing && theirs.lastTransaction >= mine.lastTransactionAt;",
+        replace: "  return theirs.lastTransaction >= mine.lastTransactionAt;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/failover/acceptance.test.ts",
+      name: "S11: a release ends no lease that the partner has not heard of, however late the clocks say it came",
     },
   },
   {

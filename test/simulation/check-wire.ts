@@ -46,8 +46,9 @@ interface ToldLease {
   readonly node: NodeIndex;
   readonly packet: ServerPacket;
   readonly client: string;
-  /** When the request was handled, at the earliest. */
+  /** When the request was handled, at the earliest; and the same in virtual milliseconds. */
   readonly handledAt: number;
+  readonly handledAtMs: number;
   readonly until: number;
 }
 
@@ -66,10 +67,12 @@ export function checkReply(
     return;
   }
   const wall = context.wall(node);
-  const asked = ledger.requests.get(packet.xid) ?? wall;
-  const handledAt = Math.max(asked, wall - 2);
+  const now = context.now();
+  const asked = ledger.requests.get(packet.xid) ?? { wall, at: now };
+  const handledAt = Math.max(asked.wall, wall - HANDLED_SECONDS_MAX);
+  const handledAtMs = Math.max(asked.at, now - HANDLED_SECONDS_MAX * 1000);
   const until = handledAt + packet.leaseSeconds;
-  const told = { node, packet, client, handledAt, until };
+  const told = { node, packet, client, handledAt, handledAtMs, until };
   checkLead(context, told);
   checkCap(context, told);
   if (packet.type === OFFER) {
@@ -150,13 +153,13 @@ function checkLead(context: CheckContext, told: ToldLease): void {
 
 /** W3: under Witness, outside PARTNER-DOWN, nothing is told beyond max(proof, acked, received) + MCLT - margin. */
 function checkCap(context: CheckContext, told: ToldLease): void {
-  const { node, packet, handledAt } = told;
+  const { node, packet, handledAt, handledAtMs } = told;
   const ledger = context.nodes[node];
   if (!ledger.fenced || ledger.state === PARTNER_DOWN) return;
   const { acked, received } = promisesFor(context, told);
   const promises = Math.max(acked, received);
   const slack = promises > 0 ? 2 * context.clockSlackSeconds : 0;
-  const provenSecondsAgo = (context.now() - ledger.provenAt) / 1000 - (context.wall(node) - handledAt);
+  const provenSecondsAgo = (handledAtMs - ledger.provenAt) / 1000;
   const lead = context.mclt().longest * (1 - CAP_MARGIN_SHARE) - CAP_MARGIN_SECONDS;
   const byProof = lead - provenSecondsAgo * (1 - CLOCK_RATE_ERROR_MAX);
   const byPromises = promises - handledAt + lead + slack;
@@ -167,6 +170,8 @@ function checkCap(context: CheckContext, told: ToldLease): void {
   context.violated("W3", `${claim} (${base})`, packet.yiaddr);
 }
 
+/** A reply leaves so long after its request at most; what takes longer is a request that came again. */
+const HANDLED_SECONDS_MAX = 2;
 /** The margin of W3. Source: docs/protocol/witness.md section 3. */
 const CAP_MARGIN_SECONDS = 2;
 const CAP_MARGIN_SHARE = 0.001;

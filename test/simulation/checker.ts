@@ -175,7 +175,7 @@ export class Checker implements LinkTap, CheckContext {
     const xid = view.readUInt32BE(4);
     const ledger = this.nodes[node];
     if (ledger.requests.size > 4096) ledger.requests.clear();
-    if (!ledger.requests.has(xid)) ledger.requests.set(xid, this.wall(node));
+    if (!ledger.requests.has(xid)) ledger.requests.set(xid, { wall: this.wall(node), at: this.world.now });
     this.noteGivenBack(ledger, view);
   }
 

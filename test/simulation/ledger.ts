@@ -184,8 +184,9 @@ export class NodeLedger {
   readonly promises = new Map<number, ClientPromise>();
   /** When a RELEASE or DECLINE last arrived, in virtual time, by "address client". */
   readonly givenBack = new Map<string, number>();
-  /** When the request with this xid first arrived in this process's life, as wall seconds of this engine. */
-  readonly requests = new Map<number, number>();
+  /** When the request with this xid first arrived in this process's life: by this engine's wall clock, in seconds, and in
+   *  virtual milliseconds. */
+  readonly requests = new Map<number, { readonly wall: number; readonly at: number }>();
 
   /** By how much the wall clock has gone back within the time that a decision may take to become durable. */
   clockWentBackSeconds(now: number): number {

@@ -49,6 +49,11 @@ interface Process {
 
 type Engine = ReturnType<typeof createEngine>;
 
+interface FlippedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 export class SimNode implements LinkHost {
   readonly index: NodeIndex;
   /** Deaths so far, for the run's summary. */
@@ -111,15 +116,17 @@ export class SimNode implements LinkHost {
     const { config } = this;
     const alive = { alive: true };
     const opened = this.open(guardedDisk(disk, alive, (call) => this.reported(call)));
-    if (opened.kind === "damaged" && this.isFlipped) this.forget();
-    else if (opened.kind !== "opened" || this.isFlipped) {
-      const claim = this.isFlipped ? "a changed byte was not noticed" : "the store did not open";
+    const { flipped } = this;
+    if (opened.kind === "damaged" && flipped !== null) this.forget();
+    else if (opened.kind !== "opened" || flipped !== null) {
+      const claim = flipped === null ? "the store did not open" : "a changed byte was not noticed";
       checker.violated("STORE", `${claim}: ${opened.kind}`, 0);
       return;
     }
     // What is damaged is set aside, and a new store begins.
-    if (!this.isFlipped) options.reader.reopen(disk.files());
-    this.isFlipped = false;
+    if (flipped === null) options.reader.reopen(disk.files());
+    this.flipped = null;
+    this.setAside = flipped;
     checker.nodeStarted(this.index);
     this.life++;
     const engine = createEngine({
@@ -207,7 +214,7 @@ export class SimNode implements LinkHost {
     const offset = prng.between(from, until - 1);
     world.trace(() => `a bit flips in ${this.name}'s ${name} at ${offset}`);
     disk.flip(name, offset, 1 << prng.between(0, 7));
-    this.isFlipped = true;
+    this.flipped = { name, bytes: disk.files().get(name) ?? new Uint8Array() };
   }
 
   /** The partner's disk is plugged in: the engine must refuse it and leave it as it is. */
@@ -221,7 +228,9 @@ export class SimNode implements LinkHost {
     if (kind !== "refused") checker.violated("STORE", `the partner's store was ${kind}`, 0);
   }
 
-  private isFlipped = false;
+  /** What the next start must notice, and what the last one has set aside. */
+  private flipped: FlippedFile | null = null;
+  private setAside: FlippedFile | null = null;
 
   private forget(): void {
     this.lastStore = "";
@@ -264,9 +273,19 @@ export class SimNode implements LinkHost {
     this.end();
     this.options.checker.nodeStopped(this.index);
     this.options.disk.crash(machine);
+    this.damageAgain();
     this.machineUp = !machine;
     if (machine) this.options.clock.reboot();
     this.options.link.drop(this.index, machine);
+  }
+
+  /** The power went before it was durable that the damaged store is set aside: it stands where it stood, and nothing of the
+   *  new one does. */
+  private damageAgain(): void {
+    const { setAside } = this;
+    if (setAside === null) return;
+    const bytes = this.options.disk.files().get(setAside.name);
+    if (bytes !== undefined && Buffer.compare(bytes, setAside.bytes) === 0) this.flipped = setAside;
   }
 
   /** An orderly stop: PAUSED is announced, then the process ends. */

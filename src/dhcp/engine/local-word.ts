@@ -7,9 +7,9 @@ import { mayEnterPartnerDown } from "../failover/transition.ts";
 import type { Engine } from "./engine-state.ts";
 import type { Declaration } from "./event.ts";
 import { enterState, settled, stampNow } from "./state-change.ts";
-import { isFenced, partnerName } from "./takeover.ts";
+import { holdAtEntry, isFenced, partnerName } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
-import { mayActAlone, needsHold } from "./witness.ts";
+import { mayActAlone } from "./witness.ts";
 
 /** Within that time of its last answer the own API counts as answering. */
 const API_ANSWERS_MS = 60_000;
@@ -66,7 +66,7 @@ export function followDeclaration(engine: Engine, turn: Turn): void {
   const entry = stampNow(engine, turn);
   enterState(engine, turn, "PARTNER-DOWN", `operation ${operation}`, {
     entry,
-    ...(needsHold(engine, endpoint.clean + 1) ? { hold: entry } : !isFenced(engine) && { hold: null }),
+    hold: holdAtEntry(engine, endpoint.clean + 1, entry),
     complete: true,
     verifiedBoot: engine.process.bootId,
   });

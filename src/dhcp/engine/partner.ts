@@ -28,7 +28,7 @@ import { giveUpOutdatedStore } from "./outdated-store.ts";
 import { contactNow, notePosition, outdatedStores, rememberedPartnerStore } from "./partner-store.ts";
 import { activateWhenShared, shapesAgree } from "./shape.ts";
 import { enterState, settled, stampNow, stateOnRestart } from "./state-change.ts";
-import { isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
+import { beganWithEntry, isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
 
@@ -249,12 +249,12 @@ function leavingPartnerDown(
   engine: Engine,
   next: SettledState,
 ): { returned?: number; clean?: number; hold?: null } {
-  const { entered, returned, clean, state } = engine.endpoint;
+  const { entered, returned, clean } = engine.endpoint;
   if (next !== "NORMAL") return {};
   const given = entered > returned ? { returned: entered, clean: Math.max(clean, entered) } : {};
   // A hold is a mark on each record, and ends with each: under Witness always, without fencing that of a lost store. One that began
   // with PARTNER-DOWN is over there once the partner has told and heard everything.
-  return state === "PARTNER-DOWN" && !isFenced(engine) ? { ...given, hold: null } : given;
+  return isFenced(engine) || !beganWithEntry(engine) ? given : { ...given, hold: null };
 }
 
 /** Asks for the partner's updates when this state wants them, once per connection and state.

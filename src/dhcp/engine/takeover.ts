@@ -2,7 +2,14 @@
 // `now` is always the early end of the doubt about the clock. Source: docs/protocol/witness.md, W3, W5, W6, W9-W11 and
 // section 3; invariants S6, S12.
 
-import { type Instant, type Seconds, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import {
+  after,
+  type Instant,
+  type Seconds,
+  seconds,
+  secondsUntil,
+  type UnixSeconds,
+} from "../../base/units.ts";
 import { hasPassedSince, takeoverDueAt, takeoverMarginSeconds } from "../failover/waits.ts";
 import { type Binding, latestPossibleEnd } from "../lease/binding.ts";
 import type { Stamp } from "../lease/durable-record.ts";
@@ -87,4 +94,24 @@ function isPast(engine: Engine, stamp: Stamp, end: UnixSeconds, now: Instant): b
 export function isHeld(engine: Engine, binding: Binding, now: Instant): boolean {
   const { hold } = engine.endpoint;
   return hold !== null && !binding.sinceHold && !isPast(engine, hold, latestPossibleEnd(binding), now);
+}
+
+/** The hold as PARTNER-DOWN is entered. Where none is needed, one of before goes on. Without fencing one that begins with the
+ *  entry ends with it (partner.ts); beside one of before, that of a lost store, it lasts: it is told by a second. */
+export function holdAtEntry(engine: Engine, epoch: number, entry: Stamp): Stamp | null {
+  const { hold } = engine.endpoint;
+  if (!needsHold(engine, epoch)) return hold;
+  return hold === null ? entry : { ...entry, wall: after(entry.wall, seconds(1)) };
+}
+
+/** PARTNER-DOWN brought the hold along. */
+export function beganWithEntry({ endpoint: { hold, entry } }: Engine): boolean {
+  return hold !== null && hold.wall === entry?.wall && hold.boot === entry.boot;
+}
+
+/** Somebody may have held a grant in between, or the records may be outdated. */
+function needsHold(engine: Engine, epoch: number): boolean {
+  const { clean, agreedMcltSeconds, state, returned } = engine.endpoint;
+  if (isFenced(engine)) return state === "RECOVER" || (epoch > clean + 1 && epoch - 1 !== returned);
+  return epoch > clean + 1 || (state === "RECOVER" && agreedMcltSeconds !== 0);
 }

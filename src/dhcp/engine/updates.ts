@@ -265,9 +265,11 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
   });
 }
 
-/** A dhcpd says so of what it will never have. One of our own may be about to, unless here too it is in no scope. */
-function isNowhere(engine: Engine, address: Ipv4): boolean {
-  return engine.dialect.unknownAddressIsSettled || !isConfigured(engine, address);
+/** A dhcpd says so of what it will never have. One of our own may be about to have it, unless here too it is in no scope; but
+ *  it says so without a record alone, and an address of the secondary's without one there is nobody's. */
+function isNowhere(engine: Engine, address: Ipv4, refused: Binding | null): boolean {
+  const isLost = refused?.status === "BACKUP";
+  return engine.dialect.unknownAddressIsSettled || isLost || !isConfigured(engine, address);
 }
 
 function isConfigured(engine: Engine, address: Ipv4): boolean {
@@ -328,7 +330,7 @@ export function onBindingAck(
       reason: ack.rejectReason,
     });
     const refused = engine.leases.get(ack.address);
-    if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address)) {
+    if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address, refused)) {
       // Not in its pools: it never gives this address, and never will know of it. An end is agreed on thereby.
       if (refused !== null) turn.putBinding(asSettled(engine, turn, refused));
     } else if (refused?.acknowledged === false) {

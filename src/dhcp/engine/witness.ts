@@ -11,7 +11,7 @@ import type { WitnessReading } from "./event.ts";
 import { dialLater, drop } from "./link-drop.ts";
 import { reactToPartner } from "./partner.ts";
 import { enterState, settled, stampNow } from "./state-change.ts";
-import { isFenced, partnerName } from "./takeover.ts";
+import { holdAtEntry, isFenced, partnerName } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
 /** Takes a reading of the witness; null: there is none that can be read. What is unknown proves and grants nothing (W1). */
@@ -160,7 +160,7 @@ export function followGrant(engine: Engine, turn: Turn): void {
   enterState(engine, turn, "PARTNER-DOWN", `grant of epoch ${witness.epoch}`, {
     entered: witness.epoch,
     entry,
-    ...(needsHold(engine, witness.epoch) ? { hold: entry } : !isFenced(engine) && { hold: null }),
+    hold: holdAtEntry(engine, witness.epoch, entry),
     clean: witness.epoch,
     complete: true,
     verifiedBoot: engine.process.bootId,
@@ -173,11 +173,4 @@ export function mayActAlone(engine: Engine): boolean {
   const { agreedMcltSeconds, lostLeases } = engine.endpoint;
   const isLoneServer = engine.role === "primary" && agreedMcltSeconds === 0 && !lostLeases;
   return engine.endpoint.complete || (isLoneServer && !isFenced(engine));
-}
-
-/** Somebody may have held a grant in between, or the records may be outdated. */
-export function needsHold(engine: Engine, epoch: number): boolean {
-  const { clean, agreedMcltSeconds, state, returned } = engine.endpoint;
-  if (isFenced(engine)) return state === "RECOVER" || (epoch > clean + 1 && epoch - 1 !== returned);
-  return epoch > clean + 1 || (state === "RECOVER" && agreedMcltSeconds !== 0);
 }

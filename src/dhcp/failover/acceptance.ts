@@ -2,7 +2,7 @@
 // Source: failover draft 7.1.3, sharpened by invariants S7 and S10 and rules W4, W14, W15: a lease that still runs is
 // never changed by stale or foreign news; of two crossing updates one survives on both sides.
 
-import { after, latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
+import { latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
 import type { Binding, BindingStatus, ClientIdentity } from "../lease/binding.ts";
 import { isSameClient, withoutPromises } from "../lease/binding.ts";
 import { hasEnded } from "../lease/lead-time.ts";
@@ -111,17 +111,17 @@ function acceptActive(situation: Situation): Acceptance {
   }
 }
 
-/** A release ends the lease that the partner knows of, not one that it has not heard of yet: cltt counts whole seconds and
- *  the clocks are compared within X only, so the release may be the older of the two (W14). A lease that is over ends with
- *  the release of whomever, as with an expiry: a partner with a later client never takes it, and in NORMAL a secondary
- *  does not end it by itself. Not while the partner may yet take this side's news of it: then both would hold another record. */
+/** A release ends the lease that the partner knows of, never one that it has not heard of yet, whatever the times say: either
+ *  clock may have been stepped since the lease was given, so the release may be the older of the two (W14, S11). Then the
+ *  lease stands on both sides until its end. A lease that is over ends with the release of whomever, as with an expiry:
+ *  a partner with a later client never takes it, and in NORMAL a secondary does not end it by itself. Not while the
+ *  partner may yet take this side's news of it: then both would hold another record. */
 function mayRelease(situation: Situation): boolean {
-  const { mine, theirs, crossing, clockUncertainty, refusedByPartner } = situation;
+  const { mine, theirs, crossing, refusedByPartner } = situation;
   if (mine.status !== "ACTIVE") return true;
   if (isOver(situation) && (!crossing || refusedByPartner)) return true;
   if (theirs.client === null || !isSameClient(mine, theirs.client)) return false;
-  if (crossing) return theirs.lastTransaction > after(mine.lastTransactionAt, clockUncertainty);
-  return theirs.lastTransaction >= mine.lastTransactionAt;
+  return !crossing && theirs.lastTransaction >= mine.lastTransactionAt;
 }
 
 /** EXPIRED and RELEASED are stored as FREE: with the acknowledgement both sides have settled it (draft 5.11). */

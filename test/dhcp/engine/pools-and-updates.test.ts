@@ -287,6 +287,21 @@ describe("a scope that is removed", () => {
     assert.deepEqual(strays(pair.b), []);
     assert.equal(pair.b.report.unackedUpdates, 0);
   });
+
+  test("is forgotten also where the emptied secondary heard of that before its primary did", () => {
+    const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+    pair.kill(pair.b);
+    pair.b.loseDisk();
+    pair.config = less;
+    pair.start(pair.b);
+    pair.until("has all", () => pair.b.report.complete);
+    const its = strays(pair.a).filter(({ status }) => status === "BACKUP");
+    assert.deepEqual(its, [], "of an address of its own without a record there is nothing to give back");
+    pair.deliver(pair.a, { kind: "configured", config: less });
+    pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
+    pair.run(60_000);
+    assert.deepEqual(strays(pair.a), []);
+  });
 });
 
 test("a lease of a removed scope ends at the secondary although the primary lost its store and knows nothing of it", () => {

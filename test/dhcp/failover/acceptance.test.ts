@@ -133,6 +133,14 @@ test("W14: a release of one second later is taken back once the partner has refu
   assert.equal(decide(mine("RELEASED"), foreign, { crossing: true, refusedByPartner: true }).kind, "refused");
 });
 
+test("S11: a release ends no lease that the partner has not heard of, however late the clocks say it came", () => {
+  for (const later of [1, 60, 86_400]) {
+    const release = theirs("RELEASED", { lastTransaction: unixSeconds(NOW - 100 + later) });
+    assert.equal(decide(mine("ACTIVE"), release, { crossing: true }).kind, "refused", `${later} s later`);
+    assert.equal(decide(mine("ACTIVE"), release).kind, "accepted", "the partner knew the lease");
+  }
+});
+
 test("W14: a lease and a release of the same client in the same second: the lease stands on both sides", () => {
   const tie = { lastTransaction: unixSeconds(NOW - 100) };
   for (const role of ["primary", "secondary"] as const) {
