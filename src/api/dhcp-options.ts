@@ -88,7 +88,7 @@ function furtherShape() {
     ipv6OnlyWaitSeconds: integer(
       0,
       0xffff_ffff,
-      "Marks the network as IPv6-mostly (option 108): a client that can do without IPv4 and asks for the option gets no address, and tries no earlier again than after so many seconds (0: 300 seconds, the least).",
+      "Marks the network as IPv6-mostly (option 108): a client that can do without IPv4 and asks for the option gets no address, and tries no earlier again than after so many seconds: at least 300, or 0 for that least.",
       "seconds",
     ).optional(),
     captivePortalUrl: printable("URL of the captive portal's API (option 114), https only by the standard"),

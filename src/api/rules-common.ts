@@ -149,6 +149,18 @@ function valueRule(at: string, { type, cel, form, holds }: ValueForm): Rule {
   });
 }
 
+/** MIN_V6ONLY_WAIT. Source: RFC 8925 3.4. */
+const IPV6_ONLY_WAIT_MIN = 300;
+
+function ipv6OnlyWaitRule(at: string): Rule {
+  return rule<number>({
+    at,
+    cel: `self == 0 || self >= ${IPV6_ONLY_WAIT_MIN}`,
+    message: `must be 0 or at least ${IPV6_ONLY_WAIT_MIN}, the shortest wait that the standard allows`,
+    check: (self) => unless(self === 0 || self >= IPV6_ONLY_WAIT_MIN),
+  });
+}
+
 /** Rules of the `options` of a scope or of scopeDefaults. */
 export function optionsRules(at: string): readonly Rule[] {
   return optionsRulesFor(at, VALUE_FORMS);
@@ -167,6 +179,7 @@ function optionsRulesFor(at: string, forms: readonly ValueForm[]): readonly Rule
   const extra = `${at}.extra[]`;
   return [
     networkRule(`${at}.classlessStaticRoutes[].destination`, 0, 32),
+    ipv6OnlyWaitRule(`${at}.ipv6OnlyWaitSeconds`),
     codeRule(extra, PROTOCOL_CODES, "the protocol itself fills in this option, remove it"),
     codeRule(extra, TYPED_CODES, "this option has a field of its own in options, set it there"),
     ...forms.map((form) => valueRule(extra, form)),

@@ -27,6 +27,8 @@ import { selectSubnet } from "./subnet-select.ts";
 const HOPS_MAX = 16;
 /** The socket reads this much of a datagram: one that fills it may be cut, and what is cut must not be half believed. */
 const RECEIVED_BYTES_MAX = 4_096;
+/** A shorter BOOTP message is discarded. DHCP clients, of which some send less, are served. Source: RFC 1542 2.1. */
+const BOOTP_BYTES_MIN = 300;
 /** Options that decisions hang on: a wrong length makes the message unusable. */
 const FOUR_BYTE_OPTIONS = [OPTION.REQUESTED_ADDRESS, OPTION.SERVER_IDENTIFIER] as const;
 
@@ -49,7 +51,8 @@ export function handleDatagram(
     view.counters?.count(null, outcome);
     return outcome;
   }
-  const outcome = handleMessage(view, read.message, arrival, now);
+  const isShort = bytes.length < BOOTP_BYTES_MIN && !read.message.options.has(OPTION.MESSAGE_TYPE);
+  const outcome = isShort ? dropped("malformed-length") : handleMessage(view, read.message, arrival, now);
   view.counters?.count(read.message.messageType, outcome);
   return outcome;
 }

@@ -61,6 +61,18 @@ test("RFC 1534 section 2: a BOOTP client without a reservation is left alone", (
   assert.equal(asDropped(world.send(bootRequest({ mac: MAC_2 }), local())), "bootp");
 });
 
+test("RFC 1542 section 2.1: a BOOTREQUEST of less than 300 bytes is discarded, a longer one is served", () => {
+  const world = new World(twoScopes({ reservations: RESERVED }));
+  const whole = bootRequest();
+  assert.equal(asDropped(world.send(whole.subarray(0, 299), local())), "malformed-length");
+  const long = new Uint8Array(548);
+  long.set(whole);
+  assert.equal(asReply(world.send(long, local())).messageType, "BOOTREPLY");
+  const discover = clientMessage({ type: "DISCOVER" });
+  const end = discover.lastIndexOf(255) + 1;
+  assert.equal(asReply(world.send(discover.subarray(0, end), local())).messageType, "OFFER");
+});
+
 test("RFC 1542 section 4.1: a relayed BOOTREQUEST is answered through its relay", () => {
   const world = new World(twoScopes({ reservations: RESERVED }));
   const { route } = asReply(world.send(bootRequest({ giaddr: "10.0.0.1" }), routed("10.0.0.1")));

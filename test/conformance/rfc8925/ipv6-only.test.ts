@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DEFAULT_SCOPE_POLICY } from "../../../src/api/compiled.ts";
+import { runRules } from "../../../src/api/rule.ts";
+import { optionsRules } from "../../../src/api/rules-common.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import {
   asReply,
@@ -69,4 +71,17 @@ test("RFC 8925 section 3.3: a REQUEST for a running lease is answered as ever, w
   const { messageType, message } = asReply(world.send(request, local()));
   assert.equal(messageType, "ACK");
   assert.equal(optionHex(message, 108), "00000708");
+});
+
+test("RFC 8925 section 3.4: a wait of less than 300 seconds is refused, 0 (the least) and 300 are not", () => {
+  const verdict = (wait: number) =>
+    runRules(optionsRules("spec.options"), { spec: { options: { ipv6OnlyWaitSeconds: wait } } }, undefined);
+  assert.deepEqual(
+    [0, 300, 1800].flatMap((wait) => verdict(wait)),
+    [],
+  );
+  assert.deepEqual(
+    [1, 299].flatMap((wait) => verdict(wait).map(({ field }) => field)),
+    ["spec.options.ipv6OnlyWaitSeconds", "spec.options.ipv6OnlyWaitSeconds"],
+  );
 });
