@@ -79,6 +79,29 @@ test("RFC 1542 section 4.1: a relayed BOOTREQUEST is answered through its relay"
   assert.deepEqual(route, { kind: "unicast", to: ip("10.0.0.1"), port: 67, interface: null });
 });
 
+test("RFC 1542 sections 5.3 and 5.4: ciaddr comes back and is where the reply goes, but does not say who the client is", () => {
+  const scopes = twoScopes({ reservations: [...RESERVED, reservation("10.0.0.16", MAC_2)] });
+  const from = (ciaddr: string, flags = 0) => {
+    const bytes = bootRequest();
+    const view = new DataView(bytes.buffer);
+    view.setUint32(12, ip(ciaddr));
+    view.setUint16(10, flags);
+    return asReply(new World(scopes).send(bytes, local()));
+  };
+  const known = from("10.0.0.15");
+  assert.deepEqual(known.route, { kind: "unicast", to: ip("10.0.0.15"), port: 68, interface: "eth0" });
+  assert.equal(known.message.clientAddress, ip("10.0.0.15"));
+  const mistaken = from("10.0.0.16");
+  assert.equal(formatIpv4(mistaken.message.yourAddress), "10.0.0.15");
+  const elsewhere = from("172.16.0.1");
+  assert.equal(elsewhere.route.kind, "link-layer");
+  assert.equal(elsewhere.message.clientAddress, ip("172.16.0.1"));
+  const flagged = from("0.0.0.0", 0x8000);
+  assert.deepEqual(flagged.route, { kind: "broadcast", interface: "eth0" });
+  assert.equal(flagged.message.flags, 0x8000);
+  assert.equal(Buffer.from(flagged.message.hardwareAddress).toString("hex"), MAC_1);
+});
+
 test("a BOOTP client hears nothing while another client holds its address", () => {
   const world = new World(twoScopes({ reservations: RESERVED }));
   world.record("10.0.0.15", "ACTIVE", hardwareClient(MAC_2));
