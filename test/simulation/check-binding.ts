@@ -67,7 +67,7 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
   else if (changed) checkLocalChange(context, node, previous, next);
   // An end of its own in the same moment says the same as the partner's; what takes that in is still to come.
   if (origin !== null) origin.stored = !ENDED.has(next.status);
-  keepGeneration(ledger, node, previous, next, origin);
+  keepGeneration(ledger, previous, next, origin);
   const version: Version = {
     binding: next,
     durableAt: context.now(),
@@ -82,10 +82,15 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
 
 /** Both may give: what one owns the other must not own. Called for each change and, per address, on state changes. */
 export function checkDisjoint(context: CheckContext, address: number): void {
-  const [primary, secondary] = context.nodes;
+  const [one, other] = context.nodes;
   // Of an old copy or an empty store it is found out before it gives anything.
-  if (primary.forgetful || secondary.forgetful) return;
-  if (!GIVES_OWN.has(primary.state) || !GIVES_OWN.has(secondary.state)) return;
+  if (one.forgetful || other.forgetful) return;
+  if (!GIVES_OWN.has(one.state) || !GIVES_OWN.has(other.state)) return;
+  if (one.side === other.side) {
+    context.violated("S7", `both stores are the ${one.side}'s, and both may give`, address);
+    return;
+  }
+  const [primary, secondary] = one.side === "primary" ? [one, other] : [other, one];
   if (primary.status(address) === FREE && secondary.status(address) === BACKUP) {
     context.violated("S7", "FREE at the primary and BACKUP at the secondary, both durable", address);
   }
@@ -210,8 +215,7 @@ function checkGrant(
     context.violated("S9", `an address was given in ${stateName(ledger.state)}`, address);
     return;
   }
-  const own = node === 0 ? FREE : BACKUP;
-  if (previous.status === own) return;
+  if (previous.status === ledger.ownFree) return;
   if (mayTakeOver(context, node, previous)) return;
   const generation = ledger.generations.get(address);
   if (previous.status !== ACTIVE && isLease(previous.status) && previous.client === next.client) {
@@ -331,7 +335,6 @@ function checkAcked(context: CheckContext, node: NodeIndex, next: StoredBinding)
 
 function keepGeneration(
   ledger: NodeLedger,
-  node: NodeIndex,
   previous: StoredBinding,
   next: StoredBinding,
   origin: IncomingUpdate | null,
@@ -357,6 +360,6 @@ function keepGeneration(
     toldPartner: origin !== null,
     endTold: false,
     endAcknowledged: false,
-    fromOwnPart: origin === null && previous.status === (node === 0 ? FREE : BACKUP),
+    fromOwnPart: origin === null && previous.status === ledger.ownFree,
   });
 }

@@ -5,7 +5,6 @@ import { type CheckContext, mayTakeOver, neverUsed, takesIn } from "./check-bind
 import { ACK, OFFER, type ServerPacket } from "./client-packet.ts";
 import {
   ACTIVE,
-  BACKUP,
   COMMUNICATIONS_INTERRUPTED,
   CONFLICT_DONE,
   EXPIRED,
@@ -185,7 +184,7 @@ function relative(instant: number, now: number): string {
 /** S6: what is offered must be this client's or the engine's to give. */
 function checkOffer(context: CheckContext, { node, packet, client }: ToldLease): void {
   const ledger = context.nodes[node];
-  const own = node === 0 ? FREE : BACKUP;
+  const own = ledger.ownFree;
   const fits = (binding: StoredBinding): boolean => binding.status === own || binding.client === client;
   const binding = ledger.binding(packet.yiaddr);
   const since = recentSince(context, ledger);

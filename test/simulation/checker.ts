@@ -274,8 +274,11 @@ export class Checker implements LinkTap, CheckContext {
       ledger.returned = record.returned;
       ledger.fenced = record.fenced;
       ledger.complete = record.complete;
+      ledger.side = record.side ?? ledger.side;
       this.world.observe(4 + node, record.state, record.stateSince);
-      if (entersGiving) for (const address of this.nodes[1].versions.keys()) checkDisjoint(this, address);
+      if (!entersGiving) return;
+      for (const { versions } of this.nodes)
+        for (const address of versions.keys()) checkDisjoint(this, address);
     }
   }
 

@@ -27,6 +27,8 @@ export interface ClientPacket {
   readonly requested: number;
   /** Option 54, 0 = absent. */
   readonly server: number;
+  /** The circuit id of option 82, which a relay has added; null = absent. */
+  readonly circuit: string | null;
 }
 
 /** Writes a client's packet; a relay's address goes in as giaddr. */
@@ -57,6 +59,10 @@ export function writePacket(packet: ClientPacket): Uint8Array {
   if (packet.server !== 0) at = writeAddress(bytes, at, 54, packet.server);
   if (packet.type === DISCOVER || packet.type === REQUEST || packet.type === INFORM) {
     for (const byte of [55, 4, 1, 3, 51, 54]) at = bytes.writeUInt8(byte, at);
+  }
+  if (packet.circuit !== null) {
+    const id = Buffer.from(packet.circuit);
+    for (const byte of [82, id.length + 2, 1, id.length, ...id]) at = bytes.writeUInt8(byte, at);
   }
   bytes[at] = 255;
   return bytes.subarray(0, Math.max(at + 1, 300));

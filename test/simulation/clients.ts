@@ -72,6 +72,8 @@ export class SimClient {
   readonly index: number;
   readonly site: number;
   readonly giaddr: number;
+  /** The port that its relay names; null = none. */
+  readonly circuit: string | null;
   readonly hardwareAddress: Uint8Array;
   readonly clientIdentifier: Uint8Array | null;
   /** One text per identity, as identityText makes it. */
@@ -101,6 +103,7 @@ export class SimClient {
     index: number;
     site: number;
     giaddr: number;
+    circuit: string | null;
     world: World;
     prng: Prng;
     outside: ClientWorld;
@@ -111,6 +114,7 @@ export class SimClient {
     this.index = options.index;
     this.site = options.site;
     this.giaddr = options.giaddr;
+    this.circuit = options.circuit;
     this.world = options.world;
     this.prng = options.prng;
     this.outside = options.outside;
@@ -377,6 +381,8 @@ export class SimClient {
       clientIdentifier: this.clientIdentifier,
       requested: fields.requested ?? 0,
       server: fields.server ?? 0,
+      // Unicast goes past the relay.
+      circuit: toOneServer ? null : this.circuit,
     });
   }
 }

@@ -19,9 +19,11 @@ export interface ConfigurationHabits {
   readonly lateSecondsMax: number;
   /** Share of changes of which one member does not hear before the next one. */
   readonly missed: number;
+  /** Mean seconds between two swaps of who is the primary, 0 = none. */
+  readonly primary: number;
 }
 
-export const NO_CHANGES: ConfigurationHabits = { change: 0, lateSecondsMax: 1, missed: 0 };
+export const NO_CHANGES: ConfigurationHabits = { change: 0, lateSecondsMax: 1, missed: 0, primary: 0 };
 
 /** The same configuration with its revision, and with the digest of the part on which both engines must agree. */
 export function withDigests(config: CompiledRelationship): CompiledRelationship {
@@ -79,11 +81,23 @@ export class Configurations {
     return Math.max(...this.versions.flatMap(({ scopes }) => scopes.map(({ lease }) => lease.maxSeconds)));
   }
 
-  /** Somebody changes something; the members hear of it sooner or later. */
+  /** Somebody changes something. */
   change(): void {
+    this.publish(this.draw());
+  }
+
+  /** The roles change hands. */
+  swapPrimary(): void {
+    const { newest } = this;
+    const primary = newest.members.find(({ name }) => name !== newest.primary)?.name ?? newest.primary;
+    this.publish({ ...newest, primary });
+  }
+
+  /** The members hear of it sooner or later. */
+  private publish(config: CompiledRelationship): void {
     const { prng, habits, world } = this.options;
     const version = this.versions.length;
-    const next = withDigests(this.draw());
+    const next = withDigests(config);
     this.versions.push(next);
     const { shortest, longest } = this.mcltRange;
     this.mcltRange = {

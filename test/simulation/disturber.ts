@@ -10,6 +10,9 @@ const RETRY_START_MS = 5_000;
 /** What is drawn for the stores does not shift what is drawn elsewhere. */
 const STORES_STREAM = 0x5704e5;
 
+/** One direction of the link, or between a site and an engine: opens or closes it. */
+type Way = (isOpen: boolean) => void;
+
 export class Disturber {
   private readonly run: Stage;
   private readonly prng: Prng;
@@ -43,6 +46,8 @@ export class Disturber {
     this.repeat(this.run.plan.floods, () => this.run.flood());
     this.repeat(this.run.plan.storeFaults.copy, () => this.stores.copy(this.anyNode()));
     this.repeat(this.run.plan.changes.change, () => this.run.configurations.change());
+    this.repeat(this.run.plan.changes.primary, () => this.run.configurations.swapPrimary());
+    this.repeat(disturbances.swizzle, () => this.swizzle());
   }
 
   /** Ends the safety phase: no new faults, everything open, everyone up. */
@@ -137,6 +142,26 @@ export class Disturber {
     run.world.after(this.outageMs(run.plan.disturbances.partitionSecondsMax), () => {
       for (const path of paths) if (path !== undefined) path.open = true;
     });
+  }
+
+  /** Of all ways some are closed one after the other, and opened again in another order. */
+  private swizzle(): void {
+    const { run, prng } = this;
+    const { link, world } = run;
+    const between: Way[] = ([0, 1] as const).map((from) => (isOpen) => {
+      link.blocked[from] = !isOpen;
+      if (isOpen) link.retry();
+    });
+    const toClients: Way[] = [run.toServers, run.toClients].flat(2).map((path) => (isOpen) => {
+      path.open = isOpen;
+    });
+    const spanMs = this.outageMs(run.plan.disturbances.partitionSecondsMax);
+    for (const way of [...between, ...toClients]) {
+      if (prng.chance(0.4)) continue;
+      world.after((prng.fraction() * spanMs) / 2, () => !this.stopped && way(false));
+      world.after(((1 + prng.fraction()) * spanMs) / 2, () => way(true));
+    }
+    run.checker.cover(this.anyNode(), "swizzled ways");
   }
 
   private loseCarrier(): void {

@@ -81,7 +81,12 @@ export interface StoredEndpoint {
   readonly fenced: boolean;
   /** A full update has ended, or the store is of a first-ever pair. */
   readonly complete: boolean;
+  /** Whose free addresses are FREE: the side that the store was made with; null in a record that does not say. */
+  readonly side: Side | null;
 }
+
+/** Of two stores one is the primary's, whoever is configured as that: its free addresses are FREE, the other's BACKUP. */
+export type Side = "primary" | "secondary";
 
 export interface StoredForget {
   readonly kind: "forget";
@@ -146,6 +151,8 @@ const FORMER_STATES_KEPT = 6;
 const INCOMING_KEPT = 6;
 
 export class NodeLedger {
+  /** As its store says; before it has said anything it gives nothing. */
+  side: Side = "primary";
   state = 0;
   stateSince = 0;
   wasEverNormal = false;
@@ -221,6 +228,11 @@ export class NodeLedger {
     this.returned = 0;
     this.complete = false;
     this.forgetful = true;
+  }
+
+  /** The status of free addresses that are its own. */
+  get ownFree(): number {
+    return this.side === "primary" ? FREE : BACKUP;
   }
 
   binding(address: number): StoredBinding | null {

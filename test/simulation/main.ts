@@ -3,19 +3,21 @@
 
 import { parseArgs } from "node:util";
 import { replayCommand, runBatch } from "./batch.ts";
-import { describePlan, linesAround, replaySeed } from "./replay.ts";
+import { describePlan, linesAround, type Replay, replaySeed } from "./replay.ts";
 import type { RunResult } from "./run.ts";
+import { NEWEST_SWARM } from "./swarm-additions.ts";
 
 const HELP = `Simulates failover pairs and checks the invariants S1-S10 after every event.
 
   npm run sim -- [--hours H] [--seed S] [--keep-going] [--coverage]
-  npm run sim -- --seed S --replay [--lines N] [--all]
+  npm run sim -- --seed S --replay [--swarm N] [--lines N] [--all]
 
   --hours H      pair-hours to simulate (default 20); an hour counts with at least 20 client exchanges and a fault
   --seed S       the first seed (default 1); the following runs take the following seeds
   --keep-going   do not stop at the first violation
   --coverage     list the (state, event) cells that were reached
   --replay       play this one seed with its trace
+  --swarm N      as the N-th swarm draws it (default the newest): a kept seed says of which it is
   --lines N      how many lines of the trace (default 60)
   --all          the whole trace, not only what concerns the violation
 `;
@@ -28,6 +30,7 @@ function main(): number {
       hours: { type: "string", default: "20" },
       seed: { type: "string", default: "1" },
       lines: { type: "string", default: String(TRACE_LINES) },
+      swarm: { type: "string", default: String(NEWEST_SWARM) },
       "keep-going": { type: "boolean", default: false },
       coverage: { type: "boolean", default: false },
       replay: { type: "boolean", default: false },
@@ -40,7 +43,10 @@ function main(): number {
     return 0;
   }
   const seed = wholeNumber("--seed", values.seed);
-  if (values.replay) return replay(seed, wholeNumber("--lines", values.lines), values.all);
+  if (values.replay) {
+    const swarm = wholeNumber("--swarm", values.swarm) === 1 ? 1 : NEWEST_SWARM;
+    return replay(replaySeed(seed, swarm), wholeNumber("--lines", values.lines), values.all);
+  }
   return simulate(Number(values.hours), seed, values["keep-going"], values.coverage);
 }
 
@@ -95,8 +101,7 @@ function showViolation(result: RunResult): void {
   print("");
 }
 
-function replay(seed: number, lines: number, all: boolean): number {
-  const played = replaySeed(seed);
+function replay(played: Replay, lines: number, all: boolean): number {
   const { violation, hash } = played.result;
   for (const line of all ? played.lines : linesAround(played, lines)) print(line);
   print(describePlan(played.result));

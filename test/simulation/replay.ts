@@ -3,6 +3,7 @@
 
 import { formatAddress } from "./client-packet.ts";
 import { type RunResult, runSeed } from "./run.ts";
+import type { Swarm } from "./swarm-additions.ts";
 
 /** Lines kept of a run: enough for the hours before a violation. */
 const LINES_KEPT = 200_000;
@@ -17,12 +18,13 @@ export interface Replay {
 }
 
 /** The run of a seed with its trace. The same seed gives the same run. */
-export function replaySeed(seed: number): Replay {
+export function replaySeed(seed: number, swarm?: Swarm): Replay {
   const lines: string[] = [];
-  const result = runSeed(seed, (line) => {
+  const keep = (line: string): void => {
     lines.push(line);
     if (lines.length > LINES_KEPT * 2) lines.splice(0, LINES_KEPT);
-  });
+  };
+  const result = runSeed(seed, keep, swarm);
   return { result, lines };
 }
 

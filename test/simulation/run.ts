@@ -16,6 +16,7 @@ import { SimNode } from "./sim-node.ts";
 import type { Stage } from "./stage.ts";
 import { StoreReader } from "./store-bytes.ts";
 import { drawPlan, type RunPlan, relayAddress, SERVER_ADDRESSES } from "./swarm.ts";
+import { NEWEST_SWARM, type Swarm } from "./swarm-additions.ts";
 import { type Declarer, Operator } from "./witness.ts";
 import { WitnessApi } from "./witness-api.ts";
 import { World } from "./world.ts";
@@ -35,9 +36,13 @@ export interface RunResult {
 const EXCHANGES_PER_HOUR_MIN = 20;
 
 /** Plays the run of one seed. `tracing` receives readable lines when the run is replayed for people. */
-export function runSeed(seed: number, tracing: ((line: string) => void) | null = null): RunResult {
+export function runSeed(
+  seed: number,
+  tracing: ((line: string) => void) | null = null,
+  swarm: Swarm = NEWEST_SWARM,
+): RunResult {
   const prng = new Prng(seed);
-  return new Run(drawPlan(seed, prng.fork()), prng, tracing).play();
+  return new Run(drawPlan(seed, prng.fork(), swarm), prng, tracing).play();
 }
 
 /** Everything of one run. */
@@ -289,10 +294,13 @@ export class Run implements ClientWorld, Stage {
   /** One more client; the liveness probe is one. */
   addClient(index: number, site: number): SimClient {
     const local = site === 0 && this.plan.localSite;
+    const { circuits, clients } = this.plan;
     const client = new SimClient({
       index,
       site,
       giaddr: local ? 0 : relayAddress(this.plan, site),
+      // Who comes later has a port of its own.
+      circuit: local || circuits === 0 ? null : `port ${index < clients ? index % circuits : index}`,
       world: this.world,
       prng: this.prng.fork(),
       outside: this,
@@ -332,6 +340,7 @@ export class Run implements ClientWorld, Stage {
         clientIdentifier: null,
         requested: 0,
         server: 0,
+        circuit: null,
       });
       this.toServers[site]?.[node]?.send(() => {
         if (!this.mustStaySilent(node))

@@ -210,6 +210,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
     },
     sites: 1,
     localSite: false,
+    circuits: 0,
     clientDriftPpm: 0,
     clients: 0,
     habits: { release: 0, vanish: 0, reboot: 1, decline: 0, offSecondsMax: 10, lie: 0, swapsSecs: 0 },

@@ -179,6 +179,7 @@ export class SimNode implements LinkHost {
     if (revision === this.config.revision) return;
     this.options.world.trace(() => `${this.name} is told the configuration ${revision.slice(0, 8)}`);
     this.options.world.observe(15, this.index, config.mcltSeconds);
+    if (config.primary !== this.config.primary) this.options.checker.cover(this.index, "primary changed");
     this.keptConfigurations = [this.config, ...this.keptConfigurations].slice(0, CONFIGURATIONS_KEPT);
     this.config = config;
     this.deliver({ kind: "configured", config });
@@ -430,7 +431,8 @@ export class SimNode implements LinkHost {
 
   private log(entry: LogEntry): void {
     this.options.logged(entry.event);
-    this.options.checker.cover(this.index, `log ${entry.event}`);
+    const reason = entry.event === "datagram-dropped" ? ` ${entry.fields["reason"]}` : "";
+    this.options.checker.cover(this.index, `log ${entry.event}${reason}`);
     this.options.world.trace(() => `${this.name} log ${entry.event}: ${entry.message}`);
   }
 }
@@ -444,8 +446,8 @@ function copied(event: Extract<EngineEvent, { kind: "client-datagram" }>): Engin
 
 type OpenedStore = Extract<ReturnType<typeof openStore>, { kind: "opened" | "damaged" }>["store"];
 
-function memberName(config: CompiledRelationship, index: NodeIndex): string {
-  const member = config.members.find((candidate) => (candidate.name === config.primary) === (index === 0));
+function memberName({ members }: CompiledRelationship, index: NodeIndex): string {
+  const member = members[index];
   if (member === undefined) throw new Error("a relationship without two members");
   return member.name;
 }

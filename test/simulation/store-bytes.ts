@@ -328,5 +328,10 @@ function toEndpoint(fields: Fields): StoredEndpoint {
     returned: numberOf(fields, 10),
     fenced: numberOf(fields, 28) === 1,
     complete: numberOf(fields, 7) === 1,
+    side: sideOf(fields.get(36)?.toString() ?? ""),
   };
+}
+
+function sideOf(text: string): StoredEndpoint["side"] {
+  return text === "primary" || text === "secondary" ? text : null;
 }

@@ -18,6 +18,7 @@ import type { DatagramFaults, LinkFaults } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { ClockFaults } from "./sim-clock.ts";
 import type { DiskFaults } from "./sim-disk.ts";
+import { NEWEST_SWARM, type Swarm, withAdditions } from "./swarm-additions.ts";
 import type { OperatorHabits } from "./witness.ts";
 import { type ApiHabits, RELATIONSHIP_UID } from "./witness-api.ts";
 
@@ -44,6 +45,8 @@ export interface Disturbances {
   readonly stall: number;
   /** An engine's interface loses its carrier and the engine says so; for some of its sites, or for all. */
   readonly carrierLoss: number;
+  /** Several ways are closed one after the other and opened in another order. */
+  readonly swizzle: number;
   readonly stallMsMax: number;
 }
 
@@ -68,6 +71,8 @@ export interface RunPlan {
   readonly sites: number;
   /** Clients of the first site are on the engines' own segment instead of behind a relay. */
   readonly localSite: boolean;
+  /** So many ports does each relay name (option 82); 0 = it names none. */
+  readonly circuits: number;
   /** Clients count their leases too slowly by up to this, in parts per million. */
   readonly clientDriftPpm: number;
   readonly clients: number;
@@ -106,7 +111,7 @@ const RELAY_OFFSET = 10;
  *  intervals spread evenly. */
 export const SPARSE_FROM = 1_000_000_000;
 
-export function drawPlan(seed: number, prng: Prng): RunPlan {
+export function drawPlan(seed: number, prng: Prng, swarm: Swarm = NEWEST_SWARM): RunPlan {
   const isSparse = seed >= SPARSE_FROM;
   const faults: string[] = [];
   /** Whether a kind of fault exists in this run. */
@@ -138,6 +143,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     },
     sites: prng.between(1, 3),
     localSite: prng.chance(0.4),
+    circuits: 0,
     clientDriftPpm: has("slow client clocks", 0.3) ? 500 : 0,
     clients,
     habits: {
@@ -185,6 +191,7 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
       clockStepMsMax: Math.round(prng.spread(1_000, 300_000)),
       stall: has("stalls", 0.3) ? prng.spread(60, 3600) : 0,
       carrierLoss: 0,
+      swizzle: 0,
       stallMsMax: Math.round(prng.spread(100, 120_000)),
     },
     operator: {
@@ -202,7 +209,8 @@ export function drawPlan(seed: number, prng: Prng): RunPlan {
     storeFaults: NO_STORE_FAULTS,
     faults,
   };
-  return withChanges(plan, prng, has);
+  const drawn = withChanges(plan, prng, has);
+  return swarm === 1 ? drawn : withAdditions(drawn);
 }
 
 function drawStoreFaults(prng: Prng, has: (name: string, share: number) => boolean): StoreFaultShares {
@@ -221,6 +229,7 @@ function withChanges(plan: RunPlan, prng: Prng, has: (name: string, share: numbe
     ? splitIntoScopes(plan.config.scopes, prng.between(2, 3))
     : plan.config.scopes;
   const changes = {
+    ...NO_CHANGES,
     change: has("configuration changes", 0.35) ? prng.spread(120, 3600) : 0,
     lateSecondsMax: Math.round(prng.spread(10, 1800)),
     missed: prng.chance(0.5) ? prng.fraction() * 0.5 : 0,

@@ -1,0 +1,53 @@
+// What the swarm has learnt to draw since its seeds were first kept: from a stream of its own, so that a run without any of it is
+// the one that its seed always drew. A kept seed says of which swarm it is, and is drawn by that one.
+
+import { type CompiledLimits, NO_LIMITS } from "../../src/api/compiled.ts";
+import { withDigests } from "./configuration.ts";
+import { Prng } from "./prng.ts";
+import type { RunPlan } from "./swarm.ts";
+
+/** The first drew everything but what this file draws. */
+export type Swarm = 1 | 2;
+export const NEWEST_SWARM: Swarm = 2;
+
+const ADDITIONS_STREAM = 0xadd1;
+
+/** The plan with what the second swarm draws besides. */
+export function withAdditions(plan: RunPlan): RunPlan {
+  const prng = new Prng(plan.seed + ADDITIONS_STREAM);
+  const faults = [...plan.faults];
+  const has = (name: string, share: number): boolean => {
+    const present = prng.chance(share);
+    if (present) faults.push(name);
+    return present;
+  };
+  const { api, changes, config, disturbances } = plan;
+  const primary = prng.chance(0.3) ? "b" : config.primary;
+  const circuits = has("limits", 0.2) ? prng.between(1, 4) : 0;
+  return {
+    ...plan,
+    config: withDigests({ ...config, primary, limits: drawLimits(prng, plan.clients, circuits) }),
+    circuits,
+    changes: {
+      ...changes,
+      primary: has("changes of the primary", 0.25) ? prng.spread(120, 3600) : 0,
+    },
+    disturbances: {
+      ...disturbances,
+      swizzle: has("swizzled ways", 0.2) ? prng.spread(300, 3600) : 0,
+    },
+    api,
+    faults,
+  };
+}
+
+/** Each so tight that clients of a small network meet it, and so wide that a patient one gets through. */
+function drawLimits(prng: Prng, clients: number, circuits: number): CompiledLimits {
+  if (circuits === 0) return NO_LIMITS;
+  const rate = () => ({ perSecond: prng.spread(0.05, 1), burst: prng.between(2, 4) });
+  return {
+    perClient: prng.chance(0.6) ? rate() : null,
+    perCircuit: prng.chance(0.6) ? rate() : null,
+    leasesPerCircuit: prng.chance(0.6) ? prng.between(1, Math.ceil(clients / circuits)) : null,
+  };
+}
