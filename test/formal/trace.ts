@@ -61,7 +61,7 @@ export function stepsOfModel(
 export function stepsOfRun(seed: number): ReadonlyMap<string, number> | null {
   const prng = new Prng(seed);
   const plan = drawPlan(seed, prng.fork());
-  if (plan.api === null || plan.api.switches > 0) return null;
+  if (plan.api === null || plan.api.switches > 0 || plan.api.words > 0) return null;
   const run = new Run(plan, prng, null);
   const steps = new Map<string, number>();
   const latest: [string, string] = ["", ""];

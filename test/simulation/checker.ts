@@ -3,11 +3,13 @@
 // Source: invariants S1-S10.
 
 import { type CheckContext, checkBinding, checkDisjoint } from "./check-binding.ts";
+import { checkEntry } from "./check-entry.ts";
 import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
 import {
   NORMAL,
   NodeLedger,
+  PARTNER_DOWN,
   RECOVER_DONE,
   STATUS_NAME,
   type StoredEndpoint,
@@ -144,6 +146,8 @@ export class Checker implements LinkTap, CheckContext {
     ledger.startedAt = this.world.now;
     ledger.heardPartner = false;
     ledger.provenAt = Number.NEGATIVE_INFINITY;
+    ledger.answeredAt = Number.NEGATIVE_INFINITY;
+    ledger.grantShown = 0;
     ledger.requests.clear();
     // What the last process heard and did not finish, this one knows nothing of.
     ledger.incoming.clear();
@@ -165,8 +169,15 @@ export class Checker implements LinkTap, CheckContext {
   ): void {
     const { listed, epoch, holder } = shown;
     const ledger = this.nodes[node];
+    ledger.answeredAt = Math.max(ledger.answeredAt, askedAt);
+    if (holder === node) ledger.grantShown = Math.max(ledger.grantShown, epoch);
     if (listed && (holder === null || epoch <= this.nodes[holder].returned))
       ledger.provenAt = Math.max(ledger.provenAt, askedAt);
+  }
+
+  /** A human says to an engine, on its own machine, that its partner is down. */
+  wordSaid(node: NodeIndex): void {
+    this.nodes[node].wordAt = this.world.now;
   }
 
   /** A client's packet reaches an engine. */
@@ -268,6 +279,7 @@ export class Checker implements LinkTap, CheckContext {
       if (entersGiving)
         this.world.trace(() => `${node === 0 ? "P" : "Q"} disk state ${stateName(record.state)}`);
       if (record.state === NORMAL && ledger.state === RECOVER_DONE) ledger.forgetful = false;
+      if (entersGiving && record.state === PARTNER_DOWN && !this.restoring) checkEntry(this, node, record);
       ledger.enter(record.state, record.stateSince, this.world.now);
       ledger.entryAt = record.entryAt;
       ledger.entered = record.entered;

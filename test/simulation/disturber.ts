@@ -1,14 +1,16 @@
 // Plays a plan's faults: cuts and partitions, kills, power losses and orderly stops, and brings everything back. An
 // engine against which a grant is about to be entered stays down until it is (assumption A1).
 
+import { LocalWords } from "./local-words.ts";
 import { type NodeIndex, other } from "./network.ts";
 import { Prng } from "./prng.ts";
 import type { Stage } from "./stage.ts";
 import { StoreFaults } from "./store-faults.ts";
 
 const RETRY_START_MS = 5_000;
-/** What is drawn for the stores does not shift what is drawn elsewhere. */
+/** What is drawn for the stores, or for words, does not shift what is drawn elsewhere. */
 const STORES_STREAM = 0x5704e5;
+const WORDS_STREAM = 0x3042d5;
 
 /** One direction of the link, or between a site and an engine: opens or closes it. */
 type Way = (isOpen: boolean) => void;
@@ -17,6 +19,7 @@ export class Disturber {
   private readonly run: Stage;
   private readonly prng: Prng;
   private readonly stores: StoreFaults;
+  private readonly words: LocalWords;
   private stopped = false;
   /** How far a clock went back when the world was healed. */
   clockBackSeconds = 0;
@@ -25,6 +28,7 @@ export class Disturber {
     this.run = run;
     this.prng = run.prng.fork();
     this.stores = new StoreFaults(run, new Prng(run.plan.seed + STORES_STREAM));
+    this.words = new LocalWords(run, new Prng(run.plan.seed + WORDS_STREAM));
     run.powerLoss = (node) => this.bringDown(node, true);
   }
 
@@ -47,6 +51,7 @@ export class Disturber {
     this.repeat(this.run.plan.storeFaults.copy, () => this.stores.copy(this.anyNode()));
     this.repeat(this.run.plan.changes.change, () => this.run.configurations.change());
     this.repeat(this.run.plan.changes.primary, () => this.run.configurations.swapPrimary());
+    this.repeat(this.run.plan.api?.words ?? 0, () => this.words.sayOne());
     this.repeat(disturbances.swizzle, () => this.swizzle());
   }
 

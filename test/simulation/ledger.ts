@@ -183,6 +183,12 @@ export class NodeLedger {
   /** Virtual time at which the last process ended. */
   stoppedAt = 0;
   heardPartner = false;
+  /** When the last request left that the API has answered to this process, in virtual time. */
+  answeredAt = Number.NEGATIVE_INFINITY;
+  /** The newest grant of its own that this process was shown by a quorum read. */
+  grantShown = 0;
+  /** When a human last said here that the partner is down. */
+  wordAt = Number.NEGATIVE_INFINITY;
   /** Current and recent durable versions per address. */
   readonly versions = new Map<number, Version>();
   readonly generations = new Map<number, Generation>();

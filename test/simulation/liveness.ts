@@ -3,8 +3,8 @@
 
 import type { Disturber } from "./disturber.ts";
 import { ACTIVE, BACKUP, FREE, NORMAL, STATUS_NAME, stateName } from "./ledger.ts";
+import type { RunPlan } from "./run-plan.ts";
 import type { Stage } from "./stage.ts";
-import type { RunPlan } from "./swarm.ts";
 
 const NORMAL_SECONDS = 60;
 const AGREE_SECONDS = 240;

@@ -10,7 +10,8 @@ import { firstDifference } from "./liveness.ts";
 import type { NodeIndex } from "./network.ts";
 import { Prng } from "./prng.ts";
 import { Run } from "./run.ts";
-import { drawPlan, NO_STORE_FAULTS, type RunPlan } from "./swarm.ts";
+import { NO_STORE_FAULTS, type RunPlan } from "./run-plan.ts";
+import { drawPlan } from "./swarm.ts";
 import { RELATIONSHIP_UID, WitnessApi } from "./witness-api.ts";
 
 export const P = 0;
@@ -237,6 +238,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       takesFromDead: 0,
       staleController: 0,
       switches: 0,
+      words: 0,
     },
     batching: 0,
     faults: [],

@@ -55,4 +55,12 @@ const MUST_REACH = [
   "RECOVER | link 8",
   "RECOVER-WAIT | link 3",
   "RECOVER-DONE | link 10 NORMAL",
+  "NORMAL | primary changed",
+  "COMMUNICATIONS-INTERRUPTED | primary changed",
+  "NORMAL | swizzled ways",
+  "NORMAL | log datagram-dropped client-rate",
+  "NORMAL | log datagram-dropped circuit-rate",
+  "NORMAL | log datagram-dropped circuit-leases",
+  "COMMUNICATIONS-INTERRUPTED | right word",
+  "NORMAL | wrong word",
 ];

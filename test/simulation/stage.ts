@@ -5,9 +5,9 @@ import type { SimClient } from "./clients.ts";
 import type { Configurations } from "./configuration.ts";
 import type { DatagramPath, LinkNetwork, NetworkHealth, NodeIndex } from "./network.ts";
 import type { Prng } from "./prng.ts";
+import type { RunPlan } from "./run-plan.ts";
 import type { SimClock } from "./sim-clock.ts";
 import type { SimNode } from "./sim-node.ts";
-import type { RunPlan } from "./swarm.ts";
 import type { Declarer } from "./witness.ts";
 import type { World } from "./world.ts";
 

@@ -5,8 +5,8 @@
 import { NORMAL, PARTNER_DOWN } from "./ledger.ts";
 import { type NodeIndex, other } from "./network.ts";
 import type { Prng } from "./prng.ts";
+import type { StoreFaultShares } from "./run-plan.ts";
 import type { Stage } from "./stage.ts";
-import type { StoreFaultShares } from "./swarm.ts";
 
 interface Copy {
   readonly store: string;
@@ -66,7 +66,7 @@ export class StoreFaults {
     const own = checker.nodes[node];
     const partner = checker.nodes[other(node)];
     if (own.forgetful || partner.forgetful || !partner.complete || !partner.wasEverNormal) return false;
-    if (plan.api !== null) return true;
+    if (plan.api !== null) return operator.wordAgainst === null;
     return operator.holder === null && own.state !== PARTNER_DOWN && partner.state !== PARTNER_DOWN;
   }
 

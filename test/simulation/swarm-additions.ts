@@ -4,7 +4,7 @@
 import { type CompiledLimits, NO_LIMITS } from "../../src/api/compiled.ts";
 import { withDigests } from "./configuration.ts";
 import { Prng } from "./prng.ts";
-import type { RunPlan } from "./swarm.ts";
+import type { RunPlan } from "./run-plan.ts";
 
 /** The first drew everything but what this file draws. */
 export type Swarm = 1 | 2;
@@ -36,7 +36,7 @@ export function withAdditions(plan: RunPlan): RunPlan {
       ...disturbances,
       swizzle: has("swizzled ways", 0.2) ? prng.spread(300, 3600) : 0,
     },
-    api,
+    api: api && { ...api, words: has("local words", 0.25) ? prng.spread(300, 3600) : 0 },
     faults,
   };
 }

@@ -39,6 +39,8 @@ export interface ApiHabits {
   readonly staleController: number;
   /** Mean seconds between two wishes of a human to have fencing the other way; 0 = none. */
   readonly switches: number;
+  /** Mean seconds between two words of a human at an engine's own machine; 0 = none. */
+  readonly words: number;
 }
 
 interface Record {
@@ -73,8 +75,12 @@ export interface ApiOptions {
 }
 
 export class WitnessApi implements Declarer {
-  /** With fencing nobody is kept down for a grant's sake. */
-  readonly keptDown = null;
+  /** With fencing nobody is kept down for a grant's sake, but for a local word's. */
+  keptDown: NodeIndex | null = null;
+  /** The member that a local word says is down: nobody grants it anything until the word is over. */
+  wordAgainst: NodeIndex | null = null;
+  /** Whom the API is out of reach of until that is over, the last fault or not. */
+  readonly isOutFor: [boolean, boolean] = [false, false];
   private readonly options: ApiOptions;
   private readonly reports: [Report | null, Report | null] = [null, null];
   private readonly cutUntil: [number, number] = [0, 0];
@@ -96,6 +102,10 @@ export class WitnessApi implements Declarer {
     return this.record.holder;
   }
 
+  get fencing(): "Witness" | "None" {
+    return this.record.fencing;
+  }
+
   begin(): void {
     const { world, prng, habits } = this.options;
     for (const node of this.options.nodes) {
@@ -114,7 +124,15 @@ export class WitnessApi implements Declarer {
   /** Nobody is told that an engine went down: its silence is all there is. */
   wentDown(): void {}
 
-  withdraw(): void {}
+  withdraw(): void {
+    this.keptDown = null;
+    if (this.wordAgainst !== null) this.isOutFor[other(this.wordAgainst)] = false;
+  }
+
+  endWord(): void {
+    this.wordAgainst = null;
+    this.isOutFor.fill(false);
+  }
 
   /** Whether an engine reaches the API, until told otherwise. */
   setReach(node: NodeIndex, reaches: boolean): void {
@@ -170,6 +188,7 @@ export class WitnessApi implements Declarer {
   }
 
   private reaches(node: NodeIndex): boolean {
+    if (this.isOutFor[node]) return false;
     return this.options.health.healed || this.options.world.now >= this.cutUntil[node];
   }
 
@@ -280,7 +299,8 @@ export class WitnessApi implements Declarer {
    *  counts as a new one (l). */
   private switchFencing(): void {
     const { fencing, holder } = this.record;
-    if (fencing === "Witness" && holder === null) this.write({ fencing: "None" });
+    if (fencing === "Witness" && holder === null && this.wordAgainst === null)
+      this.write({ fencing: "None" });
     const areUncapped = this.reports.every((report) => report?.member.fencing === "None");
     if (fencing === "None" && areUncapped) this.write({ fencing: "Witness" });
   }
@@ -288,6 +308,7 @@ export class WitnessApi implements Declarer {
   /** A grant needs fencing, a listed store and both members' word that they are capped (l). */
   private grantTo(node: NodeIndex, seen: Record): Partial<Record> | null {
     const capped = this.reports.every((report) => report?.member.fencing === "Witness");
+    if (this.wordAgainst === node) return null;
     const store = seen.stores[node];
     return seen.fencing === "Witness" && capped && store !== ""
       ? { epoch: seen.epoch + 1, holder: node, holderStore: store }

@@ -24,6 +24,8 @@ export interface Declarer {
   /** The engine that must stay down: a grant against it may not be entered yet. */
   readonly keptDown: NodeIndex | null;
   readonly holder: NodeIndex | null;
+  /** The engine that a word without a grant declared down, under Witness. */
+  readonly wordAgainst: NodeIndex | null;
   /** Rises with each grant. */
   readonly epoch: number;
   begin(): void;
@@ -40,6 +42,7 @@ export class Operator implements Declarer {
   keptDown: NodeIndex | null = null;
   epoch = 0;
   holder: NodeIndex | null = null;
+  readonly wordAgainst = null;
   private readonly world: World;
   private readonly prng: Prng;
   private readonly nodes: readonly [SimNode, SimNode];
