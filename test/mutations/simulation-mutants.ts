@@ -123,6 +123,43 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ],
     caught: bite(["L2"], 1),
   },
+  {
+    name: "whose free addresses are whose changes hands with the configured primary",
+    rule: "S7",
+    patches: [
+      {
+        file: "src/dhcp/engine/shape.ts",
+        find: "  if (shapeChanged) turn.putEndpoint({ shape: config.shape });\n",
+        replace:
+          '  engine.role = config.primary === engine.member ? "primary" : "secondary";\n  if (shapeChanged) turn.putEndpoint({ shape: config.shape, side: engine.role });\n',
+      },
+    ],
+    caught: bite(["S6", "S7"], 3_100_000_000),
+  },
+  {
+    name: "a local word is followed although the API answers",
+    rule: "W5",
+    patches: [
+      {
+        file: "src/dhcp/engine/local-word.ts",
+        find: "return isFenced(engine) && apiAnsweredAt !== null && now.boot",
+        replace: "return isFenced(engine) && apiAnsweredAt === null && now.boot",
+      },
+    ],
+    caught: bite(["W5"], 3_100_000_039),
+  },
+  {
+    name: "an address that was taken, freed and given anew is the partner's no more",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/clients.ts",
+        find: "const wasTaken = previous?.taken === true || ",
+        replace: "const wasTaken = ",
+      },
+    ],
+    caught: bite(["S1"], 3_100_021_171),
+  },
 ];
 
 /** A breach of RULE_MUTANTS, which a test notices too. Throws when there is none of that name. */

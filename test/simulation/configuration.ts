@@ -34,6 +34,12 @@ export function withDigests(config: CompiledRelationship): CompiledRelationship 
   return { ...body, revision: digestOf(body), shape };
 }
 
+/** Source: assemble() in src/api/compile-assemble.ts. */
+function servedSolely(spec: CompiledRelationship, member: string | null): CompiledRelationship {
+  if (member === null) return spec;
+  return { ...spec, mode: "LoadBalance", primaryPercent: member === spec.primary ? 100 : 0 };
+}
+
 /** The ranges of the one scope dealt out to several, each on a subnet of its own. */
 export function splitIntoScopes([scope]: readonly CompiledScope[], count: number): readonly CompiledScope[] {
   if (scope === undefined) throw new Error("no scope to split");
@@ -64,12 +70,16 @@ export class Configurations {
   private readonly options: ChangesOptions;
   private readonly versions: CompiledRelationship[];
   private readonly known: [number, number] = [0, 0];
+  /** As people want it, and the member that a Switchover lets serve all clients; null: as the spec says. */
+  private spec: CompiledRelationship;
+  private servedBy: string | null = null;
   /** The shortest and the longest MCLT that there ever was: waits may rest on the one, leases on the other. */
   mcltRange: { readonly shortest: number; readonly longest: number };
 
   constructor(options: ChangesOptions) {
     this.options = options;
     this.versions = [options.first];
+    this.spec = options.first;
     this.mcltRange = { shortest: options.first.mcltSeconds, longest: options.first.mcltSeconds };
   }
 
@@ -88,16 +98,24 @@ export class Configurations {
 
   /** The roles change hands. */
   swapPrimary(): void {
-    const { newest } = this;
-    const primary = newest.members.find(({ name }) => name !== newest.primary)?.name ?? newest.primary;
-    this.publish({ ...newest, primary });
+    const { spec } = this;
+    const primary = spec.members.find(({ name }) => name !== spec.primary)?.name ?? spec.primary;
+    this.publish({ ...spec, primary });
+  }
+
+  /** One member serves all clients for a while, whatever the mode; null: as the spec says again. */
+  serve(member: string | null): void {
+    if (member === this.servedBy) return;
+    this.servedBy = member;
+    this.publish(this.spec);
   }
 
   /** The members hear of it sooner or later. */
-  private publish(config: CompiledRelationship): void {
+  private publish(spec: CompiledRelationship): void {
     const { prng, habits, world } = this.options;
     const version = this.versions.length;
-    const next = withDigests(config);
+    this.spec = spec;
+    const next = withDigests(servedSolely(spec, this.servedBy));
     this.versions.push(next);
     const { shortest, longest } = this.mcltRange;
     this.mcltRange = {
@@ -125,7 +143,7 @@ export class Configurations {
 
   private draw(): CompiledRelationship {
     const { prng, first } = this.options;
-    const { newest } = this;
+    const { spec: newest } = this;
     switch (prng.between(0, 9)) {
       case 0:
         // A Switchover is all or nothing.

@@ -3,14 +3,17 @@
 
 import { LocalWords } from "./local-words.ts";
 import { type NodeIndex, other } from "./network.ts";
+import { Operations } from "./operations.ts";
 import { Prng } from "./prng.ts";
 import type { Stage } from "./stage.ts";
 import { StoreFaults } from "./store-faults.ts";
+import { WitnessApi } from "./witness-api.ts";
 
 const RETRY_START_MS = 5_000;
-/** What is drawn for the stores, or for words, does not shift what is drawn elsewhere. */
+/** What is drawn for the stores, for words or for operations does not shift what is drawn elsewhere. */
 const STORES_STREAM = 0x5704e5;
 const WORDS_STREAM = 0x3042d5;
+const OPERATIONS_STREAM = 0x093247;
 
 /** One direction of the link, or between a site and an engine: opens or closes it. */
 type Way = (isOpen: boolean) => void;
@@ -29,6 +32,10 @@ export class Disturber {
     this.prng = run.prng.fork();
     this.stores = new StoreFaults(run, new Prng(run.plan.seed + STORES_STREAM));
     this.words = new LocalWords(run, new Prng(run.plan.seed + WORDS_STREAM));
+    if (run.operator instanceof WitnessApi) {
+      run.operator.operations = new Operations(run, new Prng(run.plan.seed + OPERATIONS_STREAM));
+    }
+    run.stopInOrder = (node) => this.stopInOrder(node);
     run.powerLoss = (node) => this.bringDown(node, true);
   }
 
@@ -220,7 +227,7 @@ export class Disturber {
     const { run } = this;
     const engine = run.nodes[node];
     if (engine.running || run.checker.violation !== null) return;
-    if (run.operator.keptDown === node) {
+    if (run.operator.keptDown === node || run.operator.stoppedMember === node) {
       run.world.after(RETRY_START_MS, () => this.bringUp(node));
       return;
     }

@@ -29,13 +29,25 @@ export class LocalWords {
   sayOne(): void {
     const { prng } = this;
     const survivor: NodeIndex = prng.chance(0.5) ? 0 : 1;
-    if (prng.chance(0.3)) this.sayWrongly(survivor);
-    else this.prepare(survivor);
+    if (prng.chance(0.6)) this.prepare(survivor);
+    else if (prng.chance(0.3)) this.sayWrongly(survivor);
+    else this.tempt(survivor);
   }
 
   private get api(): WitnessApi | null {
     const { operator } = this.run;
     return operator instanceof WitnessApi ? operator : null;
+  }
+
+  /** The two are apart, and the API answers: what a grant is for. */
+  private tempt(node: NodeIndex): void {
+    const { link, plan, world } = this.run;
+    link.blocked[0] = link.blocked[1] = true;
+    const noticedMs = plan.timing.contactLossMs + this.prng.between(0, 20_000);
+    world.after(noticedMs, () => {
+      if (!this.run.health.healed) this.sayWrongly(node);
+      link.unblock();
+    });
   }
 
   private sayWrongly(node: NodeIndex): void {

@@ -275,6 +275,7 @@ export class Run implements ClientWorld, Stage {
 
   /** Set by the disturber, which also brings the engine back. */
   powerLoss: ((node: NodeIndex) => void) | null = null;
+  stopInOrder: ((node: NodeIndex) => void) | null = null;
 
   private makeSites(): void {
     const { plan, prng, world } = this;

@@ -239,6 +239,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       staleController: 0,
       switches: 0,
       words: 0,
+      operations: 0,
     },
     batching: 0,
     faults: [],

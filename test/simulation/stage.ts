@@ -27,6 +27,8 @@ export interface Stage {
   readonly toClients: readonly (readonly DatagramPath[])[];
   /** Set by whoever takes nodes down: power lost while a sync is under way. */
   powerLoss: ((node: NodeIndex) => void) | null;
+  /** Set by the same: somebody stops a process in order. */
+  stopInOrder: ((node: NodeIndex) => void) | null;
   /** A client that arrives during the run. */
   addClient(index: number, site: number): SimClient;
   /** A burst of DISCOVERs from clients that nobody ever hears of again. */

@@ -36,7 +36,11 @@ export function withAdditions(plan: RunPlan): RunPlan {
       ...disturbances,
       swizzle: has("swizzled ways", 0.2) ? prng.spread(300, 3600) : 0,
     },
-    api: api && { ...api, words: has("local words", 0.25) ? prng.spread(300, 3600) : 0 },
+    api: api && {
+      ...api,
+      words: has("local words", 0.25) ? prng.spread(300, 3600) : 0,
+      operations: has("operations", 0.3) ? prng.spread(120, 3600) : 0,
+    },
     faults,
   };
 }

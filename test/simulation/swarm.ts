@@ -193,6 +193,7 @@ function drawApi(
     staleController: has("stale controllers", 0.4) ? prng.fraction() : 0,
     switches: 0,
     words: 0,
+    operations: 0,
   };
 }
 

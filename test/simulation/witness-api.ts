@@ -3,6 +3,7 @@
 // be alone, and now and then to somebody who is not: with fencing any grant must be safe.
 // Source: docs/protocol/witness.md W1-W3, W8, W13.
 
+import type { Witness, WitnessChange } from "../../src/controller/decide/witness.ts";
 import type { MemberReport, WitnessReading } from "../../src/dhcp/engine/event.ts";
 import type { Checker } from "./checker.ts";
 import { type NetworkHealth, type NodeIndex, other } from "./network.ts";
@@ -39,6 +40,8 @@ export interface ApiHabits {
   readonly staleController: number;
   /** Mean seconds between two wishes of a human to have fencing the other way; 0 = none. */
   readonly switches: number;
+  /** Mean seconds between two FailoverOperations; 0 = none. */
+  readonly operations: number;
   /** Mean seconds between two words of a human at an engine's own machine; 0 = none. */
   readonly words: number;
 }
@@ -60,6 +63,22 @@ interface Report {
   readonly aloneSince: number | null;
 }
 
+/** What humans have asked the controllers to do (operations.ts). */
+export interface AskedFor {
+  /** A Switchover or a TestFailover is under way. */
+  readonly isExercise: boolean;
+  create(epoch: number): void;
+  end(): void;
+  /** One look of a controller, on its view of the record and on the members' last reports; what it wants written. */
+  look(witness: Witness, reports: readonly LastReport[]): WitnessChange | null;
+}
+
+/** What a member last reported, and when; null: nothing ever. */
+export interface LastReport {
+  readonly report: MemberReport | null;
+  readonly atMs: number;
+}
+
 const LOOK_EVERY_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -79,6 +98,9 @@ export class WitnessApi implements Declarer {
   keptDown: NodeIndex | null = null;
   /** The member that a local word says is down: nobody grants it anything until the word is over. */
   wordAgainst: NodeIndex | null = null;
+  stoppedMember: NodeIndex | null = null;
+  /** What humans have asked the controllers to do; null: nothing ever. */
+  operations: AskedFor | null = null;
   /** Whom the API is out of reach of until that is over, the last fault or not. */
   readonly isOutFor: [boolean, boolean] = [false, false];
   private readonly options: ApiOptions;
@@ -116,6 +138,7 @@ export class WitnessApi implements Declarer {
       world.after(prng.between(0, LOOK_EVERY_MS), () => this.look());
     }
     this.repeat(habits.switches, () => this.switchFencing());
+    this.repeat(habits.operations, () => this.operations?.create(this.record.epoch));
     this.repeat(habits.wrongGrant, () => {
       if (this.record.holder === null) this.grant(prng.chance(0.5) ? 0 : 1, "for no reason");
     });
@@ -126,6 +149,7 @@ export class WitnessApi implements Declarer {
 
   withdraw(): void {
     this.keptDown = null;
+    this.operations?.end();
     if (this.wordAgainst !== null) this.isOutFor[other(this.wordAgainst)] = false;
   }
 
@@ -279,6 +303,8 @@ export class WitnessApi implements Declarer {
       if (habits.clearsReplaced && store !== "" && store !== seen.holderStore)
         return { holder: null, holderStore: "" };
       const holder = nodes[seen.holder];
+      const asked = this.askedFor(seen);
+      if (asked !== null) return asked;
       // W8(b): its machine is off for certain.
       if (!holder.running && !holder.machineUp && !health.healed && prng.chance(habits.takesFromDead)) {
         if (prng.chance(0.5)) return { holder: null, holderStore: "" };
@@ -286,13 +312,35 @@ export class WitnessApi implements Declarer {
       }
       return null;
     }
-    if (health.healed) return null;
+    const asked = this.askedFor(seen);
+    if (asked !== null) return asked;
+    if (health.healed || this.operations?.isExercise) return null;
     for (const node of [0, 1] as const) {
       const report = this.reports[node];
       if (report === null || report.aloneSince === null || world.now - report.at > 30_000) continue;
       if (world.now - report.aloneSince >= habits.afterSeconds * 1000) return this.grantTo(node, seen);
     }
     return null;
+  }
+
+  /** What an operation wants written now. */
+  private askedFor(seen: Record): Partial<Record> | null {
+    const { names } = this.options;
+    if (this.operations === null || seen.fencing === "None") return null;
+    const { epoch, holder, holderStore } = seen;
+    const listed = names.flatMap((name, node) => {
+      const store = seen.stores[node] ?? "";
+      return store === "" ? [] : [[name, store]];
+    });
+    const witness = {
+      ...{ epoch, holderStore, transferredFrom: null },
+      holder: holder === null ? null : names[holder],
+      stores: Object.fromEntries(listed),
+    };
+    const reports = this.reports.map((each) => ({ report: each?.member ?? null, atMs: each?.at ?? 0 }));
+    const change = this.operations.look(witness, reports);
+    if (change === null || change.witness.holder === null) return null;
+    return this.grantTo(change.witness.holder === names[0] ? 0 : 1, seen);
   }
 
   /** Off only over a witness that nobody holds; on again only when both have said that it is off, so that no word from before

@@ -26,6 +26,8 @@ export interface Declarer {
   readonly holder: NodeIndex | null;
   /** The engine that a word without a grant declared down, under Witness. */
   readonly wordAgainst: NodeIndex | null;
+  /** The engine that an operation has stopped for a while. */
+  stoppedMember: NodeIndex | null;
   /** Rises with each grant. */
   readonly epoch: number;
   begin(): void;
@@ -43,6 +45,7 @@ export class Operator implements Declarer {
   epoch = 0;
   holder: NodeIndex | null = null;
   readonly wordAgainst = null;
+  stoppedMember: NodeIndex | null = null;
   private readonly world: World;
   private readonly prng: Prng;
   private readonly nodes: readonly [SimNode, SimNode];

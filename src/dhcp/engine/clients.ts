@@ -207,12 +207,13 @@ function withFailoverTimes(engine: Engine, turn: Turn, change: BindingChange): B
   if (next.status !== "ACTIVE") return { ...base, acknowledged: false, endAnnounced: false };
   // Told at once when the link stands, so promised on disk with this very record (S5).
   const told = potentialExpiration(turn.late.wall, change.leaseSeconds, change.desiredSeconds);
-  const isTaken = newGeneration && (previous?.status ?? "FREE") !== ownFreeStatus(engine);
+  // Freed by this server alone, it is no less taken: the partner may hold the lease of before for a running one (W7).
+  const wasTaken = previous?.taken === true || (previous?.status ?? "FREE") !== ownFreeStatus(engine);
   return {
     ...base,
     potentialSent: engine.session === null || told < base.potentialSent ? base.potentialSent : told,
     acknowledged: false,
     endAnnounced: false,
-    taken: isTaken || (!newGeneration && base.taken),
+    taken: newGeneration ? wasTaken : base.taken,
   };
 }

@@ -48,7 +48,7 @@ export function forget(engine: Engine, turn: Turn, connection: Connection, reaso
   }
   turn.putEndpoint(contactNow(engine, turn, engine.session));
   engine.session = null;
-  engine.updates.restart(0);
+  engine.updates.restart(0, engine.role);
   engine.counters.linkLosses += 1;
   turn.log("warn", "link-down", `the link to the partner is lost: ${reason}`, { reason });
   if (engine.startupEndsAt !== null) return;

@@ -356,7 +356,7 @@ function establish(
   };
   engine.session = session;
   engine.lastRefusal = null;
-  engine.updates.restart(session.window);
+  engine.updates.restart(session.window, engine.role);
   turn.log("info", "link-up", "the link to the partner stands", { connection: connection.id });
   turn.putEndpoint({ partnerEchoes: echoes });
   sendState(engine, turn);

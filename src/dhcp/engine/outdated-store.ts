@@ -13,7 +13,7 @@ export function giveUpOutdatedStore(engine: Engine, turn: Turn, session: Session
   const seen = extras.partnerGeneration ?? 0;
   const bindings = engine.leases.size;
   for (const { address } of [...engine.leases.bindings()]) turn.forgetBinding(address);
-  engine.updates.restart(session.window);
+  engine.updates.restart(session.window, engine.role);
   session.openRequestXid = null;
   session.updatesReceived = false;
   turn.log(

@@ -6,6 +6,7 @@
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { type BootMs, bootAfter, type UnixSeconds } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
+import type { Role } from "./transition.ts";
 
 /** An update on its way: what was sent, so that its acknowledgement credits exactly that. */
 export interface InFlight {
@@ -16,8 +17,9 @@ export interface InFlight {
   superseded: boolean;
 }
 
-/** A refused update is not sent again sooner: the refuser's own record is on its way meanwhile. */
-export const RETRY_AFTER_REFUSAL_MS = 5_000;
+/** A refused update is not sent again sooner: the refuser's own record is on its way meanwhile. Not as soon on both sides: two
+ *  that refused each other because their updates crossed would cross again and again. */
+export const RETRY_AFTER_REFUSAL_MS: Readonly<Record<Role, number>> = { primary: 5_000, secondary: 6_500 };
 
 /** What may not be told yet is looked at again after this long. */
 const LOOK_AGAIN_MS = 30_000;
@@ -36,9 +38,10 @@ export class UpdateQueue {
   /** The partner's UPDREQ or UPDREQALL: the addresses whose settlement its UPDDONE waits for. */
   #request: { xid: number; open: Set<Ipv4> } | null = null;
   #window = 0;
+  #role: Role = "primary";
 
-  /** A new connection: everything volatile is void. `window` = the partner's max-unacked-bndupd. */
-  restart(window: number): void {
+  /** A new connection: everything volatile is void. `window` = the partner's max-unacked-bndupd; `role`: this side's. */
+  restart(window: number, role: Role): void {
     this.#waiting.clear();
     this.#inFlight.clear();
     this.#xidOf.clear();
@@ -46,6 +49,7 @@ export class UpdateQueue {
     this.#postponed.clear();
     this.#request = null;
     this.#window = window;
+    this.#role = role;
   }
 
   /** The record changed, or is owed. Goes to the end of the queue; an update in flight becomes superseded. */
@@ -117,7 +121,7 @@ export class UpdateQueue {
 
   /** The partner refused the news of this address. */
   refused(address: Ipv4, now: BootMs): void {
-    pause(this.#refused, address, bootAfter(now, RETRY_AFTER_REFUSAL_MS));
+    pause(this.#refused, address, bootAfter(now, RETRY_AFTER_REFUSAL_MS[this.#role]));
   }
 
   /** The partner could not even judge the news of this address yet, and is sent them again: a request under way waits on. */

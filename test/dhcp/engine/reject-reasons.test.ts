@@ -561,9 +561,9 @@ describe("draft 7.2.2: a partner that refuses this server's update", () => {
         assert.equal(partner.engine.counters.updatesRefusedByPartner, 1);
         const [logged] = partner.events("update-refused");
         assert.deepEqual([logged?.fields["reason"], logged?.message.endsWith(": no")], [reason, true]);
-        partner.pass(RETRY_AFTER_REFUSAL_MS - 200);
+        partner.pass(RETRY_AFTER_REFUSAL_MS[partner.engine.role] - 200);
         assert.equal(told().length, 1, `${reason}: MUST NOT immediately resend`);
-        partner.pass(RETRY_AFTER_REFUSAL_MS);
+        partner.pass(RETRY_AFTER_REFUSAL_MS[partner.engine.role]);
         // A dhcpd has a reservation of ours in no pool, now and later; one of our own follows its configuration.
         const isSettled = reason === 1 && dialect === "ISC";
         assert.equal(acknowledged, isSettled, `${reason}`);

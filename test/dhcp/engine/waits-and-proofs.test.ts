@@ -3,14 +3,16 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { seconds } from "../../../src/base/units.ts";
+import { seconds, unixSeconds } from "../../../src/base/units.ts";
 import { isTakeoverDue } from "../../../src/dhcp/engine/takeover.ts";
-import { ip } from "../server/world.ts";
+import { REJECT_REASON } from "../../../src/dhcp/wire-failover/message.ts";
+import { clientMessage, ip, routed } from "../server/world.ts";
 import { FencedPair } from "./fenced-pair.ts";
-import { HELD_MS, Pair, relationship } from "./pair.ts";
+import { HELD_MS, Pair, relationship, START } from "./pair.ts";
 import { ScriptedPartner } from "./scripted-partner.ts";
 
 const MAC = "020000000001";
+const ADDRESS = "10.0.0.10";
 const M = 600;
 /** eps = 2 s + 0.05 % of the longest lease, a day. */
 const EPS = 46;
@@ -143,6 +145,55 @@ test("W7: PARTNER-DOWN is left only for a partner that got everything on this ve
   partner.acknowledgeAll();
   partner.announce("RECOVER-DONE");
   assert.equal(partner.engine.endpoint.state, "NORMAL");
+});
+
+test("W7: an address that was taken, freed and given anew is no less taken: a partner that refuses it is waited for", () => {
+  const client = {
+    hardwareType: 1,
+    hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    clientIdentifier: null,
+  };
+  const ended = {
+    status: "EXPIRED",
+    client,
+    expiresAt: unixSeconds(START - 60),
+    acknowledged: false,
+  } as const;
+  const partner = new ScriptedPartner({ member: "a", saved: "PARTNER-DOWN", bindings: [ended] });
+  const { engine } = partner;
+  engine.endpoint = { ...engine.endpoint, entry: { ...partner.now, bootId: "boot-1" } };
+  partner.pass(2 * M * 1000, { isSilent: true });
+  assert.equal(partner.binding(ADDRESS)!.status, "FREE");
+  for (const type of ["DISCOVER", "REQUEST"] as const) {
+    const server = type === "REQUEST" ? { server: "192.0.2.1" } : {};
+    const asked = { type, xid: 1, mac: newcomer(1), giaddr: "10.0.0.1", requested: ADDRESS, ...server };
+    partner.deliver({
+      kind: "client-datagram",
+      bytes: clientMessage(asked),
+      arrival: routed("10.0.0.1"),
+    });
+  }
+  assert.equal(partner.binding(ADDRESS)!.status, "ACTIVE");
+  partner.meet();
+  partner.announce("RECOVER");
+  partner.say({ type: "UPDREQ" });
+  const answer = (rejectReason: number | null): void => {
+    const { xid } = partner.heard.findLast(({ message }) => message.type === "BNDUPD")!;
+    partner.say({ type: "BNDACK", address: ip(ADDRESS), rejectReason, message: null, extras: null }, { xid });
+  };
+  const isDone = () => partner.heard.some(({ message }) => message.type === "UPDDONE");
+  for (let i = 0; i < 9 && !isDone(); i++) answer(REJECT_REASON.outdated);
+  assert.ok(isDone());
+  partner.announce("RECOVER-DONE");
+  partner.pass(10_000);
+  assert.equal(
+    engine.endpoint.state,
+    "PARTNER-DOWN",
+    "the partner holds the lease of before for a running one",
+  );
+  answer(null);
+  partner.pass(2_000);
+  assert.equal(engine.endpoint.state, "NORMAL");
 });
 
 test("S6 without fencing: a member in RECOVER-DONE renews no further than its partner knows, which may be in PARTNER-DOWN", () => {

@@ -13,7 +13,7 @@ const [X, Y, Z] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(ip) as [
 
 function queue(window = 10): UpdateQueue {
   const made = new UpdateQueue();
-  made.restart(window);
+  made.restart(window, "primary");
   return made;
 }
 
@@ -58,12 +58,27 @@ test("S10: an answer counts only for the xid and the address it was sent with, o
   assert.equal(updates.answered(1, X), null);
 });
 
+test("W14: of two that refused each other at once one tells its news again while the other's rest", () => {
+  const [one, other] = [queue(), new UpdateQueue()];
+  other.restart(10, "secondary");
+  const news = (updates: UpdateQueue, xid: number): void => {
+    send(updates, xid);
+    updates.answered(xid, X);
+    updates.refused(X, bootMs(0));
+  };
+  one.enqueue(X);
+  other.enqueue(X);
+  for (const updates of [one, other]) news(updates, 1);
+  const [first, second] = [one.resumesAt, other.resumesAt];
+  assert.ok(first !== null && second !== null && second - first > 1_000);
+});
+
 test("a new connection forgets everything of the old one", () => {
   const updates = queue();
   updates.enqueue(X);
   send(updates, 1);
   updates.beginRequest(7, [X]);
-  updates.restart(10);
+  updates.restart(10, "primary");
   assert.equal(updates.answered(1, X), null);
   assert.equal(updates.finishedRequest(), null);
 });
@@ -149,7 +164,7 @@ test("only what the partner refused counts as refused: not what rests unasked, n
       updates.resume(bootMs(5_000));
       updates.next();
     },
-    () => updates.restart(10),
+    () => updates.restart(10, "primary"),
   ]) {
     updates.refused(Y, bootMs(0));
     assert.equal(updates.isRefused(Y), true);
@@ -194,7 +209,7 @@ test("UPDDONE waits for what the partner could not judge, and not for what it re
   send(updates, 1);
   updates.answered(1, X);
   updates.unjudged(X, bootMs(0));
-  updates.resume(bootMs(RETRY_AFTER_REFUSAL_MS));
+  updates.resume(bootMs(RETRY_AFTER_REFUSAL_MS.primary));
   assert.equal(send(updates, 2), X, "it is sent again");
   updates.answered(2, X);
   assert.equal(updates.finishedRequest(), 9);
