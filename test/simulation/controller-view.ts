@@ -69,6 +69,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
     children: new Map(),
     lastFailure: null,
     rollingElsewhere: null,
+    claimsRefusal: null,
   };
 }
 
@@ -110,6 +111,7 @@ function podOf(name: string, running: boolean): ObservedPod {
     readySince: NEVER,
     templateHash: "",
     linkKind: "",
+    storePlace: "",
   };
 }
 
