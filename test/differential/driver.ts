@@ -58,9 +58,10 @@ interface ServerState {
 /** Which offer a client gets again is a question only while every server still knows of it: ours does for a minute, dhcpd for two. */
 const OFFER_KNOWN_MS = 45_000;
 
-function knownOffer({ offers }: ServerState, hardware: string): string | null {
+/** `now` is the moment of the message, one for all servers: else an offer could be known to one of them only. */
+function knownOffer({ offers }: ServerState, hardware: string, now: number): string | null {
   const offer = offers.get(hardware);
-  return offer !== undefined && performance.now() - offer.at < OFFER_KNOWN_MS ? offer.address : null;
+  return offer !== undefined && now - offer.at < OFFER_KNOWN_MS ? offer.address : null;
 }
 
 class Driver {
@@ -211,11 +212,12 @@ class Driver {
   async #say(step: Step): Promise<Map<Judged, Observed>> {
     const xid = this.#xid++;
     const unused = this.#nextUnused(step);
+    const now = performance.now();
     const said = SERVERS.map(async (name) => {
       const server = this.#servers.get(name) as ServerState;
       const before = {
         lease: server.leases.get(step.hardware) ?? null,
-        offer: knownOffer(server, step.hardware),
+        offer: knownOffer(server, step.hardware, now),
       };
       const arrived = await this.#ask(server, step, this.#write(server, step, xid, unused), xid);
       const answer = arrived?.answer ?? null;
@@ -226,7 +228,7 @@ class Driver {
         sizeMax: sizeMaxOf(step),
         to: arrived?.to ?? "",
       };
-      this.#remember(server, step, observed);
+      this.#remember(server, step, observed, now);
       return [name, observed] as const;
     });
     return new Map(await Promise.all(said));
@@ -322,14 +324,14 @@ class Driver {
     });
   }
 
-  #remember(server: ServerState, step: Step, { answer }: Observed): void {
+  #remember(server: ServerState, step: Step, { answer }: Observed, now: number): void {
     const { hardware, type } = step;
     if (type === RELEASE && step.ciaddr === "lease" && step.server === "own") server.leases.delete(hardware);
     if (type === DECLINE && step.server === "own") server.leases.delete(hardware);
     server.offers.delete(hardware);
     if (answer === null || typeof answer === "string") return;
     const kind = Number.parseInt(answer.options.get(53) ?? "0", 16);
-    if (kind === OFFER) server.offers.set(hardware, { address: answer.yiaddr, at: performance.now() });
+    if (kind === OFFER) server.offers.set(hardware, { address: answer.yiaddr, at: now });
     if (kind === ACK && type === REQUEST) server.leases.set(hardware, answer.yiaddr);
     if (kind === NAK) server.leases.delete(hardware);
   }
