@@ -171,7 +171,7 @@ export class Checker implements LinkTap, CheckContext {
     const ledger = this.nodes[node];
     ledger.answeredAt = Math.max(ledger.answeredAt, askedAt);
     if (holder === node) ledger.grantShown = Math.max(ledger.grantShown, epoch);
-    if (listed && (holder === null || epoch <= this.nodes[holder].returned))
+    if (listed && (holder === null || epoch <= this.nodes[holder].returnedEver))
       ledger.provenAt = Math.max(ledger.provenAt, askedAt);
   }
 
@@ -284,6 +284,7 @@ export class Checker implements LinkTap, CheckContext {
       ledger.entryAt = record.entryAt;
       ledger.entered = record.entered;
       ledger.returned = record.returned;
+      ledger.returnedEver = Math.max(ledger.returnedEver, record.returned);
       ledger.fenced = record.fenced;
       ledger.complete = record.complete;
       ledger.side = record.side ?? ledger.side;

@@ -172,6 +172,8 @@ export class NodeLedger {
   stalledMs = 0;
   entered = 0;
   returned = 0;
+  /** The highest epoch that this member gave back on whichever store: a grant of a lost one binds nobody any more. */
+  returnedEver = 0;
   fenced = false;
   complete = false;
   /** The store was lost or is an old copy, and has not got everything from the partner yet. */

@@ -16,6 +16,8 @@ import type { Turn } from "./turn.ts";
 
 /** Takes a reading of the witness; null: there is none that can be read. What is unknown proves and grants nothing (W1). */
 export function onWitnessRead(engine: Engine, turn: Turn, witness: WitnessReading | null): void {
+  // Also before fencing is switched on, and whatever the record says: while the API answers, a local word is refused.
+  if (witness !== null && witness.provenAt !== null) engine.apiAnsweredAt = witness.provenAt;
   if (witness === null || !isBelievable(engine, turn, witness)) {
     engine.witness = null;
     return;
@@ -30,7 +32,6 @@ export function onWitnessRead(engine: Engine, turn: Turn, witness: WitnessReadin
   if (!isFenced(engine)) return followGrant(engine, turn);
   // What a watch showed may be old: it is neither a proof nor a grant.
   if (provenAt === null) return;
-  engine.apiAnsweredAt = provenAt;
   dropReplacedPartner(engine, turn, witness);
   if (endpoint.state === "PARTNER-DOWN") return checkOwnGrant(engine, turn, witness);
   if (isProof(engine, witness)) {

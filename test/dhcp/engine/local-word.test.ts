@@ -86,6 +86,21 @@ describe("a word for now or never", () => {
     }
   });
 
+  test("is refused as soon as fencing is switched on, by the API's answers of before", () => {
+    const pair = new FencedPair({ fencing: "None" }).startBoth();
+    pair.until("both NORMAL", () => {
+      for (const node of [pair.a, pair.b]) pair.read(node, { fencing: "None" });
+      return pair.a.state === "NORMAL" && pair.b.state === "NORMAL";
+    });
+    interrupted(pair);
+    // A watch shows it: no answer by itself.
+    pair.read(pair.a, { fencing: "Witness", provenAt: null });
+    assert.equal(pair.a.engine.endpoint.fencing, "Witness");
+    assert.match(refusalOf(pair, pair.a) ?? "", /API answers/);
+    pair.run(60_000);
+    assert.equal(refusalOf(pair, pair.a), null, "a minute later it counts as gone");
+  });
+
   test("is refused while the process stops", () => {
     const pair = new Pair().startBoth().untilNormal();
     interrupted(pair);
