@@ -1114,4 +1114,36 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       name: "W14: no end of a lease is agreed on while the partner may yet take that it runs, whoever's client spoke last",
     },
   },
+  {
+    name: "an address that was taken, freed and given anew is the partner's no more",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/clients.ts",
+        find: "const wasTaken = previous?.taken === true || ",
+        replace: "const wasTaken = ",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/waits-and-proofs.test.ts",
+      name: "W7: an address that was taken, freed and given anew is no less taken: a partner that refuses it is waited for",
+    },
+  },
+  {
+    name: "a word counts as a lost grant after a loss of power",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "if (isWord || (isOurs && epoch === entered)) {",
+        replace: "if (isOurs && epoch === entered) {",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/witness.test.ts",
+      name: "stands after a loss of power once the API shows that nobody was granted anything since, else ends",
+    },
+  },
 ];

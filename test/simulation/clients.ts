@@ -160,6 +160,12 @@ export class SimClient {
     this.wait(null, 0);
   }
 
+  /** Switched on again, with what it remembers. */
+  restart(): void {
+    this.quiet = false;
+    this.start();
+  }
+
   /** Starts anew from nothing, whatever it was doing. For the liveness probe. */
   startFresh(): void {
     this.quiet = false;

@@ -99,6 +99,9 @@ export class LocalWords {
       api.keptDown = null;
       link.unblock();
     });
+    // Who acts on a word alone may lose power as well.
+    const isLostLater = isFollowed && prng.chance(0.4);
+    if (isLostLater) world.after(prng.fraction() * outageMs, () => this.run.powerLoss?.(survivor));
     const look = (): void => {
       if (isFollowed && !this.isOver(api, survivor)) world.after(LOOK_EVERY_MS, look);
       else api.endWord();

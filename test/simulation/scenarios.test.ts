@@ -229,6 +229,33 @@ describe("scenario", () => {
     assert.ok((scene.run.logged.get("grant-declined") ?? 0) > 0);
     assert.equal(scene.state(P), NORMAL);
   });
+
+  it("a word without API, then power lost: who acted on it alone is left only for a partner that knows all of it", () => {
+    const scene = new Scene().begin();
+    const client = scene.clientsReach(Q).client();
+    scene.bound(client).pass(30);
+    scene.api.setReach(P, false);
+    scene.api.setReach(Q, false);
+    scene.apart();
+    scene.run.nodes[Q].crash(true);
+    client.silence();
+    scene.pass(60).declareLocally(P).clientsReach(P);
+    const others = [scene.client(), scene.client(), scene.client(), scene.client()];
+    scene.until("P gives all addresses", () => others.every((one) => one.holding), MCLT * 8);
+    scene.run.nodes[P].crash(true);
+    scene.pass(20).run.nodes[P].start();
+    scene.api.setReach(P, true);
+    scene.pass(20);
+    assert.equal(scene.state(P), PARTNER_DOWN, "nobody was granted anything since");
+    // Q's clock is in doubt: it holds the lease of before for a running one, and its client asks for that.
+    scene.clientsReach(P, Q).run.nodes[Q].start();
+    client.restart();
+    scene
+      .healLink()
+      .bothNormal(MCLT * 8)
+      .pass(MCLT);
+    assert.ok(!client.holding);
+  });
 });
 
 /** P has given it and Q, which had taken it, has given it back; neither knows the other's answer. */

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { formatAddress } from "./client-packet.ts";
 import type { SimClient } from "./clients.ts";
 import { NO_CHANGES, withDigests } from "./configuration.ts";
-import { ACTIVE, NORMAL, stateName } from "./ledger.ts";
+import { ACTIVE, NORMAL, PARTNER_DOWN, stateName } from "./ledger.ts";
 import { firstDifference } from "./liveness.ts";
 import type { NodeIndex } from "./network.ts";
 import { Prng } from "./prng.ts";
@@ -97,6 +97,14 @@ export class Scene {
   bothNormal(seconds = 600): this {
     const isNormal = (): boolean => this.state(P) === NORMAL && this.state(Q) === NORMAL;
     return this.until("both NORMAL, grant cleared", () => isNormal() && this.api.holder === null, seconds);
+  }
+
+  /** A human says on the engine's own machine that its partner is down; it follows. */
+  declareLocally(node: NodeIndex): this {
+    this.run.checker.wordSaid(node);
+    const word = { operation: "by hand", digest: "0".repeat(64), atOnce: true };
+    this.run.nodes[node].deliver({ kind: "declared-partner-down", ...word });
+    return this.until("the word is followed", () => this.state(node) === PARTNER_DOWN);
   }
 
   /** From now on clients reach these engines only. */

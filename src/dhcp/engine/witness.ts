@@ -110,10 +110,13 @@ function dropReplacedPartner(engine: Engine, turn: Turn, { stores }: WitnessRead
 /** In PARTNER-DOWN: whether the grant still is this holder's. A holder that lives loses it to nobody; one whose machine was
  *  off may have (W11), and one that entered on a local word may find that its partner was granted it (answer h). */
 function checkOwnGrant(engine: Engine, turn: Turn, { epoch, holder, holderStore }: WitnessReading): void {
-  const { entered, returned, verifiedBoot } = engine.endpoint;
+  const { clean, entered, returned, verifiedBoot } = engine.endpoint;
   const isOurs = holder === engine.member && holderStore === engine.identity.store;
   const { bootId } = engine.process;
-  if (isOurs && epoch === entered) {
+  // A word alone has no grant that could be gone: it stands while nobody was granted anything since. Superseded, this server would
+  // meet a partner that knows of no epoch to hold for, and that would have to know every address taken from it (W7, answer h).
+  const isWord = entered <= returned && holder === null && epoch <= clean;
+  if (isWord || (isOurs && epoch === entered)) {
     if (verifiedBoot === bootId) return;
     turn.putEndpoint({ verifiedBoot: bootId });
     return reactToPartner(engine, turn);

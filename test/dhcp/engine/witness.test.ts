@@ -579,6 +579,29 @@ describe("answer h: a local word", () => {
     assert.ok(pair.a.log.some(({ event, level }) => event === "grant-superseded" && level === "error"));
   });
 
+  test("stands after a loss of power once the API shows that nobody was granted anything since, else ends", () => {
+    for (const isGranted of [false, true]) {
+      const pair = pairInNormal();
+      pair.reaching.clear();
+      pair.kill(pair.b);
+      pair.pass(61_000);
+      pair.deliver(pair.a, { kind: "declared-partner-down", operation: "by hand", digest: "1" });
+      pair.pass(1_000);
+      pair.kill(pair.a);
+      pair.a.bootId = "boot-2";
+      if (isGranted) {
+        pair.grant(pair.b);
+        pair.clear();
+      }
+      pair.start(pair.a);
+      pair.pass(10_000);
+      assert.equal(pair.lease(MAC, [pair.a]), null, "the API has not been read yet");
+      pair.read(pair.a);
+      assert.equal(pair.a.state, isGranted ? "RECOVER" : "PARTNER-DOWN");
+      assert.equal(pair.lease(MAC, [pair.a]) !== null, !isGranted);
+    }
+  });
+
   test("followed by a grant counts its waits from the grant: the partner had proofs until then", () => {
     const pair = pairInNormal();
     pair.reaching.clear();
