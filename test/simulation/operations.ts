@@ -128,7 +128,7 @@ export class Operations implements AskedFor {
     this.reason = reason;
     const { type, name, switchover } = operation;
     run.world.trace(() => `${name}, ${type} ${JSON.stringify(switchover)}: ${reason}`);
-    run.checker.cover(0, `operation ${type} ${switchover?.style ?? ""} ${reason}`);
+    run.checker.cover(0, `operation ${type}${switchover?.style ?? ""} ${reason}`);
   }
 
   /** Who serves and who is stopped follows from the operation's own status. */

@@ -63,4 +63,8 @@ const MUST_REACH = [
   "NORMAL | log datagram-dropped circuit-leases",
   "COMMUNICATIONS-INTERRUPTED | right word",
   "NORMAL | wrong word",
+  "NORMAL | operation SwitchoverSoft Holding",
+  "NORMAL | operation SwitchoverStop Returned",
+  "NORMAL | operation TestFailover Passed",
+  "NORMAL | operation DeclarePartnerDown EpochMismatch",
 ];
