@@ -37,7 +37,8 @@ export class CarrierWatch {
   /** Looks at the interfaces of a member. */
   look({ address, interfaces }: { readonly address: Ipv4; readonly interfaces: readonly string[] }): void {
     const now = this.#options.nowMs();
-    const home = this.#homeOf(address, now);
+    const hasCarrier = onceEach(readCarrier);
+    const home = this.#homeOf(address, now, hasCarrier);
     const watched = [...new Set(home === null ? interfaces : [...interfaces, home])].sort();
     for (const name of watched) if (!hasCarrier(name)) this.#withoutAt.set(name, now);
     const lost = watched.filter((name) => now - (this.#withoutAt.get(name) ?? -BACK_MS) < BACK_MS);
@@ -48,7 +49,7 @@ export class CarrierWatch {
   }
 
   /** The interface that has the address; sought anew when it is not known, or has no carrier and the address may have moved. */
-  #homeOf(address: Ipv4, now: number): string | null {
+  #homeOf(address: Ipv4, now: number, hasCarrier: (name: string) => boolean): string | null {
     const known = this.#home?.address === address ? this.#home.name : null;
     if (known !== null && hasCarrier(known)) return known;
     if (now - this.#homeSoughtAt < ADDRESS_LOOK_MS) return known;
@@ -62,8 +63,18 @@ export class CarrierWatch {
   }
 }
 
+/** The same answer for the same name, asked for once. */
+function onceEach(look: (name: string) => boolean): (name: string) => boolean {
+  const seen = new Map<string, boolean>();
+  return (name) => {
+    const known = seen.get(name) ?? look(name);
+    seen.set(name, known);
+    return known;
+  };
+}
+
 /** False when the interface is gone, down, or has no carrier. Where /sys does not show it, nothing is known, nor claimed. */
-export function hasCarrier(name: string): boolean {
+function readCarrier(name: string): boolean {
   if (interfaceIndex(name) === null) return false;
   try {
     return readFileSync(`/sys/class/net/${name}/carrier`, "latin1").startsWith("1");
