@@ -84,6 +84,9 @@ const memberStatusSchema = z
     cappedUntil: timeText(
       "With fencing Witness and while not in NORMAL: when new leases stop unless the member reaches its partner or the API.",
     ).optional(),
+    heldUntil: timeText(
+      "After a lease store was lost or left behind, the member's own or its partner's: when addresses are given to new clients again.",
+    ).optional(),
     clockOffsetSeconds: integer(
       -0xffff_ffff,
       0xffff_ffff,

@@ -8,7 +8,7 @@ export function adviceOn(report: MemberReport): string {
   const { connected } = report;
   switch (report.state) {
     case "NORMAL":
-      return carrierAdvice(report) ?? "All is well: both members know every lease.";
+      return carrierAdvice(report) ?? holdAdvice(report) ?? "All is well: both members know every lease.";
     case "STARTUP":
       return "It has just started and listens for its partner. It goes on by itself within seconds.";
     case "COMMUNICATIONS-INTERRUPTED":
@@ -35,6 +35,13 @@ export function adviceOn(report: MemberReport): string {
     default:
       return "It was stopped in order.";
   }
+}
+
+/** An engine of an earlier version does not say. */
+function holdAdvice({ heldUntil = null }: Partial<MemberReport>): string | null {
+  if (heldUntil === null) return null;
+  const from = new Date(heldUntil * 1000).toISOString().replace(".000Z", "Z");
+  return `It renews all clients; new ones are served from ${from} on, when what a lost lease store may have promised has ended.`;
 }
 
 /** An engine of an earlier version does not say. */

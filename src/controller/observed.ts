@@ -120,6 +120,8 @@ export interface MemberReportView {
   readonly since: UnixSeconds;
   readonly partnerState: string | null;
   readonly serving: "All" | "OwnAddresses" | "RenewOnly" | "None";
+  /** After a store was lost: when new clients are served again; null when they are. */
+  readonly heldUntil: UnixSeconds | null;
   readonly store: string;
   readonly complete: boolean;
   readonly entered: number;

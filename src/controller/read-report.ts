@@ -24,6 +24,7 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     since: parseTime(status["since"]) ?? unixSeconds(0),
     partnerState: typeof status["partnerState"] === "string" ? status["partnerState"] : null,
     serving: SERVING.find((word) => word === status["serving"]) ?? "None",
+    heldUntil: parseTime(status["heldUntil"]),
     store: text(status["store"]),
     complete: status["complete"] === true,
     entered: count(status["entered"]),

@@ -24,6 +24,7 @@ const NEW: MemberReport = {
   pendingRevision: null,
   fencing: "None",
   cappedUntil: null,
+  heldUntil: null,
   unackedUpdates: 0,
   clockOffsetSeconds: null,
   clockUncertaintySeconds: null,
@@ -51,6 +52,11 @@ describe("what a member's state means", () => {
       /compare their configurations/,
     ],
     ["a member in NORMAL", { state: "NORMAL", connected: true }, /All is well/],
+    [
+      "a member whose addresses rest after a store was lost",
+      { state: "NORMAL", serving: "RenewOnly", heldUntil: unixSeconds(1_772_334_000) },
+      /renews all clients; new ones are served from 2026-03-01T03:00:00Z on/,
+    ],
     [
       "a member without carrier",
       { state: "NORMAL", carrierLost: ["lan0", "lan1"] },

@@ -79,6 +79,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     since: unixSeconds(NOW - 3600),
     partnerState: "Normal",
     serving: "All",
+    heldUntil: null,
     store: "store",
     complete: true,
     entered: 0,

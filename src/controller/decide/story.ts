@@ -7,6 +7,7 @@ import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { claimProblemOf } from "./claims.ts";
+import { holdSentences } from "./hold.ts";
 import { linkProblem } from "./link.ts";
 import { type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { podRefusalOf } from "./pod-refusal.ts";
@@ -21,7 +22,8 @@ export function takeoverAt(pair: Pair, member: PairMember): UnixSeconds | null {
 
 /** The whole message of Ready for a pair that is not simply NORMAL. */
 export function story(pair: Pair): string {
-  return [...pair.members.map((member) => memberSentence(pair, member)), ...nextSentences(pair)].join(" ");
+  const members = pair.members.map((member) => memberSentence(pair, member));
+  return [...members, ...nextSentences(pair), ...holdSentences(pair)].join(" ");
 }
 
 function memberSentence(pair: Pair, member: PairMember): string {

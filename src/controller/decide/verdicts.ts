@@ -7,6 +7,7 @@ import type { Rejected } from "../observed.ts";
 import { carrierSentences } from "./carriers.ts";
 import { pairClaimProblem } from "./claims.ts";
 import { readConditions, type Verdict } from "./condition.ts";
+import { holdSentences } from "./hold.ts";
 import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { pairRefusal } from "./pod-refusal.ts";
 import { story } from "./story.ts";
@@ -55,7 +56,7 @@ export function readyVerdict(
       .filter(({ member }) => !member.isExternal && member.pod?.ready !== true)
       .map(({ name }) => name);
     if (waiting.length === 0) {
-      const message = [normalSentence(pair), ...carrierSentences(pair)].join(" ");
+      const message = [normalSentence(pair), ...carrierSentences(pair), ...holdSentences(pair)].join(" ");
       return verdict("True", "Normal", message);
     }
     const message = `Both members are NORMAL, but the pod of ${waiting.join(" and of ")} is not ready.`;
@@ -97,11 +98,8 @@ export function availableVerdict(pair: Pair): Verdict {
     .filter(({ report }) => report?.serving === "RenewOnly")
     .map(({ name }) => name);
   if (renewing.length > 0) {
-    return verdict(
-      "False",
-      "RenewalsOnly",
-      `${renewing.join(" and ")} renews clients; nobody serves new ones.`,
-    );
+    const renew = `${renewing.join(" and ")} ${renewing.length > 1 ? "renew" : "renews"} clients; nobody serves new ones.`;
+    return verdict("False", "RenewalsOnly", [renew, ...holdSentences(pair)].join(" "));
   }
   const unknown = pair.members.filter(({ life }) => life.kind === "unknown" && life.why !== "NeverReported");
   if (unknown.length > 0) {
@@ -160,7 +158,8 @@ export function configVerdict(pair: Pair, revision: string): Verdict {
   const short = revision.slice(0, 12);
   if (behind.length > 0) {
     const names = behind.map(({ name }) => name).join(" and ");
-    return verdict("False", "Propagating", `${names} does not run revision ${short} yet.`);
+    const run = behind.length > 1 ? "do not run" : "does not run";
+    return verdict("False", "Propagating", `${names} ${run} revision ${short} yet.`);
   }
   const unknown = pair.members
     .filter(({ member, report }) => !member.isExternal && report === null)

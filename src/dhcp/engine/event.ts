@@ -140,6 +140,8 @@ export interface MemberReport {
   readonly fencing: Fencing;
   /** Under Witness and not in NORMAL: until when new leases can be given unless a new proof comes; else null. */
   readonly cappedUntil: UnixSeconds | null;
+  /** While what a lost store may have given rests: until when no new client is given an address; else null. */
+  readonly heldUntil: UnixSeconds | null;
   /** Updates that the partner is owed. */
   readonly unackedUpdates: number;
   /** Partner's clock minus ours, and how far that may be wrong; null while not measured. */

@@ -6,6 +6,7 @@ import { configuredRole, presentService, presentState } from "./authority.ts";
 import { newLeasesUntil } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
 import type { AddressCounts, MemberReport } from "./event.ts";
+import { heldUntil } from "./takeover.ts";
 import { momentsAt } from "./timeline.ts";
 
 export function memberReport(engine: Engine, now: Instant): MemberReport {
@@ -29,6 +30,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     pendingRevision: engine.pending?.revision ?? null,
     fencing: endpoint.fencing,
     cappedUntil: presentState(engine) === "NORMAL" ? null : newLeasesUntil(engine, momentsAt(endpoint, now)),
+    heldUntil: heldUntil(engine, momentsAt(endpoint, now).early),
     unackedUpdates: engine.leases.unacknowledgedCount,
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
@@ -58,6 +60,7 @@ function lastContactAt(engine: Engine, now: Instant): UnixSeconds {
 function servingWord(engine: Engine, now: Instant): MemberReport["serving"] {
   const service = presentService(engine);
   if (service !== "All") return service;
+  if (heldUntil(engine, momentsAt(engine.endpoint, now).early) !== null) return "RenewOnly";
   const until = newLeasesUntil(engine, momentsAt(engine.endpoint, now));
   if (until !== null && until <= now.wall && presentState(engine) !== "NORMAL") return "RenewOnly";
   return presentState(engine) === "COMMUNICATIONS-INTERRUPTED" ? "OwnAddresses" : "All";

@@ -5,6 +5,7 @@
 import {
   after,
   type Instant,
+  NEVER,
   type Seconds,
   seconds,
   secondsUntil,
@@ -87,6 +88,14 @@ function isPast(engine: Engine, stamp: Stamp, end: UnixSeconds, now: Instant): b
   const margin = marginSeconds(engine, now);
   if (now.wall <= takeoverDueAt(end, stamp, lead, margin)) return false;
   return hasPassedSince(stamp, seconds(lead + margin), now, engine.process);
+}
+
+/** Until when the hold keeps what was free when it began from every client that did not have it, by the wall clock; null when it
+ *  does not. A single address whose W reaches further waits longer. */
+export function heldUntil(engine: Engine, now: Instant): UnixSeconds | null {
+  const { hold } = engine.endpoint;
+  if (hold === null || isPast(engine, hold, NEVER, now)) return null;
+  return takeoverDueAt(NEVER, hold, waitLeadSeconds(engine), marginSeconds(engine, now));
 }
 
 /** Under hold the partner may have given any address, our own free ones included, unless the record was freed or given

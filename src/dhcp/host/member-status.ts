@@ -124,6 +124,7 @@ export class MemberStatusWriter {
 
 /** What others act on. The rest rides along with the next write. */
 function significant(report: MemberReport): readonly unknown[] {
+  const clock = clockProblem(report);
   return [
     report.state,
     report.stateSince,
@@ -143,7 +144,7 @@ function significant(report: MemberReport): readonly unknown[] {
     report.storeDamage?.problem,
     report.linkSecurity,
     report.linkRefusal,
-    clockProblem(report)?.reason,
+    clock?.reason,
     report.carrierLost,
   ];
 }
@@ -187,6 +188,7 @@ export function memberStatus(report: MemberReport, wallMs: number): Record<strin
     seen: report.seen,
     fencing: report.fencing,
     cappedUntil: timeOrNull(report.cappedUntil),
+    heldUntil: timeOrNull(report.heldUntil),
     clockOffsetSeconds: report.clockOffsetSeconds,
     unackedUpdates: report.unackedUpdates,
     revisions: { active: report.revision, shape: report.shape, pending: report.pendingRevision },

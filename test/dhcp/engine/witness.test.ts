@@ -409,9 +409,17 @@ describe("W10 an empty store", () => {
     for (const node of [pair.a, pair.b]) {
       assert.notEqual(node.engine.endpoint.hold, null, node.name);
       assert.equal(pair.lease(OTHER, [node], 10), null, node.name);
+      assert.equal(node.report.serving, "RenewOnly", node.name);
     }
     assert.notEqual(pair.renew(MAC, lease, [pair.b]), null);
+    const ends = [pair.a, pair.b].map((node) => node.report.heldUntil! - pair.now.wall);
+    assert.ok(
+      ends.every((seconds) => seconds > M - 60 && seconds <= M + EPS),
+      `until in ${ends.join(" and ")} s`,
+    );
     pair.pass((M + EPS) * 1000);
+    for (const node of [pair.a, pair.b])
+      assert.deepEqual([node.report.serving, node.report.heldUntil], ["All", null]);
     assert.notEqual(pair.lease(OTHER, [pair.a, pair.b]), null);
   });
 

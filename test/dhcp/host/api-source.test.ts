@@ -44,6 +44,7 @@ const REPORT: MemberReport = {
   pendingRevision: null,
   fencing: "None",
   cappedUntil: null,
+  heldUntil: null,
   unackedUpdates: 0,
   clockOffsetSeconds: 0,
   clockUncertaintySeconds: null,
