@@ -122,6 +122,7 @@ function viewOf(report: MemberReport): MemberReportView {
     state: toApiState(report.state) ?? "",
     since: report.stateSince,
     partnerState: report.partnerState === null ? null : toApiState(report.partnerState),
+    heldUntil: report.heldUntil,
     linkSecurity: null,
     linkRefusal: null,
     clockProblem: null,
