@@ -3,6 +3,7 @@
 // Source: docs/protocol/witness.md rules W1, W2 a, W5, W8 a, W9, W11, W13 and answers e, h, l. With fencing None a grant
 // carries a human's word, and nothing is proven or held by readings.
 
+import { NEVER } from "../../base/units.ts";
 import { mayEnterPartnerDown } from "../failover/transition.ts";
 import { REJECT_REASON } from "../wire-failover/message.ts";
 import { noteProof } from "./echo.ts";
@@ -171,10 +172,11 @@ export function followGrant(engine: Engine, turn: Turn): void {
   });
 }
 
-/** Records must be complete; without fencing the primary's never used store may be declared a lone server, but not one that
- *  took the place of a damaged store: leases that it does not know may run. */
+/** Records must be complete; without fencing the primary's never used store may be declared a lone server, as long as it has met
+ *  nobody, and not where it took the place of a damaged store: leases that it does not know may run. */
 export function mayActAlone(engine: Engine): boolean {
-  const { agreedMcltSeconds, lostLeases } = engine.endpoint;
-  const isLoneServer = engine.role === "primary" && agreedMcltSeconds === 0 && !lostLeases;
+  const { agreedMcltSeconds, lastContactAt, lostLeases } = engine.endpoint;
+  const isUnused = agreedMcltSeconds === 0 && lastContactAt === NEVER && !lostLeases;
+  const isLoneServer = engine.role === "primary" && isUnused;
   return engine.endpoint.complete || (isLoneServer && !isFenced(engine));
 }

@@ -122,6 +122,19 @@ describe("a word for now or never", () => {
       else assert.match(refusalOf(pair, node) ?? "", refusal);
     }
   });
+
+  test("without fencing a primary that lost its store is no lone server once it has met its partner", () => {
+    const pair = new Pair().startBoth().untilNormal();
+    pair.kill(pair.a);
+    pair.a.loseDisk();
+    pair.linkDelayMs = 100;
+    pair.start(pair.a);
+    pair.until("met", () => (pair.a.engine.session?.partnerState ?? null) !== null);
+    pair.kill(pair.b);
+    pair.run(20_000);
+    assert.equal(pair.a.report.complete, false, "the partner died before it had told everything");
+    assert.match(refusalOf(pair, pair.a) ?? "", /has not got everything from b yet.*bring b up/);
+  });
 });
 
 /** By state of an engine that has no link: whether the word moves it. Impossible ones are refused by their name. */
