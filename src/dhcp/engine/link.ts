@@ -25,8 +25,8 @@ import { sendState } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
 import { refillUpdates } from "./updates.ts";
 
-/** Updates that a partner may leave unanswered. */
-const MAX_UNACKED_UPDATES = 100;
+/** Updates that are sent to a partner at most without its answers. */
+const MAX_SENT_UPDATES = 100;
 /** Engine.role in CONNECT and CONNECTACK. */
 const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";
@@ -78,10 +78,12 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
   if (dials(engine)) sendConnect(engine, turn, connection);
 }
 
-/** What both CONNECT and CONNECTACK say of this server. A receive timer below 3 makes dhcpd flood. */
-function ownTerms(engine: Engine) {
+/** What both CONNECT and CONNECTACK say of this server. A receive timer below 3 makes dhcpd flood. `partnerTakes`: how many updates
+ *  unanswered, where it has said so: one that takes fewer than is usual would keep its answers back for more. */
+function ownTerms(engine: Engine, partnerTakes: number | null) {
+  const { maxUnackedUpdates } = engine.dialect;
   return {
-    maxUnackedUpdates: MAX_UNACKED_UPDATES,
+    maxUnackedUpdates: Math.min(maxUnackedUpdates, partnerTakes ?? maxUnackedUpdates),
     receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
     vendorClass: VENDOR_CLASS,
     protocolVersion: PROTOCOL_VERSION,
@@ -107,7 +109,7 @@ function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
   connection.helloXid = send(engine, turn, connection, {
     type: "CONNECT",
     relationshipName: linkName(engine.config),
-    ...ownTerms(engine),
+    ...ownTerms(engine, null),
     tlsRequest: 0,
     isDigested: false,
     mcltSeconds: engine.config.mcltSeconds,
@@ -253,7 +255,7 @@ function acceptConnect(
   const refusal = objection(engine, turn, hello, frame);
   const ack: ConnectAck = {
     relationshipName: hello.relationshipName ?? linkName(engine.config),
-    ...(refusal === null ? ownTerms(engine) : NO_TERMS),
+    ...(refusal === null ? ownTerms(engine, hello.maxUnackedUpdates) : NO_TERMS),
     rejectReason: refusal?.reason ?? null,
     message: refusal?.message ?? null,
   };
@@ -346,7 +348,7 @@ function establish(
     isClockKnown: false,
     asked: new Map(),
     nextToken: 0,
-    window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_UNACKED_UPDATES),
+    window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_SENT_UPDATES),
     endsToCome: new Set(),
     contactIntervalMs: contactIntervalMs(engine, hello.receiveTimerSeconds),
     hashBuckets: engine.dialect.primarySettlesTerms ? (hello.hashBuckets ?? null) : null,

@@ -17,6 +17,7 @@ import {
   SERVER_FLAG_STARTUP,
   type StateReport,
 } from "../wire-failover/message.ts";
+import { presentState } from "./authority.ts";
 import { givePartnerAddresses } from "./balance.ts";
 import { hearCarrier } from "./carrier.ts";
 import { clocksNow } from "./clock-watch.ts";
@@ -27,7 +28,7 @@ import { answer, send } from "./link-send.ts";
 import { giveUpOutdatedStore } from "./outdated-store.ts";
 import { contactNow, notePosition, outdatedStores, rememberedPartnerStore } from "./partner-store.ts";
 import { activateWhenShared, shapesAgree } from "./shape.ts";
-import { enterState, settled, stampNow, stateOnRestart } from "./state-change.ts";
+import { enterState, sendState, settled, stampNow, stateOnRestart } from "./state-change.ts";
 import { beganWithEntry, isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 import { onBindingAck, onBindingUpdate } from "./updates.ts";
@@ -115,8 +116,14 @@ function onState(
   // The first question at once: without an answer there is no proof, and under Witness no lease (W2 b).
   if (session.echoes && session.nextToken === 0) ask(engine, turn, session.connection);
   activateWhenShared(engine, turn);
+  const before = presentState(engine);
   if (engine.startupEndsAt !== null) leaveStartupHearing(engine, turn, session);
   else reactToPartner(engine, turn);
+  // Its operator set it back on a link that stands, and it has to hear of NORMAL to return. Going through COMMUNICATIONS-INTERRUPTED, as
+  // draft 9.8.4 has it, would send a partner that does the same there and back without end.
+  const isLeft = state === "COMMUNICATIONS-INTERRUPTED" || state === "RECOVER-DONE";
+  const isStill = before === "NORMAL" && presentState(engine) === "NORMAL";
+  if (isLeft && isStill && !session.partnerInStartup) sendState(engine, turn);
 }
 
 /** What had to wait until the partner's clock was known goes on. */

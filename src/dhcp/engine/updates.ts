@@ -97,7 +97,10 @@ function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Bindi
     };
     turn.putBinding(told);
   }
-  const update = toUpdate(told, potential, storePosition(engine, session));
+  const update = {
+    ...toUpdate(told, potential, storePosition(engine, session)),
+    leaseExpiration: endToTell(engine, told),
+  };
   const xid = send(engine, turn, session.connection, { type: "BNDUPD", update });
   engine.counters.updatesSent += 1;
   engine.updates.sent(xid, {
@@ -125,7 +128,21 @@ function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeco
   return isNearEnough ? known : latest(known, wanted);
 }
 
-function toUpdate(binding: Binding, potential: UnixSeconds, position: Extras): BindingUpdate {
+/** When the lease ends; of a declined address when its rest does: a dhcpd ends it then, and with 0 at once. */
+function endToTell(
+  { serverConfig }: Engine,
+  { address, status, statusSince, expiresAt }: Binding,
+): UnixSeconds {
+  if (status !== "ABANDONED") return expiresAt;
+  const scope = scopeOfAddress(serverConfig, address);
+  return scope === null ? expiresAt : after(statusSince, scope.config.policy.declinedHoldSeconds);
+}
+
+function toUpdate(
+  binding: Binding,
+  potential: UnixSeconds,
+  position: Extras,
+): Omit<BindingUpdate, "leaseExpiration"> {
   const withClient = binding.status !== "ABANDONED" && binding.client !== null;
   const client = withClient ? binding.client : null;
   const extras = {
@@ -140,7 +157,6 @@ function toUpdate(binding: Binding, potential: UnixSeconds, position: Extras): B
     clientIdentifier: client?.clientIdentifier ?? null,
     clientHardwareAddress:
       client === null ? null : Uint8Array.of(client.hardwareType, ...client.hardwareAddress),
-    leaseExpiration: binding.expiresAt,
     potentialExpiration: potential,
     startTimeOfState: binding.statusSince,
     lastTransaction: binding.lastTransactionAt === NEVER ? null : binding.lastTransactionAt,

@@ -19,6 +19,8 @@ export interface LinkTiming {
 
 export interface DialectProfile {
   readonly timing: LinkTiming;
+  /** Updates that this server takes unanswered. */
+  readonly maxUnackedUpdates: number;
   /** Whether our own items go along in option 29, and whether the partner's are waited for. */
   readonly hasExtras: boolean;
   /** The secondary's part of the free addresses where the partner knows but one; null: as configured. */
@@ -44,6 +46,7 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
       handshakeMs: 10_000,
       startupMs: 5_000,
     },
+    maxUnackedUpdates: 100,
     hasExtras: true,
     secondaryPercent: null,
     balanceHoldPart: 0.05,
@@ -60,6 +63,9 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
       handshakeMs: 15_000,
       startupMs: 15_000,
     },
+    // It keeps its answers back, for up to 2 s, until half of this are together: were it more than twice what it takes
+    // itself, ours would go out by the handful. The draft wants more than 10 (7.9.1).
+    maxUnackedUpdates: 11,
     hasExtras: false,
     // It halves every pool, whatever its split; a reserve for the standby it does not know.
     secondaryPercent: 50,

@@ -60,6 +60,20 @@ test("what only our own engines say to each other means nothing in a dhcpd's mou
   );
 });
 
+test("a declined address is told with the end of its rest, for a dhcpd ends it by that", () => {
+  const since = at(-10);
+  const partner = new ScriptedPartner({
+    dialect: "ISC",
+    bindings: [{ status: "ABANDONED", statusSince: since, acknowledged: false }],
+  });
+  partner.meet();
+  partner.announce("NORMAL");
+  const [told] = updates(partner.heard);
+  assert.ok(told?.message.type === "BNDUPD");
+  assert.equal(told.message.update.status, 5);
+  assert.equal(told.message.update.leaseExpiration, since + 86_400);
+});
+
 describe("max-unacked-updates 1", () => {
   for (const [role, member] of ROLES)
     test(`we are ${role}: one update at a time, each answered after seconds, until everything is told`, () => {

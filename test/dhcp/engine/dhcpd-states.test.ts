@@ -197,6 +197,17 @@ describe("what a dhcpd must not hear", () => {
   });
 });
 
+test("a partner that its operator set back is told of NORMAL again", () => {
+  for (const state of [CI, RD] as const) {
+    const partner = comeBack(N, N);
+    const before = announced(partner).length;
+    partner.announce(state);
+    assert.deepEqual(announced(partner).slice(before), [N]);
+    partner.announce(N);
+    assert.equal(announced(partner).length, before + 1);
+  }
+});
+
 test("a first STATE of a starting dhcpd without the STARTUP flag is followed by its true one: the last counts", () => {
   const partner = comeBack(N, CI);
   assert.equal(partner.engine.endpoint.state, N);
