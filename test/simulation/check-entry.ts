@@ -11,9 +11,10 @@ const SILENT_MS_MIN = 40_000;
 
 /** `record` is about to be the first in PARTNER-DOWN; the books are those of before. */
 export function checkEntry(context: CheckContext, node: NodeIndex, record: StoredEndpoint): void {
-  const { answeredAt, fenced, grantShown, returned, stalledMs, wordAt } = context.nodes[node];
+  const ledger = context.nodes[node];
+  const { answeredAt, fenced, grantShown, returned, stalledMs, wordAt } = ledger;
   if (!fenced || (record.entered > returned && record.entered <= grantShown)) return;
-  if (context.now() - wordAt > ACTED_ON_MS + stalledMs) {
+  if (ledger.decidedBy(context.now()) - wordAt > ACTED_ON_MS + stalledMs) {
     const grant = `epoch ${record.entered}, of which ${returned} is given back and ${grantShown} was shown`;
     context.violated("W5", `PARTNER-DOWN without a word, on a grant of ${grant}`, 0);
   } else if (wordAt - answeredAt < SILENT_MS_MIN) {

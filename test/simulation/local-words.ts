@@ -72,10 +72,12 @@ export class LocalWords {
     world.after(SILENT_MS_MIN + prng.between(0, 60_000), () => this.sayRightly(survivor));
   }
 
-  /** A partner that holds a grant, or may be about to, is not down; and who has lost its store has leases only it can tell. */
+  /** A partner that holds a grant, or may be about to, is not down; and who has lost its store has leases only it can tell. While
+   *  fencing is being switched, one that is not capped yet is no safer than without. */
   private isWorthAWord(api: WitnessApi, down: NodeIndex): boolean {
     const { nodes } = this.run.checker;
-    if (nodes.some(({ wasEverNormal, forgetful }) => !wasEverNormal || forgetful)) return false;
+    if (nodes.some(({ fenced, wasEverNormal, forgetful }) => !fenced || !wasEverNormal || forgetful))
+      return false;
     return api.fencing === "Witness" && api.holder !== down && nodes[down].state !== PARTNER_DOWN;
   }
 

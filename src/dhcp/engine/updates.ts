@@ -236,6 +236,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     theirs,
     role: engine.role,
     now: turn.early.wall,
+    late: turn.late.wall,
     clockUncertainty: clockUncertainty(engine),
     // A lost duel is lost: what crosses otherwise is settled by who speaks, as with our own engines.
     crossing: mine !== null && !mine.acknowledged && (!duels || mine.status === "ACTIVE"),

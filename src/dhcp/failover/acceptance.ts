@@ -30,7 +30,9 @@ interface Situation {
   readonly mine: Binding;
   readonly theirs: PartnerBinding;
   readonly role: Role;
+  /** The earliest and the latest that it can be: the same unless the own clock is in doubt (S11). */
   readonly now: UnixSeconds;
+  readonly late: UnixSeconds;
   /** X, see lease/lead-time.ts. */
   readonly clockUncertainty: Seconds;
   /** I have news of this address that the partner has not acknowledged. */
@@ -72,6 +74,10 @@ function isOver({ mine, now, clockUncertainty }: Situation): boolean {
   return hasEnded(mine, now, clockUncertainty);
 }
 
+function mayBeOver({ mine, late, clockUncertainty }: Situation): boolean {
+  return hasEnded(mine, late, clockUncertainty);
+}
+
 function needsClient(status: BindingStatus): boolean {
   return status === "ACTIVE" || status === "EXPIRED" || status === "RELEASED";
 }
@@ -89,8 +95,9 @@ function acceptActive(situation: Situation): Acceptance {
     case "ACTIVE":
       if (sameClient) return accepted(asActive(situation));
       // A lease that the partner knows of and that still runs is not changed by news of another client (S10);
-      // when both are news, both sides keep the one whose client spoke last (W14).
-      return isLater && (isOver(situation) || crossing) ? accepted(asActive(situation)) : inUse();
+      // when both are news, both sides keep the one whose client spoke last (W14). Who doubts its own clock may not know that
+      // the lease is over: a partner that has given the address anew did, and renewing the old lease would give it twice.
+      return isLater && (mayBeOver(situation) || crossing) ? accepted(asActive(situation)) : inUse();
     case "RELEASED":
       if (theirs.lastTransaction > mine.lastTransactionAt) return accepted(asActive(situation));
       // Released here and leased again there within one second, or within what the clocks are compared to, or the other way

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unixSeconds } from "../../../src/base/units.ts";
+import { type UnixSeconds, unixSeconds } from "../../../src/base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../../../src/dhcp/failover/acceptance.ts";
 import type { Role } from "../../../src/dhcp/failover/transition.ts";
 import { type Binding, type BindingStatus, freshBinding } from "../../../src/dhcp/lease/binding.ts";
@@ -45,13 +45,20 @@ function theirs(status: BindingStatus, changes: Partial<PartnerBinding> = {}): P
 function decide(
   have: Binding,
   gets: PartnerBinding,
-  options: { role?: Role; crossing?: boolean; refusedByPartner?: boolean; leaseInFlight?: boolean } = {},
+  options: {
+    role?: Role;
+    crossing?: boolean;
+    refusedByPartner?: boolean;
+    leaseInFlight?: boolean;
+    late?: UnixSeconds;
+  } = {},
 ) {
   return acceptUpdate({
     mine: have,
     theirs: gets,
     role: options.role ?? "primary",
     now: NOW,
+    late: options.late ?? NOW,
     clockUncertainty: CLOCK_UNCERTAINTY_SECONDS.byRule,
     crossing: options.crossing ?? false,
     refusedByPartner: options.refusedByPartner ?? false,
@@ -131,6 +138,22 @@ test("W14: a release of one second later is taken back once the partner has refu
   assert.deepEqual([next.next.status, next.next.acknowledged], ["ACTIVE", false]);
   const foreign = { ...active, client: C2 };
   assert.equal(decide(mine("RELEASED"), foreign, { crossing: true, refusedByPartner: true }).kind, "refused");
+});
+
+test("S11: who doubts its clock takes another client's later lease where its own may be over, and only there", () => {
+  const gets = theirs("ACTIVE", { client: C2, lastTransaction: unixSeconds(NOW + 50) });
+  const held = mine("ACTIVE");
+  const ended = unixSeconds(held.expiresAt + 3600);
+  assert.equal(
+    decide(held, gets, { late: unixSeconds(NOW + 10) }).kind,
+    "refused",
+    "it runs by both ends of the doubt",
+  );
+  const next = decide(held, gets, { late: ended });
+  assert.ok(next.kind === "accepted");
+  assert.deepEqual(next.next.client, C2);
+  const older = { ...gets, lastTransaction: unixSeconds(NOW - 150) };
+  assert.equal(decide(held, older, { late: ended }).kind, "refused", "its client spoke later");
 });
 
 test("S11: a release ends no lease that the partner has not heard of, however late the clocks say it came", () => {
