@@ -10,6 +10,8 @@ import type { Stage } from "./stage.ts";
 
 interface Copy {
   readonly store: string;
+  /** The partner's of that time: with another one the copy does not link, and serves for a while before it is found out. */
+  readonly partnerStore: string;
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -35,7 +37,9 @@ export class StoreFaults {
   /** Somebody copies a data directory, to put it back one day. */
   copy(node: NodeIndex): void {
     const engine = this.run.nodes[node];
-    if (engine.running) this.copies[node] = { store: engine.store, files: engine.copyOfStore() };
+    const partnerStore = this.run.nodes[other(node)].lastStore;
+    if (engine.running)
+      this.copies[node] = { store: engine.store, partnerStore, files: engine.copyOfStore() };
   }
 
   /** Does to the store of a process that is about to start what this run does to stores, if anything. */
@@ -52,6 +56,7 @@ export class StoreFaults {
     const copy = this.copies[node];
     const engine = this.run.nodes[node];
     if (copy === null || copy.store !== engine.lastStore || !this.isInReach(node)) return;
+    if (copy.partnerStore !== this.run.nodes[other(node)].lastStore) return;
     engine.restoreStore(copy.files);
     this.quietUntil = this.run.world.now + FOUND_OUT_MS;
   }
