@@ -546,8 +546,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/failover/acceptance.ts",
-        find: "return isLater ? accepted(asActive(situation)) : outdated(mine);",
-        replace: "return accepted(asActive(situation));",
+        find: "return isLater && (mayBeOver(situation) || crossing) ?",
+        replace: "return mayBeOver(situation) || crossing ?",
       },
     ],
     caught: {
@@ -896,7 +896,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/witness.ts",
-        find: "  if (provenAt === null) return;\n  engine.apiAnsweredAt = provenAt;\n",
+        find: "  if (provenAt === null) return;\n",
         replace: "  engine.apiAnsweredAt = turn.now.boot;\n",
       },
     ],
