@@ -39,7 +39,11 @@ describe("stores moved to claims and back on a real cluster", { skip: clusterUnm
 
   for (const { to, storage, place } of [
     { to: "claims", storage: IN_CLAIMS, place: /^leasepair-\S+-a leasepair-\S+-b $/ },
-    { to: "host paths", storage: { type: "HostPath" }, place: /^\/var\S+\/a \/var\S+\/b $/ },
+    {
+      to: "host paths",
+      storage: { type: "HostPath", persistentVolumeClaim: null },
+      place: /^\/var\S+\/a \/var\S+\/b $/,
+    },
   ]) {
     it(`to ${to}: nothing is lost and nothing given twice`, async () => {
       await disturb.with(`stores moved to ${to} by rollout`, async () => {
