@@ -97,10 +97,7 @@ function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Bindi
     };
     turn.putBinding(told);
   }
-  const update = {
-    ...toUpdate(told, potential, storePosition(engine, session)),
-    leaseExpiration: endToTell(engine, told),
-  };
+  const update = toUpdate(engine, told, potential, storePosition(engine, session));
   const xid = send(engine, turn, session.connection, { type: "BNDUPD", update });
   engine.counters.updatesSent += 1;
   engine.updates.sent(xid, {
@@ -138,11 +135,7 @@ function endToTell(
   return scope === null ? expiresAt : after(statusSince, scope.config.policy.declinedHoldSeconds);
 }
 
-function toUpdate(
-  binding: Binding,
-  potential: UnixSeconds,
-  position: Extras,
-): Omit<BindingUpdate, "leaseExpiration"> {
+function toUpdate(engine: Engine, binding: Binding, potential: UnixSeconds, position: Extras): BindingUpdate {
   const withClient = binding.status !== "ABANDONED" && binding.client !== null;
   const client = withClient ? binding.client : null;
   const extras = {
@@ -157,6 +150,7 @@ function toUpdate(
     clientIdentifier: client?.clientIdentifier ?? null,
     clientHardwareAddress:
       client === null ? null : Uint8Array.of(client.hardwareType, ...client.hardwareAddress),
+    leaseExpiration: endToTell(engine, binding),
     potentialExpiration: potential,
     startTimeOfState: binding.statusSince,
     lastTransaction: binding.lastTransactionAt === NEVER ? null : binding.lastTransactionAt,
@@ -285,8 +279,8 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
 /** A dhcpd says so of what it will never have. One of our own may be about to have it, unless here too it is in no scope; but
  *  it says so without a record alone, and an address of the secondary's without one there is nobody's. */
 function isNowhere(engine: Engine, address: Ipv4, refused: Binding | null): boolean {
-  const isLost = refused?.status === "BACKUP";
-  return engine.dialect.unknownAddressIsSettled || isLost || !isConfigured(engine, address);
+  const isSettled = engine.dialect.unknownAddressIsSettled || !isConfigured(engine, address);
+  return isSettled || (refused !== null && isLost(engine, refused));
 }
 
 function isConfigured(engine: Engine, address: Ipv4): boolean {
@@ -369,11 +363,14 @@ export function onBindingAck(
 }
 
 function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {
-  // One of our own that has lost its store neither gives back what it was given nor knows what it gave: without a record
-  // there the address is the primary's.
-  const isLost = binding.status === "BACKUP" && engine.dialect.hasExtras;
-  if (isEnd(binding.status) || isLost) return withoutPromises(binding, "FREE", turn.late.wall);
-  return { ...binding, acknowledged: true };
+  const isFree = isEnd(binding.status) || isLost(engine, binding);
+  return isFree ? withoutPromises(binding, "FREE", turn.late.wall) : { ...binding, acknowledged: true };
+}
+
+/** Of an address that the partner has no record of. One of our own that has lost its store neither gives back what it was given
+ *  nor knows what it gave: without a record there the address is the primary's. */
+function isLost({ dialect }: Engine, { status }: Binding): boolean {
+  return status === "BACKUP" && dialect.hasExtras;
 }
 
 /** The record after the partner took `update`; null when nothing changes. */
