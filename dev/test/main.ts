@@ -16,7 +16,10 @@ const CONCURRENCY = 2;
 const CLUSTERS_AT_ONCE = 3;
 const LONGEST = [
   "checks.test.ts",
+  "rest.long.cluster.test.ts",
   "upgrade.cluster.test.ts",
+  "controllers.long.cluster.test.ts",
+  "nodes.cluster.test.ts",
   "wrong-partner-down.cluster.test.ts",
   "alerts.cluster.test.ts",
 ];
@@ -83,7 +86,7 @@ interface TestFiles {
 
 function findTests(options: Options): TestFiles {
   const all = globSync("test/**/*.test.ts", { cwd: options.root });
-  const found = all.filter((path) => options.all || !path.endsWith(".long.test.ts"));
+  const found = all.filter((path) => options.all || !path.includes(".long."));
   const wanted = found.filter(
     (path) => options.paths.length === 0 || options.paths.some((part) => path.includes(part)),
   );
@@ -95,12 +98,13 @@ function findTests(options: Options): TestFiles {
 
 function kindOf(path: string): keyof TestFiles {
   if (path.endsWith(".cluster.test.ts")) return "clusters";
-  return path.endsWith(".e2e.test.ts") || path.endsWith(".long.test.ts") ? "alone" : "together";
+  return path.endsWith(".e2e.test.ts") || path.includes(".long.") ? "alone" : "together";
 }
 
 /** Those that take longest come first, so that the others fill the time beside them. */
 function longestFirst(files: readonly string[] = []): readonly string[] {
-  const rank = (path: string) => (LONGEST.some((name) => path.endsWith(name)) ? 0 : 1);
+  const place = (path: string) => LONGEST.findIndex((name) => path.endsWith(name));
+  const rank = (path: string) => (place(path) < 0 ? LONGEST.length : place(path));
   return files.toSorted((a, b) => rank(a) - rank(b));
 }
 
@@ -189,10 +193,8 @@ async function main(): Promise<number> {
   }
   const { together, clusters, alone } = findTests(options);
   const endToEndLimit = limitSeconds ?? (options.all ? LONG_LIMIT_SECONDS : E2E_LIMIT_SECONDS);
-  // What --all measures is for the page: each has the machine to itself.
-  const clustersAtOnce = options.all ? 1 : CLUSTERS_AT_ONCE;
   const results = await runAll("together", root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
-  results.push(...(await runAll("clusters", root, clusters, clustersAtOnce, endToEndLimit)));
+  results.push(...(await runAll("clusters", root, clusters, CLUSTERS_AT_ONCE, endToEndLimit)));
   results.push(...(await runAll("alone", root, alone, 1, endToEndLimit)));
   // The page shows one whole run: what some files alone measured would take the place of all the rest.
   if (options.all && options.paths.length === 0)

@@ -15,11 +15,11 @@ after(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs the runner over a tree made of `files`, all in its fast mode so that it leaves the machine alone. */
+/** Runs the runner over a tree made of `files`; in its fast mode it leaves the machine alone. */
 function runTests(
   files: Readonly<Record<string, string>>,
   env: Record<string, string> = {},
-  args: readonly string[] = [],
+  args: readonly string[] = ["--fast"],
 ) {
   const root = mkdtempSync(join(tmpdir(), "leasepair-runner-"));
   folders.push(root);
@@ -30,7 +30,7 @@ function runTests(
   // The runner in the runner would believe itself to be a test file.
   const { NODE_TEST_CONTEXT: _, LEASEPAIR_FORBID_SKIPS: __, LEASEPAIR_FIGURES: ___, ...rest } = process.env;
   const options = { encoding: "utf8", env: { ...rest, ...env }, timeout: 60_000 } as const;
-  const words = [MAIN, "--fast", "--root", root, "--limit", "2", ...args];
+  const words = [MAIN, "--root", root, "--limit", "2", ...args];
   const ended = spawnSync(process.execPath, words, options);
   return {
     root,
@@ -96,6 +96,16 @@ test("the fast loop leaves the end-to-end tests out", () => {
   assert.equal(lastLine, "1 passed, 0 failed, 0 skipped");
 });
 
+test("the long targets are left to --all, those on a cluster of their own too", () => {
+  const files = {
+    "a.cluster.test.ts": PASSING,
+    "b.long.cluster.test.ts": PASSING,
+    "c.long.test.ts": PASSING,
+  };
+  const lines = [[], ["--all"]].map((args) => runTests(files, {}, args).lastLine);
+  assert.deepEqual(lines, ["1 passed, 0 failed, 0 skipped", "3 passed, 0 failed, 0 skipped"]);
+});
+
 test("the reliability page is written by a run of everything, never by one of some files", () => {
   const measured = JSON.stringify({ suite: "cluster", what: "alert heard", figure: "21 s" });
   // The file is in a folder beside the page's.
@@ -111,6 +121,6 @@ test("the reliability page is written by a run of everything, never by one of so
     assert.equal(status, 0);
     return existsSync(join(root, "docs", "reliability.md"));
   };
-  assert.equal(isWritten(["--all"]), true);
-  assert.equal(isWritten(["--all", "a.test"]), false);
+  assert.equal(isWritten(["--fast", "--all"]), true);
+  assert.equal(isWritten(["--fast", "--all", "a.test"]), false);
 });
