@@ -25,6 +25,14 @@ function write(turn: Turn, connection: Connection, message: FailoverMessage, xid
 
 /** Without what only our own engines understand, and mean when they say it. */
 export function plain(message: FailoverMessage): FailoverMessage {
-  if (message.type === "BNDUPD") return { ...message, update: { ...message.update, extras: null } };
+  if (message.type === "BNDUPD") {
+    const { more } = message;
+    const update = { ...message.update, extras: null };
+    return {
+      type: "BNDUPD",
+      update,
+      ...(more !== undefined && { more: more.map((one) => ({ ...one, extras: null })) }),
+    };
+  }
   return "extras" in message ? { ...message, extras: null } : message;
 }

@@ -31,7 +31,7 @@ import { activateWhenShared, shapesAgree } from "./shape.ts";
 import { enterState, sendState, settled, stampNow, stateOnRestart } from "./state-change.ts";
 import { beganWithEntry, isFenced, mustVerify, partnerName, waitLeadSeconds } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
-import { onBindingAck, onBindingUpdate } from "./updates.ts";
+import { onBindingAck, onBindingUpdates } from "./updates.ts";
 
 const STATE_OF_CODE: ReadonlyMap<number, EndpointState> = new Map(
   Object.entries(ENDPOINT_STATE_CODE).map(([state, code]) => [code, state as EndpointState]),
@@ -50,10 +50,12 @@ export function receiveFromPartner(
       return onState(engine, turn, session, { report: message, sentAt });
     case "BNDUPD":
       notePosition(session, message.update.extras);
-      return onBindingUpdate(engine, turn, session, message.update, xid);
+      return onBindingUpdates(engine, turn, session, [message.update, ...(message.more ?? [])], xid);
     case "BNDACK":
       notePosition(session, message.extras);
-      return onBindingAck(engine, turn, session, message, xid);
+      for (const verdict of [message, ...(message.more ?? [])])
+        onBindingAck(engine, turn, session, verdict, xid);
+      return;
     case "UPDREQ":
       return onUpdateRequest(session, { xid, isForAll: false });
     case "UPDREQALL":

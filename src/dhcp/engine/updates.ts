@@ -20,7 +20,7 @@ import {
 import { scopeOfAddress } from "../server/prepare-config.ts";
 import { CLIENT_IDENTIFIER_BYTES_MAX } from "../wire/client-id.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
-import { type BindingUpdate, REJECT_REASON } from "../wire-failover/message.ts";
+import { type BindingUpdate, REJECT_REASON, type UpdateVerdict } from "../wire-failover/message.ts";
 import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
@@ -159,30 +159,27 @@ function toUpdate(engine: Engine, binding: Binding, potential: UnixSeconds, posi
   };
 }
 
-/** Decides a BNDUPD and answers it; the BNDACK follows the record onto the disk (S5).
- *  Source: failover draft 7.1.2-7.1.4, 7.2.1. */
-export function onBindingUpdate(
+/** Decides a BNDUPD, which may hold several updates, and answers it with one BNDACK, which follows the records onto the disk
+ *  (S5). Source: failover draft 6.3, 7.1.2-7.1.4, 7.2.1. */
+export function onBindingUpdates(
   engine: Engine,
   turn: Turn,
   session: Session,
-  update: BindingUpdate,
+  updates: readonly BindingUpdate[],
   xid: number,
 ): void {
-  engine.counters.updatesReceived += 1;
-  const refusal = takeUpdate(engine, turn, session, update);
-  if (refusal !== null) engine.counters.updatesRefusedByUs += 1;
-  answer(
-    turn,
-    session.connection,
-    {
-      type: "BNDACK",
-      address: update.address,
-      rejectReason: refusal?.reason ?? null,
-      message: refusal?.message ?? null,
-      extras: writeExtras(storePosition(engine, session)),
-    },
-    xid,
-  );
+  const verdicts = updates.map((update): UpdateVerdict => {
+    engine.counters.updatesReceived += 1;
+    const refusal = takeUpdate(engine, turn, session, update);
+    if (refusal !== null) engine.counters.updatesRefusedByUs += 1;
+    // The texts on a whole batch could be longer than a frame.
+    const message = updates.length === 1 ? (refusal?.message ?? null) : null;
+    return { address: update.address, rejectReason: refusal?.reason ?? null, message };
+  });
+  const [first, ...more] = verdicts as [UpdateVerdict, ...UpdateVerdict[]];
+  const extras = writeExtras(storePosition(engine, session));
+  const ack = { type: "BNDACK", ...first, extras, ...(more.length > 0 && { more }) } as const;
+  answer(turn, session.connection, ack, xid);
 }
 
 interface Refusal {
@@ -329,7 +326,7 @@ export function onBindingAck(
   engine: Engine,
   turn: Turn,
   session: Session,
-  ack: { readonly address: Ipv4; readonly rejectReason: number | null; readonly message: string | null },
+  ack: UpdateVerdict,
   xid: number,
 ): void {
   const update = engine.updates.answered(xid, ack.address);

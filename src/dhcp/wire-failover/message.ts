@@ -99,18 +99,25 @@ export interface StateReport {
   readonly extras: Uint8Array | null;
 }
 
+/** Whether one update was taken. */
+export interface UpdateVerdict {
+  readonly address: Ipv4;
+  /** null = accepted. */
+  readonly rejectReason: number | null;
+  readonly message: string | null;
+}
+
 export type FailoverMessage =
   | { readonly type: "POOLREQ" }
   | { readonly type: "POOLRESP"; readonly addressesTransferred: number }
-  | { readonly type: "BNDUPD"; readonly update: BindingUpdate }
-  | {
+  /** `more`: the updates of a batch after its first; our engine sends none. Source: failover draft 6.3. */
+  | { readonly type: "BNDUPD"; readonly update: BindingUpdate; readonly more?: readonly BindingUpdate[] }
+  /** `more`: the verdicts on a batch after the first. Source: failover draft 6.3. */
+  | ({
       readonly type: "BNDACK";
-      readonly address: Ipv4;
-      /** null = accepted. */
-      readonly rejectReason: number | null;
-      readonly message: string | null;
       readonly extras: Uint8Array | null;
-    }
+      readonly more?: readonly UpdateVerdict[];
+    } & UpdateVerdict)
   | ({ readonly type: "CONNECT" } & Connect)
   | ({ readonly type: "CONNECTACK" } & ConnectAck)
   | { readonly type: "UPDREQALL" }

@@ -1,11 +1,12 @@
 // Options of one failover message as a flat list of views, and a writer for them.
 // A known option with a wrong length, or one that comes twice, makes the whole message malformed, as dhcpd has it;
-// unknown options are kept out of sight. Source: failover draft 6.2.
+// unknown options are kept out of sight. Source: failover draft 6.2, 6.3.
 
 import { FAILOVER_OPTION, type FailoverOptionName, OPTION_BYTES } from "./option-code.ts";
 
 export type OptionListRead =
-  | { readonly kind: "options"; readonly options: OptionList }
+  /** `more`: the lists after the first, of a message that may hold several. */
+  | { readonly kind: "options"; readonly options: OptionList; readonly more: readonly OptionList[] }
   | { readonly kind: "malformed"; readonly field: string };
 
 /** The known options of a message. Values are views into the frame. */
@@ -36,10 +37,20 @@ export class OptionList {
   }
 }
 
-/** Splits the options of a frame. Source: failover draft 6.2 (code and length are two bytes each). */
-export function readOptionList(bytes: Uint8Array): OptionListRead {
+/** So many lists at most: the answer, which has at least 13 bytes for each, stays within a frame. */
+export const OPTION_LISTS_MAX = 128;
+
+/** Splits the options of a frame. Where `delimiter` comes again, another list begins.
+ *  Source: failover draft 6.2 (code and length are two bytes each), 6.3. */
+export function readOptionList(
+  bytes: Uint8Array,
+  delimiter: FailoverOptionName | null = null,
+): OptionListRead {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const values = new Map<number, Uint8Array>();
+  const delimiterCode = delimiter === null ? null : FAILOVER_OPTION[delimiter].code;
+  const first = new Map<number, Uint8Array>();
+  const more: OptionList[] = [];
+  let values = first;
   let offset = 0;
   while (offset < bytes.length) {
     if (bytes.length - offset < 4) return { kind: "malformed", field: "option-header" };
@@ -50,12 +61,18 @@ export function readOptionList(bytes: Uint8Array): OptionListRead {
     const wanted = OPTION_BYTES.get(code);
     if (wanted !== undefined) {
       if (wanted !== null && wanted !== length) return { kind: "malformed", field: `option-${code}` };
-      if (values.has(code)) return { kind: "malformed", field: `option-${code}` };
+      if (values.has(code)) {
+        if (code !== delimiterCode || more.length + 1 >= OPTION_LISTS_MAX) {
+          return { kind: "malformed", field: `option-${code}` };
+        }
+        values = new Map();
+        more.push(new OptionList(values));
+      }
       values.set(code, bytes.subarray(start, start + length));
     }
     offset = start + length;
   }
-  return { kind: "options", options: new OptionList(values) };
+  return { kind: "options", options: new OptionList(first), more };
 }
 
 /** A text may hold what the partner said; however long that was, the message stays within a frame. */

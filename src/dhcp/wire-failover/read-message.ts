@@ -4,7 +4,7 @@
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { UnixSeconds } from "../../base/units.ts";
 import type { FailoverFrame } from "./frame.ts";
-import { type BindingUpdate, type FailoverMessage, MESSAGE_TYPE } from "./message.ts";
+import { type BindingUpdate, type FailoverMessage, MESSAGE_TYPE, type UpdateVerdict } from "./message.ts";
 import type { FailoverOptionName } from "./option-code.ts";
 import { type OptionList, readOptionList } from "./option-list.ts";
 
@@ -22,14 +22,15 @@ const TYPE_NAME: ReadonlyMap<number, FailoverMessage["type"]> = new Map(
 export function readMessage(frame: FailoverFrame): MessageRead {
   const name = TYPE_NAME.get(frame.type);
   if (name === undefined) return { kind: "unknown-type", type: frame.type };
-  const list = readOptionList(frame.options);
+  const mayBeBatch = name === "BNDUPD" || name === "BNDACK";
+  const list = readOptionList(frame.options, mayBeBatch ? "assigned-ip-address" : null);
   if (list.kind === "malformed") return list;
-  const message = READERS[name](list.options);
+  const message = READERS[name](list.options, list.more);
   return typeof message === "string" ? { kind: "malformed", field: message } : { kind: "message", message };
 }
 
 /** A reader gives the message, or the name of the option that is missing. */
-type Reader = (options: OptionList) => FailoverMessage | FailoverOptionName;
+type Reader = (options: OptionList, more: readonly OptionList[]) => FailoverMessage | FailoverOptionName;
 
 const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
   POOLREQ: () => ({ type: "POOLREQ" }),
@@ -37,16 +38,18 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
     type: "POOLRESP",
     addressesTransferred: options.uint("addresses-transferred") ?? 0,
   }),
-  BNDUPD: readBindingUpdate,
-  BNDACK: (options) => {
-    const address = options.uint("assigned-ip-address");
-    if (address === null) return "assigned-ip-address";
+  BNDUPD: (options, more) => ({
+    type: "BNDUPD",
+    update: readBindingUpdate(options),
+    ...(more.length > 0 && { more: more.map(readBindingUpdate) }),
+  }),
+  BNDACK: (options, more) => {
+    if (options.bytes("assigned-ip-address") === null) return "assigned-ip-address";
     return {
       type: "BNDACK",
-      address: address as Ipv4,
-      rejectReason: options.uint("reject-reason"),
-      message: options.text("message"),
+      ...readVerdict(options),
       extras: copy(options.bytes("vendor-specific-options")),
+      ...(more.length > 0 && { more: more.map(readVerdict) }),
     };
   },
   CONNECT: (options) => ({
@@ -96,8 +99,16 @@ function readCommonConnect(options: OptionList) {
   };
 }
 
-function readBindingUpdate(options: OptionList): FailoverMessage {
-  const update: BindingUpdate = {
+function readVerdict(options: OptionList): UpdateVerdict {
+  return {
+    address: (options.uint("assigned-ip-address") ?? 0) as Ipv4,
+    rejectReason: options.uint("reject-reason"),
+    message: options.text("message"),
+  };
+}
+
+function readBindingUpdate(options: OptionList): BindingUpdate {
+  return {
     // What is missing is answered with a reject by the acceptance rules, not by dropping the link: 0 stands for it.
     address: (options.uint("assigned-ip-address") ?? 0) as Ipv4,
     status: options.uint("binding-status") ?? 0,
@@ -110,7 +121,6 @@ function readBindingUpdate(options: OptionList): FailoverMessage {
     ipFlags: options.uint("ip-flags") ?? 0,
     extras: copy(options.bytes("vendor-specific-options")),
   };
-  return { type: "BNDUPD", update };
 }
 
 function copy(bytes: Uint8Array | null): Uint8Array | null {

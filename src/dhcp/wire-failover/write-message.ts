@@ -9,6 +9,7 @@ import {
   type ConnectAck,
   type FailoverMessage,
   MESSAGE_TYPE,
+  type UpdateVerdict,
 } from "./message.ts";
 import { OptionWriter } from "./option-list.ts";
 
@@ -33,12 +34,12 @@ function writeOptions(message: FailoverMessage): Uint8Array {
       writer.uint("addresses-transferred", message.addressesTransferred);
       break;
     case "BNDUPD":
-      writeBindingUpdate(writer, message.update);
+      for (const update of [message.update, ...(message.more ?? [])]) writeBindingUpdate(writer, update);
       break;
     case "BNDACK":
-      writer.uint("assigned-ip-address", message.address);
-      writeReject(writer, message);
+      writeVerdict(writer, message);
       if (message.extras !== null) writer.bytes("vendor-specific-options", message.extras);
+      for (const verdict of message.more ?? []) writeVerdict(writer, verdict);
       break;
     case "CONNECT":
       writeConnect(writer, message);
@@ -58,6 +59,11 @@ function writeOptions(message: FailoverMessage): Uint8Array {
       message satisfies never;
   }
   return writer.finish();
+}
+
+function writeVerdict(writer: OptionWriter, verdict: UpdateVerdict): void {
+  writer.uint("assigned-ip-address", verdict.address);
+  writeReject(writer, verdict);
 }
 
 function writeReject(
