@@ -1,23 +1,30 @@
 // Sharing the free addresses: each side gives what it has too much of, oldest first, best to where the last client is
-// served. Given up durably before the partner is told (S7). Source: failover draft 5.4, 7.6, 7.7.
+// served, so that it finds its address again (RFC 2131 4.3.1). Given up durably before the partner is told (S7).
+// Source: failover draft 5.4, 7.6, 7.7.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { bootAfter, NEVER } from "../../base/units.ts";
-import { addressesToGive, type PoolShare, shouldAskForAddresses } from "../failover/pool-balance.ts";
+import {
+  addressesToGive,
+  mayGiveOneMore,
+  type PoolShare,
+  shouldAskForAddresses,
+} from "../failover/pool-balance.ts";
 import { type Binding, freshBinding } from "../lease/binding.ts";
 import { configuredRole, isOwnClient, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { send } from "./link-send.ts";
+import { owe } from "./owe.ts";
 import { isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
-import { owe } from "./updates.ts";
 
 /** Between two looks at the balance while nothing asks for one. */
 const BALANCE_INTERVAL_MS = 2_000;
 /** Between two POOLREQs. */
 const ASK_INTERVAL_MS = 10_000;
-/** Addresses looked at beyond the wanted count in search of ones whose last client is the partner's. */
+/** So many times the wanted addresses are looked at in search of ones whose last client is the partner's; at least so many. */
 const SEARCH_FACTOR = 4;
+const SEARCH_MIN = 64;
 /** Reserved addresses looked at at once, so that no packet waits for a hundred thousand: the others follow with the next looks,
  *  and until then their clients are answered by the member that has them. */
 const RESERVED_AT_ONCE = 1_024;
@@ -84,18 +91,28 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number, limit: number): 
   const lacks = addressesToGive({ free: FREE, backup: BACKUP }, share(engine), engine.role);
   const wanted = Math.min(lacks, limit);
   if (wanted === 0) return 0;
-  const chosen: Binding[] = [];
-  const second: Binding[] = [];
+  const [partners, nobodys, own]: [Binding[], Binding[], Binding[]] = [[], [], []];
   let seen = 0;
   for (const binding of engine.leases.candidates(pool, ownFreeStatus(engine))) {
-    if (seen++ >= wanted * SEARCH_FACTOR || chosen.length >= wanted) break;
+    if (seen++ >= Math.max(wanted * SEARCH_FACTOR, SEARCH_MIN) || partners.length >= wanted) break;
     if (isOffered(engine, turn, binding.address) || isHeld(engine, binding, turn.early)) continue;
-    const isPartners = binding.client !== null && !isOwnClient(engine, binding.client);
-    (isPartners ? chosen : second).push(binding);
+    const { client } = binding;
+    (client === null ? nobodys : isOwnClient(engine, client) ? own : partners).push(binding);
   }
-  for (const binding of second) if (chosen.length < wanted) chosen.push(binding);
+  const chosen = [...partners, ...nobodys, ...own].slice(0, wanted);
   for (const binding of chosen) give(engine, turn, binding);
   return chosen.length;
+}
+
+/** Gives the partner an address that is free here since just now, when the partner serves its last client, as dhcpd does. */
+export function giveHome(engine: Engine, turn: Turn, address: Ipv4): void {
+  if (engine.endpoint.state !== "NORMAL" || engine.session === null || engine.role !== "primary") return;
+  const binding = engine.leases.get(address);
+  if (binding?.status !== "FREE" || binding.client === null || isOwnClient(engine, binding.client)) return;
+  const pool = engine.leases.poolOf(address);
+  if (pool === null || isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) return;
+  const { FREE, BACKUP } = engine.leases.counts(pool);
+  if (mayGiveOneMore({ free: FREE, backup: BACKUP }, secondaryPercent(engine))) give(engine, turn, binding);
 }
 
 /** A reserved address belongs to the member that serves its client. */

@@ -27,9 +27,9 @@ import { scopeOfAddress } from "../server/prepare-config.ts";
 import { leaseAuthority, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { LogEntry } from "./event.ts";
+import { owe } from "./owe.ts";
 import type { ScopeNewsEvent } from "./scope-news.ts";
 import type { Turn } from "./turn.ts";
-import { owe } from "./updates.ts";
 
 /** A reply that could not leave for so long is dropped: the client's clock runs from its request (W12). */
 const REPLY_AGE_MS_MAX = 1_000;

@@ -20,10 +20,10 @@ import { ask, isClockKnown, takeSample } from "./echo.ts";
 import type { Connection, Engine, Session } from "./engine-state.ts";
 import { dialLater, dials, disconnect, drop, forget, hangUp } from "./link-drop.ts";
 import { answer, plain, send } from "./link-send.ts";
+import { refillUpdates } from "./owe.ts";
 import { receiveFromPartner } from "./partner.ts";
 import { sendState } from "./state-change.ts";
 import type { Turn } from "./turn.ts";
-import { refillUpdates } from "./updates.ts";
 
 /** Updates that are sent to a partner at most without its answers. */
 const MAX_SENT_UPDATES = 100;

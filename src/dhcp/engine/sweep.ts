@@ -7,9 +7,9 @@ import { type Binding, withoutPromises } from "../lease/binding.ts";
 import { quarantinedBeyondQuota } from "../server/decline.ts";
 import { abandonmentIsOver, leaseHasEnded, ownFreeStatus, presentState } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
+import { owe } from "./owe.ts";
 import { isHeld, isTakeoverDue } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
-import { owe } from "./updates.ts";
 
 /** How long quarantined addresses beyond their pool's quota rest, the oldest first, where the scope asks for longer. */
 export const REST_BEYOND_QUOTA = seconds(600);

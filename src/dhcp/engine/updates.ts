@@ -21,9 +21,11 @@ import { scopeOfAddress } from "../server/prepare-config.ts";
 import { CLIENT_IDENTIFIER_BYTES_MAX } from "../wire/client-id.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON, type UpdateVerdict } from "../wire-failover/message.ts";
+import { giveHome } from "./balance.ts";
 import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
+import { owe } from "./owe.ts";
 import { storePosition } from "./partner-store.ts";
 import { clockUncertainty, isFenced, isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
@@ -37,16 +39,6 @@ const NO_ADDRESS = 0;
 
 /** A promise that is this part of a lease short of the wanted one is not raised. */
 const NEAR_ENOUGH_PART = 0.05;
-
-/** Puts every record that the partner has not acknowledged into the queue of the new connection. */
-export function refillUpdates(engine: Engine): void {
-  for (const binding of engine.leases.unacknowledged()) engine.updates.enqueue(binding.address);
-}
-
-/** Owes the partner an update of this address. */
-export function owe(engine: Engine, address: Ipv4): void {
-  if (engine.session !== null) engine.updates.enqueue(address);
-}
 
 /** Sends as many updates as the window allows, then UPDDONE when a request is settled.
  *  Source: failover draft 7.1.1, 7.5.1. */
@@ -253,7 +245,12 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   if (next.acknowledged) engine.updates.withdraw(update.address);
   else if (before.status !== "ACTIVE" || before.acknowledged) owe(engine, update.address);
   turn.putBinding(next);
+  if (isLease(before.status) && next.status === "FREE") giveHome(engine, turn, next.address);
   return null;
+}
+
+function isLease(status: BindingStatus): boolean {
+  return status === "ACTIVE" || isEnd(status);
 }
 
 /** A store that does not know the leases keeps what it is told of an ended one, with all that the partner must reckon
@@ -356,7 +353,9 @@ export function onBindingAck(
   const binding = engine.leases.get(ack.address);
   if (binding === null) return;
   const next = afterAcknowledgement(binding, update, turn.late.wall);
-  if (next !== null) turn.putBinding(next);
+  if (next === null) return;
+  turn.putBinding(next);
+  if (isLease(binding.status) && next.status === "FREE") giveHome(engine, turn, next.address);
 }
 
 function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {

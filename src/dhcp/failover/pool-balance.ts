@@ -34,6 +34,13 @@ export function addressesToGive(pool: FreeAddresses, share: PoolShare, role: Rol
   return surplus > hold || partnerHasNone ? surplus : 0;
 }
 
+/** Whether the primary may give an address whatever the balance wants, for its last client's sake: the secondary gives others
+ *  back when it has too many thereby, and until then the primary keeps half of its part. `secondaryPercent` 0..100. */
+export function mayGiveOneMore(pool: FreeAddresses, secondaryPercent: number): boolean {
+  const part = pool.free + pool.backup - backupTarget(pool, secondaryPercent);
+  return pool.free - 1 >= Math.floor(part / 2);
+}
+
 /** Whether the secondary should ask the primary for addresses (POOLREQ). Source: failover draft 7.6.1. */
 export function shouldAskForAddresses(pool: FreeAddresses, share: PoolShare): boolean {
   return addressesToGive(pool, share, "primary") > 0;

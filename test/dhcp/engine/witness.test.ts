@@ -455,8 +455,9 @@ describe("W10 an empty store", () => {
       ["EXPIRED", "EXPIRED"],
     );
     pair.pass(7_200_000);
+    // Its client is the secondary's.
     pair.passUntil("free on both sides", () =>
-      [pair.a, pair.b].every((node) => node.binding(lease)!.status === "FREE"),
+      [pair.a, pair.b].every((node) => node.binding(lease)!.status === "BACKUP"),
     );
   });
 
