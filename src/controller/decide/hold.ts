@@ -1,16 +1,18 @@
 // What is said while addresses rest because a lease store was lost or left behind: renewals go on, new clients wait.
 // Source: docs/protocol/witness.md, W9 and W10.
 
-import { type Pair, partnerOf } from "./pair.ts";
+import type { Pair } from "./pair.ts";
 import { clockTime } from "./words.ts";
 
-/** One for each member that serves no new clients for that reason. */
+/** One for each time from which members that serve no new clients for that reason serve them again. */
 export function holdSentences(pair: Pair): readonly string[] {
-  return pair.members.flatMap((member) => {
+  const resting = pair.members.flatMap((member) => {
     const until = member.report?.heldUntil ?? null;
-    if (until === null) return [];
-    const partner = partnerOf(pair, member)?.name ?? "its partner";
-    const what = `what the lost lease store of ${member.name} or ${partner} may have promised ends first`;
-    return [`${member.name} gives new clients addresses from ${clockTime(until, pair.now)} on: ${what}.`];
+    return until === null ? [] : [{ name: member.name, from: clockTime(until, pair.now) }];
+  });
+  return [...Map.groupBy(resting, ({ from }) => from)].map(([from, members]) => {
+    const names = members.map(({ name }) => name).join(" and ");
+    const give = members.length > 1 ? "give" : "gives";
+    return `${names} ${give} new clients addresses from ${from} on: what a lost lease store may have promised ends first.`;
   });
 }

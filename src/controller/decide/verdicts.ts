@@ -55,12 +55,16 @@ export function readyVerdict(
     const waiting = pair.members
       .filter(({ member }) => !member.isExternal && member.pod?.ready !== true)
       .map(({ name }) => name);
-    if (waiting.length === 0) {
-      const message = [normalSentence(pair), ...carrierSentences(pair), ...holdSentences(pair)].join(" ");
-      return verdict("True", "Normal", message);
+    if (waiting.length > 0) {
+      const message = `Both members are NORMAL, but the pod of ${waiting.join(" and of ")} is not ready.`;
+      return verdict("False", "PodNotReady", message);
     }
-    const message = `Both members are NORMAL, but the pod of ${waiting.join(" and of ")} is not ready.`;
-    return verdict("False", "PodNotReady", message);
+    // Two that are NORMAL and wait for what a lost store had promised give no new client an address.
+    const available = availableVerdict(pair);
+    if (available.status === "False")
+      return verdict("False", available.reason, `Both members are NORMAL. ${available.message}`);
+    const message = [normalSentence(pair), ...carrierSentences(pair), ...holdSentences(pair)].join(" ");
+    return verdict("True", "Normal", message);
   }
   for (const [states, reason] of READY_STATES_REASONS) {
     if (memberIn(pair, ...states) !== null) return verdict("False", reason, story(pair));
