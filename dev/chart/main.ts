@@ -4,13 +4,20 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { clusterPrograms } from "../cluster/programs.ts";
+import { readOptions } from "../lib/options.ts";
 import { run } from "../lib/run.ts";
 import { installManifest } from "./install-manifest.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const { values } = parseArgs({ options: { output: { type: "string", default: join(ROOT, "dist") } } });
+const HELP = `Writes the Helm chart, and the manifest for those who use kubectl alone.
+
+  npm run chart -- [--output DIR]
+
+  --output DIR  writes them there instead of into dist/
+`;
+
+const values = readOptions(HELP, { output: { type: "string", default: join(ROOT, "dist") } });
 const programs = await clusterPrograms((line) => console.error(line));
 mkdirSync(values.output, { recursive: true });
 process.stdout.write(

@@ -3,12 +3,18 @@
 
 import { join } from "node:path";
 import { CLUSTER_PACKAGES, installMissingPackages, isRoot } from "../lib/debian-packages.ts";
+import { readOptions } from "../lib/options.ts";
 import { startOperatorCluster } from "./operator.ts";
 import { clusterUnmet } from "./requirements.ts";
 
 const EXAMPLE = "examples/load-balance.yaml";
 const HOUR_MS = 3_600_000;
+const HELP = `A real Kubernetes on this machine with the operator and a pair in it, for play; Ctrl-C removes all of it. Needs root.
 
+  npm run cluster
+`;
+
+readOptions(HELP, {});
 if (isRoot()) installMissingPackages(CLUSTER_PACKAGES);
 const unmet = clusterUnmet();
 if (unmet !== false) {

@@ -1,14 +1,21 @@
 // `npm run image`: writes dist/leasepair-VERSION-ARCHITECTURE.oci.tar and the bill of materials beside it, and says what to do
-// with them. --output DIR writes them elsewhere.
+// with them.
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { readOptions } from "../lib/options.ts";
 import { collectImage, IMAGE_NAME } from "./image.ts";
 import { writeImage } from "./oci-archive.ts";
 
-const { values } = parseArgs({
-  options: { output: { type: "string", default: join(import.meta.dirname, "..", "..", "dist") } },
+const HELP = `Writes the container image as an OCI archive, and its bill of materials.
+
+  npm run image -- [--output DIR]
+
+  --output DIR  writes them there instead of into dist/
+`;
+
+const values = readOptions(HELP, {
+  output: { type: "string", default: join(import.meta.dirname, "..", "..", "dist") },
 });
 const { image, version, bill } = collectImage();
 const name = `${IMAGE_NAME}:${version}`;

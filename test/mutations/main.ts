@@ -1,5 +1,4 @@
 // npm run mutants: breaks each rule in a copy of the tree and sees it noticed. The last line says how many of how many.
-// --only TEXT takes those with the text in their name or in what must notice them, e.g. --only "the simulator".
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -9,17 +8,37 @@ import { tryMutant } from "./plant.ts";
 
 const PAGE = join(resolve(import.meta.dirname, "../.."), "docs/protocol/mutations.md");
 
-const { values } = parseArgs({
-  options: { write: { type: "boolean", default: false }, only: { type: "string", default: "" } },
-});
-if (values.write) {
-  writeFileSync(PAGE, mutationsPage());
-  process.stdout.write("docs/protocol/mutations.md is written\n");
-} else {
+const HELP = `Breaks each rule in a copy of the tree and sees it noticed.
+
+  npm run mutants -- [--only TEXT] [--write]
+
+  --only TEXT  those with the text in their name or in what must notice them, e.g. --only "the simulator"
+  --write      writes docs/protocol/mutations.md, and breaks nothing
+`;
+
+function main(): number {
+  const { values } = parseArgs({
+    options: {
+      write: { type: "boolean", default: false },
+      only: { type: "string", default: "" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (values.write) {
+    writeFileSync(PAGE, mutationsPage());
+    process.stdout.write("docs/protocol/mutations.md is written\n");
+    return 0;
+  }
+  return plantAll(values.only);
+}
+
+function plantAll(text: string): number {
   let caught = 0;
-  const wanted = MUTANTS.filter(({ name, caught }) =>
-    `${name}: ${describeCaught(caught)}`.includes(values.only),
-  );
+  const wanted = MUTANTS.filter(({ name, caught }) => `${name}: ${describeCaught(caught)}`.includes(text));
   for (const mutant of wanted) {
     const started = process.hrtime.bigint();
     const verdict = tryMutant(mutant);
@@ -31,5 +50,12 @@ if (values.write) {
     );
   }
   process.stdout.write(`${caught} of ${wanted.length} caught\n`);
-  process.exitCode = caught === wanted.length && caught > 0 ? 0 : 1;
+  return caught === wanted.length && caught > 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+  process.exitCode = 2;
 }

@@ -11,13 +11,16 @@ import { momentsAt } from "./timeline.ts";
 
 export function memberReport(engine: Engine, now: Instant): MemberReport {
   const { endpoint, session, config, identity } = engine;
+  const moments = momentsAt(endpoint, now);
+  const held = heldUntil(engine, moments.early);
+  const newUntil = presentState(engine) === "NORMAL" ? null : newLeasesUntil(engine, moments);
   return {
     state: presentState(engine),
     stateSince: endpoint.stateSince,
     partnerState: endpoint.partnerState,
     lastContactAt: lastContactAt(engine, now),
     connected: session !== null,
-    serving: servingWord(engine, now),
+    serving: servingWord(engine, held !== null || (newUntil !== null && newUntil <= now.wall)),
     store: identity.store,
     generation: identity.generation,
     complete: endpoint.complete,
@@ -29,8 +32,8 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     shape: config.shape,
     pendingRevision: engine.pending?.revision ?? null,
     fencing: endpoint.fencing,
-    cappedUntil: presentState(engine) === "NORMAL" ? null : newLeasesUntil(engine, momentsAt(endpoint, now)),
-    heldUntil: heldUntil(engine, momentsAt(endpoint, now).early),
+    cappedUntil: newUntil,
+    heldUntil: held,
     unackedUpdates: engine.leases.unacknowledgedCount,
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),
@@ -57,12 +60,10 @@ function lastContactAt(engine: Engine, now: Instant): UnixSeconds {
   return unixSeconds(now.wall - Math.max(0, silenceSeconds));
 }
 
-function servingWord(engine: Engine, now: Instant): MemberReport["serving"] {
+function servingWord(engine: Engine, newClientsWait: boolean): MemberReport["serving"] {
   const service = presentService(engine);
   if (service !== "All") return service;
-  if (heldUntil(engine, momentsAt(engine.endpoint, now).early) !== null) return "RenewOnly";
-  const until = newLeasesUntil(engine, momentsAt(engine.endpoint, now));
-  if (until !== null && until <= now.wall && presentState(engine) !== "NORMAL") return "RenewOnly";
+  if (newClientsWait) return "RenewOnly";
   return presentState(engine) === "COMMUNICATIONS-INTERRUPTED" ? "OwnAddresses" : "All";
 }
 
