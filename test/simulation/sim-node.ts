@@ -72,6 +72,7 @@ export class SimNode implements LinkHost {
   private process: Process | null = null;
   private connections = 0;
   private tick: Scheduled | null = null;
+  private ticks = { second: 0, count: 0 };
   private turnEnd: Scheduled | null = null;
   /** Events that came while the process was stalled, oldest first; null while it runs. */
   private stalled: EngineEvent[] | null = null;
@@ -425,8 +426,17 @@ export class SimNode implements LinkHost {
     if (this.tick !== null) this.tick.action = null;
     this.tick = this.options.world.schedule(Math.ceil(this.options.clock.whenBootShows(at)), () => {
       this.tick = null;
+      this.countTick();
       this.deliver({ kind: "tick" });
     });
+  }
+
+  private countTick(): void {
+    const second = Math.floor(this.options.world.now / 1000);
+    this.ticks =
+      second === this.ticks.second ? { second, count: this.ticks.count + 1 } : { second, count: 1 };
+    if (this.ticks.count <= TICKS_PER_SECOND_MAX) return;
+    this.options.checker.violated("TICKS", `the engine woke itself ${this.ticks.count} times in a second`, 0);
   }
 
   private log(entry: LogEntry): void {
@@ -438,6 +448,8 @@ export class SimNode implements LinkHost {
 }
 
 const STALLED_EVENTS_MAX = 200;
+/** An engine that has nothing to do looks around once a second; one that wakes itself for nothing burns a processor. */
+const TICKS_PER_SECOND_MAX = 200;
 const CONFIGURATIONS_KEPT = 8;
 
 function copied(event: Extract<EngineEvent, { kind: "client-datagram" }>): EngineEvent {

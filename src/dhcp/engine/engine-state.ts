@@ -152,6 +152,8 @@ export interface Engine {
   nextDialId: ConnectionId;
   /** The refusal of the last handshake, by us or the partner, as it was told; null since one succeeded. */
   lastRefusal: LinkRefusal | null;
+  /** When it last looked at what time alone brings about. */
+  tickedAt: BootMs;
   /** When to dial next; null for a secondary and while a connection is open. */
   dialAt: BootMs | null;
   readonly updates: UpdateQueue;

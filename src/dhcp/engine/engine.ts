@@ -110,6 +110,7 @@ export function createEngine(boot: EngineBoot): Engine {
     clockMark: NEVER,
     clockIsBehind: false,
     clocksAreApart: false,
+    tickedAt: boot.now.boot,
     balanceDueAt: boot.now.boot,
     reservedFrom: 0,
     straysDueAt: boot.now.boot,
@@ -260,6 +261,7 @@ function handle(engine: Engine, turn: Turn, event: EngineEvent): void {
 }
 
 function onTick(engine: Engine, turn: Turn): void {
+  engine.tickedAt = turn.now.boot;
   if (engine.isStopping) return;
   markClock(engine, turn);
   watchContact(engine, turn);

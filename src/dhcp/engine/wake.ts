@@ -7,7 +7,8 @@ import { contactDueMs } from "./link.ts";
 /** Leases end, waits pass and pools are looked at on this beat. */
 const IDLE_TICK_MS = 1_000;
 
-/** The boot time of the next tick wanted, always in the future. */
+/** The boot time of the next tick wanted, always in the future. It comes however many events there are meanwhile; and what was
+ *  due at the last tick and could not be done then waits for the beat. */
 export function nextWakeAt(engine: Engine, now: Instant): BootMs {
   const wishes = [engine.startupEndsAt, engine.dialAt, engine.updates.resumesAt];
   for (const connection of engine.connections.values()) {
@@ -18,7 +19,7 @@ export function nextWakeAt(engine: Engine, now: Instant): BootMs {
       bootAfter(connection.lastReceivedAt, engine.timing.contactLossMs),
     );
   }
-  let next = bootAfter(now.boot, IDLE_TICK_MS);
-  for (const wish of wishes) if (wish !== null && wish < next) next = wish;
+  let next = bootAfter(engine.tickedAt, IDLE_TICK_MS);
+  for (const wish of wishes) if (wish !== null && wish > engine.tickedAt && wish < next) next = wish;
   return next <= now.boot ? bootAfter(now.boot, 1) : next;
 }

@@ -10,6 +10,8 @@ export class BootTimers implements Timers {
   readonly #nowMs: () => number;
   readonly #onDue: () => void;
   #timer: NodeJS.Timeout | null = null;
+  /** What it is set to. */
+  #at: BootMs | null = null;
   #stopped = false;
 
   /** `nowMs` reads CLOCK_BOOTTIME in milliseconds. `onDue` is called once per wish, at or soon after its time. */
@@ -19,8 +21,11 @@ export class BootTimers implements Timers {
   }
 
   wakeAt(at: BootMs): void {
+    // The same wish comes with every packet.
+    if (this.#timer !== null && this.#at === at) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#at = at;
     if (this.#stopped) return;
     const wait = Math.max(0, at - this.#nowMs());
     this.#timer = setTimeout(

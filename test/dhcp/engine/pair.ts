@@ -52,6 +52,8 @@ export class Node {
   readonly probes: string[] = [];
   runner: EngineRunner | null = null;
   wakeAt: number | null = null;
+  /** How often it has woken itself. */
+  ticks = 0;
   starts = 0;
   /** The configurations that it was given, by their shape; a test may take them away. */
   readonly kept = new Map<string, EngineConfig>();
@@ -317,6 +319,7 @@ export class Pair {
         next = Math.max(node.wakeAt, this.boot);
         due = () => {
           node.wakeAt = null;
+          node.ticks += 1;
           this.#deliver(node, { kind: "tick" });
         };
       }
