@@ -124,6 +124,30 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     caught: bite(["L2"], 1),
   },
   {
+    name: "packets put off the look at what time brings about",
+    rule: "L3",
+    patches: [
+      {
+        file: "src/dhcp/engine/wake.ts",
+        find: "let next = bootAfter(engine.tickedAt, IDLE_TICK_MS);",
+        replace: "let next = bootAfter(now.boot, IDLE_TICK_MS);",
+      },
+    ],
+    caught: bite(["TICKS"], 500),
+  },
+  {
+    name: "what cannot be done yet wakes the engine again and again",
+    rule: "L3",
+    patches: [
+      {
+        file: "src/dhcp/engine/wake.ts",
+        find: "wish !== null && wish > engine.tickedAt && wish < next",
+        replace: "wish !== null && wish < next",
+      },
+    ],
+    caught: bite(["TICKS"], 23_000_000_006),
+  },
+  {
     name: "whose free addresses are whose changes hands with the configured primary",
     rule: "S7",
     patches: [

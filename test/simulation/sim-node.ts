@@ -3,7 +3,7 @@
 // goes through this file, so that a dead process can touch nothing any more.
 
 import type { CompiledRelationship } from "../../src/api/compiled.ts";
-import type { BootMs } from "../../src/base/units.ts";
+import { type BootMs, bootMs } from "../../src/base/units.ts";
 import { createEngine } from "../../src/dhcp/engine/engine.ts";
 import type { EngineEvent, LogEntry, MemberReport } from "../../src/dhcp/engine/event.ts";
 import { memberReport } from "../../src/dhcp/engine/report.ts";
@@ -73,6 +73,8 @@ export class SimNode implements LinkHost {
   private connections = 0;
   private tick: Scheduled | null = null;
   private ticks = { second: 0, count: 0 };
+  /** When its process last woke itself, or began. */
+  private tickedAt = bootMs(0);
   private turnEnd: Scheduled | null = null;
   /** Events that came while the process was stalled, oldest first; null while it runs. */
   private stalled: EngineEvent[] | null = null;
@@ -242,6 +244,7 @@ export class SimNode implements LinkHost {
 
   private makeProcess(engine: Engine, store: OpenedStore, process: { alive: boolean }): Process {
     const { options } = this;
+    this.tickedAt = options.clock.now().boot;
     const guarded = (action: () => void): void => {
       if (!process.alive) return;
       action();
@@ -374,6 +377,7 @@ export class SimNode implements LinkHost {
       if (!full) this.stalled.push(event.kind === "client-datagram" ? copied(event) : event);
       return;
     }
+    if (event.kind === "tick") this.tickedAt = options.clock.now().boot;
     if (event.kind !== "link-bytes" && event.kind !== "tick") options.checker.cover(this.index, event.kind);
     try {
       process.runner.deliver(event);
@@ -423,6 +427,9 @@ export class SimNode implements LinkHost {
   }
 
   private wakeAt(at: BootMs): void {
+    const isAtOnce = at <= this.options.clock.now().boot + 2;
+    if (at > this.tickedAt + TICK_MS_MAX && !isAtOnce)
+      this.options.checker.violated("TICKS", "packets put off the look at what time brings about", 0);
     if (this.tick !== null) this.tick.action = null;
     this.tick = this.options.world.schedule(Math.ceil(this.options.clock.whenBootShows(at)), () => {
       this.tick = null;
@@ -448,6 +455,8 @@ export class SimNode implements LinkHost {
 }
 
 const STALLED_EVENTS_MAX = 200;
+/** From one look to the next, whatever else there is to do. */
+const TICK_MS_MAX = 1_001;
 /** An engine that has nothing to do looks around once a second; one that wakes itself for nothing burns a processor. */
 const TICKS_PER_SECOND_MAX = 200;
 const CONFIGURATIONS_KEPT = 8;
