@@ -232,6 +232,14 @@ for (const [what, spec, prepare, reason] of [
     },
     "CarrierLost",
   ],
+  [
+    "a member that gives new clients no address yet",
+    SOFT,
+    (world: PairWorld) => {
+      Object.assign(world.engines["b"] ?? {}, { heldUntil: "2026-03-01T04:00:00Z", serving: "RenewOnly" });
+    },
+    "RenewalsOnly",
+  ],
   ["a member that there is not", { type: "Switchover", switchover: { to: "c" } }, () => {}, "NotAMember"],
   ["a pair that is not well", SOFT, (world: PairWorld) => world.off.add("a"), "NotNormal"],
   ["another epoch", { ...STOP, expectedEpoch: 7 }, () => {}, "EpochMismatch"],

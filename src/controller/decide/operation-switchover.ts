@@ -83,6 +83,14 @@ function precondition({ observed, witness, operation, rests, stays }: Act): Oper
     const message = `${stays.name} would serve all clients, but: ${stays.report.carrierProblem}. Mend that, then create a new operation.`;
     return failed("CarrierLost", message);
   }
+  const heldUntil = stays.report?.heldUntil ?? null;
+  if (heldUntil !== null) {
+    const from = clockTime(heldUntil, observed.now);
+    const message =
+      `${stays.name} would serve all clients, but gives new ones addresses only from ${from} on, because a lease store was ` +
+      "lost or left behind. Create a new operation then.";
+    return failed("RenewalsOnly", message);
+  }
   const uncapped = operation.switchover?.style === "Stop" ? uncappedMembers(observed) : [];
   if (uncapped.length === 0) return null;
   const message = `${uncapped.join(" and ")} did not report yet that leases are capped by the witness; wait, then create a new operation.`;
