@@ -116,11 +116,14 @@ function sameContent(a: StoredBinding, b: StoredBinding): boolean {
 
 /** The partner's update that this record takes in, or null when the change is the engine's own. */
 function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBinding): IncomingUpdate | null {
-  const oldest = ledger.decidedBy(context.now()) - ACTED_ON_MS - ledger.stalledMs;
+  const decidedBy = ledger.decidedBy(context.now());
   const list = ledger.incoming.get(next.address);
   if (list === undefined) return null;
   for (let i = list.length - 1; i >= 0; i--) {
     const update = list[i] as IncomingUpdate;
+    // What came on a connection that has ended since was acted on before, or not at all.
+    const stalledMs = update.link === ledger.newestLink ? ledger.stalledMs : 0;
+    const oldest = decidedBy - ACTED_ON_MS - stalledMs;
     if (update.stored || update.answered || update.deliveredAt < oldest) continue;
     if (takesIn(context, next, update)) return update;
   }

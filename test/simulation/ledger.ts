@@ -195,6 +195,8 @@ export class NodeLedger {
   readonly versions = new Map<number, Version>();
   readonly generations = new Map<number, Generation>();
   readonly incoming = new Map<number, IncomingUpdate[]>();
+  /** The connection on which the last of them came. */
+  newestLink = -1;
   /** Longest end acknowledged to a client per address. */
   readonly promises = new Map<number, ClientPromise>();
   /** When a RELEASE or DECLINE last arrived, in virtual time, by "address client". */
@@ -300,6 +302,7 @@ export class NodeLedger {
   }
 
   arrived(update: IncomingUpdate): void {
+    this.newestLink = update.link;
     const address = update.message.address;
     let list = this.incoming.get(address);
     if (list === undefined) {
