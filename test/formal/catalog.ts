@@ -5,21 +5,23 @@ import type { ModelOptions, Omission } from "./model.ts";
 
 const SMALL = { mclt: 2, lease: 3 } as const;
 const ATOMIC = { ...SMALL, atomicProofs: true } as const;
+/** Updates come late, over links that are cut and heal. */
+const LATE = { ...ATOMIC, ordered: true } as const;
 
 /** Small enough to be searched to the end, or to a depth that shows every pair of events next to each other. */
 export const SYSTEMS = {
   separation: { startCut: 1, heals: 0, cuts: 0, epochs: 1, crashes: 1 },
   "separation, leased": { ...SMALL, startCut: 2, heals: 0, cuts: 0, epochs: 1, crashes: 0 },
   transfer: { ...ATOMIC, startCut: 2, heals: 0, cuts: 0, crashes: 1, transfers: 1, epochs: 2 },
-  "heal and return": { ...ATOMIC, startCut: 1, heals: 1, cuts: 0, epochs: 1, crashes: 0 },
-  "contact, cut, return": { ...ATOMIC, cuts: 1, epochs: 1, crashes: 0 },
-  everything: { ...SMALL, cuts: 3, crashes: 2, transfers: 2, epochs: 3 },
-  "emptied disk": { ...ATOMIC, cuts: 3, crashes: 2, wipes: 1, transfers: 1, epochs: 3 },
-  balance: { ...ATOMIC, balance: true, firstOwner: 0, cuts: 2, epochs: 1, crashes: 0 },
-  "replaced member": { ...SMALL, engines: 3, cuts: 3, crashes: 1, epochs: 2 },
+  "heal and return": { ...LATE, startCut: 1, heals: 1, cuts: 0, epochs: 1, crashes: 0 },
+  "contact, cut, return": { ...LATE, cuts: 1, epochs: 1, crashes: 0 },
+  everything: { ...SMALL, ordered: true, cuts: 3, crashes: 2, transfers: 2, epochs: 3 },
+  "emptied disk": { ...LATE, cuts: 3, crashes: 2, wipes: 1, transfers: 1, epochs: 3 },
+  balance: { ...LATE, balance: true, firstOwner: 0, cuts: 2, epochs: 1, crashes: 0 },
+  "replaced member": { ...SMALL, ordered: true, engines: 3, cuts: 3, crashes: 1, epochs: 2 },
   "queued replies": { ...ATOMIC, queuedReplies: true, startCut: 1, heals: 0, cuts: 0, epochs: 1, crashes: 0 },
   "slipping clocks": {
-    ...ATOMIC,
+    ...LATE,
     grace: 1,
     eps: 2,
     margin: 1,
@@ -30,14 +32,14 @@ export const SYSTEMS = {
     epochs: 2,
     getsInContact: true,
   },
-  release: { ...ATOMIC, release: true, startCut: 2, cuts: 2, epochs: 1, crashes: 0 },
-  decline: { ...ATOMIC, decline: true, startCut: 2, cuts: 2, epochs: 1, crashes: 0 },
-  "MCLT lowered": { ...ATOMIC, mclt: 3, mcltNew: 1, lease: 4, cuts: 2, epochs: 1, crashes: 0 },
-  "MCLT raised": { ...ATOMIC, mclt: 1, mcltNew: 3, lease: 4, cuts: 2, epochs: 1, crashes: 0 },
-  "fencing switched": { ...ATOMIC, fencingSwitches: 3, cuts: 2, epochs: 1, crashes: 0 },
-  "local word": { ...ATOMIC, apiDown: true, locals: 1, startCut: 1, cuts: 2, epochs: 0, crashes: 1 },
+  release: { ...LATE, release: true, startCut: 2, cuts: 2, epochs: 1, crashes: 0 },
+  decline: { ...LATE, decline: true, startCut: 2, cuts: 2, epochs: 1, crashes: 0 },
+  "MCLT lowered": { ...LATE, mclt: 3, mcltNew: 1, lease: 4, cuts: 2, epochs: 1, crashes: 0 },
+  "MCLT raised": { ...LATE, mclt: 1, mcltNew: 3, lease: 4, cuts: 2, epochs: 1, crashes: 0 },
+  "fencing switched": { ...LATE, fencingSwitches: 3, cuts: 2, epochs: 1, crashes: 0 },
+  "local word": { ...LATE, apiDown: true, locals: 1, startCut: 1, cuts: 2, epochs: 0, crashes: 1 },
   conflict: {
-    ...ATOMIC,
+    ...LATE,
     apiDown: true,
     locals: 2,
     startCut: 1,

@@ -41,6 +41,8 @@ export interface ModelOptions {
   /** A proof in one step: send time = answer time is the strongest, so nothing is lost for the true rule. */
   readonly atomicProofs: boolean;
   readonly getsInContact: boolean;
+  /** Which client spoke later is known however long ago that was, as it is where an update may be on its way for so long. */
+  readonly ordered: boolean;
   /** Also looks at S7 and at two engines in PARTNER-DOWN. */
   readonly strict: boolean;
 }
@@ -76,6 +78,7 @@ export const DEFAULTS: ModelOptions = {
   apiDown: false,
   atomicProofs: false,
   getsInContact: false,
+  ordered: false,
   strict: false,
 };
 

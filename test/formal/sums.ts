@@ -73,7 +73,7 @@ export function forget(model: Model, r: Binding, status: number): void {
 /** Every time moves into the past by one tick. */
 export function tick(model: Model, t: State): void {
   const { floor, options } = model;
-  const keepsOrder = options.release;
+  const keepsOrder = options.release || options.ordered;
   if (keepsOrder) for (let a = 0; a < options.addresses; a++) ageTransactions(model, t, a);
   const down = (value: number): number => (value > floor ? value - 1 : value);
   for (let e = 0; e < options.engines; e++) {
