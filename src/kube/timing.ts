@@ -15,12 +15,24 @@ export interface Timing {
   random(): number;
 }
 
+/** Node's timers hold no more (2^31 - 1 ms, not 25 days) and fire at once when asked to: a longer wait is cut into pieces. */
+const PIECE_MS_MAX = 2 ** 31 - 1;
+
 /** The machine's own clocks. */
 export const systemTiming: Timing = {
   nowMs: () => performance.now(),
   wallMs: () => Date.now(),
   after: (ms, callback) => {
-    const timer = setTimeout(callback, ms);
+    let leftMs = ms;
+    const piece = (): NodeJS.Timeout => {
+      const pieceMs = Math.min(leftMs, PIECE_MS_MAX);
+      leftMs -= pieceMs;
+      return setTimeout(() => {
+        if (leftMs > 0) timer = piece();
+        else callback();
+      }, pieceMs);
+    };
+    let timer = piece();
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),
