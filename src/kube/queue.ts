@@ -81,8 +81,8 @@ export class WorkQueue {
     this.#options = { ...options, log: safeLog(options.log) };
   }
 
-  /** Wants `key` worked on as soon as a worker is free. Cuts the pause after failures down to the first one's length:
-   *  something new is known. */
+  /** Wants `key` worked on as soon as a worker is free. Cuts the pause after failures down to the first one's length, or to
+   *  what the server asked for: something new is known. */
   add(key: string): void {
     if (this.#stopper.signal.aborted) return;
     this.#adds += 1;
@@ -252,14 +252,13 @@ export class WorkQueue {
   ): number {
     const { timing, backoffBaseMs = 500, backoffMaxMs = 60_000 } = this.#options;
     entry.failures += 1;
-    entry.notBeforeMs = timing.nowMs() + backoffBaseMs;
     this.#retries += 1;
     const asked =
       result.kind === "failed" && result.error instanceof KubeError ? result.error.retryAfterSeconds : null;
-    const delayMs = Math.max(
-      backoffMs(timing, entry.failures, backoffBaseMs, backoffMaxMs),
-      (asked ?? 0) * 1000,
-    );
+    // News does not cut what the server asked for: a throttling one has a storm of events as a rule.
+    const askedMs = Math.min((asked ?? 0) * 1000, backoffMaxMs);
+    entry.notBeforeMs = timing.nowMs() + Math.max(backoffBaseMs, askedMs);
+    const delayMs = Math.max(backoffMs(timing, entry.failures, backoffBaseMs, backoffMaxMs), askedMs);
     this.#log(result.kind === "failed" ? "warn" : "debug", {
       queue: this.#options.name,
       key,

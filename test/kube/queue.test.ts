@@ -164,6 +164,27 @@ describe("coming back", () => {
     assert.equal(timing.nextInMs, 40_000);
   });
 
+  it("keeps that patience under a storm of events, and not beyond the longest pause", async () => {
+    const { queue, timing, begun, end } = makeQueue({ backoffMaxMs: 60_000 });
+    const slow = (retryAfterSeconds: number) =>
+      new KubeError({ status: 429, reason: "TooManyRequests", message: "slow", retryAfterSeconds });
+    queue.add("a");
+    await settle();
+    queue.add("a");
+    await end("a", slow(40));
+    for (let second = 1; second < 40; second += 1) {
+      await timing.advance(1_000);
+      queue.add("a");
+      await settle();
+    }
+    assert.equal(begun.length, 1);
+    await timing.advance(1_000);
+    assert.equal(begun.length, 2);
+    await end("a", slow(86_400));
+    await timing.advance(60_000);
+    assert.equal(begun.length, 3);
+  });
+
   it("adds after a delay, the earliest wish first", async () => {
     const { queue, timing, begun } = makeQueue();
     queue.addAfter("a", 10);
