@@ -21,7 +21,7 @@ import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
 import { readKey, referenceName } from "./keys.ts";
-import type { Memory } from "./memory.ts";
+import { type Memory, noteClock } from "./memory.ts";
 import { observe, observedOperation, observedScope, observedSet } from "./observe.ts";
 import { observeRemovals } from "./observe-removals.ts";
 import type { Observed } from "./observed.ts";
@@ -44,6 +44,7 @@ export async function reconcileKey(
   context: ReconcileContext,
 ): Promise<WorkResult> {
   const now = unixSeconds(Math.floor(context.timing.wallMs() / 1000));
+  noteClock(context.memory, now);
   const { kind, namespace, name } = readKey(key);
   if (kind === "set")
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);

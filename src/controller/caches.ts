@@ -27,6 +27,8 @@ export interface CachesOptions {
   readonly namespaces: readonly string[] | null;
   /** Called with every key that may have something to do. */
   readonly onKey: (key: string) => void;
+  /** Called with every FailoverMember as it comes, before its key. */
+  readonly onReport: (member: KubeObject) => void;
 }
 
 const OUR_LABEL = "app.kubernetes.io/name=leasepair";
@@ -122,6 +124,15 @@ export class Caches implements Cache {
     return keys;
   }
 
+  /** Of everything there is. */
+  uids(): ReadonlySet<string> {
+    const uids = new Set<string>();
+    for (const { reflector } of this.#reflectors) {
+      for (const { metadata } of reflector.objects.values()) uids.add(metadata.uid ?? "");
+    }
+    return uids;
+  }
+
   stats(): readonly { readonly kind: WatchedKind; readonly stats: ReflectorStats }[] {
     return this.#reflectors.map(({ kind, reflector }) => ({ kind, stats: reflector.stats() }));
   }
@@ -133,6 +144,7 @@ export class Caches implements Cache {
   #changed(kind: WatchedKind, key: string): void {
     const slash = key.indexOf("/");
     const object = this.get(kind, key.slice(0, Math.max(0, slash)), key.slice(slash + 1));
+    if (kind === "FailoverMember" && object !== undefined) this.#options.onReport(object);
     const id = `${kind} ${key}`;
     const before = this.#concerned.get(id) ?? [];
     const now = object === undefined ? [] : keysOf(kind, object, this.#lookup);

@@ -3,18 +3,20 @@
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
+import { unixSeconds } from "../base/units.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ConnectionPool } from "../kube/connection.ts";
 import { Elector } from "../kube/elector.ts";
 import { EventRecorder } from "../kube/events.ts";
 import type { LoadAccess } from "../kube/pod-access.ts";
 import { WorkQueue } from "../kube/queue.ts";
+import type { KubeObject } from "../kube/resource.ts";
 import { type KubeLog, systemTiming, type Timing } from "../kube/timing.ts";
 import { reconcileKey } from "./apply-reconcile.ts";
 import { Caches } from "./caches.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import { type HealthServer, startHealthServer } from "./health-server.ts";
-import { newMemory } from "./memory.ts";
+import { forgetGone, newMemory, noteReport } from "./memory.ts";
 import { type ControllerMetrics, createMetrics } from "./metrics.ts";
 
 export interface RunControllerOptions {
@@ -103,8 +105,14 @@ class Controller implements RunningController {
       controller: "leasepair.io/controller",
       instance: this.#identity,
     });
-    const onKey = (key: string) => this.#queue?.add(key);
-    this.#caches = new Caches({ client: this.#client, timing, log, namespaces, onKey });
+    this.#caches = new Caches({
+      client: this.#client,
+      timing,
+      log,
+      namespaces,
+      onKey: (key) => this.#queue?.add(key),
+      onReport: (member) => this.#hear(member),
+    });
     this.#metrics = createMetrics({
       caches: this.#caches,
       queue: () => this.#queue?.stats() ?? null,
@@ -196,7 +204,14 @@ class Controller implements RunningController {
     this.#addAll();
   }
 
+  /** Only what comes while this process leads counts. */
+  #hear(member: KubeObject): void {
+    if (this.#queue === null) return;
+    noteReport(this.#memory, member, unixSeconds(Math.floor(this.#timing.wallMs() / 1000)));
+  }
+
   #addAll(): void {
+    forgetGone(this.#memory, this.#caches.uids());
     for (const key of this.#caches.keys()) this.#queue?.add(key);
     this.#cancelResync = this.#timing.after(RESYNC_SECONDS * 1000, () => this.#addAll());
   }

@@ -7,11 +7,13 @@ import type { KubeObject } from "../kube/resource.ts";
 import type { Compilations } from "./compile-once.ts";
 import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
-import type { Json } from "./json.ts";
+import { type Json, map, text } from "./json.ts";
 import type { MemberReportView, ObservedLink, StoreRecord } from "./observed.ts";
 import { reportedAt } from "./read-report.ts";
 
 export interface Memory {
+  /** The wall clock at the last look. */
+  clock: UnixSeconds;
   /** When each FailoverMember's report was last seen to change, by UID. */
   readonly heard: Map<string, { readonly report: string; readonly at: UnixSeconds }>;
   /** Since when each FailoverMember reports, without a gap, that it has lost its partner, by UID. */
@@ -46,6 +48,7 @@ export interface Memory {
 
 export function newMemory(): Memory {
   return {
+    clock: unixSeconds(0),
     heard: new Map(),
     apart: new Map(),
     nodeLeases: new Map(),
@@ -59,6 +62,36 @@ export function newMemory(): Memory {
     failures: new Map(),
     rolling: new Set(),
   };
+}
+
+/** Beyond what a time service corrects now and then without anybody noticing. */
+const SET_BACK_SECONDS = 10;
+
+/** Takes the time of a look. After a clock that was set back everything is counted anew, as in a new process: what was noted by
+ *  the old one lies ahead, and would hold every grant up until the clock has got there again. */
+export function noteClock(memory: Memory, now: UnixSeconds): void {
+  if (now < memory.clock - SET_BACK_SECONDS) {
+    const { apart, heard, links, nodeLeases } = memory;
+    for (const noted of [apart, heard, links, nodeLeases]) noted.clear();
+    memory.automaticGrants = memory.automaticGrants.map(() => now);
+  }
+  memory.clock = now;
+}
+
+/** Takes a FailoverMember the moment it comes: the next look may be late, because one worker looks at all relationships, and
+ *  reports that came in time would look like a silence then. */
+export function noteReport(memory: Memory, object: KubeObject, now: UnixSeconds): void {
+  noteClock(memory, now);
+  const state = text(map(object["status"])["state"]);
+  apartSince(memory, object.metadata.uid ?? "", { state }, { heard: heardAt(memory, object, now), now });
+}
+
+/** Forgets what is known of objects by their UID, but of those in `uids`. */
+export function forgetGone(memory: Memory, uids: ReadonlySet<string>): void {
+  const { apart, heard, links, refusals, scopes, stores } = memory;
+  for (const known of [apart, heard, links, refusals, scopes, stores]) {
+    for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
+  }
 }
 
 /** By this process's own observation: what counts is that the report changed, not what its clock says. Only at first
@@ -79,7 +112,7 @@ export function heardAt(memory: Memory, object: KubeObject, now: UnixSeconds): U
 export function apartSince(
   memory: Memory,
   uid: string,
-  report: MemberReportView | null,
+  report: Pick<MemberReportView, "state"> | null,
   { heard, now }: { readonly heard: UnixSeconds; readonly now: UnixSeconds },
 ): UnixSeconds | null {
   if (report?.state !== "CommunicationsInterrupted" || now - heard > SILENCE_SECONDS) {

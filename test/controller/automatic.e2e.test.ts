@@ -96,6 +96,37 @@ test("a survivor that falls silent for a while counts anew", async () => {
   await until(world, [controller], "granted", () => world.grants === 1);
 });
 
+test("looks that come late, because other relationships hold them up, cost the time of a look and no more", async () => {
+  const world = newWorld();
+  const controller = new TestController(world);
+  await bothNormal(world, [controller]);
+  world.off.add("b");
+  const lostAt = world.nowMs;
+  for (let turn = 1; turn <= 24; turn++) {
+    world.turn();
+    controller.hear();
+    // 40 s: longer than a member may be silent.
+    if (turn % 8 === 0) await controller.look();
+    if (world.grants === 1) break;
+  }
+  assert.deepEqual([world.violations, world.grants], [[], 1]);
+  assert.equal((world.nowMs - lostAt) / 1000, 40);
+});
+
+test("a clock that was set back by a day delays a grant by no more than afterSeconds", async () => {
+  const world = newWorld();
+  const controller = new TestController(world);
+  await bothNormal(world, [controller]);
+  world.nowMs += 86_400_000;
+  world.off.add("b");
+  await until(world, [controller], "interrupted", () => stateOf(world, "a") === "CommunicationsInterrupted");
+  world.nowMs -= 86_400_000;
+  const setBackAt = world.nowMs;
+  await until(world, [controller], "granted", () => world.grants === 1);
+  const waited = (world.nowMs - setBackAt) / 1000;
+  assert.ok(waited >= AFTER_SECONDS && waited <= AFTER_SECONDS + 10, `${waited} s`);
+});
+
 test("a fault at any write from the loss on ends in the same place, with nothing forbidden on the way", async () => {
   const world = newWorld();
   const counting = new TestController(world);

@@ -5,9 +5,12 @@ import { test } from "node:test";
 import { unixSeconds } from "../../src/base/units.ts";
 import {
   apartSince,
+  forgetGone,
   newMemory,
   nodeLeaseRenewedAt,
+  noteClock,
   noteNodeLease,
+  noteReport,
   recentGrants,
 } from "../../src/controller/memory.ts";
 import { NOW, report } from "./observed-fixture.ts";
@@ -52,4 +55,37 @@ test("grants count for a minute", () => {
   const memory = newMemory();
   memory.automaticGrants = [later(-60), later(-59), NOW];
   assert.deepEqual(recentGrants(memory, NOW), [later(-59), NOW]);
+});
+
+test("after a clock that was set back grants count from then on, and not for as long as it was ahead", () => {
+  const memory = newMemory();
+  noteClock(memory, later(86_400));
+  memory.automaticGrants = [later(86_399), later(86_400)];
+  noteClock(memory, NOW);
+  assert.deepEqual(recentGrants(memory, NOW), [NOW, NOW]);
+  assert.deepEqual(recentGrants(memory, later(60)), []);
+});
+
+test("what a time service corrects now and then forgets nothing", () => {
+  const memory = newMemory();
+  const member = { metadata: { uid: "uid" }, status: { state: "CommunicationsInterrupted" } };
+  noteReport(memory, member, NOW);
+  noteReport(memory, member, later(-2));
+  assert.equal(memory.apart.get("uid")?.since, NOW);
+});
+
+test("a process that runs for years remembers only what there is", () => {
+  const memory = newMemory();
+  for (const uid of ["there", "gone"]) {
+    noteReport(memory, { metadata: { uid }, status: { state: "CommunicationsInterrupted" } }, NOW);
+    memory.refusals.set(uid, "no quota");
+    memory.scopes.set(uid, []);
+    memory.links.set(uid, { link: { kind: "clear" }, of: "1", readAt: NOW });
+    memory.stores.set(uid, { relationshipUid: uid, storeUid: uid, stores: {}, areRetained: true });
+  }
+  forgetGone(memory, new Set(["there"]));
+  const { apart, heard, links, refusals, scopes, stores } = memory;
+  for (const known of [apart, heard, links, refusals, scopes, stores]) {
+    assert.deepEqual([...known.keys()], ["there"]);
+  }
 });

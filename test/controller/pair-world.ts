@@ -11,10 +11,11 @@ import { ObjectStore, type StoreEvent } from "../../dev/embedded-api/object-stor
 import { StatusError } from "../../dev/embedded-api/status-error.ts";
 import { Validator } from "../../dev/embedded-api/validation.ts";
 import { selectorOf } from "../../dev/embedded-api/watch.ts";
+import { unixSeconds } from "../../src/base/units.ts";
 import type { ApplyContext } from "../../src/controller/apply.ts";
 import { reconcileKey } from "../../src/controller/apply-reconcile.ts";
 import type { Cache } from "../../src/controller/caches.ts";
-import { newMemory } from "../../src/controller/memory.ts";
+import { newMemory, noteReport } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { EVENT, formatTime, type KubeObject, type ResourceType, SECRET } from "../../src/kube/resource.ts";
@@ -395,6 +396,12 @@ export class TestController {
   constructor(world: PairWorld, options: TestControllerOptions = {}) {
     this.#world = world;
     this.#options = options;
+  }
+
+  /** Its watch brings the members' reports. */
+  hear(): void {
+    const now = unixSeconds(Math.floor(this.#world.nowMs / 1000));
+    for (const member of this.#cache().list("FailoverMember", null)) noteReport(this.#memory, member, now);
   }
 
   /** One look at one key; gives how many writes were tried. */
