@@ -212,6 +212,20 @@ test("deleting the relationship takes everything along but writes nothing", () =
     assert.throws(() => world.get("StatefulSet", "campus-a"));
   }));
 
+test("a finished operation goes when its time is over, also after its relationship", () =>
+  inWorld(async (world) => {
+    const controller = new TestController(world);
+    world.operate("act", { type: "TestFailover", testFailover: { silence: "c", forSeconds: 60 } });
+    const ended = () => world.condition("Failed", "FailoverOperation", "act")["status"] === "True";
+    await until(world, [controller], "it has failed", ended);
+    world.delete("FailoverRelationship", "campus");
+    await controller.look(KEY);
+    assert.deepEqual(world.names("FailoverOperation"), ["act"]);
+    world.nowMs += 8 * 86_400_000;
+    await controller.look(KEY);
+    assert.deepEqual(world.names("FailoverOperation"), []);
+  }));
+
 test("most scopes deleted at once: refused with what to type, nothing else changes, and the annotation lets it pass", () =>
   inWorld(async (world) => {
     const scope = world.get("DHCPScope", "campus-users");

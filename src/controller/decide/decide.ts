@@ -26,7 +26,7 @@ import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
 import { bothMoving } from "./store-move.ts";
 import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
-import { operationEffects, scopeEffects, tidyEffects } from "./tell.ts";
+import { operationEffects, STATUSES_PER_LOOK, scopeEffects, tidyEffects } from "./tell.ts";
 import {
   acceptedVerdict,
   availableVerdict,
@@ -138,19 +138,21 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     work.push({ kind: "delete-pod", namespace, name, uid, resourceVersion });
     work.push(restartEvent(pair, rollout.message));
   }
-  const told = [...operationEffects(pair, operations), ...scopeEffects(pair)];
-  const tidied = tidyEffects(observed);
+  const scopes = scopeEffects(pair);
+  const told = [...operationEffects(pair, operations), ...scopes.slice(0, STATUSES_PER_LOOK)];
+  const tidied = tidyEffects({ ...observed, namespace: observed.relationship.namespace });
   const status = statusEffects(pair, plan, options, null);
   // After a failure the status goes first: otherwise what fails again would hide why.
   const effects =
     observed.lastFailure === null
       ? [...work, ...told, ...status, ...tidied]
       : [...status, ...told, ...work, ...tidied];
+  // Secrets are not watched: what was made is looked at again at once.
+  const isMoreDue = link.length + stores.length > 0 || scopes.length > STATUSES_PER_LOOK;
   return {
     step: effects.length === 0 ? "steady" : "reconcile",
     effects,
-    // Secrets are not watched: what was made is looked at again at once.
-    requeueAfterSeconds: link.length + stores.length > 0 ? 0 : nextLook(pair, plan, operations),
+    requeueAfterSeconds: isMoreDue ? 0 : nextLook(pair, plan, operations),
     watchedNodes: watchedNodes(pair),
     unexplained: unexplained(observed),
     rollout: rolloutState(pair, plan),

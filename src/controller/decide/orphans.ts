@@ -1,11 +1,13 @@
 // Objects that point to something that does not exist: they get a condition that says so, and nothing that could not be
-// taken back, because what they point to may only not have been seen yet.
+// taken back, because what they point to may only not have been seen yet. Only finished operations whose time as a record is over go all the
+// same.
 
 import type { UnixSeconds } from "../../base/units.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { ObservedOperation, ObservedReservationSet, ObservedScope } from "../observed.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { isFinished } from "./operation-outcome.ts";
+import { tidyEffects } from "./tell.ts";
 
 /** What points to nothing. */
 export interface Orphans {
@@ -42,6 +44,7 @@ export function decideOrphans(orphans: Orphans): readonly Effect[] {
     ...orphans.scopes.flatMap((scope) => write(orphans, "DHCPScope", scope, refused)),
     ...orphans.reservationSets.flatMap((set) => write(orphans, "DHCPReservationSet", set, refused)),
     ...open.flatMap((operation) => write(orphans, "FailoverOperation", operation, waiting)),
+    ...tidyEffects(orphans),
   ];
 }
 

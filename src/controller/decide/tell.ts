@@ -28,14 +28,22 @@ export function operationEffects(pair: Pair, steps: readonly OperationStep[]): r
 }
 
 /** Operations that were kept as a record for as long as they asked for. */
-export function tidyEffects({ now, operations, relationship }: Observed): readonly Effect[] {
+export function tidyEffects({
+  now,
+  namespace,
+  operations,
+}: Pick<Observed, "now" | "operations"> & { readonly namespace: string }): readonly Effect[] {
   return operations.flatMap((operation): Effect[] => {
     const due = deletionTime(operation);
     if (due === null || due > now) return [];
     const { name, resourceVersion, uid } = operation;
-    return [{ kind: "delete-operation", namespace: relationship.namespace, name, uid, resourceVersion }];
+    return [{ kind: "delete-operation", namespace, name, uid, resourceVersion }];
   });
 }
+
+/** More are left to the next look: with thousands of scopes their counts alone are written for a minute, and meanwhile one worker
+ *  would see no other relationship, nor that this one has lost a member. */
+export const STATUSES_PER_LOOK = 100;
 
 export function scopeEffects(pair: Pair): readonly Effect[] {
   const { observed } = pair;

@@ -54,6 +54,16 @@ test("a pair at rest is not written to by time alone", () => {
   }
 });
 
+test("a thousand scopes are told a hundred at a time, and the relationship itself at once", () => {
+  const scope = { resourceVersion: "1", generation: 1, status: {}, countsWrittenAt: unixSeconds(0) };
+  const scopes = Array.from({ length: 1000 }, (_, i) => ({ ...scope, name: `scope-${i}` }));
+  const { effects, requeueAfterSeconds } = decide(observed({ scopes }), OPTIONS);
+  const told = kindsOf(effects).filter((kind) => kind.startsWith("status "));
+  assert.equal(told.length, 101);
+  assert.equal(told.at(-1), "status FailoverRelationship campus");
+  assert.equal(requeueAfterSeconds, 0);
+});
+
 test("an absence is written in growing steps, not each minute", () => {
   let seen = settled(separated());
   let writes = 0;
