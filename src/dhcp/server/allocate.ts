@@ -17,7 +17,7 @@ import type { ServerScope } from "./prepare-config.ts";
 import { identityAt, isReservedForAnother, reservationOn } from "./reservations.ts";
 import { scopeIn } from "./subnet-select.ts";
 
-/** Candidates passed over per status before the search gives up: bounds the work of one datagram. */
+/** Candidates passed over per status before the search gives up, to go on there next time: bounds the work of one datagram. */
 export const CANDIDATES_REFUSED_MAX = 8_192;
 
 export interface ChosenAddress {
@@ -154,14 +154,16 @@ function freeAddressOf(
   search: Search,
 ): ChosenAddress | null {
   const { client } = request;
-  for (const candidate of view.offers.cursors.search(view, pool, search.status, request.now.boot)) {
+  const { status } = search;
+  const limit = CANDIDATES_REFUSED_MAX - search.refused;
+  if (limit === 0) return null;
+  for (const candidate of view.offers.cursors.search(view, pool, status, request.now.boot, limit)) {
     const { address } = candidate;
     const excluded = view.config.excludedAddresses.has(address);
     if (!excluded && mayGive(view, request, { address, record: candidate, client })) {
       return { scope, address, record: view.leases.get(address), client };
     }
     search.refused++;
-    if (search.refused >= CANDIDATES_REFUSED_MAX) break;
   }
   return null;
 }

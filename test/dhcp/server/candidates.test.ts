@@ -103,3 +103,37 @@ test("a new client of a /8 costs one question, however many leases there are", (
     assert.ok(asked.length <= 2, `${asked.length} addresses were considered`);
   }
 });
+
+/** A pool of so many addresses, all but `given` refused as those are that the partner may still hold. */
+function refusing(
+  pool: readonly [string, string],
+  given: string | null = null,
+): { world: World; asked: () => number } {
+  const world = new World([scope("big", "10.0.0.0/15", pool)]);
+  let asked = 0;
+  world.authority.refuse = ({ address }) => {
+    asked++;
+    return given === null || address !== ip(given);
+  };
+  return { world, asked: () => asked };
+}
+
+test("new clients who can be given nothing do not have a large pool searched for each of them", () => {
+  const { world, asked } = refusing(["10.0.0.10", "10.0.127.255"]);
+  for (let i = 0; i < 200; i++) {
+    world.send(clientMessage({ type: "DISCOVER", mac: mac(i) }), local());
+    world.boot += 10;
+  }
+  assert.ok(asked() < 3 * 32_768, `${asked()} addresses were considered for 200 clients in 2 seconds`);
+});
+
+test("the last address of a large pool is found, however seldom a client asks", () => {
+  const { world } = refusing(["10.0.0.10", "10.0.255.250"], "10.0.255.250");
+  const offered: string[] = [];
+  for (let i = 0; i < 10 && offered.length === 0; i++) {
+    world.pass(60);
+    const outcome = world.send(clientMessage({ type: "DISCOVER", mac: mac(i) }), local());
+    if (outcome.kind === "reply") offered.push(formatIpv4(asReply(outcome).address));
+  }
+  assert.deepEqual(offered, ["10.0.255.250"]);
+});
