@@ -9,6 +9,7 @@ import type { DialectProfile, LinkTiming } from "../failover/dialect.ts";
 import type { Role, SettledState } from "../failover/transition.ts";
 import type { UpdateQueue } from "../failover/update-queue.ts";
 import type { ProcessStart } from "../failover/waits.ts";
+import type { Binding } from "../lease/binding.ts";
 import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { LeaseTable } from "../lease/lease-table.ts";
 import type { StoreIdentity } from "../lease/store-identity.ts";
@@ -177,6 +178,8 @@ export interface Engine {
   balanceDueAt: BootMs;
   /** With which of all reservations the next look at their owners begins (balance.ts). */
   reservedFrom: number;
+  /** The ended leases that the sweep has still to look at while apart, in the pools of this configuration (sweep.ts). */
+  endedWalk: { readonly config: ServerConfig; readonly bindings: Generator<Binding, undefined> } | null;
   /** When records outside of all scopes are looked for next (strays.ts). */
   straysDueAt: BootMs;
   readonly counters: Counters;

@@ -113,6 +113,7 @@ export function createEngine(boot: EngineBoot): Engine {
     tickedAt: boot.now.boot,
     balanceDueAt: boot.now.boot,
     reservedFrom: 0,
+    endedWalk: null,
     straysDueAt: boot.now.boot,
     counters: {
       updatesSent: 0,

@@ -15,6 +15,8 @@ import type { Turn } from "./turn.ts";
 export const REST_BEYOND_QUOTA = seconds(600);
 /** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
 const SWEEP_MAX = 256;
+/** Ended leases looked at in one sweep: apart for long, nearly all of a large pool may have ended, and none can be freed. */
+const LOOK_MAX = 2_048;
 
 /** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once; a dhcpd that
  *  said so too early is followed when it is time.
@@ -58,19 +60,28 @@ export function rewindUnheard(engine: Engine, turn: Turn): void {
   const isAlone = presentState(engine) === "COMMUNICATIONS-INTERRUPTED" && engine.session === null;
   if (!isAlone || !engine.dialect.hasExtras) return;
   const unheard: Binding[] = [];
-  for (const pool of engine.serverConfig.scopeOfPool.keys()) {
-    for (const status of ["EXPIRED", "RELEASED"] as const) {
-      for (const binding of engine.leases.candidates(pool, status)) {
-        if (unheard.length >= SWEEP_MAX) break;
-        if (isUnheard(binding) && !isHeld(engine, binding, turn.early)) unheard.push(binding);
-      }
+  if (engine.endedWalk?.config !== engine.serverConfig) engine.endedWalk = null;
+  engine.endedWalk ??= { config: engine.serverConfig, bindings: endedBindings(engine) };
+  const { bindings } = engine.endedWalk;
+  for (let looked = 0; looked < LOOK_MAX && unheard.length < SWEEP_MAX; looked++) {
+    const { done, value: binding } = bindings.next();
+    if (done === true) {
+      engine.endedWalk = null;
+      break;
     }
+    if (isUnheard(binding) && !isHeld(engine, binding, turn.early)) unheard.push(binding);
   }
   for (const binding of unheard) {
     turn.putBinding({
       ...withoutPromises(binding, ownFreeStatus(engine), turn.late.wall),
       acknowledged: false,
     });
+  }
+}
+
+function* endedBindings({ serverConfig, leases }: Engine): Generator<Binding, undefined> {
+  for (const pool of serverConfig.scopeOfPool.keys()) {
+    for (const status of ["EXPIRED", "RELEASED"] as const) yield* leases.candidates(pool, status);
   }
 }
 
