@@ -23,6 +23,8 @@ export class BootTimers implements Timers {
   wakeAt(at: BootMs): void {
     // The same wish comes with every packet.
     if (this.#timer !== null && this.#at === at) return;
+    // What is due comes at the next chance: put off by each packet it would not come while they do.
+    if (this.#timer !== null && this.#at !== null && this.#at <= this.#nowMs()) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#at = at;
