@@ -7,6 +7,7 @@ import { Reflector, type ReflectorStats } from "../kube/reflector.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type KeyLookup, keysOf } from "./keys.ts";
+import { nodeText } from "./observe-machines.ts";
 import { LABELLED_KINDS, OPTIONAL_KINDS, TYPES, WATCHED_KINDS, type WatchedKind } from "./resource-types.ts";
 
 /** What observe.ts reads. */
@@ -42,6 +43,8 @@ export class Caches implements Cache {
   }[];
   /** Keys that each object concerned when it was last seen. */
   readonly #concerned = new Map<string, readonly string[]>();
+  /** What each node last said that anybody here reads, by its name. */
+  readonly #nodes = new Map<string, string>();
 
   constructor(options: CachesOptions) {
     this.#options = options;
@@ -145,6 +148,7 @@ export class Caches implements Cache {
     const slash = key.indexOf("/");
     const object = this.get(kind, key.slice(0, Math.max(0, slash)), key.slice(slash + 1));
     if (kind === "FailoverMember" && object !== undefined) this.#options.onReport(object);
+    if (kind === "Node" && !this.#isNewsOfNode(key, object)) return;
     const id = `${kind} ${key}`;
     const before = this.#concerned.get(id) ?? [];
     const now = object === undefined ? [] : keysOf(kind, object, this.#lookup);
@@ -155,6 +159,15 @@ export class Caches implements Cache {
     for (const each of new Set([...before, ...now, ...gone, ...this.#alsoConcerned(kind, key)])) {
       this.#options.onKey(each);
     }
+  }
+
+  /** Nodes concern every relationship, and a thousand of them write several times a second that they have nothing to say. */
+  #isNewsOfNode(name: string, node: KubeObject | undefined): boolean {
+    const said = node === undefined ? undefined : nodeText(node);
+    if (said !== undefined && said === this.#nodes.get(name)) return false;
+    if (said === undefined) this.#nodes.delete(name);
+    else this.#nodes.set(name, said);
+    return true;
   }
 
   /** A scope that comes or goes finds or loses its reservation sets; a relationship may have stood in others' way. */

@@ -78,6 +78,13 @@ export function observedNode(node: KubeObject, leaseRenewedAt: UnixSeconds | nul
   };
 }
 
+/** Everything of a node that is read here or decides whether a volume can be used there, as a text: heartbeats, images and what is
+ *  mounted are not in it. */
+export function nodeText(node: KubeObject): string {
+  const { labels, uid } = node.metadata;
+  return JSON.stringify([uid, labels, observedNode(node, null), nodeAddresses(node)]);
+}
+
 /** The node's InternalIPs, of IPv4. */
 export function nodeAddresses(node: KubeObject): readonly Ipv4[] {
   return maps(map(node["status"])["addresses"])

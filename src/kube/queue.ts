@@ -70,6 +70,7 @@ export class WorkQueue {
   readonly #waiting: string[] = [];
   readonly #stopper = new AbortController();
   #running = 0;
+  #isDispatchPlanned = false;
   #adds = 0;
   #retries = 0;
   #begun = 0;
@@ -158,8 +159,18 @@ export class WorkQueue {
     if (entry.waitingSinceMs !== null) return;
     entry.waitingSinceMs = this.#options.timing.nowMs();
     this.#waiting.push(key);
-    // Not within the caller's own turn: whoever adds in the middle of an event finishes that event first.
-    queueMicrotask(() => this.#dispatch());
+    this.#dispatchSoon();
+  }
+
+  /** Not within the caller's own turn: whoever adds in the middle of an event finishes that event first. Nor within the turn of the
+   *  work before: hundreds of keys that need no answer from outside would hold up everything else, such as a Lease's renewal. */
+  #dispatchSoon(): void {
+    if (this.#isDispatchPlanned) return;
+    this.#isDispatchPlanned = true;
+    setImmediate(() => {
+      this.#isDispatchPlanned = false;
+      this.#dispatch();
+    });
   }
 
   #delay(key: string, entry: Entry, ms: number): void {
@@ -216,7 +227,7 @@ export class WorkQueue {
       return;
     }
     this.#settle(key, entry, result);
-    this.#dispatch();
+    this.#dispatchSoon();
   }
 
   #settle(

@@ -53,6 +53,29 @@ describe("order and duplicates", () => {
     assert.equal(queue.stats().adds, 5);
   });
 
+  it("lets the rest of the process have a turn between two pieces of work", async () => {
+    const begun: string[] = [];
+    const seen: number[] = [];
+    const { queue } = makeQueue({
+      workers: 1,
+      handle: async (key) => {
+        begun.push(key);
+        setImmediate(() => seen.push(begun.length));
+        return DONE;
+      },
+    });
+    for (const key of ["a", "b", "c"]) queue.add(key);
+    await settle();
+    await settle();
+    assert.deepEqual(
+      [begun, seen],
+      [
+        ["a", "b", "c"],
+        [1, 2, 3],
+      ],
+    );
+  });
+
   it("never works on one key twice at a time, and works on it again when it was added meanwhile", async () => {
     const { queue, begun, end } = makeQueue();
     queue.add("a");
