@@ -13,7 +13,13 @@ import {
   TERMS_DIFFER,
 } from "../../base/link-refusal.ts";
 import { seconds, type UnixSeconds } from "../../base/units.ts";
-import type { LinkView, MemberCertificateView, Observed, ObservedLink } from "../observed.ts";
+import type {
+  CertificateView,
+  LinkView,
+  MemberCertificateView,
+  Observed,
+  ObservedLink,
+} from "../observed.ts";
 import type { Verdict } from "./condition.ts";
 import { type Pair, partnerOf } from "./pair.ts";
 
@@ -23,6 +29,8 @@ export const AUTHORITY_DAYS = 5 * 365;
 const LEAF_RENEWED_AFTER = seconds(60 * DAY);
 /** Ample for two lives of a member's certificate. */
 const AUTHORITY_RENEWED_BEFORE = seconds(2 * LEAF_DAYS * DAY);
+/** Made by a clock that was so far ahead, a certificate is not valid yet (it is dated back by as much), and it may be years until it is. */
+const AHEAD = seconds(3600);
 /** Kubelets bring a changed Secret into a pod within two minutes, engines take it up within seconds. */
 const PROPAGATION = seconds(900);
 
@@ -54,7 +62,12 @@ export function linkSteps({ link, now, relationship }: Observed): readonly LinkS
   );
   if (next !== null) return everywhere ? [{ kind: "promote-authority" }] : [];
   if (previous !== null) return everywhere ? [{ kind: "retire-authority" }] : [];
-  return current.notAfter - now < AUTHORITY_RENEWED_BEFORE ? [{ kind: "prepare-authority" }] : [];
+  const isAuthorityDue = isAhead(current, now) || current.notAfter - now < AUTHORITY_RENEWED_BEFORE;
+  return isAuthorityDue ? [{ kind: "prepare-authority" }] : [];
+}
+
+function isAhead({ issuedAt }: CertificateView, now: UnixSeconds): boolean {
+  return issuedAt > now + AHEAD;
 }
 
 interface Wanted {
@@ -66,7 +79,7 @@ interface Wanted {
 
 function isDue(certificate: MemberCertificateView, { identity, signer, trusted, now }: Wanted): boolean {
   const { identities, issuedAt, signedBy, trusts } = certificate;
-  if (signedBy !== signer || now >= issuedAt + LEAF_RENEWED_AFTER) return true;
+  if (signedBy !== signer || now >= issuedAt + LEAF_RENEWED_AFTER || isAhead(certificate, now)) return true;
   if (identities.length !== 1 || identities[0] !== identity) return true;
   return trusted.length !== trusts.length || trusted.some((fingerprint) => !trusts.includes(fingerprint));
 }

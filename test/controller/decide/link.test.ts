@@ -63,6 +63,19 @@ for (const [what, changes, expected] of [
   ["a member without certificate", { members: members(null) }, ["issue a"]],
   ["60 days old", { members: members(issuedAgo("a", 60 * DAY)) }, ["issue a"]],
   ["a second less", { members: members(issuedAgo("a", 60 * DAY - 1)) }, []],
+  ["made by a clock that was a day ahead", { members: members(issuedAgo("a", -DAY)) }, ["issue a"]],
+  ["made by a clock that was half an hour ahead", { members: members(issuedAgo("a", -1800)) }, []],
+  [
+    "an authority made by a clock that was a day ahead",
+    {
+      authority: {
+        current: { ...authority("CA"), issuedAt: unixSeconds(NOW + DAY) },
+        next: null,
+        previous: null,
+      },
+    },
+    ["prepare-authority"],
+  ],
   ["signed by an authority that is gone", { members: members(leaf("a", { signedBy: null })) }, ["issue a"]],
   [
     "another identity",
