@@ -21,8 +21,9 @@ export const DEFAULT_LIMITS: CompactionLimits = { segmentBytes: 1 << 20, slackRe
 
 /** Closed segments beyond those that the log's size explains (each start opens a new one). */
 const SEGMENTS_SLACK = 16;
-/** Per flush: so many records are walked at most. */
+/** Per flush: so many records are walked at most, or twice as many as were appended: a slow disk makes few large flushes. */
 const WALK_MAX = 1024;
+const WALK_PER_RECORD_MIN = 2;
 /** Records walked per record appended. Over 2, so that the walk overtakes the writing. */
 const WALK_PER_RECORD = 4;
 /** Per flush: at most about so many bytes are copied. */
@@ -77,7 +78,10 @@ export class Compactor {
   /** Does a bounded part of what is due. Throws FaultError when the disk cannot be read or has damaged a segment. */
   run(slice: CompactionSlice): void {
     if (!this.#isDue(slice.nextOrdinal)) return;
-    const walkMax = Math.min(Math.max(slice.appended * WALK_PER_RECORD, this.#limits.walkMin), WALK_MAX);
+    const walkMax = Math.min(
+      Math.max(slice.appended * WALK_PER_RECORD, this.#limits.walkMin),
+      Math.max(slice.appended * WALK_PER_RECORD_MIN, WALK_MAX),
+    );
     let copied = 0;
     for (let walked = 0; walked < walkMax && copied < COPY_BYTES_MAX; walked++) {
       const segment = this.#segments[0];

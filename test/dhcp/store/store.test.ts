@@ -475,6 +475,20 @@ test("the log stays within bounds however long it runs, and every start finds th
   }
 });
 
+test("the log stays within bounds where a slow disk makes each flush a large one", () => {
+  const { store } = opened(newDisk());
+  const [leases, perFlush] = [1_000, 3_000];
+  for (let flush = 0; flush < 40; flush++) {
+    for (let i = 0; i < perFlush; i++) store.append(lease(1 + (i % leases)));
+    assert.equal(flushed(store), null);
+  }
+  const { oldestOrdinal, nextOrdinal } = store.statistics();
+  assert.ok(
+    nextOrdinal - oldestOrdinal < 40_000,
+    `${nextOrdinal - oldestOrdinal} records for ${leases} leases`,
+  );
+});
+
 test("a thousand starts that write little do not leave a thousand files", () => {
   const disk = newDisk();
   for (let start = 0; start < 1000; start++) {
