@@ -6,9 +6,11 @@ import { writeMessage } from "../wire-failover/write-message.ts";
 import type { Connection, Engine } from "./engine-state.ts";
 import type { Turn } from "./turn.ts";
 
-/** Sends a message of our own and returns its xid; xids rise strictly per connection (S10). */
+/** Sends a message of our own and returns its xid; xids rise strictly per connection (S10), and after four thousand million
+ *  messages begin anew as the partner's copy of them does. */
 export function send(_engine: Engine, turn: Turn, connection: Connection, message: FailoverMessage): number {
-  const xid = connection.nextXid++;
+  const xid = connection.nextXid;
+  connection.nextXid = (xid + 1) >>> 0;
   write(turn, connection, message, xid);
   return xid;
 }
