@@ -5,7 +5,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { WorkResult } from "../kube/queue.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
-import { type ApplyContext, type ApplyResult, failureText, performEffects } from "./apply.ts";
+import { type ApplyContext, type ApplyResult, failureText, mayBeWritten, performEffects } from "./apply.ts";
 import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
 import { readRefusals } from "./apply-refusals.ts";
@@ -66,8 +66,8 @@ export async function reconcileKey(
   await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
   await readRefusals(context.apply.client, context.memory, decision.unexplained);
   const result = await performEffects([...decision.effects, ...removals], { ...context.apply, signal });
-  // Unless it is certain that nothing was written, it counts.
-  if (decision.step === "automatic-grant" && (result.kind === "done" || result.kind === "failed")) {
+  // Unless it is certain that nothing was written, it counts. One that the API refuses again and again must not use up the others'.
+  if (decision.step === "automatic-grant" && mayBeWritten(result)) {
     context.memory.automaticGrants = [...context.memory.automaticGrants, now];
   }
   for (const { kind } of decision.effects) {

@@ -35,6 +35,15 @@ export type ApplyResult =
   | { readonly kind: "not-leader"; readonly writes: number }
   | { readonly kind: "failed"; readonly writes: number; readonly effect: string; readonly error: unknown };
 
+/** Whether the last effect may be in force: it is, or no answer told that it is not. */
+export function mayBeWritten(result: ApplyResult): boolean {
+  if (result.kind !== "failed") return result.kind === "done";
+  const { error } = result;
+  const isRefused =
+    error instanceof KubeError && (!error.sent || (error.status >= 400 && error.status < 500));
+  return !isRefused;
+}
+
 /** Performs `effects`; never throws for what the API says or does not say. */
 export async function performEffects(
   effects: readonly Effect[],

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { performEffects } from "../../src/controller/apply.ts";
+import { mayBeWritten, performEffects } from "../../src/controller/apply.ts";
 import type { Effect } from "../../src/controller/effect.ts";
 import { mergePatchOf } from "../../src/controller/effect.ts";
+import { KubeError } from "../../src/kube/kube-error.ts";
 import { children } from "./observed-fixture.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 
@@ -86,4 +87,25 @@ test("a merge patch names what is new, what is gone, and nothing else", () => {
     e: null,
   });
   assert.deepEqual(mergePatchOf(before, { ...before, b: { d: [1] } }), { b: { c: null } });
+});
+
+test("a grant that the API refused uses up nobody's turn; one without an answer does", () => {
+  const failed = (status: number, sent = true) =>
+    mayBeWritten({
+      kind: "failed",
+      writes: 0,
+      effect: "write status",
+      error: new KubeError({ status, reason: "x", message: "x", sent }),
+    });
+  assert.deepEqual(
+    [403, 422, 429].map((status) => failed(status)),
+    [false, false, false],
+  );
+  assert.deepEqual(
+    [0, 500, 504].map((status) => failed(status)),
+    [true, true, true],
+  );
+  assert.equal(failed(0, false), false);
+  assert.equal(mayBeWritten({ kind: "done", writes: 1 }), true);
+  assert.equal(mayBeWritten({ kind: "outdated", writes: 0, effect: "write status" }), false);
 });

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { KubeError } from "../../src/kube/kube-error.ts";
 import { isReady, until } from "./life.ts";
 import { FAULTS, PairWorld, TestController, type TestControllerOptions } from "./pair-world.ts";
 
@@ -111,6 +112,21 @@ test("looks that come late, because other relationships hold them up, cost the t
   }
   assert.deepEqual([world.violations, world.grants], [[], 1]);
   assert.equal((world.nowMs - lostAt) / 1000, 40);
+});
+
+test("a grant that the API refuses again and again keeps no other relationship from its own", async () => {
+  const world = newWorld();
+  const refusesToGrant = new KubeError({ status: 403, reason: "Forbidden", message: "a policy says no" });
+  const controller = new TestController(world, { refusesToGrant });
+  await bothNormal(world, [controller]);
+  world.off.add("b");
+  const writes = controller.writes;
+  for (let turn = 0; turn < 20; turn++) {
+    world.turn();
+    await controller.look();
+    assert.equal(controller.countedGrants, 0);
+  }
+  assert.ok(controller.writes > writes + 5, "it is tried");
 });
 
 test("a clock that was set back by a day delays a grant by no more than afterSeconds", async () => {

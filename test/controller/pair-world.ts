@@ -383,6 +383,8 @@ export interface TestControllerOptions {
   readonly hides?: WatchedKind;
   /** What the API answers to every creation. */
   readonly refusesToCreate?: KubeError;
+  /** What it answers to every write of a witness that grants. */
+  readonly refusesToGrant?: KubeError;
 }
 
 /** One controller process: it may die at a write, and comes back without its memory. */
@@ -396,6 +398,11 @@ export class TestController {
   constructor(world: PairWorld, options: TestControllerOptions = {}) {
     this.#world = world;
     this.#options = options;
+  }
+
+  /** Grants that count against the limit. */
+  get countedGrants(): number {
+    return this.#memory.automaticGrants.length;
   }
 
   /** Its watch brings the members' reports. */
@@ -461,7 +468,13 @@ export class TestController {
       patchMerge: (type, key, patch, options) =>
         this.#write(() => real.patchMerge(type, key, patch, options)),
       patchStatus: (type, key, patch, options) =>
-        this.#write(() => real.patchStatus(type, key, patch, options)),
+        this.#write(() => {
+          const { refusesToGrant } = this.#options;
+          const { witness } = patch["status"] as { witness?: { holder?: unknown } };
+          return refusesToGrant === undefined || typeof witness?.holder !== "string"
+            ? real.patchStatus(type, key, patch, options)
+            : Promise.reject(refusesToGrant);
+        }),
       delete: (type, namespace, name, options) =>
         this.#write(() => real.delete(type, namespace, name, options)),
     };
