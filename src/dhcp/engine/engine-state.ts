@@ -118,6 +118,14 @@ export interface Counters {
   duplicatesFound: number;
 }
 
+/** How far the look at what time has brought about has come (sweep.ts). */
+export interface SweepProgress {
+  /** The last one had more to do than is done at once. */
+  goesOn: boolean;
+  /** The ended leases to look at still, while apart, in the pools of this configuration. */
+  endedWalk: { readonly config: ServerConfig; readonly bindings: Generator<Binding, undefined> } | null;
+}
+
 export interface Engine {
   readonly member: string;
   readonly identity: StoreIdentity;
@@ -178,8 +186,7 @@ export interface Engine {
   balanceDueAt: BootMs;
   /** With which of all reservations the next look at their owners begins (balance.ts). */
   reservedFrom: number;
-  /** The ended leases that the sweep has still to look at while apart, in the pools of this configuration (sweep.ts). */
-  endedWalk: { readonly config: ServerConfig; readonly bindings: Generator<Binding, undefined> } | null;
+  readonly sweep: SweepProgress;
   /** When records outside of all scopes are looked for next (strays.ts). */
   straysDueAt: BootMs;
   readonly counters: Counters;

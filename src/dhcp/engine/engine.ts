@@ -35,7 +35,7 @@ import { activateWhenShared, resumeShape, takeConfiguration } from "./shape.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { settleStrays } from "./strays.ts";
-import { endLeases, freeAddresses, rewindUnheard } from "./sweep.ts";
+import { sweep } from "./sweep.ts";
 import { anchoredAt, clockAtStart, isInDoubt } from "./timeline.ts";
 import { Turn } from "./turn.ts";
 import { sendUpdates } from "./updates.ts";
@@ -113,7 +113,7 @@ export function createEngine(boot: EngineBoot): Engine {
     tickedAt: boot.now.boot,
     balanceDueAt: boot.now.boot,
     reservedFrom: 0,
-    endedWalk: null,
+    sweep: { goesOn: false, endedWalk: null },
     straysDueAt: boot.now.boot,
     counters: {
       updatesSent: 0,
@@ -273,9 +273,7 @@ function onTick(engine: Engine, turn: Turn): void {
   leaveRecoverWait(engine, turn);
   lowerWaits(engine, turn);
   leavePartnerDownWhenSettled(engine, turn);
-  endLeases(engine, turn);
-  rewindUnheard(engine, turn);
-  freeAddresses(engine, turn);
+  engine.sweep.goesOn = sweep(engine, turn);
   settleStrays(engine, turn);
   settleLostProbes(engine, turn);
 }

@@ -13,22 +13,28 @@ import type { Turn } from "./turn.ts";
 
 /** How long quarantined addresses beyond their pool's quota rest, the oldest first, where the scope asks for longer. */
 export const REST_BEYOND_QUOTA = seconds(600);
-/** Bindings changed in one sweep; the rest follows in the next tick, so that packets come in between. */
+/** Bindings changed in one sweep; the rest follows soon (wake.ts), so that packets come in between. */
 const SWEEP_MAX = 256;
 /** Ended leases looked at in one sweep: apart for long, nearly all of a large pool may have ended, and none can be freed. */
 const LOOK_MAX = 2_048;
 
+/** What has time brought about: ended leases, freed addresses. True when there may be more at once. */
+export function sweep(engine: Engine, turn: Turn): boolean {
+  const changed = [endLeases(engine, turn), rewindUnheard(engine, turn), freeAddresses(engine, turn)];
+  return changed.some((count) => count >= SWEEP_MAX);
+}
+
 /** Ends leases whose time and grace are over. In NORMAL the primary alone says so, else both would at once; a dhcpd that
  *  said so too early is followed when it is time.
  *  Source: failover draft 5.11. */
-export function endLeases(engine: Engine, turn: Turn): void {
+function endLeases(engine: Engine, turn: Turn): number {
   const state = presentState(engine);
   const mayEnd =
     state === "COMMUNICATIONS-INTERRUPTED" ||
     state === "PARTNER-DOWN" ||
     (state === "NORMAL" && engine.role === "primary");
   const announced = engine.session?.endsToCome;
-  if (!mayEnd && !announced?.size) return;
+  if (!mayEnd && !announced?.size) return 0;
   const ended: Binding[] = [];
   for (const binding of engine.leases.activeEndedBy(turn.early.wall)) {
     if (ended.length >= SWEEP_MAX) break;
@@ -39,6 +45,7 @@ export function endLeases(engine: Engine, turn: Turn): void {
     announced?.delete(binding.address);
     endLease(engine, turn, binding);
   }
+  return ended.length;
 }
 
 /** Its time and grace are over: what the partner says to that decides what becomes of the address. */
@@ -56,17 +63,17 @@ export function endLease(engine: Engine, turn: Turn, binding: Binding): void {
 /** While apart: an ended lease that came from this server's own part, and that the partner never heard of, is free again at
  *  once, because the partner's record still says that the address is this server's (S6 iii). Who had it last and when is
  *  owed all the same: both choose the next address by it. */
-export function rewindUnheard(engine: Engine, turn: Turn): void {
+function rewindUnheard(engine: Engine, turn: Turn): number {
   const isAlone = presentState(engine) === "COMMUNICATIONS-INTERRUPTED" && engine.session === null;
-  if (!isAlone || !engine.dialect.hasExtras) return;
+  if (!isAlone || !engine.dialect.hasExtras) return 0;
   const unheard: Binding[] = [];
-  if (engine.endedWalk?.config !== engine.serverConfig) engine.endedWalk = null;
-  engine.endedWalk ??= { config: engine.serverConfig, bindings: endedBindings(engine) };
-  const { bindings } = engine.endedWalk;
+  if (engine.sweep.endedWalk?.config !== engine.serverConfig) engine.sweep.endedWalk = null;
+  engine.sweep.endedWalk ??= { config: engine.serverConfig, bindings: endedBindings(engine) };
+  const { bindings } = engine.sweep.endedWalk;
   for (let looked = 0; looked < LOOK_MAX && unheard.length < SWEEP_MAX; looked++) {
     const { done, value: binding } = bindings.next();
     if (done === true) {
-      engine.endedWalk = null;
+      engine.sweep.endedWalk = null;
       break;
     }
     if (isUnheard(binding) && !isHeld(engine, binding, turn.early)) unheard.push(binding);
@@ -77,6 +84,7 @@ export function rewindUnheard(engine: Engine, turn: Turn): void {
       acknowledged: false,
     });
   }
+  return unheard.length;
 }
 
 function* endedBindings({ serverConfig, leases }: Engine): Generator<Binding, undefined> {
@@ -97,7 +105,7 @@ function isUnheard({
 }
 
 /** In PARTNER-DOWN, addresses that nobody can hold any more become free; abandoned ones when they have rested. */
-export function freeAddresses(engine: Engine, turn: Turn): void {
+function freeAddresses(engine: Engine, turn: Turn): number {
   const state = presentState(engine);
   const changed: Binding[] = [];
   for (const [pool, place] of engine.serverConfig.scopeOfPool.entries()) {
@@ -131,6 +139,7 @@ export function freeAddresses(engine: Engine, turn: Turn): void {
     });
     owe(engine, binding.address);
   }
+  return changed.length;
 }
 
 /** A part of the reservations, another one each second: reserved addresses stand in no list by status, and looking at

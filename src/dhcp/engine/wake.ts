@@ -6,6 +6,8 @@ import { contactDueMs } from "./link.ts";
 
 /** Leases end, waits pass and pools are looked at on this beat. */
 const IDLE_TICK_MS = 1_000;
+/** Until the next look when there was more to do than at once: a building's leases end together, and new clients wait for them. */
+const GO_ON_MS = 50;
 
 /** The boot time of the next tick wanted, always in the future. It comes however many events there are meanwhile; and what was
  *  due at the last tick and could not be done then waits for the beat. */
@@ -19,6 +21,7 @@ export function nextWakeAt(engine: Engine, now: Instant): BootMs {
       bootAfter(connection.lastReceivedAt, engine.timing.contactLossMs),
     );
   }
+  if (engine.sweep.goesOn) wishes.push(bootAfter(engine.tickedAt, GO_ON_MS));
   let next = bootAfter(engine.tickedAt, IDLE_TICK_MS);
   for (const wish of wishes) if (wish !== null && wish > engine.tickedAt && wish < next) next = wish;
   return next <= now.boot ? bootAfter(now.boot, 1) : next;

@@ -1,5 +1,5 @@
-// What a member that is apart looks at when nearly all leases of a large pool have ended: a bounded part at once, as packets wait
-// meanwhile, and yet all of them.
+// What is done when nearly all leases of a large pool have ended: a bounded part at once, as packets wait meanwhile, and yet all of
+// them, soon.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -51,4 +51,19 @@ test("a member apart finds the lease that the partner never heard of behind thou
     assert.ok(looked <= LOOKED_AT_MAX * pair.a.ticks, `${looked} leases in ${pair.a.ticks} ticks`);
   }
   assert.equal(leases.get(unheard)?.status, "FREE");
+});
+
+test("thousands of leases that end together have ended within seconds", () => {
+  const pair = new Pair(relationship({}, [scope("big", "10.0.0.0/16", ["10.0.0.10", "10.0.63.250"])]));
+  pair.startBoth();
+  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL");
+  pair.kill(pair.b);
+  pair.until("apart", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  const { leases } = pair.a.engine;
+  for (let i = 0; i < LEASES; i++) {
+    leases.put({ ...ended(ipv4(FIRST + i), unixSeconds(START + 3_600)), status: "ACTIVE" });
+  }
+  // The grace for a partner's clock, and a few seconds.
+  pair.run(10_000);
+  assert.equal(leases.counts(0).ACTIVE, 0);
 });
