@@ -235,9 +235,7 @@ export class EventRecorder {
       return;
     }
     this.#pending.push({ series, create });
-    this.#pump ??= this.#writeAll().finally(() => {
-      this.#pump = null;
-    });
+    this.#pump ??= this.#writeAll();
   }
 
   async #writeAll(): Promise<void> {
@@ -249,6 +247,8 @@ export class EventRecorder {
         this.#drop(describe(error));
       }
     }
+    // In the same turn as the last look: what comes a moment later begins anew.
+    this.#pump = null;
   }
 
   async #write(series: Series, create: boolean): Promise<void> {

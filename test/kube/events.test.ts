@@ -202,3 +202,27 @@ describe("limits", () => {
     assert.equal(timing.pending, 0);
   });
 });
+
+it("writes an event that comes at whatever moment of the end of the write before", async () => {
+  for (let moment = 0; moment < 8; moment += 1) {
+    let created = 0;
+    const create: EventRecorderOptions["client"]["create"] = (_type, object) => {
+      created += 1;
+      const answer = Promise.resolve(object);
+      let later: Promise<unknown> = answer;
+      for (let turn = 0; turn < moment; turn += 1) later = later.then(() => {});
+      if (created === 1) later.then(() => second.record(input({ reason: "Second" })));
+      return answer;
+    };
+    const second = new EventRecorder({
+      client: { ...client, create },
+      timing,
+      log: keepLog().log,
+      controller: "leasepair.io/controller",
+      instance: "x",
+    });
+    second.record(input());
+    await settle();
+    assert.equal(created, 2, `moment ${moment}`);
+  }
+});
