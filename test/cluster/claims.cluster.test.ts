@@ -9,6 +9,7 @@ import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { Disturbance } from "./disturbance.ts";
+import { CUT_MS } from "./faults.ts";
 import {
   condition,
   type MemberName,
@@ -145,11 +146,12 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
   });
 
   it("keeps store and leases while a pod is deleted and made anew", async () => {
-    // After a store that began anew no address changes hands for one lead time.
-    const served = async () => (await disturb.fleet.report()).newcomers;
-    await eventually("new clients are served", 90_000, served, (seen) => seen > 0);
+    // After a store that began anew no address changes hands for one lead time, at one member for longer than at the other.
+    const serving = () =>
+      cluster.kubectl("get", "failovermembers", "--output", "jsonpath={.items[*].status.serving}");
+    await eventually("both serve new clients", 90_000, serving, (seen) => seen === "All All");
     const before = stores();
-    await disturb.with("pod with a claim deleted", async () => void remove("a"));
+    await disturb.with("pod with a claim deleted", async () => void remove("a"), CUT_MS);
     assert.deepEqual(stores(), before);
   });
 
