@@ -385,6 +385,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "what was taken from the partner is renewed before the partner knows of it",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: "  if (binding.taken && WAITS_WITH_TAKEN.has(engine.endpoint.state)) return false;\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/taken-unheard.test.ts",
+      name: "W7: what was taken from the partner is renewed by nobody until the partner knows of it",
+    },
+  },
+  {
     name: "the grant is not given back on leaving PARTNER-DOWN",
     rule: "W7",
     patches: [
