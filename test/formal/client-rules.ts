@@ -130,7 +130,7 @@ function mayRenew(model: Model, s: State, e: number, a: number): boolean {
     (without.conflictServes && x.state === CONFLICT);
   if (!serves) return false;
   // What was taken from the partner rests until the partner knows of it, except where it was taken. (W7)
-  if (r.taken && x.state !== PARTNER_DOWN && x.state < CONFLICT) return false;
+  if (r.taken && x.state !== PARTNER_DOWN) return false;
   if (!x.held || without.holdRenewals || holdOver(model, x, r)) return true;
   return r.end > x.wallError && (!x.superseded || without.supersededRenews);
 }

@@ -390,7 +390,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/authority.ts",
-        find: "  if (binding.taken && WAITS_WITH_TAKEN.has(engine.endpoint.state)) return false;\n",
+        find: '  if (binding.taken && engine.endpoint.state !== "PARTNER-DOWN") return false;\n',
         replace: "",
       },
     ],

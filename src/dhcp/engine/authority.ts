@@ -52,9 +52,11 @@ export function ownFreeStatus(engine: Engine): "FREE" | "BACKUP" {
   return engine.role === "primary" ? "FREE" : "BACKUP";
 }
 
-/** Whether the address may go to the client. Source: invariant S6. */
+/** Whether the address may go to the client. One that was taken from the partner rests where the server is no more in
+ *  PARTNER-DOWN until the partner knows of it: a holder whose grant went to its partner meanwhile comes back with such, and the
+ *  partner waits for no longer than they could last when it entered (W7, W9). Source: invariant S6. */
 export function mayAllocate(engine: Engine, binding: Binding, client: ClientIdentity, now: Instant): boolean {
-  if (binding.taken && WAITS_WITH_TAKEN.has(engine.endpoint.state)) return false;
+  if (binding.taken && engine.endpoint.state !== "PARTNER-DOWN") return false;
   const sameClient = isSameClient(binding, client);
   switch (binding.status) {
     case "ACTIVE":
@@ -76,14 +78,6 @@ export function mayAllocate(engine: Engine, binding: Binding, client: ClientIden
       return binding.status satisfies never;
   }
 }
-
-/** Where an address that was taken from the partner rests until the partner knows of it: a holder whose grant went to its partner
- *  meanwhile comes back with such, and the partner waits for no longer than they could last when it entered (W7, W9). */
-const WAITS_WITH_TAKEN: ReadonlySet<EndpointState> = new Set([
-  "NORMAL",
-  "COMMUNICATIONS-INTERRUPTED",
-  "RECOVER-DONE",
-]);
 
 /** Under hold a running lease may be renewed and an ended one may not; of a superseded holder none (W9, W11). */
 function mayRenew(engine: Engine, binding: Binding, now: Instant): boolean {
