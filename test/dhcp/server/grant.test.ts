@@ -67,7 +67,6 @@ test("a renewal keeps statusSince and the failover times, and moves the last tra
     potentialReceived: unixSeconds(world.wall + 30),
     acknowledged: true,
     endAnnounced: false,
-    taken: true,
   };
   const record = world.record("10.0.0.12", "ACTIVE", CLIENT, times);
   const { binding } = renew(world);
