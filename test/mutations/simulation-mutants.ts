@@ -43,7 +43,7 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
         replace: '  "POTENTIAL-CONFLICT": "All",',
       },
     ],
-    caught: bite(["S9"], 1_600_000_162),
+    caught: bite(["S9"], 1_600_000_308),
   },
   {
     name: "who answers for a partner without carrier gives that one's addresses, too",
