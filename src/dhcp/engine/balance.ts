@@ -110,7 +110,8 @@ export function giveHome(engine: Engine, turn: Turn, address: Ipv4): void {
   const binding = engine.leases.get(address);
   if (binding?.status !== "FREE" || binding.client === null || isOwnClient(engine, binding.client)) return;
   const pool = engine.leases.poolOf(address);
-  if (pool === null || isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) return;
+  if (pool === null || isReserved(engine, pool, address)) return;
+  if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) return;
   const { FREE, BACKUP } = engine.leases.counts(pool);
   if (mayGiveOneMore({ free: FREE, backup: BACKUP }, secondaryPercent(engine))) give(engine, turn, binding);
 }
@@ -147,6 +148,12 @@ function* nextReserved(engine: Engine) {
     }
     before += reservations.size;
   }
+}
+
+/** Where a reserved address belongs follows from whom it is reserved for (giveReserved), not from who had it last. */
+function isReserved({ serverConfig }: Engine, pool: number, address: Ipv4): boolean {
+  const scope = serverConfig.scopes[serverConfig.scopeOfPool[pool] ?? -1];
+  return scope?.reservations.has(address) === true;
 }
 
 function isOffered(engine: Engine, turn: Turn, address: Ipv4): boolean {
