@@ -3,11 +3,12 @@
 // Only while both run the same shape: a member that forgot alone could own what its partner owns. Source: S7, S14.
 
 import { after, bootAfter, seconds } from "../../base/units.ts";
-import type { Binding } from "../lease/binding.ts";
+import { type Binding, withoutPromises } from "../lease/binding.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
 import { leaseHasEnded } from "./authority.ts";
 import { give } from "./balance.ts";
 import type { Engine } from "./engine-state.ts";
+import { owe } from "./owe.ts";
 import { endLease } from "./sweep.ts";
 import { isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
@@ -31,11 +32,18 @@ export function settleStrays(engine: Engine, turn: Turn): void {
   for (const binding of strays) {
     if (binding.status === "BACKUP") give(engine, turn, binding);
     else if (binding.status === "ACTIVE") endLease(engine, turn, binding);
+    else if (binding.status === "ABANDONED") freeAbandoned(engine, turn, binding);
     else {
       turn.forgetBinding(binding.address);
       engine.updates.withdraw(binding.address);
     }
   }
+}
+
+/** Free on both sides before either forgets it: a scope that comes back finds the same on both. */
+function freeAbandoned(engine: Engine, turn: Turn, binding: Binding): void {
+  turn.putBinding({ ...withoutPromises(binding, "FREE", turn.late.wall), acknowledged: false });
+  owe(engine, binding.address);
 }
 
 function isShapeShared({ config, endpoint, pending, session, startupEndsAt }: Engine): boolean {
