@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { readOptions } from "../../dev/lib/options.ts";
 import { describeCaught, MUTANTS, mutationsPage } from "./catalog.ts";
 import { tryMutant } from "./plant.ts";
 
@@ -17,23 +17,16 @@ const HELP = `Breaks each rule in a copy of the tree and sees it noticed.
 `;
 
 function main(): number {
-  const { values } = parseArgs({
-    options: {
-      write: { type: "boolean", default: false },
-      only: { type: "string", default: "" },
-      help: { type: "boolean", default: false },
-    },
+  const { write, only } = readOptions(HELP, {
+    write: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
   });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
-  if (values.write) {
+  if (write) {
     writeFileSync(PAGE, mutationsPage());
     process.stdout.write("docs/protocol/mutations.md is written\n");
     return 0;
   }
-  return plantAll(values.only);
+  return plantAll(only);
 }
 
 function plantAll(text: string): number {
@@ -53,9 +46,4 @@ function plantAll(text: string): number {
   return caught === wanted.length && caught > 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = main();
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
-  process.exitCode = 2;
-}
+process.exitCode = main();

@@ -11,6 +11,7 @@ import {
   shouldAskForAddresses,
 } from "../failover/pool-balance.ts";
 import { type Binding, freshBinding } from "../lease/binding.ts";
+import { scopeOfAddress } from "../server/prepare-config.ts";
 import { configuredRole, isOwnClient, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import { send } from "./link-send.ts";
@@ -104,13 +105,15 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number, limit: number): 
   return chosen.length;
 }
 
-/** Gives the partner an address that is free here since just now, when the partner serves its last client, as dhcpd does. */
-export function giveHome(engine: Engine, turn: Turn, address: Ipv4): void {
+/** Gives the partner an address that is free here since just now, when the partner serves its last client, as dhcpd does. Where a
+ *  reserved one belongs follows from whom it is reserved for (giveReserved). `binding`: a FREE one. */
+export function giveHome(engine: Engine, turn: Turn, binding: Binding): void {
   if (engine.endpoint.state !== "NORMAL" || engine.session === null || engine.role !== "primary") return;
-  const binding = engine.leases.get(address);
-  if (binding?.status !== "FREE" || binding.client === null || isOwnClient(engine, binding.client)) return;
+  const { address, client } = binding;
+  if (client === null || isOwnClient(engine, client)) return;
   const pool = engine.leases.poolOf(address);
-  if (pool === null || isReserved(engine, pool, address)) return;
+  const isReserved = scopeOfAddress(engine.serverConfig, address)?.reservations.has(address) === true;
+  if (pool === null || isReserved) return;
   if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) return;
   const { FREE, BACKUP } = engine.leases.counts(pool);
   if (mayGiveOneMore({ free: FREE, backup: BACKUP }, secondaryPercent(engine))) give(engine, turn, binding);
@@ -148,12 +151,6 @@ function* nextReserved(engine: Engine) {
     }
     before += reservations.size;
   }
-}
-
-/** Where a reserved address belongs follows from whom it is reserved for (giveReserved), not from who had it last. */
-function isReserved({ serverConfig }: Engine, pool: number, address: Ipv4): boolean {
-  const scope = serverConfig.scopes[serverConfig.scopeOfPool[pool] ?? -1];
-  return scope?.reservations.has(address) === true;
 }
 
 function isOffered(engine: Engine, turn: Turn, address: Ipv4): boolean {

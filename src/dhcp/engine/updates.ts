@@ -244,13 +244,15 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   const next = timesMayFall ? withTimesOf(decision.next, theirs) : decision.next;
   if (next.acknowledged) engine.updates.withdraw(update.address);
   else if (before.status !== "ACTIVE" || before.acknowledged) owe(engine, update.address);
-  turn.putBinding(next);
-  if (isLease(before.status) && next.status === "FREE") giveHome(engine, turn, next.address);
+  putAgreed(engine, turn, before, next);
   return null;
 }
 
-function isLease(status: BindingStatus): boolean {
-  return status === "ACTIVE" || isEnd(status);
+/** What both sides agree on; an address whose lease is over thereby finds its way to where its client is served. */
+function putAgreed(engine: Engine, turn: Turn, before: Binding, next: Binding): void {
+  turn.putBinding(next);
+  const wasLease = before.status === "ACTIVE" || isEnd(before.status);
+  if (wasLease && next.status === "FREE") giveHome(engine, turn, next);
 }
 
 /** A store that does not know the leases keeps what it is told of an ended one, with all that the partner must reckon
@@ -353,9 +355,7 @@ export function onBindingAck(
   const binding = engine.leases.get(ack.address);
   if (binding === null) return;
   const next = afterAcknowledgement(binding, update, turn.late.wall);
-  if (next === null) return;
-  turn.putBinding(next);
-  if (isLease(binding.status) && next.status === "FREE") giveHome(engine, turn, next.address);
+  if (next !== null) putAgreed(engine, turn, binding, next);
 }
 
 function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {

@@ -26,12 +26,18 @@ function ended(address: Ipv4, told: UnixSeconds): Binding {
   };
 }
 
-test("a member apart finds the lease that the partner never heard of behind thousands that it has, a part in each tick", () => {
+/** a has lost its partner, and a large pool. */
+function apartFromPartner(): Pair {
   const pair = new Pair(relationship({}, [scope("big", "10.0.0.0/16", ["10.0.0.10", "10.0.63.250"])]));
   pair.startBoth();
   pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL");
   pair.kill(pair.b);
   pair.until("apart", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  return pair;
+}
+
+test("a member apart finds the lease that the partner never heard of behind thousands that it has, a part in each tick", () => {
+  const pair = apartFromPartner();
   const { leases } = pair.a.engine;
   for (let i = 0; i < LEASES; i++) leases.put(ended(ipv4(FIRST + i), unixSeconds(START + 3_600)));
   const unheard = ipv4(FIRST + LEASES);
@@ -54,11 +60,7 @@ test("a member apart finds the lease that the partner never heard of behind thou
 });
 
 test("thousands of leases that end together have ended within seconds", () => {
-  const pair = new Pair(relationship({}, [scope("big", "10.0.0.0/16", ["10.0.0.10", "10.0.63.250"])]));
-  pair.startBoth();
-  pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL");
-  pair.kill(pair.b);
-  pair.until("apart", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  const pair = apartFromPartner();
   const { leases } = pair.a.engine;
   for (let i = 0; i < LEASES; i++) {
     leases.put({ ...ended(ipv4(FIRST + i), unixSeconds(START + 3_600)), status: "ACTIVE" });
