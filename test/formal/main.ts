@@ -1,7 +1,7 @@
 // npm run model: searches every system of the catalog to its end or to a bound, walks through each, and tries each rule
 // left out. The last line says systems, states, events, violations, and how many omissions were found.
 
-import { parseArgs } from "node:util";
+import { readOptions } from "../../dev/lib/options.ts";
 import { FOUND_IN, SYSTEMS, type SystemName } from "./catalog.ts";
 import { findOmission } from "./find-omission.ts";
 import { makeModel, OMISSIONS, type Omission } from "./model.ts";
@@ -21,20 +21,13 @@ const HELP = `Checks the witness rule's model.
 `;
 
 function main(): number {
-  const { values } = parseArgs({
-    options: {
-      states: { type: "string", default: "25000000" },
-      seconds: { type: "string", default: "300" },
-      seed: { type: "string", default: "1" },
-      system: { type: "string" },
-      omit: { type: "string" },
-      help: { type: "boolean", default: false },
-    },
+  const values = readOptions(HELP, {
+    states: { type: "string", default: "25000000" },
+    seconds: { type: "string", default: "300" },
+    seed: { type: "string", default: "1" },
+    system: { type: "string" },
+    omit: { type: "string" },
   });
-  if (values.help) {
-    print(HELP);
-    return 0;
-  }
   const limits = { states: Number(values.states), seconds: Number(values.seconds) };
   if (values.omit !== undefined) return showOmission(values.omit, limits.seconds);
   const names = Object.keys(SYSTEMS) as SystemName[];

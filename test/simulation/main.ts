@@ -1,7 +1,7 @@
 // npm run sim: simulated pair-hours from a seed on. The last line says hours, events, exchanges, grants, violations.
 // Exit code 1 when an invariant broke; the output then holds the one command that replays it, and what led to it.
 
-import { parseArgs } from "node:util";
+import { readOptions } from "../../dev/lib/options.ts";
 import { replayCommand, runBatch } from "./batch.ts";
 import { describePlan, linesAround, type Replay, replaySeed } from "./replay.ts";
 import type { RunResult } from "./run.ts";
@@ -25,23 +25,16 @@ const HELP = `Simulates failover pairs and checks the invariants S1-S10 after ev
 const TRACE_LINES = 60;
 
 function main(): number {
-  const { values } = parseArgs({
-    options: {
-      hours: { type: "string", default: "20" },
-      seed: { type: "string", default: "1" },
-      lines: { type: "string", default: String(TRACE_LINES) },
-      swarm: { type: "string", default: String(NEWEST_SWARM) },
-      "keep-going": { type: "boolean", default: false },
-      coverage: { type: "boolean", default: false },
-      replay: { type: "boolean", default: false },
-      all: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
+  const values = readOptions(HELP, {
+    hours: { type: "string", default: "20" },
+    seed: { type: "string", default: "1" },
+    lines: { type: "string", default: String(TRACE_LINES) },
+    swarm: { type: "string", default: String(NEWEST_SWARM) },
+    "keep-going": { type: "boolean", default: false },
+    coverage: { type: "boolean", default: false },
+    replay: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
   });
-  if (values.help) {
-    process.stdout.write(HELP);
-    return 0;
-  }
   const seed = wholeNumber("--seed", values.seed);
   if (values.replay) {
     const swarm = wholeNumber("--swarm", values.swarm) === 1 ? 1 : NEWEST_SWARM;
