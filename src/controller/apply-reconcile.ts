@@ -16,7 +16,7 @@ import { readConditions } from "./decide/condition.ts";
 import { decide } from "./decide/decide.ts";
 import { CONFLICT_RETRY_SECONDS } from "./decide/next-look.ts";
 import { decideOrphans } from "./decide/orphans.ts";
-import { removalEffects } from "./decide/removal.ts";
+import { removalEffects, removalRetryAt } from "./decide/removal.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
@@ -50,7 +50,9 @@ export async function reconcileKey(
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
   await refreshSecrets(context, namespace, name, now);
   await readVolumes(context.apply.client, context.memory, context.cache, { namespace, name });
-  const removals = removalEffects(observeRemovals(context.cache, { namespace, name }), context.render);
+  const removals = observeRemovals(context.cache, { namespace, name });
+  const removing = removalEffects(removals, context.render, now);
+  const removalDue = secondsUntil(removalRetryAt(removals), now);
   const observed = observe(context.cache, context.memory, { namespace, name, now });
   context.onObserved?.(key, observed);
   if (observed === null) {
@@ -58,14 +60,14 @@ export async function reconcileKey(
     context.memory.rolling.delete(key);
     context.memory.compilations.delete(key);
     const orphans = orphansOf(context.cache, { namespace, name, now });
-    return finishOrphans([...orphans, ...removals], signal, context);
+    return finishOrphans([...orphans, ...removing], signal, context, removalDue);
   }
   const decision = decide(observed, context.render);
   if (decision.rollout === "settled") context.memory.rolling.delete(key);
   if (decision.rollout === "under-way") context.memory.rolling.add(key);
   await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
   await readRefusals(context.apply.client, context.memory, decision.unexplained);
-  const result = await performEffects([...decision.effects, ...removals], { ...context.apply, signal });
+  const result = await performEffects([...decision.effects, ...removing], { ...context.apply, signal });
   // Unless it is certain that nothing was written, it counts. One that the API refuses again and again must not use up the others'.
   if (decision.step === "automatic-grant" && mayBeWritten(result)) {
     context.memory.automaticGrants = [...context.memory.automaticGrants, now];
@@ -75,7 +77,17 @@ export async function reconcileKey(
     if (kind === "store-record") context.memory.stores.delete(observed.relationship.uid);
   }
   logResult(context, key, decision.step, result);
-  return next(key, result, decision.requeueAfterSeconds, context.memory);
+  return next(key, result, earliest(decision.requeueAfterSeconds, removalDue), context.memory);
+}
+
+/** Not below a second; null when there is nothing to wait for. */
+function secondsUntil(at: UnixSeconds | null, now: UnixSeconds): number | null {
+  return at === null ? null : Math.max(1, at - now);
+}
+
+function earliest(...waits: readonly (number | null)[]): number | null {
+  const known = waits.filter((wait) => wait !== null);
+  return known.length === 0 ? null : Math.min(...known);
 }
 
 /** Secrets are not watched: they are read again after a while, after each step with them, and when the spec changed; at
@@ -123,7 +135,7 @@ function next(key: string, result: ApplyResult, requeueAfter: number | null, mem
     case "done":
       // The condition that told of the failure has to be taken back.
       if (memory.failures.delete(key)) return { kind: "requeue-after", seconds: 0 };
-      return requeueAfter === null ? { kind: "done" } : { kind: "requeue-after", seconds: requeueAfter };
+      return lookAgain(requeueAfter);
     default:
       return result satisfies never;
   }
@@ -133,10 +145,15 @@ async function finishOrphans(
   effects: readonly Effect[],
   signal: AbortSignal,
   context: ReconcileContext,
+  requeueAfter: number | null = null,
 ): Promise<WorkResult> {
   const result = await performEffects(effects, { ...context.apply, signal });
   if (result.kind === "failed") throw result.error;
-  return result.kind === "outdated" ? { kind: "retry", reason: result.effect } : { kind: "done" };
+  return result.kind === "outdated" ? { kind: "retry", reason: result.effect } : lookAgain(requeueAfter);
+}
+
+function lookAgain(seconds: number | null): WorkResult {
+  return seconds === null ? { kind: "done" } : { kind: "requeue-after", seconds };
 }
 
 interface At {

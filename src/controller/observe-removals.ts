@@ -1,7 +1,9 @@
 // FailoverMembers that are being deleted and wait for their store to be removed, with what decides whether it may be.
 
+import { unixSeconds } from "../base/units.ts";
+import type { KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
-import type { Removal } from "./decide/removal.ts";
+import type { Removal, RemovalPod } from "./decide/removal.ts";
 import {
   ANNOTATION_STORE_NODE,
   ANNOTATION_STORE_UID,
@@ -9,9 +11,10 @@ import {
   memberPodName,
   removalPodName,
 } from "./desired/names.ts";
-import { map, text } from "./json.ts";
+import { map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
 import { storeUsersOf } from "./observe.ts";
+import { parseTime } from "./time.ts";
 
 /** Of the relationship of this name, whether it exists or not. */
 export function observeRemovals(
@@ -50,16 +53,25 @@ export function observeRemovals(
         isInUse: storeUsersOf(cache, ownerUid).some(({ storeUids }) => storeUids.includes(storeUid)),
         isNodeThere: cache.get("Node", "", node) !== undefined,
         hasEngine: cache.get("Pod", namespace, memberPodName(name, member)) !== undefined,
-        pod:
-          pod === undefined
-            ? null
-            : {
-                name: pod.metadata.name ?? "",
-                uid: pod.metadata.uid ?? "",
-                resourceVersion: pod.metadata.resourceVersion ?? "",
-                phase: text(map(pod["status"])["phase"]),
-              },
+        pod: pod === undefined ? null : removalPod(pod),
       },
     ];
   });
+}
+
+const LAST_WORDS_LENGTH_MAX = 400;
+
+function removalPod({ metadata, status }: KubeObject): RemovalPod {
+  const { containerStatuses, message, phase } = map(status);
+  const [container = {}] = maps(containerStatuses);
+  const ended = map(map(container["state"])["terminated"]);
+  return {
+    name: metadata.name ?? "",
+    uid: metadata.uid ?? "",
+    resourceVersion: metadata.resourceVersion ?? "",
+    phase: text(phase),
+    // One that was evicted before it began has no container that ended.
+    endedAt: parseTime(ended["finishedAt"]) ?? parseTime(metadata.creationTimestamp) ?? unixSeconds(0),
+    lastWords: (text(ended["message"]) || text(message)).trim().slice(-LAST_WORDS_LENGTH_MAX),
+  };
 }

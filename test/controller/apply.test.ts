@@ -78,6 +78,52 @@ test("the first failure ends it, and who no longer leads writes nothing", async 
   assert.notEqual(world.status("FailoverRelationship", "campus")["serving"], "x");
 });
 
+const scopeWrite = (name: string): Effect => ({
+  kind: "write-status",
+  target: { kind: "DHCPScope", namespace: "default", name },
+  resourceVersion: "1",
+  patch: {},
+  verify: [],
+});
+
+test("the statuses of many scopes are written side by side, ten at a time; what has an order keeps it", async () => {
+  const world = await running();
+  const { resourceVersion = "" } = world.get("FailoverMember", "campus-a").metadata;
+  const own = statusWrite(world, resourceVersion);
+  const scopes = Array.from({ length: 25 }, (_, i) => scopeWrite(`s${i}`));
+  const log: string[] = [];
+  let open = 0;
+  const patchStatus = async (_: unknown, { name }: { name: string }) => {
+    open += 1;
+    log.push(`${name} ${open}`);
+    await new Promise((resolve) => setImmediate(resolve));
+    open -= 1;
+    return world.get("FailoverRelationship", "campus");
+  };
+  const client = { ...world.client(), patchStatus };
+  const result = await performEffects([own, ...scopes, own], { ...never, client });
+  assert.deepEqual(result, { kind: "done", writes: 27 });
+  const expected = scopes.map((_, i) => `s${i} ${(i % 10) + 1}`);
+  assert.deepEqual(log, ["campus 1", ...expected, "campus 1"]);
+});
+
+test("of writes side by side the first that failed is named, the others count, and nothing follows", async () => {
+  const world = await running();
+  const client = {
+    ...world.client(),
+    patchStatus: (_: unknown, { name }: { name: string }) =>
+      name === "s1" || name === "s2"
+        ? Promise.reject(new KubeError({ status: 422, reason: "Invalid", message: name }))
+        : Promise.resolve(world.get("FailoverRelationship", "campus")),
+  };
+  const scopes = Array.from({ length: 15 }, (_, i) => scopeWrite(`s${i}`));
+  const result = await performEffects(scopes, { ...never, client });
+  assert.deepEqual(
+    [result.kind, result.writes, "effect" in result && result.effect],
+    ["failed", 8, "write status of DHCPScope s1"],
+  );
+});
+
 test("a merge patch names what is new, what is gone, and nothing else", () => {
   const before = { a: 1, b: { c: 1, d: [1] }, e: "x" };
   assert.equal(mergePatchOf(before, { e: "x", b: { d: [1], c: 1 }, a: 1 }), null);

@@ -2,10 +2,17 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Removal, removalEffects } from "../../src/controller/decide/removal.ts";
+import { unixSeconds } from "../../src/base/units.ts";
+import {
+  REMOVAL_RETRY_SECONDS,
+  type Removal,
+  removalEffects,
+  removalRetryAt,
+} from "../../src/controller/decide/removal.ts";
+import { formatTime } from "../../src/controller/time.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { isReady, until } from "./life.ts";
-import { kindsOf, OPTIONS } from "./observed-fixture.ts";
+import { kindsOf, NOW, OPTIONS } from "./observed-fixture.ts";
 import { FAULTS, KEY, PairWorld, TestController } from "./pair-world.ts";
 
 type Json = Record<string, unknown>;
@@ -26,7 +33,9 @@ const removers = (world: PairWorld) => world.names("Pod").filter((name) => name.
 
 /** The kubelets run the pods that remove stores, with this end. */
 function finish(world: PairWorld, phase: string): void {
-  for (const name of removers(world)) world.patch("Pod", name, { status: { phase } }, "status");
+  const terminated = { finishedAt: formatTime(unixSeconds(world.nowMs / 1000)) };
+  const status = { phase, containerStatuses: [{ name: "forget", state: { terminated } }] };
+  for (const name of removers(world)) world.patch("Pod", name, { status }, "status");
 }
 
 test("the stores go with the relationship: one pod for each, on its node, then nothing is left; the next of its name begins anew", async () => {
@@ -49,9 +58,17 @@ test("the stores go with the relationship: one pod for each, on its node, then n
   for (let look = 0; look < 3; look++) await controller.look();
   assert.equal(world.condition("Accepted")["reason"], "ObjectConflict", "the next one waits, too");
 
+  const [failed] = removers(world).map((name) => world.get("Pod", name).metadata.uid);
   finish(world, "Failed");
+  assert.equal(
+    await controller.look(),
+    0,
+    "not at once: it would be made and fail once a second, and nobody could read why",
+  );
+  world.nowMs += REMOVAL_RETRY_SECONDS * 1000;
   for (let look = 0; look < 2; look++) await controller.look();
   assert.deepEqual(removers(world).length, 2, "made again");
+  assert.notEqual(world.get("Pod", "campus-a-forget").metadata.uid, failed);
   finish(world, "Succeeded");
   await controller.look();
   assert.deepEqual(removers(world), []);
@@ -146,14 +163,27 @@ const removal = (changes: Partial<Removal> = {}): Removal => ({
   pod: null,
   ...changes,
 });
-const pod = (phase: string) => ({ name: "campus-a-forget", uid: "u", resourceVersion: "1", phase });
+const pod = (phase: string, secondsAgo = 0) => ({
+  name: "campus-a-forget",
+  uid: "u",
+  resourceVersion: "1",
+  phase,
+  endedAt: unixSeconds(NOW - secondsAgo),
+  lastWords: "the disk is read-only",
+});
 
 for (const [what, changes, expected, kept] of [
   ["nothing keeps it", {}, ["create Pod campus-a-forget"], undefined],
   ["its engine has not ended yet", { hasEngine: true }, [], undefined],
   ["the pod is at it", { pod: pod("Running") }, [], undefined],
   ["the pod has done it", { pod: pod("Succeeded") }, ["release-member campus-a"], null],
-  ["the pod has failed", { pod: pod("Failed") }, ["delete-pod campus-a-forget"], undefined],
+  ["the pod has just failed", { pod: pod("Failed", REMOVAL_RETRY_SECONDS - 1) }, [], undefined],
+  [
+    "the pod failed a while ago",
+    { pod: pod("Failed", REMOVAL_RETRY_SECONDS) },
+    ["delete-pod campus-a-forget", "event StoreNotRemoved"],
+    undefined,
+  ],
   ["its relationship is there", { isOwnerThere: true }, ["release-member campus-a"], /still there/],
   ["another goes on with it", { isInUse: true }, ["release-member campus-a"], /another relationship/],
   [
@@ -165,7 +195,7 @@ for (const [what, changes, expected, kept] of [
   ["its node is gone", { isNodeThere: false }, ["release-member campus-a"], /node node-1 is gone/],
 ] as const) {
   test(`a store that is not retained: ${what}`, () => {
-    const effects = removalEffects([removal(changes as Partial<Removal>)], OPTIONS);
+    const effects = removalEffects([removal(changes as Partial<Removal>)], OPTIONS, NOW);
     assert.deepEqual(kindsOf(effects), expected);
     const [effect] = effects;
     if (effect?.kind !== "release-member") return;
@@ -175,6 +205,30 @@ for (const [what, changes, expected, kept] of [
 }
 
 test("somebody else's finalizers stay", () => {
-  const [effect] = removalEffects([removal({ otherFinalizers: ["theirs"], isInUse: true })], OPTIONS);
+  const [effect] = removalEffects([removal({ otherFinalizers: ["theirs"], isInUse: true })], OPTIONS, NOW);
   assert.deepEqual(effect?.kind === "release-member" && effect.finalizers, ["theirs"]);
+});
+
+test("a failed pod is looked at again when it is due; one that runs tells by itself", () => {
+  const removals = [
+    removal({ pod: pod("Failed", 10) }),
+    removal({ pod: pod("Failed", 20) }),
+    removal({ pod: pod("Running") }),
+  ];
+  assert.equal(removalRetryAt(removals), NOW - 20 + REMOVAL_RETRY_SECONDS);
+  assert.equal(removalRetryAt([removal({ pod: pod("Running") })]), null);
+});
+
+test("why a store could not be removed is told on its FailoverMember", () => {
+  const [, told] = removalEffects([removal({ pod: pod("Failed", REMOVAL_RETRY_SECONDS) })], OPTIONS, NOW);
+  assert.equal(told?.kind, "event");
+  if (told?.kind !== "event") return;
+  assert.deepEqual(told.event.regarding, {
+    apiVersion: "leasepair.io/v1alpha1",
+    kind: "FailoverMember",
+    namespace: "dhcp",
+    name: "campus-a",
+    uid: "uid-of-member",
+  });
+  assert.match(told.event.note, /node node-1.*the disk is read-only$/);
 });
