@@ -126,8 +126,16 @@ function relationshipGauges(registry: Registry): ControllerMetrics["onObserved"]
   });
   const info = new Gauge({
     name: "leasepair_relationship_info",
-    help: "1 for each member that should be there, with its partner and both roles.",
-    labelNames: ["namespace", "relationship", "member", "partner", "primary", "secondary"] as const,
+    help: "1 for each member that should be there, with its partner, both roles and the one that runs elsewhere.",
+    labelNames: [
+      "namespace",
+      "relationship",
+      "member",
+      "partner",
+      "primary",
+      "secondary",
+      "external",
+    ] as const,
     registers,
   });
   const shown = new Map<string, readonly (() => void)[]>();
@@ -151,10 +159,11 @@ function relationshipGauges(registry: Registry): ControllerMetrics["onObserved"]
     if (witness !== null) show(epoch, {}, witness.epoch);
     const { primary } = observed.relationship;
     const secondary = observed.members.find(({ name }) => name !== primary)?.name ?? "";
+    const external = observed.members.find(({ isExternal }) => isExternal)?.name ?? "";
     for (const { name: member } of observed.members) {
       show(granted, { member }, witness?.holder === member ? 1 : 0);
       const partner = member === primary ? secondary : primary;
-      show(info, { member, partner, primary, secondary }, 1);
+      show(info, { member, partner, primary, secondary, external }, 1);
     }
     shown.set(key, removals);
   };

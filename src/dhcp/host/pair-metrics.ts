@@ -43,11 +43,13 @@ export function registerPairMetrics(registry: Registry, member: string, source: 
 function defineOfBoth(gauge: DefineGauge, member: string): void {
   gauge(
     "leasepair_relationship_info",
-    "1; names this member's partner and both roles.",
-    ["partner", "primary", "secondary"],
+    "1; names this member's partner, both roles and the one that runs elsewhere, if one does.",
+    ["partner", "primary", "secondary", "external"],
     (set, config) => {
       const roles = rolesOf(config);
-      set({ partner: roles.primary === member ? roles.secondary : roles.primary, ...roles }, 1);
+      const partner = roles.primary === member ? roles.secondary : roles.primary;
+      const external = config.members.find((each) => each.external !== null)?.name ?? "";
+      set({ partner, ...roles, external }, 1);
     },
   );
   gauge(

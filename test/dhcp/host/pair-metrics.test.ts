@@ -5,7 +5,14 @@ import type { CompiledRelationship } from "../../../src/api/compiled.ts";
 import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { registerPairMetrics } from "../../../src/dhcp/host/pair-metrics.ts";
 
-const config = { primary: "a", members: [{ name: "a" }, { name: "b" }] } as unknown as CompiledRelationship;
+const pair = (external: object | null) =>
+  ({
+    primary: "a",
+    members: [
+      { name: "a", external },
+      { name: "b", external: null },
+    ],
+  }) as unknown as CompiledRelationship;
 const report = {
   serving: "OwnAddresses",
   seen: 3,
@@ -17,7 +24,7 @@ const report = {
   addresses: { office: { free: 7, backup: 5 } },
 } as unknown as MemberReport;
 
-async function shown(member: string, stands: boolean): Promise<string[]> {
+async function shown(member: string, stands: boolean, config = pair(null)): Promise<string[]> {
   const registry = new Registry();
   registerPairMetrics(registry, member, {
     config: () => (stands ? config : null),
@@ -28,7 +35,7 @@ async function shown(member: string, stands: boolean): Promise<string[]> {
 
 test("each member names its partner and both roles, and every free address has its owner's name", async () => {
   assert.deepEqual(await shown("b", true), [
-    'leasepair_relationship_info{partner="a",primary="a",secondary="b"} 1',
+    'leasepair_relationship_info{partner="a",primary="a",secondary="b",external=""} 1',
     'leasepair_carrier_lost{of="a"} 1',
     'leasepair_carrier_lost{of="b"} 0',
     'leasepair_scope_free_addresses{scope="office",owner="a"} 7',
@@ -43,6 +50,8 @@ test("each member names its partner and both roles, and every free address has i
     'leasepair_config_revision_info{revision="aaaaaaaaaaaa"} 1',
   ]);
   assert.match((await shown("a", true))[0] ?? "", /partner="b"/);
+  const withDhcpd = await shown("b", true, pair({ dialect: "ISC" }));
+  assert.match(withDhcpd[0] ?? "", /,external="a"\}/);
 });
 
 test("before the engine stands nothing is shown", async () => {
