@@ -166,6 +166,8 @@ export interface Engine {
   /** When to dial next; null for a secondary and while a connection is open. */
   dialAt: BootMs | null;
   readonly updates: UpdateQueue;
+  /** When a request of the partner was last taken up, on whatever connection. */
+  requestTakenAt: BootMs | null;
   /** The newest witness read in this run; null while it is unknown (W1). */
   witness: WitnessReading | null;
   /** When the latest quorum read that was answered was sent. */

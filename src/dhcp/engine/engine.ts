@@ -23,7 +23,7 @@ import { onCarrier } from "./carrier.ts";
 import { onClientDatagram } from "./clients.ts";
 import { markClock, watchClock } from "./clock-watch.ts";
 import { DropLog } from "./drop-log.ts";
-import type { Engine } from "./engine-state.ts";
+import type { Counters, Engine } from "./engine-state.ts";
 import type { Effect, EngineEvent } from "./event.ts";
 import { dialWhenDue, onLinkBytes, onLinkClosed, onLinkOpened, watchContact } from "./link.ts";
 import { followDeclaration, onDeclaredPartnerDown, operationKey } from "./local-word.ts";
@@ -99,6 +99,7 @@ export function createEngine(boot: EngineBoot): Engine {
     lastRefusal: null,
     dialAt: null,
     updates: new UpdateQueue(),
+    requestTakenAt: null,
     witness: null,
     apiAnsweredAt: null,
     decisionSerial: 0,
@@ -115,14 +116,7 @@ export function createEngine(boot: EngineBoot): Engine {
     reservedFrom: 0,
     sweep: { goesOn: false, endedWalk: null },
     straysDueAt: boot.now.boot,
-    counters: {
-      updatesSent: 0,
-      updatesReceived: 0,
-      updatesRefusedByUs: 0,
-      updatesRefusedByPartner: 0,
-      linkLosses: 0,
-      duplicatesFound: 0,
-    },
+    counters: newCounters(),
     datagrams: new DatagramCounters(),
     limits: new ClientLimits(),
     relays: new RelayWatch(),
@@ -136,6 +130,17 @@ export function createEngine(boot: EngineBoot): Engine {
   engine.limits.configure(serverConfig, leases);
   resumeShape(engine, boot.keptConfigurations ?? []);
   return engine;
+}
+
+function newCounters(): Counters {
+  return {
+    updatesSent: 0,
+    updatesReceived: 0,
+    updatesRefusedByUs: 0,
+    updatesRefusedByPartner: 0,
+    linkLosses: 0,
+    duplicatesFound: 0,
+  };
 }
 
 function startClock(engine: Engine, { now, bootId, isClockSynchronised }: EngineBoot): void {

@@ -37,6 +37,9 @@ const STATE_OF_CODE: ReadonlyMap<number, EndpointState> = new Map(
   Object.entries(ENDPOINT_STATE_CODE).map(([state, code]) => [code, state as EndpointState]),
 );
 
+/** Between two requests of the partner that are taken up. */
+const REQUEST_INTERVAL_MS = 1_000;
+
 /** Handles one message of an established connection. Source: failover draft 7. */
 export function receiveFromPartner(
   engine: Engine,
@@ -276,17 +279,20 @@ function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
   session.openRequestXid = send(engine, turn, session.connection, { type });
 }
 
-/** Source: failover draft 7.3.2, 7.4.2: the latest request replaces those before it. It is looked at once for all that came
- *  with it: a partner that floods with requests must not have every record searched for each of them. */
+/** Source: failover draft 7.3.2, 7.4.2: the latest request replaces those before it. */
 function onUpdateRequest(session: Session, request: UpdateRequest): void {
   session.partnerUpdated = false;
   session.requested = request;
 }
 
-/** UPDDONE follows once everything owed (or everything) has been answered. */
+/** Takes up the partner's latest request when it may: UPDDONE follows once everything owed (or everything) has been answered. One
+ *  that comes too soon after another waits, at the longest for the next beat but one, so that a partner that floods with
+ *  requests, on however many connections, does not have every record searched for each of them. */
 export function takeUpRequest(engine: Engine, turn: Turn): void {
-  const { session } = engine;
+  const { session, requestTakenAt } = engine;
   if (session === null || session.requested === null) return;
+  if (requestTakenAt !== null && turn.now.boot < requestTakenAt + REQUEST_INTERVAL_MS) return;
+  engine.requestTakenAt = turn.now.boot;
   const { xid, isForAll } = session.requested;
   session.requested = null;
   session.isFullUpdate = isForAll;

@@ -51,6 +51,8 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
     if (mayAskFor(engine, turn, session, binding)) sendUpdate(engine, turn, session, binding);
     else updates.postpone(address, turn.now.boot);
   }
+  // The request under way is void once a later one has come, also while that waits to be taken up.
+  if (session.requested !== null) return;
   const doneXid = updates.finishedRequest();
   if (doneXid === null) return;
   session.partnerUpdated = true;
