@@ -2,7 +2,7 @@
 // stay here; nothing of them goes into a decision, a log, an event or a status. Secrets are read by name and never listed
 // or watched, so that the controller needs no right to see all of them.
 
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { linkIdentity } from "../base/link-identity.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -19,7 +19,7 @@ import { AUTHORITY_DAYS, LEAF_DAYS, type LinkStep } from "./decide/link.ts";
 import { FIELD_MANAGER, labels, linkAuthorityName, linkSecretName, ownerReference } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
-import { type LinkPlace, linkPlaceOf } from "./link-place.ts";
+import { type LinkPlace, linkPlaceOf, readCertificates } from "./link-place.ts";
 import type {
   AuthorityView,
   CertificateView,
@@ -72,9 +72,7 @@ async function fetchSecrets(client: Reader, place: LinkPlace): Promise<Secrets> 
     authority: authority === null ? null : authorityView(authority),
     members: new Map(found.map(([member, secret]) => [member, memberView(secret, authorities)])),
     secretNames,
-    extra: trustedAuthorities
-      .flatMap((pem) => readCertificates(pem))
-      .map(({ fingerprint256 }) => fingerprint256),
+    extra: trustedAuthorities.flatMap(readCertificates).map(({ fingerprint256 }) => fingerprint256),
   };
   return { view, authority, members: new Map(found) };
 }
@@ -141,7 +139,9 @@ async function issue(
   const signer: CertificateAndKey = { certificate: held["ca.crt"] ?? "", key: held["ca.key"] ?? "" };
   const identity = linkIdentity(`${place.namespace}/${place.name}`, member);
   const made = await issueLinkCertificate(signer, identity, { now: now(), days: LEAF_DAYS });
-  const trusted = [held["ca.crt"], held["next.crt"], held["previous.crt"], ...place.trustedAuthorities];
+  // Only what can be read back: what cannot would look as if it were still to be written, look after look.
+  const extra = place.trustedAuthorities.flatMap(readCertificates).map(String);
+  const trusted = [held["ca.crt"], held["next.crt"], held["previous.crt"], ...extra];
   const data = {
     "tls.crt": made.certificate,
     "tls.key": made.key,
@@ -243,17 +243,6 @@ function certificateView({ fingerprint256, validFrom, validTo }: X509Certificate
 function certificatesIn(secret: KubeObject, ...keys: readonly string[]): readonly X509Certificate[] {
   const data = decoded(secret);
   return keys.flatMap((key) => readCertificates(data[key] ?? ""));
-}
-
-/** The certificates of a PEM text; none when one of them cannot be read. */
-function readCertificates(pem: string): readonly X509Certificate[] {
-  try {
-    return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].map(
-      ([one]) => new X509Certificate(one),
-    );
-  } catch {
-    return [];
-  }
 }
 
 /** What a step was decided on, as a text. A certificate has nothing to do with the other member's, made a moment before. */

@@ -1,5 +1,6 @@
 // Where a relationship's link certificates are and who needs one, read from the object as the API has it.
 
+import { X509Certificate } from "node:crypto";
 import type { KubeObject } from "../kube/resource.ts";
 import { map, maps, text } from "./json.ts";
 
@@ -35,4 +36,22 @@ export function linkPlaceOf(relationship: KubeObject): LinkPlace {
     trustedAuthorities: Array.isArray(trustedAuthorities) ? trustedAuthorities.map(text) : [],
     isClear: members.some(({ external }) => map(external)["dialect"] === "ISC"),
   };
+}
+
+/** The first of trustedAuthorities in which there is no certificate, counted from 0; null when there is one in each. Its schema
+ *  sees only that each looks like PEM. */
+export function unreadableAuthority({ trustedAuthorities }: LinkPlace): number | null {
+  const index = trustedAuthorities.findIndex((pem) => readCertificates(pem).length === 0);
+  return index < 0 ? null : index;
+}
+
+/** The certificates of a PEM text; none when one of them cannot be read. */
+export function readCertificates(pem: string): readonly X509Certificate[] {
+  try {
+    return [...pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)].map(
+      ([one]) => new X509Certificate(one),
+    );
+  } catch {
+    return [];
+  }
 }

@@ -26,7 +26,7 @@ import {
 } from "./desired/names.ts";
 import { type Json, map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
-import { linkPlaceOf } from "./link-place.ts";
+import { linkPlaceOf, unreadableAuthority } from "./link-place.ts";
 import {
   apartSince,
   heardAt,
@@ -99,6 +99,7 @@ export function observe(
 function observedRelationship(object: KubeObject): ObservedRelationship {
   const spec = map(object["spec"]);
   const { metadata } = object;
+  const place = linkPlaceOf(object);
   const storage = map(spec["storage"]);
   const adoptFrom = text(storage["adoptFrom"]);
   return {
@@ -116,7 +117,8 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     retainsStores: storage["retain"] !== false,
     claim: claimOf(storage),
     adoptFrom: adoptFrom === "" ? null : adoptFrom,
-    linkSecretBase: linkPlaceOf(object).secretBase,
+    linkSecretBase: place.secretBase,
+    unreadableAuthority: unreadableAuthority(place),
     status: map(object["status"]),
   };
 }

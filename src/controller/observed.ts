@@ -67,6 +67,8 @@ export interface ObservedRelationship {
   readonly adoptFrom: string | null;
   /** spec.link.tls.secretRef: the first part of the names of Secrets that others fill; null: the controller makes its own. */
   readonly linkSecretBase: string | null;
+  /** Which of spec.link.tls.trustedAuthorities is no certificate, counted from 0; null: none of them. */
+  readonly unreadableAuthority: number | null;
   /** The status as it stands, {} when none was ever written. */
   readonly status: Json;
 }

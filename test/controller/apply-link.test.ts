@@ -154,3 +154,41 @@ test("once a predecessor's Secret has gone, the link's own are made within secon
   assert.notEqual(world.secret("campus-a-link"), null);
   assert.ok(trustEachOther(world));
 });
+
+/** PEM as the schema wants it, with something else inside. */
+const NO_CERTIFICATE = `-----BEGIN CERTIFICATE-----\n${btoa("this is no certificate")}\n-----END CERTIFICATE-----\n`;
+
+test("a trusted authority that is no certificate is refused by its field, and no Secret is written for it", async () => {
+  const { world, controller } = await running();
+  const { leaf, read } = secretsOf(world);
+  const good = read("campus-link-authority", "ca.crt") ?? "";
+  const [before, trusts] = [leaf("a").fingerprint256, read("campus-a-link", "ca.crt")];
+  const trust = (trustedAuthorities: readonly string[]) =>
+    world.patch("FailoverRelationship", "campus", { spec: { link: { tls: { trustedAuthorities } } } });
+  trust([good, NO_CERTIFICATE]);
+  for (let look = 0; look < 3; look++) await controller.look();
+  const { status, reason, message } = world.condition("Accepted");
+  assert.deepEqual([status, reason], ["False", "Invalid"]);
+  assert.match(String(message), /spec\.link\.tls\.trustedAuthorities\[1\].*campus-link-authority/);
+  assert.deepEqual([leaf("a").fingerprint256, read("campus-a-link", "ca.crt")], [before, trusts]);
+  assert.equal(await looksAt(world, controller, 61 * DAY_MS), 0, "at rest, also when the renewal is due");
+  trust([good]);
+  for (let look = 0; look < 3; look++) await controller.look();
+  assert.equal(world.condition("Accepted")["status"], "True");
+  assert.notEqual(leaf("a").fingerprint256, before);
+});
+
+test("one that came after the look is left out of what is written", async () => {
+  const { world } = await running();
+  const before = world.objects.store.revision;
+  // Its cache is from before the entry came; the deleted certificate is made in any case.
+  const behind = new TestController(world, { revision: () => before });
+  world.patch("FailoverRelationship", "campus", {
+    spec: { link: { tls: { trustedAuthorities: [NO_CERTIFICATE] } } },
+  });
+  world.deleteSecret("campus-a-link");
+  await behind.look();
+  const { read } = secretsOf(world);
+  assert.ok(read("campus-a-link", "tls.crt"));
+  assert.equal(read("campus-a-link", "ca.crt")?.split("BEGIN CERTIFICATE").length, 2);
+});

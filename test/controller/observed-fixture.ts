@@ -151,6 +151,7 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
     claim: null,
     retainsStores: true,
     linkSecretBase: null,
+    unreadableAuthority: null,
     status: { witness: witness() },
     ...changes,
   };

@@ -50,6 +50,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
       claim: null,
       adoptFrom: null,
       linkSecretBase: null,
+      unreadableAuthority: null,
       status: {},
     },
     compiled: { kind: "compiled", config, rejected: [] },

@@ -20,7 +20,7 @@ import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
 import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
 import { bothNormal, type Pair, pairOf } from "./pair.ts";
-import { missingNode } from "./placement.ts";
+import { missingNode, noCertificate } from "./placement.ts";
 import { pairRefusal } from "./pod-refusal.ts";
 import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
@@ -53,6 +53,9 @@ export interface Decision {
   /** Where the pair stands in a rollout: other pairs wait while one is under way. */
   readonly rollout: "idle" | "under-way" | "settled";
 }
+
+/** Until the next look when this one could not do everything. Never 0: it may be that the next finds the same again. */
+const MORE_DUE_SECONDS = 1;
 
 const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, held: null, hashes: new Map() };
 
@@ -114,6 +117,7 @@ function judge(pair: Pair, options: RenderOptions): Plan {
   const { config } = compiled;
   const problem =
     missingNode(observed, config) ??
+    noCertificate(observed) ??
     claimsUnread(observed) ??
     storeProblem(observed) ??
     bothMoving(pair) ??
@@ -147,12 +151,13 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
     observed.lastFailure === null
       ? [...work, ...told, ...status, ...tidied]
       : [...status, ...told, ...work, ...tidied];
-  // Secrets are not watched: what was made is looked at again at once.
+  // Secrets are not watched, and statuses are told a part at a time. What was written of watched objects comes back as an event at
+  // once; the pause is what bounds the looks when a write changes nothing that can be seen.
   const isMoreDue = link.length + stores.length > 0 || scopes.length > STATUSES_PER_LOOK;
   return {
     step: effects.length === 0 ? "steady" : "reconcile",
     effects,
-    requeueAfterSeconds: isMoreDue ? 0 : nextLook(pair, plan, operations),
+    requeueAfterSeconds: isMoreDue ? MORE_DUE_SECONDS : nextLook(pair, plan, operations),
     watchedNodes: watchedNodes(pair),
     unexplained: unexplained(observed),
     rollout: rolloutState(pair, plan),

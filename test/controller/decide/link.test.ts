@@ -273,7 +273,7 @@ test("no pod is made before it has a certificate to mount: the kubelet would try
   const first = applied(linkView({ authority: null, members: members(null, null) }));
   assert.equal(first.kinds[0], "create-authority");
   assert.ok(first.kinds.includes("FailoverMember") && !first.kinds.includes("StatefulSet"));
-  assert.equal(first.requeueAfterSeconds, 0);
+  assert.equal(first.requeueAfterSeconds, 1, "soon, and never without a pause");
   const second = applied(linkView({ members: members(null, null) }));
   assert.deepEqual(second.kinds.slice(0, 2), ["issue", "issue"]);
   assert.equal(second.kinds.filter((kind) => kind === "StatefulSet").length, 2);
