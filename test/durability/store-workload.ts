@@ -46,6 +46,7 @@ export const ENDPOINT: EndpointRecord = {
   partnerPosition: 2 ** 40 + 1,
   aloneSince: 2 ** 33,
   generationBase: 8,
+  forgotAt: 9,
   clockAnchor: { wall: 3 as UnixSeconds, boot: 4 as BootMs, bootId: "b-2" },
   clockAhead: 9,
   clockBehind: 10,

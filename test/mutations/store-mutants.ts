@@ -208,4 +208,20 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       name: "a store put back to a copy of the very generation, made moments before is treated like a lost one, and works afterwards",
     },
   },
+  {
+    name: "an old copy's memory of what was given up",
+    rule: "S13",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "if (seen.generation < store.forgotAt) return false;",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/outdated-store.test.ts",
+      name: "what an old copy remembers of a memory that the other has given up since is no reproach to the other",
+    },
+  },
 ];

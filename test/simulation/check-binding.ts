@@ -119,12 +119,15 @@ function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBindi
   const decidedBy = ledger.decidedBy(context.now());
   const list = ledger.incoming.get(next.address);
   if (list === undefined) return null;
+  const givenBackAt = ledger.givenBack.get(`${next.address} ${next.client}`) ?? Number.NEGATIVE_INFINITY;
   for (let i = list.length - 1; i >= 0; i--) {
     const update = list[i] as IncomingUpdate;
     // What came on a connection that has ended since was acted on before, or not at all.
     const stalledMs = update.link === ledger.newestLink ? ledger.stalledMs : 0;
     const oldest = decidedBy - ACTED_ON_MS - stalledMs;
     if (update.stored || update.answered || update.deliveredAt < oldest) continue;
+    // The client itself has said so here since.
+    if (next.status === RELEASED && givenBackAt > update.deliveredAt) continue;
     if (takesIn(context, next, update)) return update;
   }
   return null;

@@ -12,13 +12,13 @@ const SILENT_MS_MIN = 40_000;
 /** `record` is about to be the first in PARTNER-DOWN; the books are those of before. */
 export function checkEntry(context: CheckContext, node: NodeIndex, record: StoredEndpoint): void {
   const ledger = context.nodes[node];
-  const { answeredAt, fenced, grantShown, returned, stalledMs, wordAt } = ledger;
+  const { answeredBeforeWord, fenced, grantShown, returned, stalledMs, wordAt } = ledger;
   if (!fenced || (record.entered > returned && record.entered <= grantShown)) return;
   if (ledger.decidedBy(context.now()) - wordAt > ACTED_ON_MS + stalledMs) {
     const grant = `epoch ${record.entered}, of which ${returned} is given back and ${grantShown} was shown`;
     context.violated("W5", `PARTNER-DOWN without a word, on a grant of ${grant}`, 0);
-  } else if (wordAt - answeredAt < SILENT_MS_MIN) {
-    const seconds = ((wordAt - answeredAt) / 1000).toFixed(1);
+  } else if (wordAt - answeredBeforeWord < SILENT_MS_MIN) {
+    const seconds = ((wordAt - answeredBeforeWord) / 1000).toFixed(1);
     context.violated("W5", `a word was followed ${seconds} s after the API had been asked and answered`, 0);
   }
 }

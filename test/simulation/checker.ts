@@ -7,6 +7,8 @@ import { checkEntry } from "./check-entry.ts";
 import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
 import {
+  BACKUP,
+  FREE,
   NORMAL,
   NodeLedger,
   PARTNER_DOWN,
@@ -177,7 +179,9 @@ export class Checker implements LinkTap, CheckContext {
 
   /** A human says to an engine, on its own machine, that its partner is down. */
   wordSaid(node: NodeIndex): void {
-    this.nodes[node].wordAt = this.world.now;
+    const ledger = this.nodes[node];
+    ledger.wordAt = this.world.now;
+    ledger.answeredBeforeWord = ledger.answeredAt;
   }
 
   /** A client's packet reaches an engine. */
@@ -334,13 +338,19 @@ export class Checker implements LinkTap, CheckContext {
     if (done > 0) queue.splice(0, done);
   }
 
-  /** An update that says the same of a binding is news once, and once more when the answer came too late. */
+  /** An update that says the same of a binding is news once, and once more when the answer came too late. Free addresses
+   *  find a new balance when a lease begins or ends, and the same one may move each time. */
   private noteSettled(node: NodeIndex, update: LinkMessage): void {
-    if (this.settledUpdates === null) return;
+    const { settledUpdates } = this;
+    if (settledUpdates === null) return;
     const { address, status, client, expiresAt, potential } = update;
-    const content = `${node} ${address} ${status} ${client} ${expiresAt} ${potential}`;
-    const times = (this.settledUpdates.get(content) ?? 0) + 1;
-    this.settledUpdates.set(content, times);
+    const isMove = status === FREE || status === BACKUP;
+    const content = `${isMove ? "move" : "lease"} ${node} ${address} ${status} ${client} ${expiresAt} ${potential}`;
+    const times = (settledUpdates.get(content) ?? 0) + 1;
+    settledUpdates.set(content, times);
+    if (!isMove && times === 1) {
+      for (const key of settledUpdates.keys()) if (key.startsWith("move")) settledUpdates.delete(key);
+    }
     if (times > SETTLED_TIMES_MAX) {
       const claim = `${STATUS_NAME[status]} of ${client || "nobody"} was acknowledged ${times} times and is sent on`;
       this.violated("L2", claim, address);

@@ -189,8 +189,9 @@ export class NodeLedger {
   answeredAt = Number.NEGATIVE_INFINITY;
   /** The newest grant of its own that this process was shown by a quorum read. */
   grantShown = 0;
-  /** When a human last said here that the partner is down. */
+  /** When a human last said here that the partner is down, and `answeredAt` as it was then. */
   wordAt = Number.NEGATIVE_INFINITY;
+  answeredBeforeWord = Number.NEGATIVE_INFINITY;
   /** Current and recent durable versions per address. */
   readonly versions = new Map<number, Version>();
   readonly generations = new Map<number, Generation>();

@@ -61,11 +61,11 @@ function longestDoubt({ configurations, checker }: Stage): number {
   return configurations.longestLease * 1.5 + configurations.mcltRange.longest * 2;
 }
 
-/** With fencing, or where a store was lost, a hold may keep an address until every promise, the MCLT and the margin are over
- *  (W9, W10). */
+/** With fencing, where a store was lost, or where the partner of a new one was declared down, a hold may keep an address until
+ *  every promise, the MCLT and the margin are over (W9, W10). */
 function longestHold({ plan, configurations }: Stage): number {
   const { lost, restored, flipped } = plan.storeFaults;
-  if (plan.api === null && lost + restored + flipped === 0) return 0;
+  if (plan.api === null && lost + restored + flipped + plan.operator.declares === 0) return 0;
   return configurations.longestLease * 2 + configurations.mcltRange.longest * 2;
 }
 

@@ -95,7 +95,8 @@ export class LocalWords {
     const isFollowed = nodes[survivor].report()?.state === "PARTNER-DOWN";
     const laterMs = (): number => (isFollowed ? prng.fraction() * outageMs : 0);
     world.after(laterMs(), () => {
-      api.isOutFor[survivor] = false;
+      // Another word may have been said meanwhile, of this one.
+      if (api.wordAgainst !== survivor) api.isOutFor[survivor] = false;
     });
     world.after(laterMs(), () => {
       api.keptDown = null;
@@ -114,8 +115,8 @@ export class LocalWords {
   /** The two have met, or a grant stands in the word's place, or the partner has nothing left to give. */
   private isOver(api: WitnessApi, survivor: NodeIndex): boolean {
     const { nodes } = this.run.checker;
-    const { state, entered } = nodes[survivor];
-    const isGranted = api.holder === survivor && entered === api.epoch;
+    const { entered, returned, state } = nodes[survivor];
+    const isGranted = api.holder === survivor && entered === api.epoch && returned < api.epoch;
     return state === NORMAL || isGranted || nodes[other(survivor)].forgetful;
   }
 

@@ -3,6 +3,7 @@
 // goes through this file, so that a dead process can touch nothing any more.
 
 import type { CompiledRelationship } from "../../src/api/compiled.ts";
+import { toHex } from "../../src/base/bytes.ts";
 import { type BootMs, bootMs } from "../../src/base/units.ts";
 import { createEngine } from "../../src/dhcp/engine/engine.ts";
 import type { EngineEvent, LogEntry, MemberReport } from "../../src/dhcp/engine/event.ts";
@@ -48,11 +49,10 @@ interface Process {
 }
 
 type Engine = ReturnType<typeof createEngine>;
-
-interface FlippedFile {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
+/** Enough of a segment's beginning to tell it from one of another store. */
+const HEADER_BYTES = 64;
+/** A store's files, by name. */
+type Segments = ReadonlyMap<string, Uint8Array>;
 
 export class SimNode implements LinkHost {
   readonly index: NodeIndex;
@@ -218,7 +218,7 @@ export class SimNode implements LinkHost {
     const offset = prng.between(from, until - 1);
     world.trace(() => `a bit flips in ${this.name}'s ${name} at ${offset}`);
     disk.flip(name, offset, 1 << prng.between(0, 7));
-    this.flipped = { name, bytes: disk.files().get(name) ?? new Uint8Array() };
+    this.flipped = new Map([...disk.files()].filter(([file]) => file.startsWith("segment-")));
   }
 
   /** The partner's disk is plugged in: the engine must refuse it and leave it as it is. */
@@ -233,8 +233,8 @@ export class SimNode implements LinkHost {
   }
 
   /** What the next start must notice, and what the last one has set aside. */
-  private flipped: FlippedFile | null = null;
-  private setAside: FlippedFile | null = null;
+  private flipped: Segments | null = null;
+  private setAside: Segments | null = null;
 
   private forget(): void {
     this.lastStore = "";
@@ -284,13 +284,17 @@ export class SimNode implements LinkHost {
     this.options.link.drop(this.index, machine);
   }
 
-  /** The power went before it was durable that the damaged store is set aside: it stands where it stood, and nothing of the
-   *  new one does. */
+  /** The power went before it was durable that the damaged store is set aside: it stands where it stood, or a part of it,
+   *  without which nobody may take the rest for sound; and nothing of the new one does. */
   private damageAgain(): void {
     const { setAside } = this;
     if (setAside === null) return;
-    const bytes = this.options.disk.files().get(setAside.name);
-    if (bytes !== undefined && Buffer.compare(bytes, setAside.bytes) === 0) this.flipped = setAside;
+    const files = this.options.disk.files();
+    // By its header: of its tail the power may have taken what was not synced.
+    const head = (bytes: Uint8Array | undefined): string =>
+      toHex((bytes ?? new Uint8Array()).subarray(0, HEADER_BYTES));
+    const isThere = ([name, bytes]: [string, Uint8Array]): boolean => head(files.get(name)) === head(bytes);
+    if ([...setAside].some(isThere)) this.flipped = setAside;
   }
 
   /** An orderly stop: PAUSED is announced, then the process ends. */

@@ -81,7 +81,8 @@ def endpoint(fields):
     names = {2: "stateSince", 4: "lastContactAt", 5: "lastAliveAt", 6: "mcltSeconds", 8: "entered", 10: "returned",
              11: "seen", 12: "clean", 13: "partnerReturned", 15: "agreedMcltSeconds", 16: "outageSince",
              18: "partnerGeneration", 19: "partnerOpenedAt", 21: "generationBase",
-             23: "clockAhead", 24: "clockBehind", 25: "steppedAt", 31: "partnerPosition", 32: "aloneSince"}
+             23: "clockAhead", 24: "clockBehind", 25: "steppedAt", 31: "partnerPosition", 32: "aloneSince",
+             40: "forgotAt"}
     row = {name: number(fields, tag) for tag, name in names.items()}
     row |= {"state": STATE[number(fields, 1)], "partnerState": STATE[number(fields, 3)] if 3 in fields else None,
             "complete": number(fields, 7) == 1, "entry": stamp(fields, 9), "hold": stamp(fields, 17),

@@ -178,6 +178,7 @@ function newEndpoint(boot: EngineBoot): EndpointRecord {
     partnerPosition: 0,
     aloneSince: 0,
     generationBase: 0,
+    forgotAt: 0,
     clockAnchor: null,
     clockAhead: 0,
     clockBehind: 0,

@@ -22,12 +22,14 @@ export function giveUpOutdatedStore(engine: Engine, turn: Turn, session: Session
     "the lease store is an old copy: the partner has seen a later state of it; its leases are dropped and fetched anew",
     { store: engine.identity.store, generation: ownGeneration(engine), partnerSaw: seen, bindings },
   );
+  const lifted = Math.max(0, seen + 1 - ownGeneration(engine));
   enterState(engine, turn, "RECOVER", "the lease store is an old copy", {
     complete: false,
     outageSince: turn.late.wall,
     lastContactAt: turn.now.wall,
     hold: null,
     aloneSince: 0,
-    generationBase: engine.endpoint.generationBase + Math.max(0, seen + 1 - ownGeneration(engine)),
+    generationBase: engine.endpoint.generationBase + lifted,
+    forgotAt: ownGeneration(engine) + lifted,
   });
 }

@@ -25,6 +25,7 @@ export function storeMemory({ engine, session }: { engine: Engine; session: Sess
     generation: ownGeneration(engine),
     openedAt: engine.openedAt,
     ...(endpoint.aloneSince !== 0 && { aloneSince: endpoint.aloneSince }),
+    ...(endpoint.forgotAt !== 0 && { forgotAt: endpoint.forgotAt }),
     ...(endpoint.partnerStore !== "" && {
       partnerStore: endpoint.partnerStore,
       partnerGeneration: endpoint.partnerGeneration,
@@ -76,17 +77,18 @@ function isOwnStoreOutdated(engine: Engine, extras: Extras): boolean {
     position: extras.partnerPosition ?? 0,
   };
   const { openedAt, endpoint } = engine;
-  return knowsLess({ generation: ownGeneration(engine), openedAt, aloneSince: endpoint.aloneSince }, seen);
+  const { aloneSince, forgotAt } = endpoint;
+  return knowsLess({ generation: ownGeneration(engine), openedAt, aloneSince, forgotAt }, seen);
 }
 
 /** The same of the partner's store. */
 function isPartnerStoreOutdated(engine: Engine, session: Session, extras: Extras): boolean {
   const { partnerStore, partnerGeneration, partnerOpenedAt } = engine.endpoint;
   if (extras.store === undefined || extras.store !== partnerStore) return false;
-  const { generation = 0, openedAt = 0, aloneSince = 0 } = extras;
+  const { generation = 0, openedAt = 0, aloneSince = 0, forgotAt = 0 } = extras;
   const { partnerPosition: position } = session;
   return knowsLess(
-    { generation, openedAt, aloneSince },
+    { generation, openedAt, aloneSince, forgotAt },
     { generation: partnerGeneration, openedAt: partnerOpenedAt, position },
   );
 }
@@ -97,12 +99,14 @@ interface Open {
 }
 
 /** Each start opens the store once, in a generation of its own: the same one at another moment is another history. Before
- *  a store that is alone it cannot have told more than it held when it was opened. */
+ *  a store that is alone it cannot have told more than it held when it was opened. A memory that was given up stood higher
+ *  perhaps, but everything in it is known to be lost: who remembers that one only, an old copy itself, accuses nobody. */
 function knowsLess(
-  store: Open & { readonly aloneSince: number },
+  store: Open & { readonly aloneSince: number; readonly forgotAt: number },
   seen: Open & { readonly position: number },
 ): boolean {
   if (seen.generation > store.generation) return true;
+  if (seen.generation < store.forgotAt) return false;
   const isOtherOpen = seen.generation === store.generation && seen.openedAt !== store.openedAt;
   if (isOtherOpen && seen.generation > 0) return true;
   return store.aloneSince !== 0 && seen.position > store.aloneSince;

@@ -77,6 +77,9 @@ export interface EndpointRecord {
   readonly aloneSince: number;
   /** Added to this store's generation, so that it goes on above the one that the partner saw of a later state. */
   readonly generationBase: number;
+  /** The generation in which this store's memory was last given up as an old copy's: what was told before it counts no more.
+   *  0: never. */
+  readonly forgotAt: number;
   /** Where both clocks were last compared, how far the wall clock has been ahead of and behind the boot clock since, and
    *  the boot time at which that was last found (engine/timeline.ts). */
   readonly clockAnchor: Stamp | null;

@@ -55,6 +55,7 @@ const FIELDS = {
   doubtIsDowntime: [37, "flag"],
   shape: [38, "text"],
   lostLeases: [39, "flag"],
+  forgotAt: [40, "number"],
 } as const satisfies Record<keyof EndpointRecord, readonly [number, Shape]>;
 
 type FieldValue = number | boolean | string | Stamp | null;

@@ -16,6 +16,8 @@ export interface Extras {
   readonly position?: number;
   /** The position at the first open of the sender's store since it last heard the receiver; absent once it has. */
   readonly aloneSince?: number;
+  /** The generation in which the sender's store last gave up its memory; absent when it never did. */
+  readonly forgotAt?: number;
   /** Which store of the receiver the sender remembers: id, generation, opening, highest position told. */
   readonly partnerStore?: string;
   readonly partnerGeneration?: number;
@@ -73,6 +75,7 @@ const CODE = {
   side: 23,
   isNew: 24,
   carrierLost: 25,
+  forgotAt: 26,
 } as const;
 
 /** Items that are numbers of 32 bits. */
@@ -82,6 +85,7 @@ const NUMBERS = [
   "openedAt",
   "partnerGeneration",
   "partnerOpenedAt",
+  "forgotAt",
   "asks",
   "answers",
   "side",
