@@ -87,6 +87,9 @@ const memberStatusSchema = z
     heldUntil: timeText(
       "After a lease store was lost or left behind, the member's own or its partner's: when addresses are given to new clients again.",
     ).optional(),
+    waitLeadSeconds: count(
+      "The MCLT that the member's waits are reckoned with, in seconds: a lowered one counts only once both members were NORMAL under it.",
+    ).optional(),
     clockOffsetSeconds: integer(
       -0xffff_ffff,
       0xffff_ffff,

@@ -124,6 +124,8 @@ export interface MemberReportView {
   readonly serving: "All" | "OwnAddresses" | "RenewOnly" | "None";
   /** After a store was lost: when new clients are served again; null when they are. */
   readonly heldUntil: UnixSeconds | null;
+  /** The MCLT that it reckons its waits with; null when it does not say. */
+  readonly waitLeadSeconds: number | null;
   readonly store: string;
   readonly complete: boolean;
   readonly entered: number;

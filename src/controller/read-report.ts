@@ -25,6 +25,7 @@ export function readReport(object: KubeObject, role: "Primary" | "Secondary"): M
     partnerState: typeof status["partnerState"] === "string" ? status["partnerState"] : null,
     serving: SERVING.find((word) => word === status["serving"]) ?? "None",
     heldUntil: parseTime(status["heldUntil"]),
+    waitLeadSeconds: typeof status["waitLeadSeconds"] === "number" ? count(status["waitLeadSeconds"]) : null,
     store: text(status["store"]),
     complete: status["complete"] === true,
     entered: count(status["entered"]),

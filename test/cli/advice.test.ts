@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { unixSeconds } from "../../src/base/units.ts";
+import { seconds, unixSeconds } from "../../src/base/units.ts";
 import { adviceOn } from "../../src/cli/advice.ts";
 import { reportText } from "../../src/cli/status.ts";
 import type { MemberReport } from "../../src/dhcp/engine/event.ts";
@@ -25,6 +25,7 @@ const NEW: MemberReport = {
   fencing: "None",
   cappedUntil: null,
   heldUntil: null,
+  waitLeadSeconds: seconds(3600),
   unackedUpdates: 0,
   clockOffsetSeconds: null,
   clockUncertaintySeconds: null,

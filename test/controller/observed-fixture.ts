@@ -80,6 +80,7 @@ export function report(changes: Partial<MemberReportView> = {}): MemberReportVie
     partnerState: "Normal",
     serving: "All",
     heldUntil: null,
+    waitLeadSeconds: null,
     store: "store",
     complete: true,
     entered: 0,

@@ -123,6 +123,7 @@ function viewOf(report: MemberReport): MemberReportView {
     state: toApiState(report.state) ?? "",
     since: report.stateSince,
     partnerState: report.partnerState === null ? null : toApiState(report.partnerState),
+    waitLeadSeconds: null,
     heldUntil: report.heldUntil,
     linkSecurity: null,
     linkRefusal: null,

@@ -2,7 +2,7 @@
 // Every number and time in them is either fixed or moves in steps, so that time alone makes no writes at rest.
 
 import { type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../../base/link-refusal.ts";
-import { seconds, type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { memberObjectName } from "../desired/names.ts";
 import type { ObservedPod } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
@@ -13,11 +13,12 @@ import { type Pair, type PairMember, partnerOf } from "./pair.ts";
 import { podRefusalOf } from "./pod-refusal.ts";
 import { CAUSE_WORDS, clockTime, draftState, roughCount } from "./words.ts";
 
-/** When the member in PARTNER-DOWN may give out its partner's free addresses: entry + MCLT; null when not known. */
-export function takeoverAt(pair: Pair, member: PairMember): UnixSeconds | null {
-  const entry = member.report?.entry;
-  if (entry == null || pair.observed.compiled.kind !== "compiled") return null;
-  return unixSeconds(entry + seconds(pair.observed.compiled.config.mcltSeconds));
+/** When the member in PARTNER-DOWN may give out its partner's free addresses: entry + MCLT, the one that the member waits with,
+ *  which a lowered one does not shorten; as configured where it does not say. Null when not known. */
+export function takeoverAt({ observed: { compiled } }: Pair, { report }: PairMember): UnixSeconds | null {
+  const configured = compiled.kind === "compiled" ? compiled.config.mcltSeconds : null;
+  const lead = report?.waitLeadSeconds ?? configured;
+  return report?.entry == null || lead === null ? null : unixSeconds(report.entry + lead);
 }
 
 /** The whole message of Ready for a pair that is not simply NORMAL. */

@@ -3,7 +3,7 @@
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { LinkRefusal } from "../../base/link-refusal.ts";
-import type { BootMs, Instant, UnixSeconds } from "../../base/units.ts";
+import type { BootMs, Instant, Seconds, UnixSeconds } from "../../base/units.ts";
 import type { DurableRecord, Fencing } from "../lease/durable-record.ts";
 import type { Arrival, ConnectionId, ReplyRoute } from "../ports.ts";
 import type { EngineConfig } from "../server/engine-config.ts";
@@ -142,6 +142,8 @@ export interface MemberReport {
   readonly cappedUntil: UnixSeconds | null;
   /** While what a lost store may have given rests: until when no new client is given an address; else null. */
   readonly heldUntil: UnixSeconds | null;
+  /** M*, the MCLT that waits are reckoned with: a lowered one counts only once both were NORMAL under it. */
+  readonly waitLeadSeconds: Seconds;
   /** Updates that the partner is owed. */
   readonly unackedUpdates: number;
   /** Partner's clock minus ours, and how far that may be wrong; null while not measured. */

@@ -6,7 +6,7 @@ import { configuredRole, presentService, presentState } from "./authority.ts";
 import { newLeasesUntil } from "./cap.ts";
 import type { Engine } from "./engine-state.ts";
 import type { AddressCounts, MemberReport } from "./event.ts";
-import { heldUntil } from "./takeover.ts";
+import { heldUntil, waitLeadSeconds } from "./takeover.ts";
 import { momentsAt } from "./timeline.ts";
 
 export function memberReport(engine: Engine, now: Instant): MemberReport {
@@ -34,6 +34,7 @@ export function memberReport(engine: Engine, now: Instant): MemberReport {
     fencing: endpoint.fencing,
     cappedUntil: newUntil,
     heldUntil: held,
+    waitLeadSeconds: waitLeadSeconds(engine),
     unackedUpdates: engine.leases.unacknowledgedCount,
     clockOffsetSeconds: session?.offset.seconds ?? null,
     clockUncertaintySeconds: finiteOrNull(session?.offset.uncertaintySeconds(now.boot)),

@@ -189,6 +189,7 @@ export function memberStatus(report: MemberReport, wallMs: number): Record<strin
     fencing: report.fencing,
     cappedUntil: timeOrNull(report.cappedUntil),
     heldUntil: timeOrNull(report.heldUntil),
+    waitLeadSeconds: report.waitLeadSeconds,
     clockOffsetSeconds: report.clockOffsetSeconds,
     unackedUpdates: report.unackedUpdates,
     revisions: { active: report.revision, shape: report.shape, pending: report.pendingRevision },

@@ -37,7 +37,7 @@ export function registerPairMetrics(registry: Registry, member: string, source: 
     });
   };
   defineOfBoth(gauge, member);
-  defineOfMember(gauge);
+  defineOfMember(gauge, member);
 }
 
 function defineOfBoth(gauge: DefineGauge, member: string): void {
@@ -47,7 +47,7 @@ function defineOfBoth(gauge: DefineGauge, member: string): void {
     ["partner", "primary", "secondary", "external"],
     (set, config) => {
       const roles = rolesOf(config);
-      const partner = roles.primary === member ? roles.secondary : roles.primary;
+      const partner = partnerOf(config, member);
       const external = config.members.find((each) => each.external !== null)?.name ?? "";
       set({ partner, ...roles, external }, 1);
     },
@@ -65,7 +65,7 @@ function defineOfBoth(gauge: DefineGauge, member: string): void {
   );
 }
 
-function defineOfMember(gauge: DefineGauge): void {
+function defineOfMember(gauge: DefineGauge, member: string): void {
   gauge(
     "leasepair_scope_free_addresses",
     "Free addresses of a scope by the member that owns them: only the owner gives them to new clients.",
@@ -87,6 +87,15 @@ function defineOfMember(gauge: DefineGauge): void {
     },
   );
   gauge(
+    "leasepair_takeover_time_seconds",
+    "In PARTNER-DOWN: from when the member gives its partner's free addresses too.",
+    ["partner"],
+    (set, config, { state, entry, waitLeadSeconds }) => {
+      if (state !== "PARTNER-DOWN" || entry === null) return;
+      set({ partner: partnerOf(config, member) }, entry + waitLeadSeconds);
+    },
+  );
+  gauge(
     "leasepair_witness_epoch",
     "Epochs of the witness that the member remembers: seen, entered (its last PARTNER-DOWN), returned.",
     ["kind"],
@@ -100,6 +109,10 @@ function defineOfMember(gauge: DefineGauge): void {
     ["revision"],
     (set, _, { revision }) => set({ revision: revision.slice(0, 12) }, 1),
   );
+}
+
+function partnerOf({ members }: EngineConfig, member: string): string {
+  return members.find(({ name }) => name !== member)?.name ?? "";
 }
 
 function rolesOf({ primary, members }: EngineConfig) {

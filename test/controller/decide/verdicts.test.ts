@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { unixSeconds } from "../../../src/base/units.ts";
+import { seconds, unixSeconds } from "../../../src/base/units.ts";
 import type { Observed } from "../../../src/controller/observed.ts";
 import {
   conditionOf,
+  config,
   member,
   NOW,
   observed,
@@ -180,6 +181,19 @@ test("the columns say who serves and when the takeover is", () => {
     statusAfter({ ...later, members: [{ ...alone(), heardAt: later.now }, gone] })["takeover"],
     "",
   );
+});
+
+test("the takeover is where the member reckons it: a lowered MCLT shortens no wait that has begun", () => {
+  const compiled = { kind: "compiled", config: config({ mcltSeconds: seconds(600) }), rejected: [] } as const;
+  const takeover = (waitLeadSeconds: number | null) => {
+    const says = { ...alone().report, waitLeadSeconds };
+    return statusAfter(separated({ relationship: held, members: [member("a", { says }), gone], compiled }))[
+      "takeover"
+    ];
+  };
+  assert.equal(takeover(3600), "03:50Z");
+  assert.equal(takeover(900), "03:05Z");
+  assert.equal(takeover(null), "", "an older engine does not say");
 });
 
 test("Ready tells the story: who is gone since when, who serves whom, what comes next", () => {

@@ -264,9 +264,14 @@ describe("S12: promises under another MCLT", () => {
     for (const node of [pair.a, pair.b]) configure(pair, node, to);
     pair.deliver(pair.a, { kind: "declared-partner-down", operation: "wrong", digest: "1" });
     pair.run(1_700_000);
+    assert.equal(pair.a.report.waitLeadSeconds, 1_800, "and it says so");
     assert.ok(!giveAll(pair, pair.a, "02000001").has(unheard.address), "not given again");
     pair.run(400_000);
     assert.ok(giveAll(pair, pair.a, "02000002").has(unheard.address), "after its end it is");
+    pair.heal();
+    pair.until("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 2_000_000);
+    pair.run(5_000);
+    assert.equal(pair.a.report.waitLeadSeconds, 120);
   });
 
   test("lowered in contact: what was promised is kept, also over a cut in the moment of the change", () => {

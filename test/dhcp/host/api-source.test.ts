@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { parseAllDocuments } from "yaml";
 import { type EmbeddedApi, startEmbeddedApi } from "../../../dev/embedded-api/embedded-api.ts";
+import { seconds } from "../../../src/base/units.ts";
 import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { ApiSource } from "../../../src/dhcp/host/api-source.ts";
 import { SystemClock } from "../../../src/dhcp/host/clock.ts";
@@ -45,6 +46,7 @@ const REPORT: MemberReport = {
   fencing: "None",
   cappedUntil: null,
   heldUntil: null,
+  waitLeadSeconds: seconds(3600),
   unackedUpdates: 0,
   clockOffsetSeconds: 0,
   clockUncertaintySeconds: null,

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seconds } from "../../../src/base/units.ts";
+import { readReport } from "../../../src/controller/read-report.ts";
 import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { MemberStatusWriter } from "../../../src/dhcp/host/member-status.ts";
 import { damageOf } from "../../../src/dhcp/host/store-health.ts";
@@ -12,8 +14,10 @@ import { Pair } from "../engine/pair.ts";
 type Options = ConstructorParameters<typeof MemberStatusWriter>[0];
 type Condition = { type: string; status: string; reason: string; message: string };
 
-/** One condition as written for a report that says this. */
-async function written(says: Partial<MemberReport>, condition = "StoreDamaged"): Promise<Condition> {
+/** The status as written for a report that says this. */
+async function statusFor(
+  says: Partial<MemberReport>,
+): Promise<{ readonly conditions: readonly Condition[] }> {
   let status: unknown = null;
   const client = {
     patchStatus: async (_kind: unknown, _name: unknown, patch: { status: unknown }) => {
@@ -30,9 +34,20 @@ async function written(says: Partial<MemberReport>, condition = "StoreDamaged"):
   const { report } = new Pair().startBoth().a;
   writer.report({ ...report, ...says });
   await writer.stop();
-  const { conditions } = status as { conditions: Condition[] };
-  return conditions.find(({ type }) => type === condition)!;
+  return status as { conditions: Condition[] };
 }
+
+/** One of its conditions. */
+async function written(says: Partial<MemberReport>, condition = "StoreDamaged"): Promise<Condition> {
+  return (await statusFor(says)).conditions.find(({ type }) => type === condition)!;
+}
+
+test("the controller reads from it by which MCLT the member waits, and of an older engine that it does not say", async () => {
+  const status = await statusFor({ waitLeadSeconds: seconds(1_800) });
+  const read = (of: object) => readReport({ metadata: {}, status: of }, "Primary")?.waitLeadSeconds;
+  assert.equal(read(status), 1_800);
+  assert.equal(read({ ...status, waitLeadSeconds: undefined }), null);
+});
 
 test("a sound store has no damage to tell of", async () => {
   assert.equal(damageOf({ kind: "opened", store: {} as Store, records: [], fresh: false }), null);

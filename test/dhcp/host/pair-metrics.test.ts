@@ -14,7 +14,10 @@ const pair = (external: object | null) =>
     ],
   }) as unknown as CompiledRelationship;
 const report = {
+  state: "COMMUNICATIONS-INTERRUPTED",
   serving: "OwnAddresses",
+  entry: 1_800_000_000,
+  waitLeadSeconds: 600,
   seen: 3,
   entered: 2,
   returned: 1,
@@ -24,11 +27,16 @@ const report = {
   addresses: { office: { free: 7, backup: 5 } },
 } as unknown as MemberReport;
 
-async function shown(member: string, stands: boolean, config = pair(null)): Promise<string[]> {
+async function shown(
+  member: string,
+  stands: boolean,
+  config = pair(null),
+  says: Partial<MemberReport> = {},
+): Promise<string[]> {
   const registry = new Registry();
   registerPairMetrics(registry, member, {
     config: () => (stands ? config : null),
-    report: () => (stands ? report : null),
+    report: () => (stands ? { ...report, ...says } : null),
   });
   return (await registry.metrics()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
 }
@@ -52,6 +60,15 @@ test("each member names its partner and both roles, and every free address has i
   assert.match((await shown("a", true))[0] ?? "", /partner="b"/);
   const withDhcpd = await shown("b", true, pair({ dialect: "ISC" }));
   assert.match(withDhcpd[0] ?? "", /,external="a"\}/);
+});
+
+test("the takeover is told in PARTNER-DOWN, by the MCLT that the member waits with", async () => {
+  const takeover = async (says: Partial<MemberReport>) =>
+    (await shown("a", true, pair(null), says)).filter((line) => line.startsWith("leasepair_takeover"));
+  assert.deepEqual(await takeover({ state: "PARTNER-DOWN" }), [
+    'leasepair_takeover_time_seconds{partner="b"} 1800000600',
+  ]);
+  assert.deepEqual(await takeover({ state: "NORMAL" }), []);
 });
 
 test("before the engine stands nothing is shown", async () => {
