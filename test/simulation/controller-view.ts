@@ -123,7 +123,7 @@ function viewOf(report: MemberReport): MemberReportView {
     state: toApiState(report.state) ?? "",
     since: report.stateSince,
     partnerState: report.partnerState === null ? null : toApiState(report.partnerState),
-    waitLeadSeconds: null,
+    waitLeadSeconds: report.waitLeadSeconds,
     heldUntil: report.heldUntil,
     linkSecurity: null,
     linkRefusal: null,
