@@ -106,7 +106,7 @@ export const relationshipStatusSchema = z
     secondary: columnText('The secondary and its state, such as "b Unknown (6m)".').optional(),
     serving: columnText('The members that answer clients, such as "a,b".').optional(),
     takeover: columnText(
-      'When a survivor takes over its partner\'s free addresses, such as "03:21Z". Empty: nothing is to be taken over.',
+      'When a survivor takes over its partner\'s free addresses, such as "03:21Z", or "2026-03-02 03:21Z" on another day (UTC). Empty: nothing is to be taken over.',
     ).optional(),
     members: list(memberSummarySchema, {
       max: 2,

@@ -28,11 +28,11 @@ export function nextAgeChange(since: UnixSeconds, now: UnixSeconds): UnixSeconds
   return next === undefined ? null : unixSeconds(since + next);
 }
 
-/** `02:14Z` within a day of `now`, otherwise `2026-03-01 02:14Z`. */
+/** `02:14Z` on the day of `now`, otherwise `2026-03-01 02:14Z`: the same hour of another day must not look like this one's. */
 export function clockTime(at: UnixSeconds, now: UnixSeconds): string {
   const text = new Date(at * 1000).toISOString();
   const time = `${text.slice(11, 16)}Z`;
-  return Math.abs(now - at) < DAY ? time : `${text.slice(0, 10)} ${time}`;
+  return Math.floor(at / DAY) === Math.floor(now / DAY) ? time : `${text.slice(0, 10)} ${time}`;
 }
 
 /** Rounded down to 1, 2 or 5 times a power of ten, so that a count that creeps is not a new text each time. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seconds, unixSeconds } from "../../../src/base/units.ts";
+import { clockTime } from "../../../src/controller/decide/words.ts";
 import type { Observed } from "../../../src/controller/observed.ts";
 import {
   conditionOf,
@@ -181,6 +182,15 @@ test("the columns say who serves and when the takeover is", () => {
     statusAfter({ ...later, members: [{ ...alone(), heardAt: later.now }, gone] })["takeover"],
     "",
   );
+});
+
+test("a time of another day has its date, also when it is less than a day away", () => {
+  const at = (text: string) => unixSeconds(Date.parse(text) / 1000);
+  const now = at("2026-03-01T03:00:00Z");
+  assert.equal(clockTime(at("2026-03-01T00:00:00Z"), now), "00:00Z");
+  assert.equal(clockTime(at("2026-03-01T23:59:59Z"), now), "23:59Z");
+  assert.equal(clockTime(at("2026-02-28T23:59:59Z"), now), "2026-02-28 23:59Z");
+  assert.equal(clockTime(at("2026-03-02T01:53:00Z"), now), "2026-03-02 01:53Z");
 });
 
 test("the takeover is where the member reckons it: a lowered MCLT shortens no wait that has begun", () => {
