@@ -1,17 +1,17 @@
 // Performs a decision's effects, in order, and stops at the first that fails. Each write carries the version it was
-// decided on, and what a witness write rests on is read again past all caches: a stale decision fails, changes nothing,
+// decided on, and what else it rests on is read again past all caches: a stale decision fails, changes nothing,
 // and is made anew (reliability rule K4). Never retries by itself: the queue does, after a fresh look.
 
 import type { KubeClient } from "../kube/client.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { isConflict, KubeError } from "../kube/kube-error.ts";
-import { type KubeObject, SECRET } from "../kube/resource.ts";
+import { isConflict, isNotFound, KubeError } from "../kube/kube-error.ts";
+import { type KubeObject, type ResourceType, SECRET } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
 import { performRelease, performRemoval } from "./apply-removal.ts";
 import { writeStoreRecord } from "./apply-store-record.ts";
 import { FIELD_MANAGER, storeRecordName } from "./desired/names.ts";
-import type { Effect, StatusTarget } from "./effect.ts";
+import type { BasisVersion, Effect, StatusTarget } from "./effect.ts";
 import { outdated } from "./outdated.ts";
 import { TYPES, type WatchedKind } from "./resource-types.ts";
 
@@ -96,16 +96,10 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
     case "apply":
       return performApply(effect, context);
     case "delete-pod":
-    case "delete-operation": {
-      const { kind, namespace, name, uid, resourceVersion } = effect;
-      const type = kind === "delete-pod" ? TYPES.Pod : TYPES.FailoverOperation;
-      await context.client.delete(type, namespace, name, {
-        uid,
-        resourceVersion,
-        ...callOptions(context),
-      });
-      return;
-    }
+      await verifyBasis(effect.verify, context);
+      return deleteAsFound(TYPES.Pod, effect, context);
+    case "delete-operation":
+      return deleteAsFound(TYPES.FailoverOperation, effect, context);
     case "prune":
       return performPrune(effect, context);
     case "remove-store":
@@ -124,6 +118,27 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
     default:
       return effect satisfies never;
   }
+}
+
+/** The first that is not as it was ends the effect; one that is gone has changed too. */
+async function verifyBasis(basis: readonly BasisVersion[], context: ApplyContext): Promise<void> {
+  for (const { of, namespace, name, resourceVersion } of basis) {
+    const fresh = await context.client
+      .getQuorum(TYPES[of], namespace, name, callOptions(context))
+      .catch((error: unknown) => {
+        if (isNotFound(error)) return null;
+        throw error;
+      });
+    if (fresh?.metadata.resourceVersion !== resourceVersion) throw outdated(`${of} ${name} has changed`);
+  }
+}
+
+async function deleteAsFound(
+  type: ResourceType,
+  { namespace, name, uid, resourceVersion }: Extract<Effect, { kind: "delete-pod" | "delete-operation" }>,
+  context: ApplyContext,
+): Promise<void> {
+  await context.client.delete(type, namespace, name, { uid, resourceVersion, ...callOptions(context) });
 }
 
 /** Somebody else's object of that name stays. */
@@ -148,6 +163,7 @@ async function performApply(
   context: ApplyContext,
 ): Promise<void> {
   const { object } = effect;
+  await verifyBasis(effect.verify, context);
   const type = TYPES[object.kind as WatchedKind];
   let { resourceVersion } = effect;
   if (resourceVersion === null) {
@@ -186,10 +202,7 @@ async function performStatus(
   effect: Extract<Effect, { kind: "write-status" }>,
   context: ApplyContext,
 ): Promise<void> {
-  for (const { namespace, name, resourceVersion } of effect.verify) {
-    const fresh = await context.client.getQuorum(TYPES.FailoverMember, namespace, name, callOptions(context));
-    if (fresh.metadata.resourceVersion !== resourceVersion) throw outdated(`${name} has changed`);
-  }
+  await verifyBasis(effect.verify, context);
   const { target, resourceVersion, patch } = effect;
   const { namespace, name } = target;
   const body = { metadata: { resourceVersion }, status: patch };

@@ -1,5 +1,6 @@
 // Everything a decision can ask for. Each effect carries the versions it was decided on, so that one that comes late
-// (a second leader, a stale cache, a repeated call) fails and changes nothing (reliability rule K4).
+// (a second leader, a stale cache, a repeated call) fails and changes nothing (reliability rule K4). What it rests on beside the
+// object itself stands in `verify`: that is read again, past all caches, and must be unchanged.
 
 import type { KubeObject } from "../kube/resource.ts";
 import type { LinkStep } from "./decide/link.ts";
@@ -13,8 +14,9 @@ export interface StatusTarget {
   readonly name: string;
 }
 
-/** A FailoverMember as it was when the decision was made. */
-export interface ReportVersion {
+/** An object that a decision rests on, as it was when the decision was made. */
+export interface BasisVersion {
+  readonly of: "FailoverMember" | "Pod";
   readonly namespace: string;
   readonly name: string;
   readonly resourceVersion: string;
@@ -33,13 +35,19 @@ export type PrunedKind = (typeof PRUNED_KINDS)[number];
 
 export type Effect =
   /** Server-side apply. `resourceVersion` null: it does not exist yet. */
-  | { readonly kind: "apply"; readonly object: DesiredObject; readonly resourceVersion: string | null }
+  | {
+      readonly kind: "apply";
+      readonly object: DesiredObject;
+      readonly resourceVersion: string | null;
+      readonly verify: readonly BasisVersion[];
+    }
   | {
       readonly kind: "delete-pod";
       readonly namespace: string;
       readonly name: string;
       readonly uid: string;
       readonly resourceVersion: string;
+      readonly verify: readonly BasisVersion[];
     }
   /** A pod that removes a store is made, once more looked at that its relationship, of UID `ownerUid`, and its engine's pod have gone. In
    *  a namespace that is going nothing can be made: then `release`. */
@@ -85,8 +93,7 @@ export type Effect =
       readonly target: StatusTarget;
       readonly resourceVersion: string;
       readonly patch: Readonly<Record<string, unknown>>;
-      /** Reports that are read again, past all caches, and must be unchanged: the write rests on them. */
-      readonly verify: readonly ReportVersion[];
+      readonly verify: readonly BasisVersion[];
     }
   /** A step with the link's certificates. `basis` is read again, and must be unchanged. */
   | {

@@ -26,7 +26,9 @@ function statusWrite(world: PairWorld, reportVersion: string): Effect {
     target: { kind: "FailoverRelationship", namespace: "default", name: "campus" },
     resourceVersion,
     patch: { serving: "x" },
-    verify: [{ namespace: "default", name: "campus-a", resourceVersion: reportVersion }],
+    verify: [
+      { of: "FailoverMember", namespace: "default", name: "campus-a", resourceVersion: reportVersion },
+    ],
   };
 }
 
@@ -41,6 +43,24 @@ test("a write that rests on a report is not made when the report has changed sin
   assert.equal(world.status("FailoverRelationship", "campus")["serving"], "x");
 });
 
+test("a pod whose deletion rests on another pod stays when that one has changed, or is gone", async () => {
+  const world = await running();
+  const context = { ...never, client: world.client() };
+  const found = (name: string) => {
+    const { uid = "", resourceVersion = "" } = world.get("Pod", name).metadata;
+    return { namespace: "default", name, uid, resourceVersion };
+  };
+  const verify = [{ of: "Pod", ...found("campus-a-0") } as const];
+  const effect: Effect = { kind: "delete-pod", ...found("campus-b-0"), verify };
+  const metadata = { annotations: { seen: "by somebody" } };
+  world.patch("Pod", "campus-a-0", { metadata });
+  assert.equal((await performEffects([effect], context)).kind, "outdated");
+  world.off.add("a");
+  world.delete("Pod", "campus-a-0");
+  assert.equal((await performEffects([effect], context)).kind, "outdated");
+  assert.deepEqual(world.names("Pod"), ["campus-b-0"]);
+});
+
 test("an object of somebody else that no cache shows is not taken over", async () => {
   const world = new PairWorld();
   world.create("ServiceAccount", "default", { metadata: { name: "campus-a", namespace: "default" } });
@@ -49,6 +69,7 @@ test("an object of somebody else that no cache shows is not taken over", async (
   const effect: Effect = {
     kind: "apply",
     resourceVersion: null,
+    verify: [],
     object: {
       apiVersion: "v1",
       kind: "ServiceAccount",

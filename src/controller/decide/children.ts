@@ -16,6 +16,7 @@ import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, PRUNED_KINDS } from "../effect.ts";
 import { map } from "../json.ts";
 import { childKey, type Observed, type ObservedChild, type Rejected } from "../observed.ts";
+import { restsOnPartnerOf } from "./basis.ts";
 import { type LinkProblem, linkProblem } from "./link.ts";
 import type { Pair } from "./pair.ts";
 import { waitingMoves } from "./store-move.ts";
@@ -67,9 +68,13 @@ export function planChildren(pair: Pair, config: CompiledRelationship, options: 
       const written = child.object.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
       if (written !== undefined && isTakenIn(child.object)) hashes.set(object.member ?? "", written);
     } else if (child === undefined) {
-      effects.push({ kind: "apply", object, resourceVersion: null });
+      effects.push({ kind: "apply", object, resourceVersion: null, verify: [] });
     } else if (!child.deleting && !isInForce(object.body, child.object)) {
-      effects.push({ kind: "apply", object, resourceVersion: child.resourceVersion });
+      const verify =
+        object.kind === "StatefulSet" && object.member !== null && object.member === stopped
+          ? restsOnPartnerOf(observed, object.member)
+          : [];
+      effects.push({ kind: "apply", object, resourceVersion: child.resourceVersion, verify });
     } else if (object.kind === "StatefulSet" && object.member !== null && isTakenIn(child.object)) {
       const hash = object.body.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
       if (hash !== undefined) hashes.set(object.member, hash);
@@ -164,9 +169,4 @@ function foreignObject(observed: Observed, desired: readonly DesiredObject[]): R
     };
   }
   return null;
-}
-
-/** Name of the FailoverMember of a member. */
-export function reportName(observed: Observed, member: string): string {
-  return memberObjectName(observed.relationship.name, member);
 }

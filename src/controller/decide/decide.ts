@@ -9,8 +9,9 @@ import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
 import type { Observed, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
+import { reportsOf } from "./basis.ts";
 import { carriersVerdict } from "./carriers.ts";
-import { type ChildrenPlan, MOVE_WAITS, planChildren, reportName } from "./children.ts";
+import { type ChildrenPlan, MOVE_WAITS, planChildren } from "./children.ts";
 import { claimsUnread, volumeElsewhere } from "./claims.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
@@ -137,9 +138,10 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   const work: Effect[] = [...stores, ...link, ...withCertificates(plan.children.effects, link)];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {
-    const { name, uid, resourceVersion } = rollout.pod;
+    const { pod, verify } = rollout;
+    const { name, uid, resourceVersion } = pod;
     const { namespace } = observed.relationship;
-    work.push({ kind: "delete-pod", namespace, name, uid, resourceVersion });
+    work.push({ kind: "delete-pod", namespace, name, uid, resourceVersion, verify });
     work.push(restartEvent(pair, rollout.message));
   }
   const scopes = scopeEffects(pair);
@@ -199,7 +201,7 @@ function statusEffects(
   options: RenderOptions,
   change: WitnessChange | null,
 ): readonly Effect[] {
-  const { relationship, members } = pair.observed;
+  const { relationship } = pair.observed;
   const verdicts = verdictsOf(pair, plan);
   const { generation, status } = relationship;
   const conditions = conditionsOf(verdicts, status["conditions"], generation, pair.now);
@@ -209,17 +211,7 @@ function statusEffects(
   const after = relationshipStatus(pair, { witness: pair.witness, conditions, place });
   const patch = mergePatchOf(relationship.status, after);
   if (patch === null) return [];
-  const verify = (change?.restsOn ?? []).flatMap((name) => {
-    const member = members.find((other) => other.name === name);
-    if (member === undefined || member.reportVersion === "") return [];
-    return [
-      {
-        namespace: relationship.namespace,
-        name: reportName(pair.observed, name),
-        resourceVersion: member.reportVersion,
-      },
-    ];
-  });
+  const verify = reportsOf(pair.observed, change?.restsOn ?? []);
   const target: StatusTarget = {
     kind: "FailoverRelationship",
     namespace: relationship.namespace,

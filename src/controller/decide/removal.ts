@@ -83,7 +83,7 @@ function makeWay({ store }: Removal, pod: RemovalPod): readonly Effect[] {
   const { apiVersion = "", ...member } = memberObject;
   const said = pod.lastWords === "" ? "" : `: ${pod.lastWords}`;
   return [
-    { kind: "delete-pod", namespace, name, uid, resourceVersion },
+    { kind: "delete-pod", namespace, name, uid, resourceVersion, verify: [] },
     {
       kind: "event",
       event: {

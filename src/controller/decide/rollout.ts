@@ -2,7 +2,9 @@
 // secondary first, and only while both are in NORMAL, so that the partner serves meanwhile (reliability rule K6).
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { BasisVersion } from "../effect.ts";
 import type { Observed, ObservedMember, ObservedPod } from "../observed.ts";
+import { reportsOf, restsOnPartnerOf } from "./basis.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 import { otherMember } from "./pair.ts";
 
@@ -23,6 +25,8 @@ export type RolloutStep =
       readonly member: string;
       readonly pod: ObservedPod;
       readonly message: string;
+      /** What must still be so when the pod is deleted. */
+      readonly verify: readonly BasisVersion[];
     };
 
 /** `hashes`: the template digest now desired, per member; a member without one is not judged. */
@@ -43,10 +47,16 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   const broken = due.find((member) => member.pod !== null && !member.pod.running);
   if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
   const left = due.find((member) => isLeftBehind(observed, member));
-  if (left?.pod != null) return restart(left.name, left.pod, `it belongs on node ${left.nodeName} now`);
+  if (left?.pod != null) {
+    // That it is not heard, wherever its partner is.
+    const silence = reportsOf(observed, [left.name]);
+    return restart(left.name, left.pod, `it belongs on node ${left.nodeName} now`, silence);
+  }
   const unmeeting = due.find((member) => cannotMeet(observed, member));
-  if (unmeeting?.pod != null)
-    return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew");
+  if (unmeeting?.pod != null) {
+    const basis = restsOnPartnerOf(observed, unmeeting.name);
+    return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew", basis);
+  }
   const unmet = due.find(({ claim }) => claim?.phase === "Pending" && claim.note !== null);
   if (unmet !== undefined) {
     const { name, note } = unmet.claim ?? {};
@@ -86,7 +96,7 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   }
   const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
   if (next?.pod == null) return { kind: "none" };
-  return restart(next.name, next.pod, "its template changed");
+  return restart(next.name, next.pod, "its template changed", restsOnPartnerOf(observed, next.name));
 }
 
 /** Its node was exchanged for another one, and nobody hears it on the old one. The deletion is an orderly one: its successor
@@ -111,6 +121,11 @@ function isOutdated(member: ObservedMember, hashes: ReadonlyMap<string, string>)
   return hash !== undefined && member.pod !== null && member.pod.templateHash !== hash;
 }
 
-function restart(member: string, pod: ObservedPod, why: string): RolloutStep {
-  return { kind: "restart", member, pod, message: `${member} is restarted: ${why}.` };
+function restart(
+  member: string,
+  pod: ObservedPod,
+  why: string,
+  verify: readonly BasisVersion[] = [],
+): RolloutStep {
+  return { kind: "restart", member, pod, message: `${member} is restarted: ${why}.`, verify };
 }
