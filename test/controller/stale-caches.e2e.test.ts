@@ -101,3 +101,24 @@ for (const [type, spec] of Object.entries({
     assert.equal((world.get("StatefulSet", "campus-a")["spec"] as Json)["replicas"], 1);
   });
 }
+
+test("the grant of a holder that reports again goes to nobody, though the cache shows a silent one out of service", async () => {
+  const { world, controller, freeze } = await pair();
+  lose(world, "a");
+  await until(
+    world,
+    [controller],
+    "b has lost it",
+    () => world.engines["b"]?.["state"] === "CommunicationsInterrupted",
+  );
+  const { epoch, stores } = world.witness();
+  const held = { epoch: (epoch as number) + 1, holder: "a", holderStore: "store-a", stores };
+  world.patch("FailoverRelationship", "campus", { status: { witness: held } }, "status");
+  const taints = [{ key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" }];
+  world.patch("Node", "node-1", { spec: { taints } });
+  world.violations.length = 0;
+  freeze();
+  world.patch("FailoverMember", "campus-a", { status: { state: "PartnerDown" } }, "status");
+  await controller.look();
+  assert.deepEqual(world.witness(), held);
+});

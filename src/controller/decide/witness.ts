@@ -78,7 +78,8 @@ export function grant(witness: Witness, survivor: string, message: string): Witn
       transferredFrom: null,
     },
     message,
-    restsOn: [survivor],
+    // The other one's silence as much as the survivor's word: while it lives, it writes.
+    restsOn: Object.keys(witness.stores),
   };
 }
 

@@ -326,7 +326,7 @@ test("a change of state is told once, with from, to and cause", () => {
   assert.deepEqual(again, []);
 });
 
-test("a grant is written alone, and rests on the survivor's report", () => {
+test("a grant is written alone, and rests on both reports", () => {
   const seen = separated({ operations: [operation({ status: STARTED })] });
   const decision = decide(seen, OPTIONS);
   assert.equal(decision.step, "grant");
@@ -335,7 +335,15 @@ test("a grant is written alone, and rests on the survivor's report", () => {
   if (write?.kind !== "write-status") return;
   assert.deepEqual(write.patch["witness"], { epoch: 1, holder: "a", holderStore: "store-a" });
   assert.equal(write.resourceVersion, "100");
-  assert.deepEqual(write.verify, [{ namespace: "dhcp", name: "campus-a", resourceVersion: "report-a" }]);
+  assert.deepEqual(
+    write.verify,
+    ["a", "b"].map((name) => ({
+      of: "FailoverMember",
+      namespace: "dhcp",
+      name: `campus-${name}`,
+      resourceVersion: `report-${name}`,
+    })),
+  );
   assert.equal(decision.effects.filter(({ kind }) => kind !== "event").length, 1);
 });
 

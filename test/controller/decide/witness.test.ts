@@ -27,7 +27,7 @@ const held = record({ holder: "a", holderStore: "store-a" });
 test("a grant is the next epoch over nobody, to the survivor's listed store (W1)", () => {
   const change = grant(record(), "b", "why");
   assert.deepEqual(change?.witness, record({ epoch: 5, holder: "b", holderStore: "store-b" }));
-  assert.deepEqual(change?.restsOn, ["b"]);
+  assert.deepEqual(change?.restsOn, ["a", "b"], "the survivor's word, and the other one's silence");
 });
 
 test("no grant is written over a holder, its own included (W1)", () => {
