@@ -6,7 +6,7 @@ import type { Ipv4 } from "../../base/ipv4.ts";
 import { after, type Instant, type Seconds } from "../../base/units.ts";
 import { assignedOwner, bucketOwner, mendedSecs } from "../failover/load-balance.ts";
 import type { Role } from "../failover/transition.ts";
-import type { LeaseAuthority, Service } from "../lease/authority.ts";
+import type { AddressSource, LeaseAuthority, Service } from "../lease/authority.ts";
 import {
   type Binding,
   type BindingStatus,
@@ -91,6 +91,7 @@ function isResponsible(
   client: ClientIdentity,
   secs: number,
   reservedAddress: Ipv4 | null,
+  sources: readonly AddressSource[],
 ): boolean {
   if (engine.endpoint.state !== "NORMAL") return true;
   if (mendedSecs(secs) >= engine.config.maxSeconds) return true;
@@ -103,7 +104,7 @@ function isResponsible(
   if (isOwnClient(engine, client)) return true;
   // Which of its clients the partner cannot hear is not known here: all are answered (carrier.ts).
   if (engine.session?.partnerCarrierLost === true) return true;
-  return isPartnerExhausted(engine);
+  return isPartnerExhausted(engine, sources);
 }
 
 /** The member's part by configuration: whose clients are whose. Not Engine.role, which says whose free addresses are whose
@@ -127,14 +128,17 @@ function responsibleMember(engine: Engine, client: ClientIdentity): Role {
   return engine.config.mode === "HotStandby" ? "primary" : bucketOwner(client, engine.config.primaryPercent);
 }
 
-/** No pool has an address left that the partner could give. */
-function isPartnerExhausted(engine: Engine): boolean {
+/** Whether addresses come from there, and the partner has none left to give: as a dhcpd sees it, for the client's network alone,
+ *  whatever there is elsewhere. Each member gives from its own part, so that two that both answer give no address twice. */
+function isPartnerExhausted(engine: Engine, sources: readonly AddressSource[]): boolean {
   const partnerStatus = ownFreeStatus(engine) === "FREE" ? "BACKUP" : "FREE";
-  const { scopes, scopeOfPool } = engine.serverConfig;
-  return scopeOfPool.every(
-    (place, pool) =>
-      scopes[place]?.config.enabled !== true || engine.leases.counts(pool)[partnerStatus] === 0,
-  );
+  let isAny = false;
+  for (const { config, poolsToSearch } of sources) {
+    if (!config.enabled) continue;
+    for (const pool of poolsToSearch) if (engine.leases.counts(pool)[partnerStatus] > 0) return false;
+    isAny = true;
+  }
+  return isAny;
 }
 
 /** The statuses that new addresses are taken from, best first. Source: failover draft 5.4, 9.4.2. */
@@ -149,7 +153,8 @@ export function leaseAuthority(engine: Engine, turn: Turn): LeaseAuthority {
   return {
     service: presentService(engine),
     isOwnClient: (client) => presentState(engine) === "PARTNER-DOWN" || isOwnClient(engine, client),
-    isResponsible: (client, secs, reservedAddress) => isResponsible(engine, client, secs, reservedAddress),
+    isResponsible: (client, secs, reservedAddress, sources) =>
+      isResponsible(engine, client, secs, reservedAddress, sources),
     allocatableStatuses: allocatableStatuses(engine),
     mayAllocate: (binding, client) => mayAllocate(engine, binding, client, turn.early),
     cappedLease: (binding, desired) => allowedLease(engine, turn.moments, { binding, desired }),

@@ -8,12 +8,25 @@ import type { Binding, BindingStatus, ClientIdentity } from "./binding.ts";
 /** Whom this server answers in its present state. "RenewOnly": clients that hold a lease, nobody new. */
 export type Service = "All" | "RenewOnly" | "None";
 
+/** A scope as this client sees it. */
+export interface AddressSource {
+  /** Numbers of pools in the lease table. */
+  readonly poolsToSearch: readonly number[];
+  readonly config: { readonly enabled: boolean };
+}
+
 export interface LeaseAuthority {
   readonly service: Service;
 
   /** Whether a new client is ours to answer (load balance, `secs` override, silent or exhausted partner).
-   *  `reservedAddress`: the address reserved for the client, if any: its owner answers. Never asked for renewals. */
-  isResponsible(client: ClientIdentity, secs: number, reservedAddress: Ipv4 | null): boolean;
+   *  `reservedAddress`: the address reserved for the client, if any: its owner answers. `sources`: where a new address for it
+   *  could come from, on its network alone; empty when it wants none. Never asked for renewals. */
+  isResponsible(
+    client: ClientIdentity,
+    secs: number,
+    reservedAddress: Ipv4 | null,
+    sources: readonly AddressSource[],
+  ): boolean;
 
   /** Whether this client's first answer is this server's, as the two servers share the clients out, whatever the other
    *  one does: of two servers that do not hear each other, only one may commit a lease before the client has chosen. */

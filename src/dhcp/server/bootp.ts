@@ -20,7 +20,14 @@ export function handleBootp(
   const reserved = reservationOn(selection.network, request);
   const scope = reserved === null ? null : scopeIn(selection.network, reserved);
   if (reserved === null || scope === null) return dropped("bootp");
-  if (!view.authority.isResponsible(request.client, elapsedSeconds(request.message), reserved)) {
+  if (
+    !view.authority.isResponsible(
+      request.client,
+      elapsedSeconds(request.message),
+      reserved,
+      selection.network,
+    )
+  ) {
     return dropped("not-responsible");
   }
   const chosen = choice(view, request, scope, reserved);

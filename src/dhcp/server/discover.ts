@@ -26,7 +26,7 @@ export function handleDiscover(
   if (selection === null) return dropped("no-subnet");
   const { network } = selection;
   const reserved = reservationOn(network, request);
-  if (!authority.isResponsible(client, elapsedSeconds(request.message), reserved)) {
+  if (!authority.isResponsible(client, elapsedSeconds(request.message), reserved, network)) {
     return dropped("not-responsible");
   }
   const answering = network.find((scope) => wantsNoAddress(request, scope));

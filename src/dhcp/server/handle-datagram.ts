@@ -21,7 +21,7 @@ import { observeRelay } from "./relay-observe.ts";
 import { handleRelease } from "./release.ts";
 import { handleRequest } from "./request.ts";
 import { recordedPlace } from "./reservations.ts";
-import { selectSubnet } from "./subnet-select.ts";
+import { type SubnetSelection, selectSubnet } from "./subnet-select.ts";
 
 /** A message that crossed more relays than this goes in circles. Source: RFC 1542 4.1.1. */
 const HOPS_MAX = 16;
@@ -91,17 +91,13 @@ function handleMessage(
   });
 }
 
-function observe(view: ServerView, request: ClientRequest): void {
+function observe(view: ServerView, request: ClientRequest, selection: SubnetSelection): void {
   const { relays } = view;
-  const finding = relays === undefined ? null : observeRelay(relays, view, request);
+  const finding = relays === undefined ? null : observeRelay(relays, view, request, selection);
   if (finding !== null) relays?.onFinding(finding);
 }
 
-type Handler = (
-  view: ServerView,
-  request: ClientRequest,
-  selection: ReturnType<typeof selectSubnet>,
-) => ServerOutcome;
+type Handler = (view: ServerView, request: ClientRequest, selection: SubnetSelection | null) => ServerOutcome;
 
 const HANDLERS: Partial<Record<MessageType, Handler>> = {
   DISCOVER: handleDiscover,
@@ -120,7 +116,7 @@ function dispatch(view: ServerView, request: ClientRequest): ServerOutcome {
   if (excess !== null) return dropped(excess);
   const selection = selectSubnet(view.config, request.message, request.relay, request.arrival);
   if (selection !== null && request.message.relayAddress !== 0) {
-    observe(view, request);
+    observe(view, request, selection);
   }
   const full = capRefusal(view, request, selection);
   if (full !== null) return dropped(full);

@@ -18,7 +18,7 @@ export function handleInform(
   const scope = selection === null ? null : scopeIn(selection.network, message.clientAddress);
   if (scope === null) return dropped("no-subnet");
   const reachesBoth = arrival.kind === "local" || message.relayAddress !== 0;
-  if (reachesBoth && !authority.isResponsible(client, elapsedSeconds(message), null)) {
+  if (reachesBoth && !authority.isResponsible(client, elapsedSeconds(message), null, [])) {
     return dropped("not-responsible");
   }
   return inform(view, request, scope);

@@ -4,12 +4,14 @@ import type { Ipv4 } from "../../base/ipv4.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-request.ts";
+import type { SubnetSelection } from "./subnet-select.ts";
 
 /** Looks at a request that came through a relay of a served network. Returns the relay when this made it a finding. */
 export function observeRelay(
   { watch, partnerWellSeconds }: NonNullable<ServerView["relays"]>,
   view: ServerView,
   request: ClientRequest,
+  { network }: SubnetSelection,
 ): Ipv4 | null {
   const { message, client, clientKey, now } = request;
   const { relayAddress, messageType } = message;
@@ -18,8 +20,8 @@ export function observeRelay(
     if (chosen === view.config.partner.address) watch.reachedPartner(relayAddress, now.boot);
     return null;
   }
-  if (messageType !== "DISCOVER" || view.authority.isResponsible(client, 0, null)) return null;
+  if (messageType !== "DISCOVER" || view.authority.isResponsible(client, 0, null, network)) return null;
   const secs = elapsedSeconds(message);
-  if (secs >= partnerWellSeconds || !view.authority.isResponsible(client, secs, null)) return null;
+  if (secs >= partnerWellSeconds || !view.authority.isResponsible(client, secs, null, network)) return null;
   return watch.cameInVain(relayAddress, clientKey, now.boot) ? relayAddress : null;
 }

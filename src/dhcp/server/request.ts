@@ -152,7 +152,7 @@ function hasBetterAddress(
   if (mayGive(view, request, chosen)) return true;
   // Free, but the partner's to give: it will, as long as it is the one that answers for it.
   const isFree = record === null || record.status === "FREE" || record.status === "BACKUP";
-  return isFree && !view.authority.isResponsible(request.client, 0, reserved);
+  return isFree && !view.authority.isResponsible(request.client, 0, reserved, network);
 }
 
 /** Whether this server has a record of this client at this address, running or not. */

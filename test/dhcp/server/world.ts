@@ -174,10 +174,10 @@ export const PARTNER: { of: ((relationship: CompiledRelationship) => Partnered) 
 function joinPartner(told: FakeAuthority, partnered: Partnered, now: () => Instant): void {
   const { isResponsible, mayAllocate, cappedLease } = told;
   const isAsTold = told.allocatableStatuses;
-  told.isResponsible = function (client, secs, reserved) {
+  told.isResponsible = function (client, secs, reserved, sources) {
     return (
-      isResponsible.call(this, client, secs, reserved) &&
-      partnered(now()).isResponsible(client, secs, reserved)
+      isResponsible.call(this, client, secs, reserved, sources) &&
+      partnered(now()).isResponsible(client, secs, reserved, sources)
     );
   };
   told.mayAllocate = function (binding, client, at) {
