@@ -923,6 +923,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "a full update's progress is kept past what the partner has not got",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "open === null ? fullUpdateCursor : open - 1",
+        replace: "open === null ? fullUpdateCursor : open + 100",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/pools-and-updates.test.ts",
+      name: "keeps its progress over 20 cuts: nothing is sent twice but what was under way",
+    },
+  },
+  {
     name: "PARTNER-DOWN is left for a partner that has not got everything",
     rule: "W7",
     patches: [
