@@ -9,6 +9,7 @@ import {
   resourcesArgument,
 } from "./arguments.ts";
 import { EXIT } from "./command-error.ts";
+import { tolerationsArgument } from "./tolerations-argument.ts";
 
 interface ControllerFlags {
   kubeconfig?: string;
@@ -17,6 +18,7 @@ interface ControllerFlags {
   imagePullPolicy?: string;
   imagePullSecret: string[];
   engineResources?: string;
+  engineTolerations?: string;
   engineArg: string[];
   dataRoot: string;
   priorityClass?: string;
@@ -57,6 +59,10 @@ export function addControllerCommand(program: Command): void {
       "--engine-resources <json>",
       'requests and limits of the engine containers, as {"requests":{"memory":"192Mi"}}',
     )
+    .option(
+      "--engine-tolerations <json>",
+      'for members on tainted nodes, as [{"key":"dedicated","operator":"Exists","effect":"NoSchedule"}]',
+    )
     .option("--engine-arg <argument>", "appended to the engines' command line; may be repeated", collect, [])
     .option(
       "--data-root <dir>",
@@ -96,6 +102,10 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
       : { imagePullPolicy: choiceArgument("--image-pull-policy", flags.imagePullPolicy, PULL_POLICIES) };
   const resources =
     flags.engineResources === undefined ? {} : { resources: resourcesArgument(flags.engineResources) };
+  const tolerations =
+    flags.engineTolerations === undefined
+      ? {}
+      : { tolerations: tolerationsArgument(flags.engineTolerations) };
   const secrets = flags.imagePullSecret.length === 0 ? {} : { imagePullSecrets: flags.imagePullSecret };
   const priority = flags.priorityClass === undefined ? {} : { priorityClassName: flags.priorityClass };
   const { createLogger } = await import("../dhcp/host/logger.ts");
@@ -117,6 +127,7 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
       ...pull,
       ...secrets,
       ...resources,
+      ...tolerations,
       ...priority,
     },
     leaderElection: flags.leaderElection ? { namespace: flags.leaderElectionNamespace } : null,

@@ -44,7 +44,25 @@ interface Case {
 
 const ENGINE = "engine --relationship default/campus --member a --data-dir DATA";
 
+const CONTROLLER = "controller --image leasepair:dev --kubeconfig DIR/nowhere.kubeconfig";
+
 const CASES: readonly Case[] = [
+  ...(
+    [
+      ["are no JSON", "tolerate", "is no JSON; give JSON such as"],
+      ["are no list", '{"key":"a"}', "is no list"],
+      ["have an unknown field", '[{"name":"a"}]', "item 0 has no field name"],
+      ["tolerate everything", '[{"operator":"Exists"}]', "item 0 has no key: by that the engine would stay"],
+      ["have a value for Exists", '[{"key":"a","operator":"Exists","value":"b"}]', "item 0 has a value"],
+      ["have an unknown effect", '[{"key":"a"},{"key":"a","effect":"Never"}]', "item 1 has an effect"],
+      ["have seconds for another effect", '[{"key":"a","tolerationSeconds":9}]', "only the effect NoExecute"],
+    ] as const
+  ).map(([what, json, message]) => ({
+    name: `engine tolerations that ${what}`,
+    args: `${CONTROLLER} --engine-tolerations ${json}`,
+    code: 2,
+    stderr: new RegExp(message),
+  })),
   { name: "an unknown command", args: "serve", code: 2, stderr: /unknown command 'serve'/ },
   { name: "an unknown flag", args: "version --long", code: 2, stderr: /unknown option '--long'/ },
   { name: "a missing flag", args: "engine", code: 2, stderr: /required option '--relationship/ },

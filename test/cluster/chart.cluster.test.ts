@@ -42,6 +42,7 @@ const MATRIX: Readonly<Record<string, readonly string[]>> = {
     'controller.resources={"requests":{"cpu":"1"},"limits":{"memory":"1Gi"}}',
     'engine.resources={"requests":{"cpu":"1","memory":"1Gi"},"limits":{"memory":"2Gi"}}',
     'engine.extraArgs=["--log-level","debug"]',
+    'engine.tolerations=[{"key":"dedicated","operator":"Equal","value":"dhcp","effect":"NoSchedule"}]',
     'commonLabels={"team":"network"}',
   ],
   "nothing of its own": [
@@ -108,6 +109,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
   it("refuses a value that it does not know, and one that cannot be, by name", () => {
     assert.throws(() => template(["controler.replicas=2"]), /controler/);
     assert.throws(() => template(['controller.replicas="two"']), /controller\/replicas|controller\.replicas/);
+    assert.throws(() => template(['engine.tolerations=[{"operator":"Exists"}]']), /tolerations.*key/s);
     assert.throws(() => template(['image.digest="latest"']), /digest/);
     assert.throws(() => template(["serviceAccount.create=false"]), /serviceAccount\.name/);
   });

@@ -12,6 +12,17 @@ export interface RenderOptions {
   readonly dataRoot: string;
   readonly priorityClassName?: string;
   readonly resources?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** For tainted nodes, besides those that every engine has. */
+  readonly tolerations?: readonly Toleration[];
+}
+
+/** As in a pod. */
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: "Exists" | "Equal";
+  readonly value?: string;
+  readonly effect?: "NoSchedule" | "PreferNoSchedule" | "NoExecute";
+  readonly tolerationSeconds?: number;
 }
 
 export const PRIORITY_CLASS_DEFAULT = "system-node-critical";

@@ -115,7 +115,7 @@ function podTemplate(
       priorityClassName: options.priorityClassName ?? PRIORITY_CLASS_DEFAULT,
       terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
       affinity: affinity(config, member),
-      tolerations: tolerations(),
+      tolerations: tolerations(options),
       // The group may read the link's key, which is nobody else's, and write to the root of a claim's volume.
       securityContext: { seccompProfile: { type: "RuntimeDefault" }, fsGroup: ENGINE_UID },
       ...pullSecrets(options),
@@ -174,10 +174,11 @@ export function onNode(name: string): Json {
 }
 
 /** Without a limit in time: moving elsewhere is impossible, so staying put is right. */
-function tolerations(): readonly Json[] {
+function tolerations({ tolerations: more = [] }: RenderOptions): readonly object[] {
   return [
     { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },
     { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" },
+    ...more,
   ];
 }
 

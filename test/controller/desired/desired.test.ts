@@ -99,6 +99,19 @@ test("the pod is on the host network of its node, apart from its partner, and st
   }
 });
 
+test("an engine tolerates what the installation says besides; where it says nothing no running pod is outdated", () => {
+  const dedicated = { key: "dedicated", operator: "Exists", effect: "NoSchedule" } as const;
+  const usual = [
+    { key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute" },
+    { key: "node.kubernetes.io/unreachable", operator: "Exists", effect: "NoExecute" },
+  ];
+  const told = (tolerations: RenderOptions["tolerations"]) =>
+    at(pod(rendered({}, { ...OPTIONS, ...(tolerations && { tolerations }) })), "tolerations");
+  assert.deepEqual(told([dedicated]), [...usual, dedicated]);
+  assert.deepEqual(told([]), usual);
+  assert.deepEqual(told(undefined), usual);
+});
+
 test("the engine is told its relationship, its name and where its store is; extra arguments come last", () => {
   const objects = rendered({}, { ...OPTIONS, engineArgs: ["--dhcp-port", "1067"] });
   assert.deepEqual(at(engine(objects), "args"), [
