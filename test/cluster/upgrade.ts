@@ -26,7 +26,8 @@ export function installFirstGreen(cluster: Cluster): void {
 
 /** Resolves once both members run the new image. */
 export async function upgrade(cluster: Cluster): Promise<void> {
-  cluster.helm("upgrade", RELEASE, CHART, ...IN_OPERATORS, "--set", `image.tag=${NEW_TAG}`);
+  const values = ["--reset-then-reuse-values", "--set", `image.tag=${NEW_TAG}`];
+  cluster.helm("upgrade", RELEASE, CHART, ...IN_OPERATORS, ...values);
   const both = `${NEW_TAG} ${NEW_TAG}`;
   const look = () => runningTags(cluster);
   await eventually("both to run the new image", ROLLOUT_MS, look, (seen) => seen === both);
