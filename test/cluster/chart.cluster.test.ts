@@ -114,6 +114,20 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     assert.throws(() => template(["serviceAccount.create=false"]), /serviceAccount\.name/);
   });
 
+  it("lets its own test in, whoever else may scrape", () => {
+    const monitoring = { namespaceSelector: { matchLabels: { name: "monitoring" } } };
+    const sets = ["networkPolicy.enabled=true", `networkPolicy.metricsFrom=${JSON.stringify([monitoring])}`];
+    const objects = parseAllDocuments(template(sets)).map((one): KubeObject | null => one.toJS());
+    const of = (kind: string) => objects.find((object) => object?.kind === kind);
+    const policy = of("NetworkPolicy") as { spec?: { ingress: { from: unknown[] }[] } } | undefined;
+    const labels = Object.entries(of("Pod")?.metadata.labels ?? {});
+    assert.equal(labels.length, 3);
+    assert.deepEqual(policy?.spec?.ingress[0]?.from, [
+      monitoring,
+      { podSelector: { matchLabels: Object.fromEntries(labels) } },
+    ]);
+  });
+
   it("installs under the restricted Pod Security level, and its own test passes", () => {
     const notes = installOperator(cluster);
     assert.match(notes, /kubectl get dhcpfo/);

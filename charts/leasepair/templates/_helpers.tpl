@@ -23,6 +23,12 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: controller
 {{- end }}
 
+{{- define "leasepair.testSelector" -}}
+app.kubernetes.io/name: {{ include "leasepair.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: test
+{{- end }}
+
 {{- define "leasepair.labels" -}}
 {{ include "leasepair.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
