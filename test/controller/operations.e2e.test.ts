@@ -34,6 +34,23 @@ const ended = (world: PairWorld) =>
 const replicas = (world: PairWorld, member: string) =>
   (world.get("StatefulSet", `campus-${member}`)["spec"] as Json)["replicas"];
 
+function setReady(world: PairWorld, member: string, status: "True" | "False"): void {
+  const conditions = [{ type: "Ready", status, lastTransitionTime: formatTime(world.nowMs) }];
+  world.patch("Pod", `campus-${member}-0`, { status: { conditions } }, "status");
+}
+
+/** Its report goes on saying what it says of `field` now. */
+function keepSaying(world: PairWorld, member: string, field: string): void {
+  const name = `campus-${member}`;
+  const kept = world.status("FailoverMember", name)[field];
+  world.objects.store.subscribe(({ kind, object }) => {
+    const said = ((object["status"] ?? {}) as Json)[field];
+    if (kind.kind !== "FailoverMember" || object.metadata.name !== name || said === undefined) return;
+    if (JSON.stringify(said) !== JSON.stringify(kept))
+      world.patch("FailoverMember", name, { status: { [field]: kept } }, "status");
+  });
+}
+
 async function run(world: PairWorld, controller: TestController, spec: Json) {
   world.operate("act", spec);
   await until(world, [controller], "the operation has ended", () => ended(world) !== undefined);
@@ -88,19 +105,66 @@ test("TestFailover: when the other does not answer, that is the result, and the 
   const { world, controller } = await start();
   world.operate("act", DRILL);
   await controller.look();
-  // b's engine hangs: it reports no more.
-  const { state } = world.engines["b"] as Json;
-  world.off.add("b");
-  world.turn();
-  for (let turn = 0; turn < 14; turn++) {
-    await controller.look();
-    world.turn();
-  }
-  world.off.delete("b");
-  world.engines["b"] = { ...world.engines["b"], state };
+  // b lives, but nobody can reach it.
+  setReady(world, "b", "False");
+  await until(world, [controller], "on the way back", () => steps(world).includes("Returning"));
+  setReady(world, "b", "True");
   await until(world, [controller], "ended", () => ended(world) !== undefined);
   assert.equal(ended(world)?.["reason"], "NoAnswer");
   assert.equal(replicas(world, "a"), 1);
+});
+
+for (const [type, spec, reached] of [
+  ["Stop", { ...STOP, switchover: { ...STOP.switchover, forSeconds: 86_400 } }, "Stopping"],
+  ["Stop", { ...STOP, switchover: { ...STOP.switchover, forSeconds: 86_400 } }, "Holding"],
+  ["TestFailover", { ...DRILL, testFailover: { ...DRILL.testFailover, forSeconds: 600 } }, "Silencing"],
+  ["TestFailover", { ...DRILL, testFailover: { ...DRILL.testFailover, forSeconds: 600 } }, "Answering"],
+] as const) {
+  for (const [what, strike, withinSeconds] of [
+    ["loses its machine", (world: PairWorld) => world.off.add("b"), 10],
+    ["falls silent, with a pod that looks well", (world: PairWorld) => world.mute.add("b"), 45],
+    ["is not ready any more", (world: PairWorld) => setReady(world, "b", "False"), 5],
+  ] as const) {
+    // In NORMAL silence is golden, and before it has taken over an unready one may yet come.
+    const isBefore = reached === "Stopping" || reached === "Silencing";
+    if (isBefore && what !== "loses its machine") continue;
+    test(`${type}, at ${reached}: when the member that stays ${what}, the stopped one is started at once`, async () => {
+      const { world, controller } = await start();
+      world.operate("act", spec);
+      await until(world, [controller], reached, () => steps(world).includes(reached));
+      strike(world);
+      const struckAt = world.nowMs;
+      await until(world, [controller], "started again", () => replicas(world, "a") === 1);
+      assert.ok(world.nowMs - struckAt <= withinSeconds * 1000, `${(world.nowMs - struckAt) / 1000} s`);
+      assert.deepEqual([ended(world)?.["type"], ended(world)?.["reason"]], ["Failed", "StaysLost"]);
+      assert.match(String(ended(world)?.["message"]), /b, which was to serve .* a is started again\./);
+      await until(world, [controller], "a runs", () => world.names("Pod").includes("campus-a-0"));
+    });
+  }
+}
+
+test("Stop: a member that is lost before anybody is stopped leaves the other one running", async () => {
+  const { world, controller } = await start();
+  world.operate("act", STOP);
+  while (world.status("FailoverOperation", "act")["startTime"] === undefined) await controller.look();
+  world.off.add("b");
+  world.turn();
+  await controller.look();
+  assert.deepEqual([ended(world)?.["reason"], replicas(world, "a")], ["StaysLost", 1]);
+  assert.deepEqual(world.violations, []);
+});
+
+test("Stop: once the operation has failed, the word that the lost holder's machine is off counts again", async () => {
+  const { world, controller } = await start();
+  world.operate("act", STOP);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  world.off.add("b");
+  await until(world, [controller], "a is back", () => world.names("Pod").includes("campus-a-0"));
+  world.engines["a"] = { ...world.engines["a"], state: "CommunicationsInterrupted" };
+  const taints = [{ key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" }];
+  world.patch("Node", "node-2", { spec: { taints } });
+  await until(world, [controller], "a holds", () => world.witness()["holder"] === "a");
+  assert.equal(world.witness()["transferredFrom"], "b");
 });
 
 test("deleting an operation undoes it", async () => {
@@ -130,7 +194,8 @@ test("what is not reached before the deadline is undone", async () => {
     deadlineSeconds: 60,
   });
   await controller.look();
-  world.off.add("b");
+  // b lives, and is slow to notice.
+  keepSaying(world, "b", "state");
   await until(world, [controller], "ended", () => ended(world) !== undefined);
   assert.equal(ended(world)?.["reason"], "DeadlineExceeded");
   await controller.look();
@@ -140,13 +205,7 @@ test("what is not reached before the deadline is undone", async () => {
 test("a soft switchover that is not taken up before the deadline is undone", async () => {
   const { world, controller } = await start();
   // b does not load the new share: its report is history.
-  const { revisions } = world.status("FailoverMember", "campus-b");
-  world.objects.store.subscribe(({ kind, object }) => {
-    const said = ((object["status"] ?? {}) as Json)["revisions"];
-    if (kind.kind === "FailoverMember" && object.metadata.name === "campus-b" && said !== undefined)
-      if (JSON.stringify(said) !== JSON.stringify(revisions))
-        world.patch("FailoverMember", "campus-b", { status: { revisions } }, "status");
-  });
+  keepSaying(world, "b", "revisions");
   const end = await run(world, controller, { ...SOFT, deadlineSeconds: 60 });
   assert.equal(end?.["reason"], "DeadlineExceeded");
   assert.match(String(end?.["message"]), /Not reached within 60 s/);

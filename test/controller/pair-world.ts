@@ -45,6 +45,8 @@ export class PairWorld {
   readonly engines: Record<string, Json> = {};
   /** Members whose engine and pod are off. */
   readonly off = new Set<string>();
+  /** Members whose engine says nothing more, in a pod that looks well. */
+  readonly mute = new Set<string>();
   /** Members whose StatefulSet has no replica. */
   readonly stopped = new Set<string>();
   /** What the API server says to whoever wants to create a pod; null: it creates them. */
@@ -177,7 +179,7 @@ export class PairWorld {
   #runEngine(object: KubeObject): void {
     const name = (object["spec"] as { member: string }).member;
     const partner = name === "a" ? "b" : "a";
-    if (!this.#runs(name)) return;
+    if (!this.#runs(name) || this.mute.has(name)) return;
     const fresh = {
       state: "Startup",
       store: `store-${name}`,

@@ -83,7 +83,18 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
   if (automatic.kind === "grant") {
     return writeWitness(observed, automatic.change, automatic.isWord ? "grant" : "automatic-grant", options);
   }
-  return reconcile(pairOf(observed, witness), operations, options);
+  return reconcile(pairOf(undone(observed, operations), witness), operations, options);
+}
+
+/** What an operation has stopped is started again by the look that ends it, or is not stopped any more. */
+function undone(observed: Observed, steps: readonly OperationStep[]): Observed {
+  const isOver = steps.some(
+    (step) =>
+      step.kind === "report" &&
+      step.operation.name === observed.stopped?.operation &&
+      (step.outcome.phase === "Failed" || step.outcome.phase === "Complete"),
+  );
+  return isOver ? { ...observed, stopped: null } : observed;
 }
 
 /** A change of the witness goes alone and first: nothing else may keep it from being written. */

@@ -18,7 +18,7 @@ import {
 } from "./operation-outcome.ts";
 import { otherMember } from "./pair.ts";
 import { grant, uncappedMembers, type Witness } from "./witness.ts";
-import { clockTime } from "./words.ts";
+import { CAUSE_WORDS, clockTime } from "./words.ts";
 
 /** What every step below looks at. */
 interface Act {
@@ -45,6 +45,8 @@ export function switchoverStep(
   if (!isStarted(operation)) return report(precondition(act) ?? begun(act));
   if (observed.now >= endOf(operation)) return report(wayBack(act));
   if (operation.switchover?.style === "Soft") return report(softStep(act));
+  const lost = loss(act);
+  if (lost !== null) return report(lost);
   return operation.type === "TestFailover" ? report(testStep(act)) : stopStep(act);
 }
 
@@ -107,6 +109,36 @@ function begun({ observed, operation, rests, stays, witness }: Act): OperationOu
   return { phase: "Running", reason: "Started", message, until: null, epoch };
 }
 
+/** While one is stopped the other is all that clients have. Without it the operation fails at once, which starts the stopped one, and
+ *  lets grants be made again. */
+function loss({ observed, operation, rests, stays, witness }: Act): OperationOutcome | null {
+  const life = liveness(stays, rests, observed.now);
+  const hasTakenOver = hasStep(operation, "Holding") || hasStep(operation, "Answering");
+  const why = life.kind === "unknown" ? CAUSE_WORDS[life.why] : hasTakenOver ? whyClientsMiss(stays) : null;
+  if (why === null) return null;
+  const offForGood = `if the machine of ${stays.name} is off for good`;
+  const next =
+    witness.holder === stays.name
+      ? `${rests.name} waits for ${stays.name}, which holds the grant of epoch ${witness.epoch}; ${offForGood}, create a FailoverOperation ` +
+        `DeclarePartnerDown with survivor ${rests.name} and partnerIs Destroyed.`
+      : `Look at the relationship's condition Ready; ${offForGood}, create a FailoverOperation DeclarePartnerDown.`;
+  return failed(
+    "StaysLost",
+    `${stays.name}, which was to serve all clients, does not: ${why}. ${rests.name} is started again. ${next}`,
+  );
+}
+
+/** Why a member that lives serves nobody new, or not where clients are; null when it does. */
+function whyClientsMiss({ pod, report }: ObservedMember): string | null {
+  if (pod?.ready !== true) return "its pod is not ready";
+  if (!servesNew(report)) return "it serves no new clients";
+  return report?.carrierProblem ?? null;
+}
+
+function servesNew(report: ObservedMember["report"]): boolean {
+  return report?.serving === "All" || report?.serving === "OwnAddresses";
+}
+
 function softStep(act: Act): OperationOutcome {
   const { observed, operation, stays } = act;
   const end = endOf(operation);
@@ -164,9 +196,12 @@ function stopStep(act: Act): OperationStep {
 function testStep(act: Act): OperationOutcome {
   const { observed, operation, rests, stays } = act;
   const end = endOf(operation);
-  const serving = stays.report?.serving;
-  const answers = serving === "All" || serving === "OwnAddresses";
-  if (rests.pod === null && isApart(observed, stays) && answers && stays.pod?.ready === true) {
+  if (
+    rests.pod === null &&
+    isApart(observed, stays) &&
+    servesNew(stays.report) &&
+    stays.pod?.ready === true
+  ) {
     return running(
       act,
       "Answering",
