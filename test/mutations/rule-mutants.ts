@@ -1178,4 +1178,52 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       name: "stands after a loss of power once the API shows that nobody was granted anything since, else ends",
     },
   },
+  {
+    name: "a lost store settles a conflict by what it has not acknowledged",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: 'const type = engine.endpoint.complete ? "UPDREQ" : "UPDREQALL";',
+        replace: 'const type = engine.endpoint.complete || state !== "RECOVER" ? "UPDREQ" : "UPDREQALL";',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/conflict-after-loss.test.ts",
+      name: "has every lease when it serves again, as secondary",
+    },
+  },
+  {
+    name: "a lost store serves alone out of a conflict",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/state-change.ts",
+        find: 'if (next === "RESOLUTION-INTERRUPTED" && !endpoint.complete) return "RECOVER";',
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/conflict-after-loss.test.ts",
+      name: "is in RECOVER again when it loses the link, or starts again, before it has them, as primary",
+    },
+  },
+  {
+    name: "PARTNER-DOWN without a moment of its entry",
+    rule: "S6",
+    patches: [
+      {
+        file: "src/dhcp/engine/state-change.ts",
+        find: 'if (next === "PARTNER-DOWN" && isNew) return { entry: stampNow(engine, turn) };',
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/dhcpd-states.test.ts",
+      name: "the addresses of a dhcpd that says SHUTDOWN are taken over an MCLT after it has said so, whatever was before",
+    },
+  },
 ];

@@ -8,11 +8,14 @@ import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
 import {
   BACKUP,
+  COMMUNICATIONS_INTERRUPTED,
+  CONFLICT_DONE,
   FREE,
   NORMAL,
   NodeLedger,
   PARTNER_DOWN,
   RECOVER_DONE,
+  RESOLUTION_INTERRUPTED,
   STATUS_NAME,
   type StoredEndpoint,
   type StoredRecord,
@@ -283,6 +286,8 @@ export class Checker implements LinkTap, CheckContext {
       if (entersGiving)
         this.world.trace(() => `${node === 0 ? "P" : "Q"} disk state ${stateName(record.state)}`);
       if (record.state === NORMAL && ledger.state === RECOVER_DONE) ledger.forgetful = false;
+      if (!record.complete && SERVES.has(record.state))
+        this.violated("W10", `${stateName(record.state)} with a store that has not got every lease`, 0);
       if (entersGiving && record.state === PARTNER_DOWN && !this.restoring) checkEntry(this, node, record);
       ledger.enter(record.state, record.stateSince, this.world.now);
       ledger.entryAt = record.entryAt;
@@ -364,6 +369,14 @@ export class Checker implements LinkTap, CheckContext {
 }
 
 const SETTLED_TIMES_MAX = 2;
+/** States in which clients are answered. */
+const SERVES = new Set([
+  NORMAL,
+  COMMUNICATIONS_INTERRUPTED,
+  PARTNER_DOWN,
+  CONFLICT_DONE,
+  RESOLUTION_INTERRUPTED,
+]);
 
 function newDirection(): DirectionLedger {
   return { lastXid: -1, open: new Map(), openAddresses: new Set(), asked: new Map() };

@@ -269,13 +269,14 @@ function leavingPartnerDown(
   return isFenced(engine) || !beganWithEntry(engine) ? given : { ...given, hold: null };
 }
 
-/** Asks for the partner's updates when this state wants them, once per connection and state.
- *  Source: failover draft 9.5.2, 9.10.3. */
+/** Asks for the partner's updates when this state wants them, once per connection and state: for all of them where this store
+ *  has lost its own, also to settle a conflict.
+ *  Source: failover draft 9.5.2, 9.10.3; docs/protocol/witness.md W10. */
 function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
   const state = settled(engine);
   if (session.partnerState === null || session.openRequestXid !== null) return;
   if (!updatesWanted(state, engine.role, session.partnerState)) return;
-  const type = state === "RECOVER" && !engine.endpoint.complete ? "UPDREQALL" : "UPDREQ";
+  const type = engine.endpoint.complete ? "UPDREQ" : "UPDREQALL";
   session.openRequestXid = send(engine, turn, session.connection, { type });
 }
 
@@ -323,7 +324,11 @@ function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number)
   if (state === "RECOVER") return finishRecovery(engine, turn);
   const next = onUpdatesReceived(state, engine.role, engine.endpoint.fencing);
   if (next === null) return;
-  enterState(engine, turn, next, "the partner's updates are complete", leavingPartnerDown(engine, next));
+  const refilled = engine.endpoint.complete ? {} : { complete: true, hold: stampNow(engine, turn) };
+  enterState(engine, turn, next, "the partner's updates are complete", {
+    ...leavingPartnerDown(engine, next),
+    ...refilled,
+  });
 }
 
 /** Source: failover draft 9.5.2; under Witness W10, W11: no wait, a store that was empty begins its hold instead. */

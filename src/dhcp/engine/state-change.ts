@@ -43,6 +43,8 @@ export function enterState(
 /** What entering a state writes down besides itself. */
 function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean): Partial<EndpointRecord> {
   if (next === "RECOVER" && isNew && !isRecovering(engine)) return { outageSince: lastAlive(engine, turn) };
+  // Also when no grant and no word led there: nothing of the partner's is taken over before the wait from now on (S6).
+  if (next === "PARTNER-DOWN" && isNew) return { entry: stampNow(engine, turn) };
   if (next === "NORMAL") {
     engine.balanceDueAt = turn.now.boot;
     const configured = engine.config.mcltSeconds;
@@ -107,8 +109,10 @@ export function stateOnRestart(engine: Engine): SettledState {
 }
 
 /** A dhcpd that is primary and in CONFLICT-DONE ends its process when its partner comes back with anything but NORMAL or a
- *  conflict state: whoever was about to leave the conflict goes back into it. */
+ *  conflict state: whoever was about to leave the conflict goes back into it. Who has not got all leases yet recovers on:
+ *  alone it would serve without them (W10). */
 function orInConflict({ dialect, endpoint }: Engine, next: SettledState): SettledState {
+  if (next === "RESOLUTION-INTERRUPTED" && !endpoint.complete) return "RECOVER";
   const isResolving = dialect.primarySettlesTerms && endpoint.partnerState === "CONFLICT-DONE";
   return isResolving && next === "COMMUNICATIONS-INTERRUPTED" ? "RESOLUTION-INTERRUPTED" : next;
 }

@@ -4,8 +4,11 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { bootMs, unixSeconds } from "../../../src/base/units.ts";
+import { isTakeoverDue } from "../../../src/dhcp/engine/takeover.ts";
 import { SETTLED_STATES, type SettledState } from "../../../src/dhcp/failover/transition.ts";
 import { ENDPOINT_STATE_CODE } from "../../../src/dhcp/lease/durable-record.ts";
+import { HELD_MS, START } from "./pair.ts";
 import { ScriptedPartner, type ScriptOptions } from "./scripted-partner.ts";
 
 const N = "NORMAL";
@@ -223,4 +226,29 @@ test("a dhcpd that stays in SHUTDOWN for good after its restart leaves us servin
   assert.equal(partner.engine.endpoint.state, PD);
   const [ack] = partner.update({ status: 1, leaseExpiration: partner.now.wall });
   assert.ok(ack?.message.type === "BNDACK" && ack.message.rejectReason === null);
+});
+
+test("the addresses of a dhcpd that says SHUTDOWN are taken over an MCLT after it has said so, whatever was before", () => {
+  for (const entry of [null, { wall: unixSeconds(START - 1), boot: bootMs(999_000), bootId: "boot-1" }]) {
+    const partner = new ScriptedPartner({ dialect: "ISC", member: "a", remembers: { entry } });
+    partner.meet();
+    partner.announce("NORMAL");
+    partner.acknowledgeAll();
+    partner.pass(HELD_MS);
+    partner.acknowledgeAll();
+    // Longer than the MCLT after the entry of before.
+    partner.pass(900_000);
+    partner.acknowledgeAll();
+    const saidAt = partner.now.wall;
+    partner.announce("SHUTDOWN");
+    const { endpoint, config } = partner.engine;
+    assert.equal(endpoint.state, "PARTNER-DOWN");
+    assert.equal(endpoint.entry?.wall, saidAt);
+    const theirs = [...partner.engine.leases.bindings()].find(({ status }) => status === "BACKUP")!;
+    assert.equal(isTakeoverDue(partner.engine, theirs, partner.now), false, "at once");
+    partner.pass((config.mcltSeconds - 1) * 1000);
+    assert.equal(isTakeoverDue(partner.engine, theirs, partner.now), false, "before the MCLT is over");
+    partner.pass(120_000);
+    assert.equal(isTakeoverDue(partner.engine, theirs, partner.now), true, "after it");
+  }
 });

@@ -85,6 +85,21 @@ describe("hearing the partner's state", () => {
     });
   }
 
+  test("W10: whoever has lost its leases asks for all of them, also to settle a conflict", () => {
+    for (const me of ["RECOVER", "POTENTIAL-CONFLICT"] as const)
+      for (const fencing of FENCINGS)
+        for (const member of MEMBERS)
+          for (const heard of SETTLED_STATES) {
+            const partner = engineIn(me, fencing, member);
+            partner.engine.endpoint = { ...partner.engine.endpoint, complete: false };
+            partner.announce(heard);
+            const cell = `${me} hearing ${heard}, ${fencing}, member ${member}`;
+            const next = expected(me, heard, fencing);
+            assert.equal(partner.engine.endpoint.state, next, cell);
+            assert.deepEqual(requestsOf(partner), asksIn(next, heard, member) ? ["UPDREQALL"] : [], cell);
+          }
+  });
+
   test("a STATE of a partner in STARTUP moves nobody: it speaks of its past", () => {
     for (const me of SETTLED_STATES)
       for (const heard of SETTLED_STATES) {
