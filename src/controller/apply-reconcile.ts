@@ -58,6 +58,7 @@ export async function reconcileKey(
   if (observed === null) {
     context.memory.failures.delete(key);
     context.memory.rolling.delete(key);
+    context.memory.survey?.unseen.delete(key);
     context.memory.compilations.delete(key);
     const orphans = orphansOf(context.cache, { namespace, name, now });
     return finishOrphans([...orphans, ...removing], signal, context, removalDue);
@@ -65,6 +66,7 @@ export async function reconcileKey(
   const decision = decide(observed, context.render);
   if (decision.rollout === "settled") context.memory.rolling.delete(key);
   if (decision.rollout === "under-way") context.memory.rolling.add(key);
+  context.memory.survey?.unseen.delete(key);
   await readNodeLeases(context.apply.client, context.memory, decision.watchedNodes, now);
   await readRefusals(context.apply.client, context.memory, decision.unexplained);
   const result = await performEffects([...decision.effects, ...removing], { ...context.apply, signal });

@@ -44,6 +44,8 @@ export interface Memory {
   readonly failures: Map<string, string>;
   /** Relationships in the middle of a rollout. */
   readonly rolling: Set<string>;
+  /** Which relationships of those that were there at the first look have not been looked at yet; null before that. */
+  survey: { readonly since: UnixSeconds; readonly unseen: Set<string> } | null;
 }
 
 export function newMemory(): Memory {
@@ -61,6 +63,7 @@ export function newMemory(): Memory {
     scopes: new Map(),
     failures: new Map(),
     rolling: new Set(),
+    survey: null,
   };
 }
 
@@ -74,8 +77,26 @@ export function noteClock(memory: Memory, now: UnixSeconds): void {
     const { apart, heard, links, nodeLeases } = memory;
     for (const noted of [apart, heard, links, nodeLeases]) noted.clear();
     memory.automaticGrants = memory.automaticGrants.map(() => now);
+    memory.survey = null;
   }
   memory.clock = now;
+}
+
+/** Ample for one look at each of thousands. */
+const SURVEY_SECONDS = 300;
+
+/** A relationship but `key` of which this process cannot know yet whether an earlier one left it in the middle of a rollout; null when it
+ *  has looked at each of `relationships`, which are those of its first look. One that cannot be looked at is waited for no longer
+ *  than SURVEY_SECONDS: it would keep all others from ever being rolled out. */
+export function notYetLookedAt(
+  memory: Memory,
+  relationships: () => Iterable<string>,
+  { key, now }: { readonly key: string; readonly now: UnixSeconds },
+): string | null {
+  memory.survey ??= { since: now, unseen: new Set(relationships()) };
+  const { since, unseen } = memory.survey;
+  if (now - since >= SURVEY_SECONDS) return null;
+  return [...unseen].find((other) => other !== key) ?? null;
 }
 
 /** Takes a FailoverMember the moment it comes: the next look may be late, because one worker looks at all relationships, and

@@ -33,6 +33,7 @@ import {
   linkInMemory,
   type Memory,
   nodeLeaseRenewedAt,
+  notYetLookedAt,
   recentGrants,
 } from "./memory.ts";
 import { admitsNode } from "./node-affinity.ts";
@@ -93,7 +94,12 @@ export function observe(
     claimsRefusal: cache.refusal("PersistentVolumeClaim", namespace),
     lastFailure: memory.failures.get(key) ?? null,
     rollingElsewhere: [...memory.rolling].find((other) => other !== key) ?? null,
+    notYetLookedAt: notYetLookedAt(memory, () => relationshipKeys(cache), { key, now }),
   };
+}
+
+function relationshipKeys(cache: Cache): readonly string[] {
+  return cache.list("FailoverRelationship", null).map(({ metadata }) => objectKey(metadata));
 }
 
 function observedRelationship(object: KubeObject): ObservedRelationship {

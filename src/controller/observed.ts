@@ -45,6 +45,8 @@ export interface Observed {
   readonly claimsRefusal: string | null;
   /** Another relationship (namespace/name) that is restarting a member right now, or null. */
   readonly rollingElsewhere: string | null;
+  /** Another relationship that this process has not looked at yet, so that one may be; null: none, or it was waited for long enough. */
+  readonly notYetLookedAt: string | null;
 }
 
 export interface ObservedRelationship {

@@ -11,6 +11,7 @@ import {
   noteClock,
   noteNodeLease,
   noteReport,
+  notYetLookedAt,
   recentGrants,
 } from "../../src/controller/memory.ts";
 import { NOW, report } from "./observed-fixture.ts";
@@ -88,4 +89,17 @@ test("a process that runs for years remembers only what there is", () => {
   for (const known of [apart, heard, links, refusals, scopes, stores]) {
     assert.deepEqual([...known.keys()], ["there"]);
   }
+});
+
+test("after a clock that was set back every relationship is looked at anew before a rollout, and is waited for no longer for it", () => {
+  const memory = newMemory();
+  const unseen = (now: number) =>
+    notYetLookedAt(memory, () => ["one", "other"], { key: "one", now: later(now) });
+  assert.equal(unseen(0), "other");
+  memory.survey?.unseen.delete("other");
+  assert.equal(unseen(1), null);
+  noteClock(memory, later(1));
+  noteClock(memory, later(-7200));
+  assert.equal(unseen(-7200), "other");
+  assert.equal(unseen(-6900), null);
 });

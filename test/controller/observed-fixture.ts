@@ -300,6 +300,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     lastFailure: null,
     claimsRefusal: null,
     rollingElsewhere: null,
+    notYetLookedAt: null,
     ...changes,
   };
 }

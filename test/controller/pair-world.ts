@@ -37,13 +37,18 @@ class Crash extends Error {}
 const KINDS = loadKinds(fileURLToPath(new URL("../../crds/", import.meta.url)));
 const VALIDATOR = new Validator();
 
+const pairOf = ({ metadata }: KubeObject) => metadata.labels?.["leasepair.io/relationship"] ?? "";
+const engineName = (pair: string, member: string) => (pair === "campus" ? member : `${pair}-${member}`);
+const engineOf = (object: KubeObject) =>
+  engineName(pairOf(object), object.metadata.labels?.["leasepair.io/member"] ?? "");
+
 export class PairWorld {
   /** The embedded API without its network. */
   readonly objects = new ApiObjects(new ObjectStore(), VALIDATOR);
   /** What must never happen, and did. */
   readonly violations: string[] = [];
   readonly engines: Record<string, Json> = {};
-  /** Members whose engine and pod are off. */
+  /** Members whose engine and pod are off; those of another pair than campus by both names: lab-a. */
   readonly off = new Set<string>();
   /** Members whose engine says nothing more, in a pod that looks well. */
   readonly mute = new Set<string>();
@@ -54,14 +59,17 @@ export class PairWorld {
   grants = 0;
   nowMs = START_MS;
 
-  constructor() {
+  /** `examples`: whose pairs there are. All that names no pair is of campus, which the first one has. */
+  constructor(examples: readonly string[] = ["load-balance"]) {
     this.objects.store.subscribe((event) => this.#watch(event));
     this.objects.create(this.#kind(NAMESPACE), null, { metadata: { name: "default" } });
     for (const name of ["node-1", "node-2"]) this.create("Node", null, { metadata: { name } });
-    const file = fileURLToPath(new URL("../../examples/load-balance.yaml", import.meta.url));
-    for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
-      const object = document.toJS() as KubeObject;
-      this.create(object.kind as WatchedKind, "default", object);
+    for (const example of examples) {
+      const file = fileURLToPath(new URL(`../../examples/${example}.yaml`, import.meta.url));
+      for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
+        const object = document.toJS() as KubeObject;
+        this.create(object.kind as WatchedKind, "default", object);
+      }
     }
   }
 
@@ -103,8 +111,8 @@ export class PairWorld {
     return conditions.find((condition) => condition["type"] === type) ?? {};
   }
 
-  witness(): Json {
-    return (this.status("FailoverRelationship", "campus")["witness"] ?? {}) as Json;
+  witness(pair = "campus"): Json {
+    return (this.status("FailoverRelationship", pair)["witness"] ?? {}) as Json;
   }
 
   operate(name: string, spec: Json): void {
@@ -127,7 +135,7 @@ export class PairWorld {
 
   #runSet(set: KubeObject): void {
     const name = `${set.metadata.name}-0`;
-    const member = set.metadata.labels?.["leasepair.io/member"] ?? "";
+    const member = engineOf(set);
     const pod = this.#list("Pod").find((each) => each.metadata.name === name);
     if (this.off.has(member)) {
       if (pod !== undefined) this.delete("Pod", name);
@@ -170,16 +178,18 @@ export class PairWorld {
     this.objects.create(this.#kind(EVENT), "default", { ...object, ...event, deprecatedLastTimestamp: time });
   }
 
-  #runs(member: string): boolean {
-    const pod = this.objects.store.get(this.#kind(TYPES.Pod), `default/campus-${member}-0`);
-    return pod !== null && !this.off.has(member) && !this.stopped.has(member);
+  #runs(pair: string, member: string): boolean {
+    const pod = this.objects.store.get(this.#kind(TYPES.Pod), `default/${pair}-${member}-0`);
+    const engine = engineName(pair, member);
+    return pod !== null && !this.off.has(engine) && !this.stopped.has(engine);
   }
 
   /** The states' succession, as far as the witness has a part in it. */
   #runEngine(object: KubeObject): void {
+    const pair = pairOf(object);
     const name = (object["spec"] as { member: string }).member;
     const partner = name === "a" ? "b" : "a";
-    if (!this.#runs(name) || this.mute.has(name)) return;
+    if (!this.#runs(pair, name) || this.mute.has(engineName(pair, name))) return;
     const fresh = {
       state: "Startup",
       store: `store-${name}`,
@@ -189,19 +199,21 @@ export class PairWorld {
       seen: 0,
       serving: "None",
     };
-    const engine = this.engines[name] ?? { ...fresh };
-    this.engines[name] = engine;
-    const witness = this.witness();
+    const engine = this.engines[engineName(pair, name)] ?? { ...fresh };
+    this.engines[engineName(pair, name)] = engine;
+    const witness = this.witness(pair);
     const epoch = (witness["epoch"] ?? 0) as number;
     engine["seen"] = Math.max(engine["seen"] as number, epoch);
-    const partnerState = !this.#runs(partner) ? null : (this.engines[partner]?.["state"] ?? null);
+    const partnerState = this.#runs(pair, partner)
+      ? (this.engines[engineName(pair, partner)]?.["state"] ?? null)
+      : null;
     const before = engine["state"];
     engine["state"] = this.#nextState(name, engine, partnerState as string | null, witness);
     const status: Json = { ...engine, reportedAt: formatTime(this.nowMs) };
     if (before !== engine["state"]) engine["since"] = status["since"] = formatTime(this.nowMs);
     engine["serving"] = status["serving"] =
       engine["state"] === "Startup" || engine["state"] === "Recover" ? "None" : "All";
-    const { fencing, revision } = (this.status("FailoverRelationship", "campus")["effective"] ?? {}) as {
+    const { fencing, revision } = (this.status("FailoverRelationship", pair)["effective"] ?? {}) as {
       fencing?: string;
       revision?: string;
     };
@@ -253,12 +265,10 @@ export class PairWorld {
       const finished = JSON.stringify(previous["status"] ?? {}).includes('"completionTime"');
       if (finished) this.violations.push(`finished operation ${object.metadata.name} was written again`);
     }
-    if (
-      kind.kind === "Pod" &&
-      type === "DELETED" &&
-      !this.off.has(object.metadata.labels?.["leasepair.io/member"] ?? "")
-    ) {
-      const others = this.#list("Pod").filter((pod) => pod.metadata.name !== object.metadata.name);
+    if (kind.kind === "Pod" && type === "DELETED" && !this.off.has(engineOf(object))) {
+      const others = this.#list("Pod").filter(
+        (pod) => pairOf(pod) === pairOf(object) && pod.metadata.name !== object.metadata.name,
+      );
       if (others.length === 0) this.violations.push("both pods were gone at once");
     }
     if (kind.kind !== "FailoverRelationship" || type !== "MODIFIED") return;

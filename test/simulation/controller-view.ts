@@ -70,6 +70,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
     children: new Map(),
     lastFailure: null,
     rollingElsewhere: null,
+    notYetLookedAt: null,
     claimsRefusal: null,
   };
 }

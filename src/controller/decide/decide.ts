@@ -7,7 +7,7 @@
 import type { KubeObject } from "../../kube/resource.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
-import type { Observed, Rejected } from "../observed.ts";
+import type { Observed, ObservedMember, Rejected } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { reportsOf } from "./basis.ts";
 import { carriersVerdict } from "./carriers.ts";
@@ -23,7 +23,7 @@ import type { OperationStep } from "./operation-outcome.ts";
 import { bothNormal, type Pair, pairOf } from "./pair.ts";
 import { missingNode, noCertificate } from "./placement.ts";
 import { pairRefusal } from "./pod-refusal.ts";
-import { type RolloutStep, rolloutStep } from "./rollout.ts";
+import { RESTING, type RolloutStep, rolloutStep } from "./rollout.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
 import { bothMoving } from "./store-move.ts";
 import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
@@ -195,15 +195,22 @@ function withCertificates(children: readonly Effect[], link: readonly Effect[]):
   );
 }
 
-/** Under way from the first restart until both members are NORMAL again on the new template. */
+/** Under way from the first restart until both members are NORMAL again on the new template, or rest half way. */
 function rolloutState(pair: Pair, { children, rollout }: Plan): Decision["rollout"] {
-  if (rollout.kind === "none") return bothNormal(pair) ? "settled" : "idle";
+  const rests = rollout.kind === "none" || (rollout.kind === "wait" && RESTING.includes(rollout.reason));
+  if (rests) return bothNormal(pair) ? "settled" : "idle";
   if (rollout.kind === "restart") return "under-way";
-  const renewed = pair.members.some(({ name, member }) => {
+  const isHalfWay = pair.members.some(({ name, member }) => {
     const hash = children.hashes.get(name);
-    return hash !== undefined && member.pod?.templateHash === hash;
+    return isReplaced(member) || (hash !== undefined && member.pod?.templateHash === hash);
   });
-  return renewed ? "under-way" : "idle";
+  return isHalfWay ? "under-way" : "idle";
+}
+
+/** Its pod goes, or comes, on a node that works: an earlier leader may have restarted it just now. */
+function isReplaced({ isExternal, node, pod, podRefusal }: ObservedMember): boolean {
+  if (isExternal || node?.ready !== "True" || podRefusal !== null) return false;
+  return pod === null || pod.deleting;
 }
 
 function statusEffects(

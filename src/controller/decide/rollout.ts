@@ -29,20 +29,27 @@ export type RolloutStep =
       readonly verify: readonly BasisVersion[];
     };
 
+/** Nothing of a rollout is under way while it waits for one of these and both members are NORMAL: that may last for days, or until
+ *  another pair is done, and nobody needs to wait for it. */
+export const RESTING: readonly string[] = ["Paused", "VolumeClaimPending", "WaitingForOtherPair"];
+
 /** `hashes`: the template digest now desired, per member; a member without one is not judged. */
 export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, string>): RolloutStep {
   const due = observed.members.filter((member) => isOutdated(member, hashes));
   if (due.length === 0) return { kind: "none" };
-  const names = due.map((member) => member.name).join(" and ");
-  const wait = (reason: string, message: string, until: UnixSeconds | null = null): RolloutStep => ({
-    kind: "wait",
-    reason,
-    message,
-    until,
-  });
   const gone = observed.members.find((member) => member.pod?.deleting === true);
   if (gone !== undefined) return wait("RollingMember", `${gone.name} is being restarted.`);
-  if (observed.relationship.paused) return wait("Paused", `${names} must be restarted; rollouts are paused.`);
+  const must = `${due.map((member) => member.name).join(" and ")} must be restarted`;
+  if (observed.relationship.paused) return wait("Paused", `${must}; rollouts are paused.`);
+  const step = urgentStep(observed, due) ?? pairWait(observed, due, must) ?? turnWait(observed, must);
+  if (step !== null) return step;
+  const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
+  if (next?.pod == null) return { kind: "none" };
+  return restart(next.name, next.pod, "its template changed", restsOnPartnerOf(observed, next.name));
+}
+
+/** A restart for which waiting for NORMAL would be waiting for ever. */
+function urgentStep(observed: Observed, due: readonly ObservedMember[]): RolloutStep | null {
   // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
   const broken = due.find((member) => member.pod !== null && !member.pod.running);
   if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
@@ -57,46 +64,56 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
     const basis = restsOnPartnerOf(observed, unmeeting.name);
     return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew", basis);
   }
+  return null;
+}
+
+/** What of the pair itself keeps one of `due` from being restarted now; `must` begins the sentence. */
+function pairWait(observed: Observed, due: readonly ObservedMember[], must: string): RolloutStep | null {
   const unmet = due.find(({ claim }) => claim?.phase === "Pending" && claim.note !== null);
   if (unmet !== undefined) {
     const { name, note } = unmet.claim ?? {};
-    const message = `${names} must be restarted; that waits until PersistentVolumeClaim ${name} has a volume: ${note}`;
+    const message = `${must}; that waits until PersistentVolumeClaim ${name} has a volume: ${note}`;
     return wait("VolumeClaimPending", message);
   }
-  const states = observed.members.map((member) =>
-    liveness(member, otherMember(observed, member), observed.now),
-  );
-  const isNormal = (state: Liveness) =>
-    (state.kind === "known" && state.report.state === "Normal") ||
-    (state.kind === "external" && state.state === "Normal");
-  if (!states.every(isNormal)) {
-    return wait("WaitingForNormal", `${names} must be restarted; that waits until both members are NORMAL.`);
+  if (!statesOf(observed).every(isNormal)) {
+    return wait("WaitingForNormal", `${must}; that waits until both members are NORMAL.`);
   }
   if (!observed.members.every((member) => member.isExternal || member.pod?.ready === true)) {
-    return wait("WaitingForNormal", `${names} must be restarted; that waits until both pods are ready.`);
+    return wait("WaitingForNormal", `${must}; that waits until both pods are ready.`);
   }
   const cut = due.map((member) => otherMember(observed, member)).find((one) => one?.report?.carrierProblem);
   if (cut != null) {
-    const message = `${names} must be restarted; that waits until ${cut.name}, which has lost carrier, is reached by clients again.`;
+    const message = `${must}; that waits until ${cut.name}, which has lost carrier, is reached by clients again.`;
     return wait("WaitingForCarrier", message);
   }
-  if (observed.rollingElsewhere !== null) {
-    const until = unixSeconds(observed.now + 10);
-    return wait(
-      "WaitingForOtherPair",
-      `${names} must be restarted, after ${observed.rollingElsewhere}.`,
-      until,
-    );
+  return null;
+}
+
+/** Whether it is this pair's turn, and long enough after its last. */
+function turnWait(observed: Observed, must: string): RolloutStep | null {
+  const soon = unixSeconds(observed.now + 10);
+  const { notYetLookedAt, rollingElsewhere } = observed;
+  if (rollingElsewhere !== null) {
+    return wait("WaitingForOtherPair", `${must}, after ${rollingElsewhere}.`, soon);
   }
-  const settled =
-    Math.max(...states.map((state) => (state.kind === "known" ? state.report.since : 0))) + SETTLE_SECONDS;
-  if (observed.now < settled) {
-    const message = `${names} must be restarted, once both members have been NORMAL for ${SETTLE_SECONDS} s.`;
-    return wait("WaitingForNormal", message, unixSeconds(settled));
+  if (notYetLookedAt !== null) {
+    const message = `${must}, once this controller has looked at ${notYetLookedAt}, too.`;
+    return wait("WaitingForOtherPair", message, soon);
   }
-  const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
-  if (next?.pod == null) return { kind: "none" };
-  return restart(next.name, next.pod, "its template changed", restsOnPartnerOf(observed, next.name));
+  const since = statesOf(observed).map((state) => (state.kind === "known" ? state.report.since : 0));
+  const settled = Math.max(...since) + SETTLE_SECONDS;
+  if (observed.now >= settled) return null;
+  const message = `${must}, once both members have been NORMAL for ${SETTLE_SECONDS} s.`;
+  return wait("WaitingForNormal", message, unixSeconds(settled));
+}
+
+function statesOf(observed: Observed): readonly Liveness[] {
+  return observed.members.map((member) => liveness(member, otherMember(observed, member), observed.now));
+}
+
+function isNormal(state: Liveness): boolean {
+  if (state.kind === "known") return state.report.state === "Normal";
+  return state.kind === "external" && state.state === "Normal";
 }
 
 /** Its node was exchanged for another one, and nobody hears it on the old one. The deletion is an orderly one: its successor
@@ -119,6 +136,10 @@ function cannotMeet(observed: Observed, { name, pod }: ObservedMember): boolean 
 function isOutdated(member: ObservedMember, hashes: ReadonlyMap<string, string>): boolean {
   const hash = hashes.get(member.name);
   return hash !== undefined && member.pod !== null && member.pod.templateHash !== hash;
+}
+
+function wait(reason: string, message: string, until: UnixSeconds | null = null): RolloutStep {
+  return { kind: "wait", reason, message, until };
 }
 
 function restart(
