@@ -23,6 +23,7 @@ interface ControllerFlags {
   dataRoot: string;
   priorityClass?: string;
   leaderElectionNamespace: string;
+  leaderElectionName: string;
   leaderElection: boolean;
   metricsAddress: string;
   logLevel: string;
@@ -71,6 +72,11 @@ export function addControllerCommand(program: Command): void {
     )
     .option("--priority-class <name>", "priority class of the engine pods (default: system-node-critical)")
     .option("--leader-election-namespace <name>", "namespace of the election's Lease", "leasepair-system")
+    .option(
+      "--leader-election-name <name>",
+      "name of that Lease: whoever looks after the same namespaces shares it, nobody else",
+      "leasepair-controller",
+    )
     .option("--no-leader-election", "lead without election: only ever one process")
     .option(
       "--metrics-address <address:port>",
@@ -130,7 +136,9 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
       ...tolerations,
       ...priority,
     },
-    leaderElection: flags.leaderElection ? { namespace: flags.leaderElectionNamespace } : null,
+    leaderElection: flags.leaderElection
+      ? { namespace: flags.leaderElectionNamespace, name: flags.leaderElectionName }
+      : null,
     metrics,
     log: logger.log,
     onLeadershipLost: () => ended.resolve(EXIT.failed),

@@ -114,6 +114,17 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     assert.throws(() => template(["serviceAccount.create=false"]), /serviceAccount\.name/);
   });
 
+  it("elects the leader of each release by a Lease of its own, which its role names too", () => {
+    for (const [release, lease] of [
+      [RELEASE, "leasepair-controller"],
+      ["second", "second-leasepair-controller"],
+    ] as const) {
+      const text = cluster.helm("template", release, CHART, "--namespace", OPERATOR_NAMESPACE);
+      assert.match(text, new RegExp(`- --leader-election-name=${lease}$`, "m"));
+      assert.match(text, new RegExp(`resourceNames: \\[${lease}\\]$`, "m"));
+    }
+  });
+
   it("lets its own test in, whoever else may scrape", () => {
     const monitoring = { namespaceSelector: { matchLabels: { name: "monitoring" } } };
     const sets = ["networkPolicy.enabled=true", `networkPolicy.metricsFrom=${JSON.stringify([monitoring])}`];

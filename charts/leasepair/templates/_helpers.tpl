@@ -17,6 +17,21 @@
 {{ include "leasepair.fullname" . }}-controller
 {{- end }}
 
+{{/* The election's Lease. Each release has its own. One that runs keeps the name it has, and one of before the flag the name that
+     all had: with another name an upgrade's new pod would lead beside the old one. */}}
+{{- define "leasepair.leaseName" -}}
+{{- $name := include "leasepair.controllerName" . }}
+{{- with lookup "apps/v1" "Deployment" .Release.Namespace $name }}
+{{- $name = "leasepair-controller" }}
+{{- range (first .spec.template.spec.containers).args }}
+{{- if hasPrefix "--leader-election-name=" . }}
+{{- $name = trimPrefix "--leader-election-name=" . }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $name }}
+{{- end }}
+
 {{- define "leasepair.selector" -}}
 app.kubernetes.io/name: {{ include "leasepair.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
