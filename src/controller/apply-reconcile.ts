@@ -20,7 +20,7 @@ import { removalEffects, removalRetryAt } from "./decide/removal.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
-import { readKey, referenceName } from "./keys.ts";
+import { nameFields, readKey, referenceName } from "./keys.ts";
 import { type Memory, noteClock } from "./memory.ts";
 import { observe, observedOperation, observedScope, observedSet } from "./observe.ts";
 import { observeRemovals } from "./observe-removals.ts";
@@ -33,6 +33,8 @@ export interface ReconcileContext {
   readonly apply: Omit<ApplyContext, "signal">;
   readonly timing: Timing;
   readonly log: KubeLog;
+  /** This turn in the log. */
+  readonly reconcileID: string;
   /** Told of every look at a relationship, for metrics. `null`: it is gone. */
   readonly onObserved?: (key: string, observed: Observed | null) => void;
 }
@@ -201,10 +203,16 @@ function orphanSet(cache: Cache, { namespace, name, now }: At): readonly Effect[
   });
 }
 
-function logResult({ log }: ReconcileContext, key: string, step: string, result: ApplyResult): void {
+function logResult(
+  { log, reconcileID }: ReconcileContext,
+  key: string,
+  step: string,
+  result: ApplyResult,
+): void {
   if (result.kind === "done" && result.writes === 0) return;
   const level = result.kind === "failed" ? "warn" : result.kind === "done" ? "info" : "debug";
-  const fields = { relationship: key, step, result: result.kind, writes: result.writes };
+  const of = { relationship: key, ...nameFields(key), reconcileID };
+  const fields = { ...of, step, result: result.kind, writes: result.writes };
   const detail = "effect" in result ? { effect: result.effect } : {};
   log({
     level,

@@ -38,6 +38,13 @@ export function keysOf(kind: WatchedKind, object: KubeObject, lookup: KeyLookup)
   }
 }
 
+/** What log lines about a key say besides it, each in a field of its own; nothing where there is no key. */
+export function nameFields(key: unknown): { namespace?: string; name?: string } {
+  if (typeof key !== "string") return {};
+  const { namespace, name } = readKey(key);
+  return { namespace, name };
+}
+
 /** Takes a key apart. */
 export function readKey(key: string): { kind: "relationship" | "set"; namespace: string; name: string } {
   const isSet = key.startsWith(SET_PREFIX);

@@ -16,6 +16,7 @@ import { reconcileKey } from "./apply-reconcile.ts";
 import { Caches } from "./caches.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import { type HealthServer, startHealthServer } from "./health-server.ts";
+import { nameFields } from "./keys.ts";
 import { forgetGone, newMemory, noteReport } from "./memory.ts";
 import { type ControllerMetrics, createMetrics } from "./metrics.ts";
 
@@ -195,9 +196,9 @@ class Controller implements RunningController {
     this.#queue = new WorkQueue({
       name: "relationships",
       workers: WORKERS,
-      handle: (key, signal) => reconcileKey(key, signal, context),
+      handle: (key, signal, reconcileID) => reconcileKey(key, signal, { ...context, reconcileID }),
       timing: this.#timing,
-      log,
+      log: (entry) => log({ ...entry, fields: { ...entry.fields, ...nameFields(entry.fields["key"]) } }),
       observe: this.#metrics.onQueue,
       ...(retryMs === undefined ? {} : { backoffBaseMs: retryMs.base, backoffMaxMs: retryMs.max }),
     });

@@ -3,6 +3,7 @@
 // what should happen next; the policy is here only.
 // Source: client-go util/workqueue; the closed result set follows MetalLB's.
 
+import { randomUUID } from "node:crypto";
 import { assert } from "../base/assert.ts";
 import { KubeError } from "./kube-error.ts";
 import { backoffMs, type Cancel, describe, guarded, type KubeLog, safeLog, type Timing } from "./timing.ts";
@@ -20,7 +21,8 @@ export interface QueueOptions {
   readonly name: string;
   /** Keys worked on at the same time, 1..100. */
   readonly workers: number;
-  readonly handle: (key: string, signal: AbortSignal) => Promise<WorkResult>;
+  /** `id` is this turn's alone; what the queue logs of it carries it too. */
+  readonly handle: (key: string, signal: AbortSignal, id: string) => Promise<WorkResult>;
   readonly timing: Timing;
   readonly log: KubeLog;
   /** Pause after a key's first failure; doubles up to the maximum. Defaults 500 ms and 60,000 ms. */
@@ -213,8 +215,9 @@ export class WorkQueue {
   /** Never rejects: a failed piece of work is a result like any other. */
   async #work(key: string, entry: Entry): Promise<void> {
     let result: WorkResult | { readonly kind: "failed"; readonly error: unknown };
+    const id = randomUUID();
     try {
-      result = await this.#options.handle(key, this.#stopper.signal);
+      result = await this.#options.handle(key, this.#stopper.signal, id);
     } catch (error) {
       result = { kind: "failed", error };
     }
@@ -226,7 +229,7 @@ export class WorkQueue {
       if (this.#running === 0) this.#idle?.resolve();
       return;
     }
-    this.#settle(key, entry, result);
+    this.#settle(key, entry, result, id);
     this.#dispatchSoon();
   }
 
@@ -234,10 +237,11 @@ export class WorkQueue {
     key: string,
     entry: Entry,
     result: WorkResult | { readonly kind: "failed"; readonly error: unknown },
+    id: string,
   ): void {
     let delayMs: number | null = null;
     if (result.kind === "retry" || result.kind === "failed") {
-      delayMs = this.#failed(key, entry, result);
+      delayMs = this.#failed(key, entry, result, id);
     } else {
       entry.failures = 0;
       entry.notBeforeMs = 0;
@@ -260,6 +264,7 @@ export class WorkQueue {
     result:
       | { readonly kind: "retry"; readonly reason: string }
       | { readonly kind: "failed"; readonly error: unknown },
+    id: string,
   ): number {
     const { timing, backoffBaseMs = 500, backoffMaxMs = 60_000 } = this.#options;
     entry.failures += 1;
@@ -273,6 +278,7 @@ export class WorkQueue {
     this.#log(result.kind === "failed" ? "warn" : "debug", {
       queue: this.#options.name,
       key,
+      reconcileID: id,
       reason: result.kind === "failed" ? describe(result.error) : result.reason,
       failures: entry.failures,
       delayMs: Math.round(delayMs),

@@ -14,12 +14,14 @@ import {
 } from "../../src/controller/main.ts";
 import { TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
+import type { KubeLogEntry } from "../../src/kube/timing.ts";
 import { OPTIONS } from "./observed-fixture.ts";
 
 /** Generous: on a loaded machine the election itself takes its time. */
 const WAIT_MS = 60_000;
 const api = await startEmbeddedApi({ namespaces: ["leasepair-system"] });
 const running: RunningController[] = [];
+const lines: KubeLogEntry[] = [];
 
 after(async () => {
   for (const controller of running) await controller.stop();
@@ -55,7 +57,7 @@ async function start(user: string, changes: Partial<RunControllerOptions> = {}):
       retryPeriodSeconds: 0.2,
     },
     metrics: { host: "127.0.0.1", port: 0 },
-    log: () => {},
+    log: (line) => lines.push(line),
     onLeadershipLost: () => {},
     identity: user,
     retryMs: { base: 20, max: 200 },
@@ -165,6 +167,16 @@ test("a deleted StatefulSet comes back, though watches are cut and answers are l
       sets().some(({ metadata }) => metadata.name === "campus-a"),
     );
     api.faults.clear();
+  }
+});
+
+test("each line about a look says which, and of which relationship, in fields of their own", () => {
+  const looks = lines.filter(({ event }) => event === "controller-reconciled" || event === "kube-work-again");
+  assert.ok(looks.length > 0);
+  for (const { fields } of looks) {
+    assert.equal(fields["namespace"], "default");
+    assert.match(String(fields["name"]), /^(campus|lab)$/);
+    assert.match(String(fields["reconcileID"]), /^[0-9a-f]{8}-/);
   }
 });
 

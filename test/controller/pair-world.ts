@@ -445,6 +445,7 @@ export class TestController {
         },
         timing,
         log: () => {},
+        reconcileID: "look",
       });
     } catch (error) {
       if (error instanceof Crash) this.#memory = newMemory();

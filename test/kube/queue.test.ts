@@ -161,6 +161,27 @@ describe("coming back", () => {
     assert.equal(queue.stats().delayed, 1);
   });
 
+  it("gives each turn an id of its own, which its line in the log carries", async () => {
+    const ids: string[] = [];
+    const { lines, log } = keepLog();
+    const { queue, timing } = makeQueue({
+      log,
+      handle: async (_key, _signal, id) => {
+        ids.push(id);
+        return { kind: "retry", reason: "not yet" };
+      },
+    });
+    queue.add("a");
+    await settle();
+    await timing.advance(1_000);
+    assert.ok(ids.length >= 2);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.deepEqual(
+      lines.map(({ fields }) => fields["reconcileID"]),
+      ids,
+    );
+  });
+
   it("does not become hot when a failing key's own writes add it again and again", async () => {
     const { queue, timing, begun, end } = makeQueue({ backoffBaseMs: 500 });
     queue.add("a");
