@@ -34,6 +34,7 @@ test("there is an alert for everything that a person must be told of", () => {
       "LeasepairCommunicationsInterrupted",
       "LeasepairNotServing",
       "LeasepairEngineAbsent",
+      "LeasepairNothingSeen",
       "LeasepairScopeExhausted",
       "LeasepairDiskFilling",
       "LeasepairConfigOutOfSync",
