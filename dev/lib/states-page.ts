@@ -39,7 +39,7 @@ function after(event: (typeof EVENTS)[number], state: SettledState, fencing: Fen
     case "wait over":
       return [onWaitOver(state)];
     case "grant":
-      return [mayEnterPartnerDown(state, fencing) ? "PARTNER-DOWN" : null];
+      return [mayEnterPartnerDown(state) ? "PARTNER-DOWN" : null];
     case "stop in order":
       return [onStopInOrder(state)];
     case "start again":
@@ -152,7 +152,7 @@ function edges(): readonly Edge[] {
         const next = onUpdatesReceived(me, role, fencing);
         add(me, next, "updates or wait done", `UPDDONE, ${role} (${fencing})`);
       }
-      add(me, mayEnterPartnerDown(me, fencing) ? "PARTNER-DOWN" : null, "grant", fencing);
+      add(me, mayEnterPartnerDown(me) ? "PARTNER-DOWN" : null, "grant", fencing);
     }
     add(me, onLinkLost(me), "link lost", "link lost");
     add(me, onWaitOver(me), "updates or wait done", "wait over");

@@ -162,6 +162,8 @@ function survivorRefusal(
   }
   switch (state.report.state) {
     case "CommunicationsInterrupted":
+    case "ResolutionInterrupted":
+    case "ConflictDone":
       return null;
     case "Startup":
       return wait("SurvivorStarting", `${survivor.name} is starting; waiting for it until spec.notAfter.`);
@@ -195,7 +197,7 @@ function survivorRefusal(
       return failed("SurvivorRecovering", message);
     }
     default: {
-      const message = `${survivor.name} is in ${state.report.state}; PARTNER-DOWN is entered from COMMUNICATIONS-INTERRUPTED only.`;
+      const message = `${survivor.name} is in ${state.report.state}; PARTNER-DOWN is entered once the link is lost.`;
       return failed("StateNotEligible", message);
     }
   }

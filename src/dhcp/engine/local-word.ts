@@ -29,7 +29,7 @@ export function declarationObjection(engine: Engine, now: Instant): string | nul
   if (!mayActAlone(engine)) {
     return `this store has not got everything from ${partner} yet: it must not act alone (W10); bring ${partner} up`;
   }
-  if (!mayEnterPartnerDown(state, engine.endpoint.fencing)) return `not possible in ${state}`;
+  if (!mayEnterPartnerDown(state)) return `not possible in ${state}`;
   return null;
 }
 

@@ -11,6 +11,7 @@ import {
   secondsUntil,
   type UnixSeconds,
 } from "../../base/units.ts";
+import { isRecovery } from "../failover/transition.ts";
 import { hasPassedSince, takeoverDueAt, takeoverMarginSeconds } from "../failover/waits.ts";
 import { type Binding, latestPossibleEnd } from "../lease/binding.ts";
 import type { Stamp } from "../lease/durable-record.ts";
@@ -121,6 +122,6 @@ export function beganWithEntry({ endpoint: { hold, entry } }: Engine): boolean {
 /** Somebody may have held a grant in between, or the records may be outdated. */
 function needsHold(engine: Engine, epoch: number): boolean {
   const { clean, agreedMcltSeconds, state, returned } = engine.endpoint;
-  if (isFenced(engine)) return state === "RECOVER" || (epoch > clean + 1 && epoch - 1 !== returned);
-  return epoch > clean + 1 || (state === "RECOVER" && agreedMcltSeconds !== 0);
+  if (isFenced(engine)) return isRecovery(state) || (epoch > clean + 1 && epoch - 1 !== returned);
+  return epoch > clean + 1 || (isRecovery(state) && agreedMcltSeconds !== 0);
 }

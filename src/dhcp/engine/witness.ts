@@ -159,8 +159,7 @@ export function followGrant(engine: Engine, turn: Turn): void {
     });
     return;
   }
-  if (engine.session !== null || !mayEnterPartnerDown(state, endpoint.fencing) || !mayActAlone(engine))
-    return;
+  if (engine.session !== null || !mayEnterPartnerDown(state) || !mayActAlone(engine)) return;
   const entry = stampNow(engine, turn);
   enterState(engine, turn, "PARTNER-DOWN", `grant of epoch ${witness.epoch}`, {
     entered: witness.epoch,

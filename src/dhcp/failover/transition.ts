@@ -166,12 +166,22 @@ export function stateAfterRestart(saved: SettledState): SettledState {
   return onLinkLost(saved) ?? saved;
 }
 
-/** Whether a grant (a human's word) may move this state to PARTNER-DOWN. RECOVER only with a complete store (W5).
+/** Whether a grant, or a human's word, may move this state to PARTNER-DOWN while the link is down: from every state in which a
+ *  server waits for its partner, or one whose partner is gone for good would wait for ever. A recovery only with a complete
+ *  store (W5), and what it was told on a connection that is gone may be outdated: the entry begins a hold.
  *  Source: failover draft 9.9.3, 9.11.3; design rule W5. */
-export function mayEnterPartnerDown(state: SettledState, fencing: Fencing): boolean {
-  // A RECOVER-DONE of a connection that is gone is void, as is what it was told: the entry begins a hold.
-  if (fencing === "Witness" && state === "RECOVER-DONE") return true;
-  return state === "COMMUNICATIONS-INTERRUPTED" || state === "RESOLUTION-INTERRUPTED" || state === "RECOVER";
+export function mayEnterPartnerDown(state: SettledState): boolean {
+  return isRecovery(state) || MAY_BE_LEFT_ALONE.includes(state);
+}
+
+const MAY_BE_LEFT_ALONE: readonly SettledState[] = [
+  "COMMUNICATIONS-INTERRUPTED",
+  "RESOLUTION-INTERRUPTED",
+  "CONFLICT-DONE",
+];
+
+export function isRecovery(state: EndpointState): boolean {
+  return state === "RECOVER" || state === "RECOVER-WAIT" || state === "RECOVER-DONE";
 }
 
 /** States in which UPDREQ or UPDREQALL is asked for, given the partner's state; null when nothing is to be asked.

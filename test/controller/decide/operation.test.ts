@@ -83,6 +83,14 @@ test("every precondition that does not hold fails with a remedy, or waits while 
     ["already alone", survivorIn("PartnerDown"), record(), operation(), "Failed/AlreadyPartnerDown"],
     ["in conflict", survivorIn("PotentialConflict"), record(), operation(), "Failed/StateNotEligible"],
     [
+      "left alone in a conflict",
+      survivorIn("ResolutionInterrupted"),
+      record(),
+      operation(),
+      "Running/Started",
+    ],
+    ["left alone after a conflict", survivorIn("ConflictDone"), record(), operation(), "Running/Started"],
+    [
       "the survivor is silent",
       survivorIn("CommunicationsInterrupted"),
       record(),
