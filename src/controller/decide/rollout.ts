@@ -31,7 +31,12 @@ export type RolloutStep =
 
 /** Nothing of a rollout is under way while it waits for one of these and both members are NORMAL: that may last for days, or until
  *  another pair is done, and nobody needs to wait for it. */
-export const RESTING: readonly string[] = ["Paused", "VolumeClaimPending", "WaitingForOtherPair"];
+export const RESTING: readonly string[] = [
+  "NodeCordoned",
+  "Paused",
+  "VolumeClaimPending",
+  "WaitingForOtherPair",
+];
 
 /** `hashes`: the template digest now desired, per member; a member without one is not judged. */
 export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, string>): RolloutStep {
@@ -45,24 +50,26 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   if (step !== null) return step;
   const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
   if (next?.pod == null) return { kind: "none" };
-  return restart(next.name, next.pod, "its template changed", restsOnPartnerOf(observed, next.name));
+  return restart(next, next.pod, "its template changed", restsOnPartnerOf(observed, next.name));
 }
 
 /** A restart for which waiting for NORMAL would be waiting for ever. */
-function urgentStep(observed: Observed, due: readonly ObservedMember[]): RolloutStep | null {
+function urgentStep(observed: Observed, all: readonly ObservedMember[]): RolloutStep | null {
+  // What must wait for its node keeps the other one from nothing.
+  const due = [...all].sort((one, other) => Number(isShutOut(one)) - Number(isShutOut(other)));
   // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
   const broken = due.find((member) => member.pod !== null && !member.pod.running);
-  if (broken?.pod != null) return restart(broken.name, broken.pod, "it does not run");
+  if (broken?.pod != null) return restart(broken, broken.pod, "it does not run");
   const left = due.find((member) => isLeftBehind(observed, member));
   if (left?.pod != null) {
     // That it is not heard, wherever its partner is.
     const silence = reportsOf(observed, [left.name]);
-    return restart(left.name, left.pod, `it belongs on node ${left.nodeName} now`, silence);
+    return restart(left, left.pod, `it belongs on node ${left.nodeName} now`, silence);
   }
   const unmeeting = due.find((member) => cannotMeet(observed, member));
   if (unmeeting?.pod != null) {
     const basis = restsOnPartnerOf(observed, unmeeting.name);
-    return restart(unmeeting.name, unmeeting.pod, "its partner's link is secured anew", basis);
+    return restart(unmeeting, unmeeting.pod, "its partner's link is secured anew", basis);
   }
   return null;
 }
@@ -142,11 +149,25 @@ function wait(reason: string, message: string, until: UnixSeconds | null = null)
   return { kind: "wait", reason, message, until };
 }
 
+/** A new pod of it could not be scheduled: it tolerates no cordon, and may run nowhere else. One that waits for its node already
+ *  has nothing to lose. */
+function isShutOut({ node, pod }: ObservedMember): boolean {
+  return node?.isCordoned === true && pod?.nodeName !== "";
+}
+
+/** The restart; a wait while the new pod could not come. */
 function restart(
-  member: string,
+  member: ObservedMember,
   pod: ObservedPod,
   why: string,
   verify: readonly BasisVersion[] = [],
 ): RolloutStep {
-  return { kind: "restart", member, pod, message: `${member} is restarted: ${why}.`, verify };
+  const { name, nodeName } = member;
+  if (isShutOut(member)) {
+    const message =
+      `${name} must be restarted: ${why}. That waits while node ${nodeName} is cordoned, because the new pod could not start there: ` +
+      `kubectl uncordon ${nodeName}.`;
+    return wait("NodeCordoned", message);
+  }
+  return { kind: "restart", member: name, pod, message: `${name} is restarted: ${why}.`, verify };
 }

@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
+import { decide } from "../../../src/controller/decide/decide.ts";
 import { rolloutStep } from "../../../src/controller/decide/rollout.ts";
 import type { Observed, ObservedMember, ObservedPod } from "../../../src/controller/observed.ts";
-import { member, NOW, observed, relationship } from "../observed-fixture.ts";
+import { member, NOW, node, OPTIONS, observed, relationship } from "../observed-fixture.ts";
 
 const pod = (name: "a" | "b", changes: Partial<ObservedPod> = {}): ObservedPod => ({
   ...member(name).pod!,
@@ -18,6 +19,7 @@ const NEW = new Map([
 ]);
 const renewed = (name: "a" | "b", changes: Partial<ObservedPod> = {}) =>
   pod(name, { templateHash: "new", ...changes });
+const CORDONED = node("node-2", { isCordoned: true });
 const apart = { state: "CommunicationsInterrupted", serving: "OwnAddresses" } as const;
 
 function stepOf(a: ObservedMember, b: ObservedMember, changes: Partial<Observed> = {}): string {
@@ -67,6 +69,36 @@ for (const [what, a, b, expected] of [
     "restart b",
   ],
   [
+    "its node is cordoned: the new pod could not start there",
+    member("a"),
+    member("b", { node: CORDONED }),
+    "NodeCordoned",
+  ],
+  [
+    "on a cordoned node one that does not run may still come up by itself, a new one not",
+    member("a", { pod: renewed("a"), says: apart }),
+    member("b", { node: CORDONED, pod: pod("b", { running: false }) }),
+    "NodeCordoned",
+  ],
+  [
+    "one that waits for a cordoned node anyway does so from the new template",
+    member("a", { pod: renewed("a"), says: apart }),
+    member("b", { node: CORDONED, pod: pod("b", { running: false, nodeName: "" }) }),
+    "restart b",
+  ],
+  [
+    "one of two that do not run is on a cordoned node: the other one is replaced",
+    member("a", { node: CORDONED, pod: pod("a", { running: false }) }),
+    member("b", { pod: pod("b", { running: false }) }),
+    "restart b",
+  ],
+  [
+    "it moves away from a cordoned node, whose name the spec no longer has",
+    member("a"),
+    member("b", { nodeName: "node-9", node: node("node-9") }),
+    "restart b",
+  ],
+  [
     "secured in another way, the two cannot meet: the second follows without NORMAL",
     member("a", { says: apart }),
     member("b", { pod: renewed("b", { linkKind: "Clear" }), says: apart }),
@@ -92,4 +124,16 @@ test("rollout: a paused relationship and another pair under way wait, and say so
   const pair = [member("a"), member("b")] as const;
   assert.equal(stepOf(...pair, { relationship: relationship({ paused: true }) }), "Paused");
   assert.equal(stepOf(...pair, { rollingElsewhere: "dhcp/lab" }), "WaitingForOtherPair");
+});
+
+test("rollout: half way on a cordoned node it says what to type, and keeps no other pair waiting for days", () => {
+  const a = member("a", {
+    node: node("node-1", { isCordoned: true }),
+    pod: pod("a", { templateHash: "old" }),
+  });
+  const half = (b: ObservedMember) => decide(observed({ members: [a, b] }), OPTIONS);
+  assert.equal(half(member("b")).rollout, "settled");
+  assert.match(JSON.stringify(half(member("b")).effects), /node-1 is cordoned.*kubectl uncordon node-1/);
+  const starting = member("b", { says: { state: "Recover", serving: "None" } });
+  assert.equal(half(starting).rollout, "under-way", "while one of the two is not NORMAL, it does");
 });
