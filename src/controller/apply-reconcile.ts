@@ -51,7 +51,7 @@ export async function reconcileKey(
   if (kind === "set")
     return finishOrphans(orphanSet(context.cache, { namespace, name, now }), signal, context);
   await refreshSecrets(context, namespace, name, now);
-  await readVolumes(context.apply.client, context.memory, context.cache, { namespace, name });
+  await readVolumes(context.apply.client, context.memory, context.cache, { namespace, name, now });
   const removals = observeRemovals(context.cache, { namespace, name });
   const removing = removalEffects(removals, context.render, now);
   const removalDue = secondsUntil(removalRetryAt(removals), now);

@@ -1,6 +1,7 @@
-// Which nodes can use the volumes that hold stores. A volume says so once and for all, so each is read once, and by name: a
-// cluster has thousands that are none of ours.
+// Which nodes can use the volumes that hold stores. Volumes are not watched but read by name, because a cluster has thousands that
+// are none of ours: when their claim has changed, and after a while, because one may be made anew under its name, on another node.
 
+import type { UnixSeconds } from "../base/units.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { PERSISTENT_VOLUME } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
@@ -8,22 +9,30 @@ import { LABEL_RELATIONSHIP } from "./desired/names.ts";
 import { type Json, map, text } from "./json.ts";
 import type { Memory } from "./memory.ts";
 
-/** Reads those of a relationship's claims into `memory`. What cannot be read is not known. Never throws. */
+/** Less than the time between two looks at rest. */
+const VOLUME_READ_SECONDS = 240;
+
+/** Reads those of a relationship's claims into `memory`. What was never read is not known; after a failure it is as it was read last.
+ *  Never throws. */
 export async function readVolumes(
   client: Pick<KubeClient, "find">,
-  memory: Memory,
+  { volumes }: Memory,
   cache: Cache,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
+  at: { readonly namespace: string; readonly name: string; readonly now: UnixSeconds },
 ): Promise<void> {
-  const volumes = cache
-    .list("PersistentVolumeClaim", namespace)
-    .filter(({ metadata }) => metadata.labels?.[LABEL_RELATIONSHIP] === name)
-    .map((claim) => text(map(claim["spec"])["volumeName"]))
-    .filter((volume) => volume !== "" && !memory.volumes.has(volume));
+  const claims = cache
+    .list("PersistentVolumeClaim", at.namespace)
+    .filter(({ metadata }) => metadata.labels?.[LABEL_RELATIONSHIP] === at.name);
   await Promise.all(
-    volumes.map(async (volume) => {
-      const found = await client.find(PERSISTENT_VOLUME, null, volume).catch(() => null);
-      if (found !== null) memory.volumes.set(volume, nodeAffinityOf(map(found["spec"])));
+    claims.map(async ({ metadata, spec }) => {
+      const { resourceVersion: of = "", uid = "" } = metadata;
+      const volume = text(map(spec)["volumeName"]);
+      const known = volumes.get(uid);
+      if (volume === "" || (known?.of === of && at.now - known.readAt < VOLUME_READ_SECONDS)) return;
+      const found = await client.find(PERSISTENT_VOLUME, null, volume).catch(() => undefined);
+      if (found === undefined) return;
+      if (found === null) volumes.delete(uid);
+      else volumes.set(uid, { nodeAffinity: nodeAffinityOf(map(found["spec"])), of, readAt: at.now });
     }),
   );
 }

@@ -25,8 +25,12 @@ export interface Memory {
   >;
   /** Why a StatefulSet makes no pod, or a claim is not bound, in Kubernetes' words, by the object's UID. */
   readonly refusals: Map<string, string>;
-  /** Which nodes can use a volume, as read, by its name: spec.nodeAffinity, null when all can. */
-  readonly volumes: Map<string, Json | null>;
+  /** Which nodes can use a claim's volume, by the claim's UID: the volume's spec.nodeAffinity, null when all can; and of which version
+   *  of the claim, and when, it was read. */
+  readonly volumes: Map<
+    string,
+    { readonly nodeAffinity: Json | null; readonly of: string; readonly readAt: UnixSeconds }
+  >;
   /** When grants were made without a human's word, the oldest first. */
   automaticGrants: readonly UnixSeconds[];
   /** Where the stores lie, as read, by the relationship's UID. */
@@ -74,8 +78,8 @@ const SET_BACK_SECONDS = 10;
  *  the old one lies ahead, and would hold every grant up until the clock has got there again. */
 export function noteClock(memory: Memory, now: UnixSeconds): void {
   if (now < memory.clock - SET_BACK_SECONDS) {
-    const { apart, heard, links, nodeLeases } = memory;
-    for (const noted of [apart, heard, links, nodeLeases]) noted.clear();
+    const { apart, heard, links, nodeLeases, volumes } = memory;
+    for (const noted of [apart, heard, links, nodeLeases, volumes]) noted.clear();
     memory.automaticGrants = memory.automaticGrants.map(() => now);
     memory.survey = null;
   }
@@ -109,8 +113,8 @@ export function noteReport(memory: Memory, object: KubeObject, now: UnixSeconds)
 
 /** Forgets what is known of objects by their UID, but of those in `uids`. */
 export function forgetGone(memory: Memory, uids: ReadonlySet<string>): void {
-  const { apart, heard, links, refusals, scopes, stores } = memory;
-  for (const known of [apart, heard, links, refusals, scopes, stores]) {
+  const { apart, heard, links, refusals, scopes, stores, volumes } = memory;
+  for (const known of [apart, heard, links, refusals, scopes, stores, volumes]) {
     for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
   }
 }

@@ -337,7 +337,7 @@ function observedClaim(
   const { deletionTimestamp, name: ownName = "", uid = "" } = claim.metadata;
   const phase = text(map(claim["status"])["phase"]);
   const volumeName = text(map(claim["spec"])["volumeName"]);
-  const affinity = memory.volumes.get(volumeName);
+  const volume = memory.volumes.get(uid);
   const node = cache.get("Node", "", nodeName);
   return {
     name: ownName,
@@ -345,9 +345,12 @@ function observedClaim(
     deleting: deletionTimestamp !== undefined,
     note: memory.refusals.get(uid) ?? null,
     volumeName: volumeName === "" ? null : volumeName,
-    isUsableOnNode:
-      affinity === undefined || node === undefined ? null : affinity === null || admitsNode(affinity, node),
+    isUsableOnNode: volume === undefined || node === undefined ? null : isUsable(volume.nodeAffinity, node),
   };
+}
+
+function isUsable(nodeAffinity: Json | null, node: KubeObject): boolean {
+  return nodeAffinity === null || admitsNode(nodeAffinity, node);
 }
 
 function operations(cache: Cache, namespace: string, relationship: string): readonly ObservedOperation[] {

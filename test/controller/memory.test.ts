@@ -83,10 +83,11 @@ test("a process that runs for years remembers only what there is", () => {
     memory.scopes.set(uid, []);
     memory.links.set(uid, { link: { kind: "clear" }, of: "1", readAt: NOW });
     memory.stores.set(uid, { relationshipUid: uid, storeUid: uid, stores: {}, areRetained: true });
+    memory.volumes.set(uid, { nodeAffinity: null, of: "1", readAt: NOW });
   }
   forgetGone(memory, new Set(["there"]));
-  const { apart, heard, links, refusals, scopes, stores } = memory;
-  for (const known of [apart, heard, links, refusals, scopes, stores]) {
+  const { apart, heard, links, refusals, scopes, stores, volumes } = memory;
+  for (const known of [apart, heard, links, refusals, scopes, stores, volumes]) {
     assert.deepEqual([...known.keys()], ["there"]);
   }
 });

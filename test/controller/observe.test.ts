@@ -141,7 +141,7 @@ test("what an engine says of a refused partner is read from its conditions, a re
   assert.equal(world.condition("LinkSecure")["reason"], "WrongIdentity");
 });
 
-test("whether a member's node can use its volume is known once the volume was read, and it is read once", async () => {
+test("whether a member's node can use its volume is known once the volume was read, and follows one made anew", async () => {
   const world = new PairWorld();
   const storage = { type: "PersistentVolumeClaim", persistentVolumeClaim: {} };
   world.patch("FailoverRelationship", "campus", { spec: { storage } });
@@ -155,19 +155,41 @@ test("whether a member's node can use its volume is known once the volume was re
   const usable = () => observe(world.cache(), memory, at(world.nowMs))?.members[0]?.claim?.isUsableOnNode;
   assert.equal(usable(), null);
   const asked: string[] = [];
-  const find = (volume: object | null) => ({
-    find: (_type: unknown, _namespace: string | null, name: string) => {
+  const read = (answer: () => Promise<object | null>) => {
+    const find = (_type: unknown, _namespace: string | null, name: string) => {
       asked.push(name);
-      return volume === null ? Promise.reject(new Error("forbidden")) : Promise.resolve(volume);
-    },
-  });
-  const read = (volume: object | null) =>
-    readVolumes(find(volume) as never, memory, world.cache(), at(world.nowMs));
-  await read(null);
+      return answer();
+    };
+    return readVolumes({ find } as never, memory, world.cache(), at(world.nowMs));
+  };
+  const forbidden = () => Promise.reject(new Error("forbidden"));
+  const onNode = (name: string) => () => {
+    const matchFields = [{ key: "metadata.name", operator: "In", values: [name] }];
+    return Promise.resolve({
+      spec: { nodeAffinity: { required: { nodeSelectorTerms: [{ matchFields }] } } },
+    });
+  };
+  await read(forbidden);
   assert.equal(usable(), null, "what cannot be read is not known");
-  const matchFields = [{ key: "metadata.name", operator: "In", values: ["node-2"] }];
-  await read({ spec: { nodeAffinity: { required: { nodeSelectorTerms: [{ matchFields }] } } } });
+  await read(onNode("node-2"));
   assert.equal(usable(), false, "node-1 cannot");
-  await read({ spec: {} });
-  assert.deepEqual([asked, usable()], [["pv-1", "pv-1"], false]);
+  await read(onNode("node-1"));
+  assert.deepEqual([asked, usable()], [["pv-1", "pv-1"], false], "not at each look");
+  world.patch("PersistentVolumeClaim", claim, { status: { phase: "Lost" } }, "status");
+  await read(forbidden);
+  assert.equal(usable(), false, "a failure makes nothing usable");
+  await read(onNode("node-1"));
+  assert.equal(usable(), true, "the claim has changed: its volume may be another one");
+  world.nowMs += 300_000;
+  await read(onNode("node-2"));
+  assert.equal(usable(), false, "no event tells of a volume");
+  world.delete("PersistentVolumeClaim", claim);
+  for (let look = 0; look < 2; look++) await controller.look();
+  world.patch("PersistentVolumeClaim", claim, { spec: { volumeName: "pv-1" }, status: { phase: "Bound" } });
+  assert.equal(usable(), null, "another claim of the same name");
+  await read(onNode("node-1"));
+  assert.equal(usable(), true);
+  world.nowMs += 300_000;
+  await read(() => Promise.resolve(null));
+  assert.equal(usable(), null, "it is gone");
 });
