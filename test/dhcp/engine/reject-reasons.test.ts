@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "../../../src/base/bytes.ts";
 import { seconds, unixSeconds } from "../../../src/base/units.ts";
+import { DIALECT } from "../../../src/dhcp/failover/dialect.ts";
 import { RETRY_AFTER_REFUSAL_MS } from "../../../src/dhcp/failover/update-queue.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
 import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
@@ -583,6 +584,19 @@ describe("draft 7.2.2: a partner that refuses this server's update", () => {
     assert.equal(partner.engine.counters.updatesRefusedByPartner, 0);
     assert.equal(partner.engine.endpoint.state, "NORMAL");
   });
+});
+
+test("a lost link is dialed again after a pause, and up to a quarter of it more by chance: many pairs that lose one switch do not dial in step", () => {
+  for (const dialect of ["Leasepair", "ISC"] as const) {
+    const pauses = [0, 1_000].map((random) => {
+      const partner = new ScriptedPartner({ dialect, member: "a", random });
+      partner.meet();
+      partner.deliver({ kind: "link-closed", connection: partner.connection, reason: "reset" });
+      return Number(partner.engine.dialAt) - partner.now.boot;
+    });
+    const { dialRetryMs } = DIALECT[dialect].timing;
+    assert.deepEqual(pauses, [dialRetryMs, dialRetryMs + (1_000 % (dialRetryMs / 4 + 1))]);
+  }
 });
 
 describe("a partner that refuses the connection", () => {

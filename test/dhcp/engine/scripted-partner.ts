@@ -42,6 +42,8 @@ export interface ScriptOptions {
   readonly bindings?: readonly Partial<Binding>[];
   /** What else its store remembers. */
   readonly remembers?: Partial<EndpointRecord>;
+  /** What every draw of chance gives. */
+  readonly random?: number;
 }
 
 export const HELLO: Connect = {
@@ -79,6 +81,7 @@ export class ScriptedPartner {
     config = {},
     bindings = [],
     remembers = {},
+    random = 0,
   }: ScriptOptions = {}) {
     this.dialect = dialect;
     const external = { dialect, relationshipName: "net/campus", port: 647 } as const;
@@ -91,7 +94,7 @@ export class ScriptedPartner {
       identity: { store: "62".repeat(16), generation: 2, position: 0, fresh: false },
       records: [],
       bootId: "boot-1",
-      random: { uint32: () => 0 },
+      random: { uint32: () => random },
       now: this.now,
     });
     for (const binding of bindings)
