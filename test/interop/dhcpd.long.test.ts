@@ -15,6 +15,9 @@ const CONTACT_LOSS_SECONDS = 60;
 /** Where the dhcpd's clock is ahead: a first lease of the usual length would be over there almost at once. */
 const SKEWED_LEAD_SECONDS = 600;
 
+/** As short as leases may be, and as long as the scope's leases. */
+const OTHER_LEADS_SECONDS = [60, LEASE_SECONDS] as const;
+
 const ROLES = ["primary", "secondary"] as const;
 
 interface Scenario {
@@ -59,6 +62,11 @@ describe("with a dhcpd as partner, at length", { skip: LAB_MISSING ?? false, con
       });
     }
   }
+
+  test(
+    "we are primary: the MCLT is lowered and raised while both serve, the dhcpd takes it, and nobody goes without",
+    otherLeads,
+  );
 
   for (const role of ROLES) {
     test(`we are ${role}: a dhcpd whose clock is 50 s ahead is a partner, at 70 s it is none`, () =>
@@ -213,6 +221,40 @@ async function stoppedHere(lab: Lab): Promise<void> {
   await settle(lab);
   await renewAll(lab, 1, 2, 3);
   await lab.agree();
+}
+
+/** What the dhcpd gives a client that it has not met shows the MCLT that it goes by. */
+async function otherLeads(): Promise<void> {
+  const lab = await Lab.open({ role: "primary", mode: "LoadBalance", leadSeconds: LEASE_SECONDS });
+  const { clients, engine } = lab;
+  const CLIENTS = [1, 2, 3, 4];
+  try {
+    await lease(lab, ...CLIENTS);
+    let next = 5;
+    for (const leadSeconds of OTHER_LEADS_SECONDS) {
+      const { revision: before } = (await engine.report()) ?? { revision: null };
+      lab.setLead(leadSeconds);
+      await eventually(`${leadSeconds} s are in force`, async () => {
+        for (const n of CLIENTS) assert.notEqual(await clients.renew(n), null, `client ${n} meanwhile`);
+        const report = await engine.report();
+        return report !== null && report.revision !== before && report.state === "NORMAL";
+      });
+      await lab.bothNormal();
+      await eventually("the dhcpd meets a client", async () => {
+        const held = await clients.acquire(next++);
+        assert.ok(held !== null, "a new client is served");
+        if (held.server === ADDRESS.two) assert.equal(held.leaseSeconds, leadSeconds);
+        return held.server === ADDRESS.two;
+      });
+      await lab.agree();
+    }
+    assert.deepEqual(await lab.disagreements(), []);
+    assert.ok(lab.dhcpd.isRunning, "the dhcpd lives");
+  } catch (error) {
+    throw new Error(`${(error as Error).stack}\n${engine.said}\n${lab.dhcpd.said}`);
+  } finally {
+    await lab.close();
+  }
 }
 
 /** The words that run a program with its clock ahead. The library itself: the program `faketime` would stand between. */

@@ -92,6 +92,11 @@ export class Lab {
     await this.dhcpd.untilState("normal", seconds);
   }
 
+  /** Another MCLT in our configuration; the dhcpd's own file stays as it is. */
+  setLead(mcltSeconds: number): void {
+    this.engine.configure(manifest(this.options, mcltSeconds));
+  }
+
   /** Until the two servers say the same of every address, which they must soon after everything is told. */
   async agree(seconds = 20): Promise<void> {
     let last: readonly string[] = [];
@@ -137,11 +142,11 @@ export class Lab {
   }
 }
 
-function manifest({ role, mode, leadSeconds }: LabOptions): string {
+function manifest({ role, mode, leadSeconds }: LabOptions, mcltSeconds = leadSeconds): string {
   const external = `{ dialect: ISC, address: ${ADDRESS.two}, port: ${PORT.dhcpd}, relationshipName: ${RELATIONSHIP} }`;
   return manifestText({
     mode,
-    mcltSeconds: leadSeconds,
+    mcltSeconds,
     leaseSeconds: leadSeconds,
     primary: role === "primary" ? "us" : "them",
     port: PORT.engine,

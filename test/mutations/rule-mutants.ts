@@ -1083,6 +1083,38 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "a dhcpd is told a lower MCLT before it has heard of the leases under the larger one",
+    rule: "S12",
+    patches: [
+      {
+        file: "src/dhcp/engine/terms.ts",
+        find: "pending.mcltSeconds >= config.mcltSeconds",
+        replace: "pending.shape !== config.shape",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/dhcpd-terms.test.ts",
+      name: "a smaller MCLT is not told while the dhcpd has not heard of a lease under the larger one",
+    },
+  },
+  {
+    name: "another MCLT counts beside a dhcpd that was not told of it",
+    rule: "S12",
+    patches: [
+      {
+        file: "src/dhcp/engine/shape.ts",
+        find: "areSameTerms(engine, termsOf(config), termsOf(other)) ||",
+        replace: "areSameTerms(engine, termsOf(config), termsOf(config)) ||",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/dhcpd-terms.test.ts",
+      name: "a larger MCLT is told by a new CONNECT, and no lease is given by it before",
+    },
+  },
+  {
     name: "a long absence is no reason to wait for the partner",
     rule: "S13",
     patches: [

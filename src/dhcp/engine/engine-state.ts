@@ -25,6 +25,13 @@ import type { DropLog } from "./drop-log.ts";
 import type { Declaration, WitnessReading } from "./event.ts";
 import type { ScopeNews } from "./scope-news.ts";
 
+/** What a CONNECT settles with a dhcpd (terms.ts). */
+export interface LinkTerms {
+  readonly mcltSeconds: number;
+  /** Of a secondary's configuration they do not count: the primary's are followed. */
+  readonly hashBuckets: Uint8Array;
+}
+
 /** One open connection. "established" from an accepted CONNECTACK on; at most one is. */
 export interface Connection {
   readonly id: ConnectionId;
@@ -36,6 +43,8 @@ export interface Connection {
   lastReceivedAt: BootMs;
   /** Of this side's CONNECT: a CONNECTACK answers that one alone. */
   helloXid: number;
+  /** What it said; null before it. */
+  told: LinkTerms | null;
   /** When this side's CONNECT, CONNECTACK and CONTACT were last sent. */
   helloAt: BootMs;
   contactedAt: BootMs;
@@ -144,6 +153,8 @@ export interface Engine {
   /** What is in force; and a newer one whose shape waits until the partner holds it too (shape.ts). */
   config: EngineConfig;
   pending: EngineConfig | null;
+  /** Addresses whose records the partner had not acknowledged when `pending` came. */
+  owedBefore: Set<Ipv4>;
   serverConfig: ServerConfig;
   role: Role;
   readonly leases: LeaseTable;

@@ -36,6 +36,7 @@ import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { settleStrays } from "./strays.ts";
 import { sweep } from "./sweep.ts";
+import { renewLink } from "./terms.ts";
 import { anchoredAt, clockAtStart, isInDoubt } from "./timeline.ts";
 import { Turn } from "./turn.ts";
 import { sendUpdates } from "./updates.ts";
@@ -106,6 +107,7 @@ export function createEngine(boot: EngineBoot): Engine {
     operationsDone: new Set(),
     declared: null,
     pending: null,
+    owedBefore: new Set(),
     proofAt: null,
     clockMarkedAt: boot.now.boot,
     clockMark: NEVER,
@@ -276,6 +278,7 @@ function onTick(engine: Engine, turn: Turn): void {
   followGrant(engine, turn);
   followDeclaration(engine, turn);
   activateWhenShared(engine, turn);
+  renewLink(engine, turn);
   leaveRecoverWait(engine, turn);
   lowerWaits(engine, turn);
   leavePartnerDownWhenSettled(engine, turn);

@@ -4,7 +4,7 @@
 import { type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { ClockOffset } from "../failover/clock-offset.ts";
 import { linkName } from "../failover/dialect.ts";
-import { HASH_BUCKET_BYTES, hashBucketAssignment } from "../failover/load-balance.ts";
+import { HASH_BUCKET_BYTES } from "../failover/load-balance.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
 import { readExtras, writeExtras } from "../wire-failover/extras.ts";
@@ -22,7 +22,9 @@ import { dialLater, dials, disconnect, drop, forget, hangUp } from "./link-drop.
 import { answer, plain, send } from "./link-send.ts";
 import { refillUpdates } from "./owe.ts";
 import { receiveFromPartner } from "./partner.ts";
+import { settleTerms } from "./shape.ts";
 import { sendState } from "./state-change.ts";
+import { termsOf, termsToTell } from "./terms.ts";
 import type { Turn } from "./turn.ts";
 
 /** Updates that are sent to a partner at most without its answers. */
@@ -70,6 +72,7 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
     partial: new Uint8Array(0),
     nextXid: 0,
     helloXid: 0,
+    told: null,
     lastReceivedAt: turn.now.boot,
     helloAt: turn.now.boot,
     contactedAt: turn.now.boot,
@@ -105,6 +108,8 @@ const NO_TERMS = {
 } as const;
 
 function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
+  const terms = termsToTell(engine);
+  connection.told = terms;
   connection.helloAt = turn.now.boot;
   connection.helloXid = send(engine, turn, connection, {
     type: "CONNECT",
@@ -112,10 +117,7 @@ function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
     ...ownTerms(engine, null),
     tlsRequest: 0,
     isDigested: false,
-    mcltSeconds: engine.config.mcltSeconds,
-    hashBuckets: hashBucketAssignment(
-      engine.config.mode === "HotStandby" ? 100 : engine.config.primaryPercent,
-    ),
+    ...terms,
   });
 }
 
@@ -232,15 +234,17 @@ function objectionToSecurity({ tlsRequest, isDigested }: Connect): Refusal | nul
   return { reason: REJECT_REASON.digestNotSupported, message: "this server knows no message-digest" };
 }
 
-/** A dhcpd that is primary settles the terms: the buckets are taken over, the MCLT is the relationship's own. */
+/** A dhcpd that is primary settles the terms: the buckets are taken over, the MCLT is the relationship's own, or the one that
+ *  waits here for this very word. */
 function objectionToTerms(engine: Engine, { mcltSeconds, hashBuckets }: Connect): Refusal | null {
   if (!engine.dialect.primarySettlesTerms) return null;
   if (hashBuckets?.length !== HASH_BUCKET_BYTES) {
     const message = `hash-bucket-assignment has ${hashBuckets?.length ?? 0} bytes, not ${HASH_BUCKET_BYTES}`;
     return { reason: REJECT_REASON.hashBucketConflict, message };
   }
-  if (mcltSeconds === engine.config.mcltSeconds) return null;
-  const message = `the primary's MCLT is ${mcltSeconds ?? "missing"}, spec.maxClientLeadTimeSeconds here is ${engine.config.mcltSeconds}: make them equal`;
+  const { config, pending } = engine;
+  if (mcltSeconds === config.mcltSeconds || mcltSeconds === pending?.mcltSeconds) return null;
+  const message = `the primary's MCLT is ${mcltSeconds ?? "missing"}, spec.maxClientLeadTimeSeconds here is ${(pending ?? config).mcltSeconds}: make them equal`;
   return { reason: REJECT_REASON.invalidMclt, message };
 }
 
@@ -266,6 +270,9 @@ function acceptConnect(
   const reason = "replaced by a newer connection";
   const old = engine.session?.connection ?? null;
   if (old !== null) drop(engine, turn, old, reason, REJECT_REASON.duplicateConnection);
+  if (engine.dialect.primarySettlesTerms && hello.mcltSeconds !== null) {
+    settleTerms(engine, turn, { ...termsOf(engine.config), mcltSeconds: hello.mcltSeconds });
+  }
   establish(engine, turn, connection, hello);
 }
 
@@ -288,6 +295,10 @@ function onConnectAck(
   if (refusal !== null) {
     disconnect(engine, turn, connection, { rejectReason: refusal.reason, message: refusal.message });
     return refuse(engine, turn, connection, refusal);
+  }
+  const { told } = connection;
+  if (engine.dialect.primarySettlesTerms && told !== null && !settleTerms(engine, turn, told)) {
+    return drop(engine, turn, connection, "the terms changed during the handshake");
   }
   const session = establish(engine, turn, connection, ack);
   if (session.echoes)

@@ -38,6 +38,7 @@ export function lowerWaits(engine: Engine, turn: Turn): void {
   );
 }
 
+/** What is in force with a dhcpd is what this connection's CONNECT told (terms.ts). */
 function areBothNormal({ endpoint, config }: Engine, session: Session): boolean {
   const isSameShape = session.partnerShape === null || session.partnerShape === config.shape;
   const isOwn = endpoint.state === "NORMAL" && endpoint.agreedMcltSeconds === config.mcltSeconds;

@@ -1,23 +1,26 @@
 // A new configuration. Options, reservations and lease times count at once on each side; the shape (subnets, ranges, mode,
 // shares, MCLT) only when both engines hold it, so that the pair never runs on two: each tells the other the digest of a
-// shape that waits, and both change when both have it, or a holder of PARTNER-DOWN alone. Source: design section 3; S14.
+// shape that waits, and both change when both have it, or a holder of PARTNER-DOWN alone. A dhcpd knows no digests: with one
+// what waits is MCLT and shares, until a CONNECT has told them (terms.ts). Source: design section 3; S14.
 
 import { bootAfter } from "../../base/units.ts";
 import { DIALECT, linkDialect } from "../failover/dialect.ts";
 import type { EngineConfig, EngineScope } from "../server/engine-config.ts";
 import { prepareConfig } from "../server/prepare-config.ts";
-import type { Engine, Session } from "./engine-state.ts";
+import type { Engine, LinkTerms, Session } from "./engine-state.ts";
 import { sendState } from "./state-change.ts";
+import { areSameTerms, termsOf } from "./terms.ts";
 import type { Turn } from "./turn.ts";
 
 /** Goes on, after a restart, with the shape that was in force, which the partner may serve by: what has come meanwhile waits
  *  until both hold it, as it would have without the restart. */
 export function resumeShape(engine: Engine, kept: readonly EngineConfig[]): void {
   const { config, endpoint } = engine;
-  if (endpoint.shape === "" || endpoint.shape === config.shape || mayChangeAlone(engine)) return;
+  if (endpoint.shape === "" || endpoint.shape === config.shape) return;
   const inForce = kept.find(({ shape }) => shape === endpoint.shape);
   if (inForce === undefined) return;
-  engine.pending = config;
+  if (mayChangeAlone(engine, inForce)) return;
+  keepWaiting(engine, config);
   install(engine, withShapeOf(inForce, config));
 }
 
@@ -32,8 +35,8 @@ export function takeConfiguration(engine: Engine, turn: Turn, config: EngineConf
   }
   // The partner may give leases by it as soon as it hears that this side holds it: waits reckon with it from now on (S12).
   if (config.mcltSeconds > engine.endpoint.mcltSeconds) turn.putEndpoint({ mcltSeconds: config.mcltSeconds });
-  if (mayChangeAlone(engine)) return activate(engine, turn, config);
-  engine.pending = config;
+  if (mayChangeAlone(engine, config)) return activate(engine, turn, config);
+  keepWaiting(engine, config);
   use(engine, turn, withShapeOf(engine.config, config));
   turn.log(
     "info",
@@ -47,9 +50,26 @@ export function takeConfiguration(engine: Engine, turn: Turn, config: EngineConf
   activateWhenShared(engine, turn);
 }
 
-/** Nobody else serves by the old shape: a holder, a store that never served, or a partner that knows no digests. */
-function mayChangeAlone({ endpoint, dialect }: Engine): boolean {
-  return endpoint.state === "PARTNER-DOWN" || endpoint.agreedMcltSeconds === 0 || !dialect.hasExtras;
+function keepWaiting(engine: Engine, config: EngineConfig): void {
+  engine.pending = config;
+  engine.owedBefore = new Set(Array.from(engine.leases.unacknowledged(), ({ address }) => address));
+}
+
+/** Nobody else serves by the old shape: a holder, a store that never served; or a partner that knows no digests, as far as it
+ *  was told no other terms. Those hold for a link that stands, whatever the state. */
+function mayChangeAlone(engine: Engine, other: EngineConfig): boolean {
+  const { endpoint, dialect, config, connections } = engine;
+  const isAlone = endpoint.state === "PARTNER-DOWN" || endpoint.agreedMcltSeconds === 0;
+  if (dialect.hasExtras) return isAlone;
+  return areSameTerms(engine, termsOf(config), termsOf(other)) || (isAlone && connections.size === 0);
+}
+
+/** A CONNECT with these terms is accepted, by the dhcpd or from it: what waited for them is in force. False: this server has
+ *  others. */
+export function settleTerms(engine: Engine, turn: Turn, terms: LinkTerms): boolean {
+  const { pending } = engine;
+  if (pending !== null && areSameTerms(engine, termsOf(pending), terms)) activate(engine, turn, pending);
+  return areSameTerms(engine, termsOf(engine.config), terms);
 }
 
 /** Changes to the shape that waits once the partner holds it as well, waiting or in force. */
@@ -57,7 +77,7 @@ export function activateWhenShared(engine: Engine, turn: Turn): void {
   const { pending, session } = engine;
   if (pending === null) return;
   const isShared = session?.partnerShape === pending.shape || session?.partnerPendingShape === pending.shape;
-  if (isShared || mayChangeAlone(engine)) activate(engine, turn, pending);
+  if (isShared || mayChangeAlone(engine, pending)) activate(engine, turn, pending);
 }
 
 function activate(engine: Engine, turn: Turn, config: EngineConfig): void {

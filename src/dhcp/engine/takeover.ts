@@ -35,10 +35,13 @@ export function mustVerify(engine: Engine): boolean {
   return entry.bootId !== engine.process.bootId && verifiedBoot !== engine.process.bootId;
 }
 
-/** The MCLT for new leases: a raised one counts only once both servers ran NORMAL under it (S12). */
+/** The MCLT for new leases: a raised one counts only once both servers ran NORMAL under it (S12). With a dhcpd a lower one counts
+ *  while it waits: once a CONNECT has told it, no lease that the dhcpd has not heard of may be longer (terms.ts). */
 export function leadSeconds(engine: Engine): Seconds {
   const { agreedMcltSeconds } = engine.endpoint;
-  const configured = engine.config.mcltSeconds;
+  const { config, pending, dialect } = engine;
+  const next = (dialect.primarySettlesTerms ? pending : null) ?? config;
+  const configured = seconds(Math.min(config.mcltSeconds, next.mcltSeconds));
   return agreedMcltSeconds === 0 ? configured : seconds(Math.min(configured, agreedMcltSeconds));
 }
 

@@ -7,6 +7,7 @@ import { bootMs, type Instant, unixSeconds } from "../../../src/base/units.ts";
 import { createEngine, step } from "../../../src/dhcp/engine/engine.ts";
 import type { Engine } from "../../../src/dhcp/engine/engine-state.ts";
 import type { EngineEvent, LogEntry } from "../../../src/dhcp/engine/event.ts";
+import { resumeShape } from "../../../src/dhcp/engine/shape.ts";
 import { hashBucketAssignment } from "../../../src/dhcp/failover/load-balance.ts";
 import type { SettledState } from "../../../src/dhcp/failover/transition.ts";
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
@@ -16,6 +17,7 @@ import {
   type EndpointRecord,
 } from "../../../src/dhcp/lease/durable-record.ts";
 import type { ConnectionId } from "../../../src/dhcp/ports.ts";
+import type { EngineConfig } from "../../../src/dhcp/server/engine-config.ts";
 import { FrameWriter } from "../../../src/dhcp/store/frame.ts";
 import { decodeRecord, encodeRecord } from "../../../src/dhcp/store/record-codec.ts";
 import { type Extras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
@@ -42,6 +44,8 @@ export interface ScriptOptions {
   readonly bindings?: readonly Partial<Binding>[];
   /** What else its store remembers. */
   readonly remembers?: Partial<EndpointRecord>;
+  /** Configurations of before on its disk. */
+  readonly kept?: readonly EngineConfig[];
   /** What every draw of chance gives. */
   readonly random?: number;
 }
@@ -81,6 +85,7 @@ export class ScriptedPartner {
     config = {},
     bindings = [],
     remembers = {},
+    kept = [],
     random = 0,
   }: ScriptOptions = {}) {
     this.dialect = dialect;
@@ -111,6 +116,7 @@ export class ScriptedPartner {
       complete: true,
       ...remembers,
     };
+    resumeShape(this.engine, kept);
     this.deliver({ kind: "started" });
   }
 
