@@ -31,7 +31,7 @@ import { lowerWaits } from "./mclt.ts";
 import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner, takeUpRequest } from "./partner.ts";
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
-import { activateWhenShared, resumeShape, takeConfiguration } from "./shape.ts";
+import { activateWhenShared, resumeShape, takeConfiguration, takeConfiguredSide } from "./shape.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { settleStrays } from "./strays.ts";
@@ -128,6 +128,7 @@ export function createEngine(boot: EngineBoot): Engine {
   };
   for (const record of boot.records) replay(engine, record);
   if (engine.endpoint.side !== "") engine.role = engine.endpoint.side;
+  takeConfiguredSide(engine);
   startClock(engine, boot);
   engine.limits.configure(serverConfig, leases);
   resumeShape(engine, boot.keptConfigurations ?? []);

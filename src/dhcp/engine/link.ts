@@ -153,7 +153,7 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   if (engine.session?.connection === connection) {
     return receiveFromPartner(engine, turn, engine.session, message, frame);
   }
-  if (message.type === "CONNECT" && !dials(engine)) {
+  if (message.type === "CONNECT" && (!dials(engine) || !engine.dialect.hasExtras)) {
     return acceptConnect(engine, turn, connection, message, frame);
   }
   if (message.type === "CONNECTACK" && dials(engine)) {
@@ -184,6 +184,10 @@ function agreeOnSides(engine: Engine, turn: Turn, hello: Connect | ConnectAck): 
   turn.putEndpoint({ side: engine.role });
 }
 
+/** A dhcpd accepts anybody's CONNECT, and both would close what the other opens for ever. */
+const BOTH_PRIMARY =
+  "both servers are primary: set spec.primary to the dhcpd's member, or make it `secondary` in its failover peer declaration";
+
 interface Refusal {
   readonly reason: number;
   readonly message: string;
@@ -208,6 +212,9 @@ function objection(
       reason: REJECT_REASON.invalidPartner,
       message: `this server belongs to relationship ${linkName(engine.config)}, not ${theirs}`,
     };
+  }
+  if ("hashBuckets" in hello && dials(engine)) {
+    return { reason: REJECT_REASON.invalidPartner, message: BOTH_PRIMARY };
   }
   const offset = frame.sentAt - turn.now.wall;
   // A partner that echoes is corrected for; the times of another are taken as they are.

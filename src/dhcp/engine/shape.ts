@@ -7,7 +7,9 @@ import { bootAfter } from "../../base/units.ts";
 import { DIALECT, linkDialect } from "../failover/dialect.ts";
 import type { EngineConfig, EngineScope } from "../server/engine-config.ts";
 import { prepareConfig } from "../server/prepare-config.ts";
+import { configuredRole } from "./authority.ts";
 import type { Engine, LinkTerms, Session } from "./engine-state.ts";
+import { dials } from "./link-drop.ts";
 import { sendState } from "./state-change.ts";
 import { areSameTerms, termsOf } from "./terms.ts";
 import type { Turn } from "./turn.ts";
@@ -91,6 +93,11 @@ function use(engine: Engine, turn: Turn, config: EngineConfig): void {
   const shapeChanged = config.shape !== engine.config.shape;
   install(engine, config);
   if (shapeChanged) turn.putEndpoint({ shape: config.shape });
+  takeConfiguredSide(engine);
+  if (engine.role !== engine.endpoint.side) {
+    turn.putEndpoint({ side: engine.role });
+    if (dials(engine)) engine.dialAt = turn.now.boot;
+  }
   engine.balanceDueAt = bootAfter(turn.now.boot, 0);
   turn.log("info", "configuration-activated", "a new configuration is in force", {
     revision: config.revision,
@@ -105,6 +112,13 @@ function install(engine: Engine, config: EngineConfig): void {
   engine.limits.configure(engine.serverConfig, engine.leases);
   engine.dialect = DIALECT[linkDialect(config)];
   engine.timing = { ...engine.dialect.timing, ...engine.timingChanges };
+}
+
+/** A dhcpd says no side: a store that never served takes the configured one, also when that changes. */
+export function takeConfiguredSide(engine: Engine): void {
+  const { config, dialect, endpoint, member, session } = engine;
+  if (dialect.hasExtras || endpoint.complete || endpoint.agreedMcltSeconds !== 0 || session !== null) return;
+  engine.role = configuredRole(config, member);
 }
 
 /** Whether both run the same shape, or one is about to follow the other: it holds what the other runs on (S14). A partner

@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toHex } from "../../../src/base/bytes.ts";
-import { seconds, unixSeconds } from "../../../src/base/units.ts";
+import { bootMs, seconds, unixSeconds } from "../../../src/base/units.ts";
+import { createEngine } from "../../../src/dhcp/engine/engine.ts";
 import { DIALECT } from "../../../src/dhcp/failover/dialect.ts";
 import { RETRY_AFTER_REFUSAL_MS } from "../../../src/dhcp/failover/update-queue.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
@@ -335,6 +336,97 @@ describe("draft 7.8.2: a CONNECT that this server refuses", () => {
       assertUnmet(partner, unmet);
     });
   }
+
+  test("8, of a dhcpd that is primary like this server: it is told so, and both sides' people read what to do", () => {
+    const partner = new ScriptedPartner({ dialect: "ISC", member: "a" });
+    partner.open();
+    const [answer] = partner.say({ type: "CONNECT", ...HELLO });
+    assert.ok(answer?.message.type === "CONNECTACK" && answer.message.rejectReason === 8);
+    assert.match(answer.message.message ?? "", /both servers are primary: set spec.primary/);
+    assertUnmet(partner, { reason: 8, text: /both servers are primary/, when: "", hello: {} });
+    assert.equal(partner.engine.lastRefusal?.reason, "TermsDiffer", "the status has it");
+    partner.open();
+    partner.say({ type: "CONNECT", ...HELLO });
+    assert.deepEqual(
+      partner.events("link-refused").map(({ level }) => level),
+      ["warn", "debug"],
+      "it is told once",
+    );
+  });
+
+  test("a CONNECT from a member of ours that does not dial is none: their roles may change, and who dials may not", () => {
+    const partner = new ScriptedPartner({ member: "a" });
+    partner.open();
+    assert.deepEqual(partner.say({ type: "CONNECT", ...HELLO }), []);
+    assert.deepEqual(partner.closed, ["CONNECT before the handshake"]);
+    assert.equal(partner.engine.lastRefusal, null);
+  });
+
+  describe("what the words say mends it: with a dhcpd spec.primary counts", () => {
+    const fresh = { complete: false, agreedMcltSeconds: 0 };
+    const swapped = { primary: "b", shape: "bb".repeat(32), revision: "2" };
+
+    test("at once for a store that never served, which listens from then on", () => {
+      const partner = new ScriptedPartner({
+        dialect: "ISC",
+        member: "a",
+        saved: "RECOVER",
+        remembers: fresh,
+      });
+      partner.open();
+      partner.say({ type: "CONNECT", ...HELLO });
+      partner.deliver({ kind: "configured", config: { ...partner.engine.config, ...swapped } });
+      assert.deepEqual([partner.engine.role, partner.engine.endpoint.side], ["secondary", "secondary"]);
+      partner.pass(60_000, { isSilent: true });
+      assert.equal(partner.dialed.length, 1);
+      partner.open();
+      partner.say({ type: "CONNECT", ...HELLO });
+      assert.notEqual(partner.engine.session, null);
+    });
+
+    test("and back: one that is primary now dials", () => {
+      const config = { primary: "b" };
+      const partner = new ScriptedPartner({
+        dialect: "ISC",
+        member: "a",
+        saved: "RECOVER",
+        config,
+        remembers: fresh,
+      });
+      assert.deepEqual([partner.engine.role, partner.dialed.length], ["secondary", 0]);
+      const back = { ...partner.engine.config, ...swapped, primary: "a" };
+      partner.deliver({ kind: "configured", config: back });
+      partner.pass(1_000, { isSilent: true });
+      assert.deepEqual([partner.engine.role, partner.dialed.length], ["primary", 1]);
+    });
+
+    test("also when it was changed while this server was off", () => {
+      const { config, endpoint, identity, random } = new ScriptedPartner({ dialect: "ISC", member: "a" })
+        .engine;
+      for (const [isNew, role] of [
+        [true, "secondary"],
+        [false, "primary"],
+      ] as const) {
+        const kept = { ...endpoint, side: "primary" as const, ...(isNew && fresh) };
+        const engine = createEngine({
+          member: "a",
+          config: { ...config, primary: "b" },
+          identity,
+          records: [{ kind: "endpoint", endpoint: kept }],
+          bootId: "boot-1",
+          random,
+          now: { wall: unixSeconds(START), boot: bootMs(1) },
+        });
+        assert.equal(engine.role, role);
+      }
+    });
+
+    test("never for one that has served: its free addresses are of its side", () => {
+      const partner = new ScriptedPartner({ dialect: "ISC", member: "a" });
+      partner.deliver({ kind: "configured", config: { ...partner.engine.config, ...swapped } });
+      assert.equal(partner.engine.role, "primary");
+    });
+  });
 
   test("what is just within the terms is accepted: 60 s of clock, and of a partner of our own another MCLT", () => {
     for (const sentAt of [START - 60, START + 60]) {
