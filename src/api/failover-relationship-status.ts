@@ -82,7 +82,7 @@ const memberSummarySchema = z.object({
   name: dnsLabel("The member's name.", 15),
   role: choice(["Primary", "Secondary"], "The member's role.").optional(),
   nodeName: text({
-    description: "The member's node.",
+    description: "The node on which the member runs, or ran last.",
     form: "at most 253 characters",
     lengthMax: 253,
   }).optional(),

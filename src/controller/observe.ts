@@ -304,6 +304,7 @@ function observedMembers(
     const set = cache.get("StatefulSet", namespace, memberObjectName(name, memberName));
     const report = object === null ? null : readReport(object, role);
     const heard = object === null ? unixSeconds(0) : heardAt(memory, object, now);
+    const lastNode = lastNodeOf(relationship, memberName, pod);
     return {
       ...member,
       report,
@@ -311,11 +312,19 @@ function observedMembers(
       heardAt: heard,
       pod: pod === undefined ? null : observedPod(pod),
       podRefusal: memory.refusals.get(set?.metadata.uid ?? "") ?? null,
-      node: nodes.get(member.nodeName) ?? null,
+      lastNode,
+      node: nodes.get(lastNode ?? member.nodeName) ?? null,
       claim: observedClaim(cache, memory, member, { namespace, storeUid }),
       apartSince: apartSince(memory, object?.metadata.uid ?? "", report, { heard, now }),
     };
   });
+}
+
+/** A pod that is not scheduled yet has not been anywhere; then, and without one, the status keeps where the last one was. */
+function lastNodeOf({ status }: KubeObject, name: string, pod: KubeObject | undefined): string | null {
+  const before = maps(map(status)["members"]).find((member) => member["name"] === name);
+  const node = text(map(pod?.["spec"])["nodeName"]) || text(before?.["nodeName"]);
+  return node === "" ? null : node;
 }
 
 /** Where its stores lie; null while that is not known, or when they are in no claims. */

@@ -96,7 +96,10 @@ export interface Rejected {
 
 export interface ObservedMember {
   readonly name: string;
+  /** Where the spec wants it. */
   readonly nodeName: string;
+  /** Where it runs or, while it has no pod, was last seen to run; null: nowhere yet, as far as is known. */
+  readonly lastNode: string | null;
   readonly address: string;
   /** It runs elsewhere and reports nothing to this API. */
   readonly isExternal: boolean;
@@ -109,7 +112,8 @@ export interface ObservedMember {
   readonly pod: ObservedPod | null;
   /** Why its StatefulSet makes no pod, in Kubernetes' words; null when that is not known, or has not been looked at. */
   readonly podRefusal: string | null;
-  /** Its node; null when the cluster has none of that name. */
+  /** `lastNode`, before it ran anywhere `nodeName`; null when the cluster has none of that name. What the spec names today may never have
+   *  seen the member, and says nothing about whether it lives. */
   readonly node: ObservedNode | null;
   /** The claim that holds its store; null when there is none, or the store lies on the node. */
   readonly claim: ObservedClaim | null;

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { KubeError } from "../../src/kube/kube-error.ts";
-import { isReady, until } from "./life.ts";
+import { isReady, schedule, until } from "./life.ts";
 import { FAULTS, PairWorld, TestController, type TestControllerOptions } from "./pair-world.ts";
 
 const AFTER_SECONDS = 30;
@@ -219,6 +219,7 @@ async function alone(options: TestControllerOptions = {}) {
   const world = newWorld();
   const controller = new TestController(world, options);
   await bothNormal(world, [controller]);
+  await schedule(world, controller);
   world.off.add("b");
   await until(world, [controller], "a in PARTNER-DOWN", () => stateOf(world, "a") === "PartnerDown");
   world.turn();

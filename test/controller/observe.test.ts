@@ -3,9 +3,12 @@ import { test } from "node:test";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
 import { unixSeconds } from "../../src/base/units.ts";
 import { readVolumes } from "../../src/controller/apply-volumes.ts";
+import { automaticStep } from "../../src/controller/decide/automatic.ts";
+import { readWitness } from "../../src/controller/decide/witness.ts";
 import { newMemory } from "../../src/controller/memory.ts";
 import { observe } from "../../src/controller/observe.ts";
 import { formatTime } from "../../src/controller/time.ts";
+import { schedule } from "./life.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 
 const at = (nowMs: number) => ({
@@ -192,4 +195,60 @@ test("whether a member's node can use its volume is known once the volume was re
   world.nowMs += 300_000;
   await read(() => Promise.resolve(null));
   assert.equal(usable(), null, "it is gone");
+});
+
+const OUT_OF_SERVICE = [
+  { key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" },
+];
+
+/** `b` is sent to another node by the spec; `a` has lost it, and it says nothing more. */
+async function sentElsewhere(nodeName: string) {
+  const world = await running();
+  await schedule(world, new TestController(world));
+  world.create("Node", null, { metadata: { name: "node-9" }, spec: { taints: OUT_OF_SERVICE } });
+  const { members } = world.get("FailoverRelationship", "campus")["spec"] as { members: object[] };
+  const [a, b] = members;
+  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 86_400 };
+  world.patch("FailoverRelationship", "campus", {
+    spec: { partnerDown, members: [a, { ...b, nodeName }] },
+  });
+  const apart = { state: "CommunicationsInterrupted", fencing: "Witness" };
+  for (const name of ["campus-a", "campus-b"]) {
+    world.patch("FailoverMember", name, { status: apart }, "status");
+  }
+  const memory = newMemory();
+  observe(world.cache(), memory, at(world.nowMs));
+  world.nowMs += 60_000;
+  world.patch("FailoverMember", "campus-a", { status: { reportedAt: formatTime(unixSeconds(1)) } }, "status");
+  const look = (witness: object = {}) => {
+    const seen = observe(world.cache(), memory, at(world.nowMs));
+    assert.ok(seen);
+    const record = { epoch: 3, holder: null, stores: { a: "store-a", b: "store-b" }, ...witness };
+    return { b: seen.members[1]!, step: automaticStep(seen, readWitness({ witness: record })) };
+  };
+  return { world, look };
+}
+
+for (const nodeName of ["node-9", "node-22"]) {
+  test(`a member that the spec sends to ${nodeName} is judged by the node where its pod is, and then by the one where it was`, async () => {
+    const { world, look } = await sentElsewhere(nodeName);
+    const held = { holder: "b", holderStore: "store-b" };
+    for (const what of ["its pod is there", "its pod is gone"]) {
+      const { b, step } = look();
+      assert.deepEqual([b.nodeName, b.lastNode, b.node?.name], [nodeName, "node-2", "node-2"], what);
+      assert.equal(step.kind, "wait", what);
+      assert.equal(look(held).step.kind, "none", `${what}: it holds a grant`);
+      world.off.add("b");
+      if (world.names("Pod").includes("campus-b-0")) world.delete("Pod", "campus-b-0");
+    }
+    world.patch("Node", "node-2", { spec: { taints: OUT_OF_SERVICE } });
+    assert.equal(look().step.kind, "grant", "the word is on the node where it ran");
+    assert.equal(look(held).step.kind, "grant");
+  });
+}
+
+test("a member that never had a pod on any node is nowhere, whatever the spec names", () => {
+  const world = new PairWorld();
+  const [a] = observe(world.cache(), newMemory(), at(world.nowMs))?.members ?? [];
+  assert.deepEqual([a?.lastNode, a?.node?.name], [null, "node-1"]);
 });

@@ -129,6 +129,7 @@ export function member(
     },
     podRefusal: null,
     claim: null,
+    lastNode: name === "a" ? "node-1" : "node-2",
     node: node(name === "a" ? "node-1" : "node-2"),
     apartSince: says.state === "CommunicationsInterrupted" ? unixSeconds(NOW - 10) : null,
     ...rest,

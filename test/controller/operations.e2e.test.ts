@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatTime } from "../../src/kube/resource.ts";
-import { isReady, until } from "./life.ts";
+import { isReady, schedule, until } from "./life.ts";
 import { FAULTS, PairWorld, TestController, type TestControllerOptions } from "./pair-world.ts";
 
 type Json = Record<string, unknown>;
@@ -158,6 +158,7 @@ test("Stop: once the operation has failed, the word that the lost holder's machi
   const { world, controller } = await start();
   world.operate("act", STOP);
   await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  await schedule(world, controller);
   world.off.add("b");
   await until(world, [controller], "a is back", () => world.names("Pod").includes("campus-a-0"));
   world.engines["a"] = { ...world.engines["a"], state: "CommunicationsInterrupted" };

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isReady, until } from "./life.ts";
+import { isReady, schedule, until } from "./life.ts";
 import { PairWorld, TestController } from "./pair-world.ts";
 
 type Json = Record<string, unknown>;
@@ -104,6 +104,7 @@ for (const [type, spec] of Object.entries({
 
 test("the grant of a holder that reports again goes to nobody, though the cache shows a silent one out of service", async () => {
   const { world, controller, freeze } = await pair();
+  await schedule(world, controller);
   lose(world, "a");
   await until(
     world,

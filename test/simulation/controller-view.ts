@@ -79,6 +79,7 @@ function memberOf({ name, report, heardAt, pod }: MemberView): ObservedMember {
   return {
     name,
     nodeName: name,
+    lastNode: name,
     address: "",
     isExternal: false,
     report: report === null ? null : viewOf(report),

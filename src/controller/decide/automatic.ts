@@ -55,14 +55,14 @@ interface Case {
 
 function stepFor(given: Case, state: string): AutomaticStep {
   const { observed, witness, survivor, partner } = given;
-  const isOff = partner.node?.isOutOfService === true;
+  const isOff = partner.lastNode !== null && partner.node?.isOutOfService === true;
   const isApart = state === "CommunicationsInterrupted";
   if (isOff && witness.holder === partner.name && (isApart || state === "Recover")) {
-    const change = transfer(witness, survivor.name, `its node ${partner.nodeName} is out of service`);
+    const change = transfer(witness, survivor.name, `its node ${partner.lastNode} is out of service`);
     return change === null ? NONE : { kind: "grant", change, isWord: true };
   }
   if (!isApart || witness.holder !== null) return NONE;
-  if (isOff) return grantStep(given, `node ${partner.nodeName} of ${partner.name} is out of service`, true);
+  if (isOff) return grantStep(given, `node ${partner.lastNode} of ${partner.name} is out of service`, true);
   if (observed.fencing.automatic !== "Enabled") return NONE;
   if (observed.relationship.paused) return blocked("the relationship is paused");
   const uncapped = uncappedMembers(observed);
@@ -78,7 +78,8 @@ function waitThenGrant(given: Case): AutomaticStep {
   if (apartSince === null) return NONE;
   const { now } = observed;
   // Without the survivor's own node in sight the cache shows no cluster, and a missing node is no deleted one.
-  const isDeleted = partner.node === null && survivor.node !== null;
+  // Nor is one that nobody has ever run on, a slip of the pen in the spec.
+  const isDeleted = partner.lastNode !== null && partner.node === null && survivor.node !== null;
   const sign = lastSignOfLife(partner, now);
   const due = isDeleted ? now : unixSeconds(Math.max(apartSince, sign) + observed.afterSeconds);
   const [oldest, ...others] = observed.automaticGrants;
@@ -86,7 +87,7 @@ function waitThenGrant(given: Case): AutomaticStep {
   const at = isFull ? unixSeconds(Math.max(due, oldest + GRANT_WINDOW_SECONDS)) : due;
   if (at > now) return { kind: "wait", survivor: survivor.name, at };
   const cause = isDeleted
-    ? `node ${partner.nodeName} of ${partner.name} was deleted`
+    ? `node ${partner.lastNode} of ${partner.name} was deleted`
     : `no contact with ${partner.name} and no sign of life of it for ${observed.afterSeconds} s`;
   return grantStep(given, cause, false);
 }

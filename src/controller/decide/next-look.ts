@@ -31,7 +31,8 @@ const WAITED_FOR = [
 export function watchedNodes({ observed, witness }: Pair): readonly string[] {
   const step = automaticStep(observed, witness);
   if (step.kind !== "wait") return [];
-  return observed.members.filter(({ name }) => name !== step.survivor).map(({ nodeName }) => nodeName);
+  const lost = observed.members.filter(({ name }) => name !== step.survivor);
+  return lost.map(({ lastNode, nodeName }) => lastNode ?? nodeName);
 }
 
 /** What lacks a pod or a volume, of which only Events tell why. */

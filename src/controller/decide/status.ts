@@ -99,7 +99,8 @@ function takeoverColumn(pair: Pair): string {
 
 function summary(pair: Pair, { name, role, member, life, report }: PairMember): MemberSummary {
   const last = life.kind === "unknown" ? life.last : life.kind === "known" ? life.report : null;
-  const place = { nodeName: member.nodeName, ready: member.pod?.ready === true };
+  const node = member.lastNode === null ? {} : { nodeName: member.lastNode };
+  const place = { ...node, ready: member.pod?.ready === true };
   const summarised: MemberSummary = { name, role, ...(member.isExternal ? {} : place) };
   if (life.kind === "known") {
     summarised.state = apiState(life.report.state);

@@ -146,6 +146,16 @@ const TABLE: readonly (readonly [string, Observed, string])[] = [
     apart(survivor({ apartSince: ago(1), node: null }), lost({ node: null })),
     "wait 299",
   ],
+  [
+    "the node that the spec names does not exist, and nobody has seen it there",
+    apart(survivor({ apartSince: ago(1) }), lost({ node: null, lastNode: null })),
+    "wait 299",
+  ],
+  [
+    "the node that the spec names is out of service, and nobody has seen it there",
+    apart(survivor({ apartSince: ago(1) }), lost({ node: offNode(), lastNode: null })),
+    "wait 299",
+  ],
   ["out of service", apart(survivor({ apartSince: ago(1) }), lost({ node: offNode() })), "granted a"],
   [
     "out of service is a human's word: under fencing None, paused and beyond the limit too",
