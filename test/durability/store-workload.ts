@@ -97,6 +97,7 @@ export function drawRecord(random: Random, n: number, addresses: number): Durabl
       endAnnounced: draw(2) === 0,
       taken: draw(2) === 0,
       sinceHold: draw(2) === 0,
+      ipFlags: n & 3,
       hostname: draw(3) === 0 ? `host-${n}-ä` : null,
       relayInformation: draw(3) === 0 ? new Uint8Array(draw(30)).fill(0x52) : null,
     },

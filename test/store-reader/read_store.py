@@ -67,6 +67,7 @@ def binding(fields):
     row |= {name: number(fields, 3 + i) for i, name in enumerate(times)}
     row |= {name: number(fields, 9 + i) == 1 for i, name in enumerate(("acknowledged", "endAnnounced", "taken"))}
     row["sinceHold"] = number(fields, 17) == 1
+    row["ipFlags"] = number(fields, 18)
     row["hostname"] = fields[12].decode() if 12 in fields else None
     row["relayInformation"] = hex_or_none(fields, 13)
     row["client"] = None if 14 not in fields else {

@@ -13,6 +13,7 @@ import {
   type BindingStatus,
   type ClientIdentity,
   freshBinding,
+  IP_FLAG,
   isSameClient,
   latestPossibleEnd,
   withoutPromises,
@@ -39,6 +40,12 @@ const NO_ADDRESS = 0;
 
 /** A promise that is this part of a lease short of the wanted one is not raised. */
 const NEAR_ENOUGH_PART = 0.05;
+
+/** By the code that a dhcpd refuses a mark with which it has not itself. */
+const MARK_OF_REFUSAL: ReadonlyMap<number, number> = new Map([
+  [REJECT_REASON.notReserved, IP_FLAG.reserved],
+  [REJECT_REASON.unknown, IP_FLAG.bootp],
+]);
 
 /** Sends as many updates as the window allows, then UPDDONE when a request is settled.
  *  Source: failover draft 7.1.1, 7.5.1. */
@@ -148,7 +155,7 @@ function toUpdate(engine: Engine, binding: Binding, potential: UnixSeconds, posi
     potentialExpiration: potential,
     startTimeOfState: binding.statusSince,
     lastTransaction: binding.lastTransactionAt === NEVER ? null : binding.lastTransactionAt,
-    ipFlags: 0,
+    ipFlags: binding.ipFlags,
     extras: writeExtras(extras),
   };
 }
@@ -269,6 +276,7 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
     potentialReceived: told.potentialExpiration,
     lastTransactionAt: told.lastTransaction,
     statusSince: told.startTimeOfState,
+    ipFlags: told.ipFlags,
     hostname: told.hostname,
     relayInformation: told.relayInformation,
   });
@@ -307,6 +315,7 @@ function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBindi
     potentialExpiration: corrected(session, update.potentialExpiration ?? NEVER),
     lastTransaction: corrected(session, update.lastTransaction ?? NEVER),
     startTimeOfState: corrected(session, update.startTimeOfState ?? NEVER),
+    ipFlags: update.ipFlags & (IP_FLAG.reserved | IP_FLAG.bootp),
     hostname: extras.hostname ?? null,
     relayInformation: extras.relayInformation === undefined ? null : fromHex(extras.relayInformation),
   };
@@ -347,6 +356,9 @@ export function onBindingAck(
       if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
         turn.putBinding({ ...refused, taken: false });
       }
+      // Its operator took the mark away while nobody could tell this side: said again, it would be refused again.
+      const mark = MARK_OF_REFUSAL.get(ack.rejectReason) ?? 0;
+      if ((refused.ipFlags & mark) !== 0) turn.putBinding({ ...refused, ipFlags: refused.ipFlags & ~mark });
       // Its clocks not compared yet, it took nothing: an UPDDONE now would say that it has all.
       const isUnjudged = ack.rejectReason === REJECT_REASON.timeMismatch;
       if (isUnjudged) engine.updates.unjudged(ack.address, turn.now.boot);

@@ -17,6 +17,7 @@ export interface PartnerBinding {
   readonly potentialExpiration: UnixSeconds;
   readonly lastTransaction: UnixSeconds;
   readonly startTimeOfState: UnixSeconds;
+  readonly ipFlags: number;
   readonly hostname: string | null;
   readonly relayInformation: Uint8Array | null;
 }
@@ -204,6 +205,7 @@ function asActive(situation: Situation): Binding {
     endAnnounced: false,
     taken: false,
     sinceHold: mine.sinceHold || !sameGeneration,
+    ipFlags: theirs.ipFlags,
     hostname: theirNewsIsLater ? theirs.hostname : mine.hostname,
     relayInformation: theirNewsIsLater ? theirs.relayInformation : mine.relayInformation,
   };
@@ -216,6 +218,7 @@ function asUnheld(mine: Binding, theirs: PartnerBinding, status: "FREE" | "BACKU
     ...withoutPromises(mine, status, theirs.startTimeOfState),
     client: status === "ABANDONED" ? null : (theirs.client ?? mine.client),
     lastTransactionAt,
+    ipFlags: theirs.ipFlags,
     // A later transaction that only this side has seen is still owed: both choose the next address by it.
     acknowledged: mine.acknowledged || lastTransactionAt === theirs.lastTransaction,
   };

@@ -18,6 +18,9 @@ export const BINDING_STATUS_CODE = {
 
 export type BindingStatus = keyof typeof BINDING_STATUS_CODE;
 
+/** Source: failover draft 12.12. */
+export const IP_FLAG = { reserved: 1, bootp: 2 } as const;
+
 /** What tells clients apart: option 61 when sent, else hardware type and address. Source: RFC 2131 4.2, RFC 4361 6.1. */
 export interface ClientIdentity {
   /** Value of option 61, 1..255 bytes; null when the client sent none. */
@@ -59,6 +62,8 @@ export interface Binding {
   readonly taken: boolean;
   /** Freed or given anew since the endpoint's latest hold: the partner cannot have given it away unheard of (W9). */
   readonly sinceHold: boolean;
+  /** The marks that the partner gave the address, told back to it: IP_FLAG bits. Here nothing follows from them. */
+  readonly ipFlags: number;
   /** The client's host name (option 12 or 81) as sent, cleaned; null when none. */
   readonly hostname: string | null;
   /** Value of option 82 as the relay last sent it; null when the client is local or renews by unicast from the start. */
@@ -81,6 +86,7 @@ export function freshBinding(address: Ipv4): Binding {
     endAnnounced: false,
     taken: false,
     sinceHold: false,
+    ipFlags: 0,
     hostname: null,
     relayInformation: null,
   };

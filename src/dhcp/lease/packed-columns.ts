@@ -15,6 +15,8 @@ export const FLAG_ACKNOWLEDGED = 1;
 export const FLAG_END_ANNOUNCED = 2;
 export const FLAG_TAKEN = 4;
 export const FLAG_SINCE_HOLD = 8;
+/** The two bits of IP_FLAG stand from here on. */
+export const IP_FLAGS_SHIFT = 4;
 
 /** Columns grow where they are, so that no lease waits for a million others to be copied. */
 export class LeaseColumns {

@@ -20,6 +20,7 @@ import {
   FLAG_END_ANNOUNCED,
   FLAG_SINCE_HOLD,
   FLAG_TAKEN,
+  IP_FLAGS_SHIFT,
   LeaseColumns,
   NONE,
 } from "./packed-columns.ts";
@@ -239,7 +240,8 @@ export class PackedLeaseTable implements LeaseTable {
       (binding.acknowledged ? FLAG_ACKNOWLEDGED : 0) |
       (binding.endAnnounced ? FLAG_END_ANNOUNCED : 0) |
       (binding.taken ? FLAG_TAKEN : 0) |
-      (binding.sinceHold ? FLAG_SINCE_HOLD : 0);
+      (binding.sinceHold ? FLAG_SINCE_HOLD : 0) |
+      (binding.ipFlags << IP_FLAGS_SHIFT);
     columns.expiresAt[slot] = binding.expiresAt;
     columns.potentialSent[slot] = binding.potentialSent;
     columns.potentialAcked[slot] = binding.potentialAcked;
@@ -268,6 +270,7 @@ export class PackedLeaseTable implements LeaseTable {
       endAnnounced: (flags & FLAG_END_ANNOUNCED) !== 0,
       taken: (flags & FLAG_TAKEN) !== 0,
       sinceHold: (flags & FLAG_SINCE_HOLD) !== 0,
+      ipFlags: flags >> IP_FLAGS_SHIFT,
       hostname,
       relayInformation,
     };

@@ -11,7 +11,7 @@ import {
   secondsUntil,
   type UnixSeconds,
 } from "../../base/units.ts";
-import { type Binding, type BindingStatus, freshBinding, isSameClient } from "../lease/binding.ts";
+import { type Binding, type BindingStatus, freshBinding, IP_FLAG, isSameClient } from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { uint32Option } from "../wire/options.ts";
 import type { ChosenAddress } from "./allocate.ts";
@@ -76,6 +76,8 @@ export function grant(request: ClientRequest, chosen: ChosenAddress, term: Lease
     expiresAt: sameGeneration ? latest(base.expiresAt, told) : told,
     lastTransactionAt: now,
     statusSince: sameGeneration && base.status === "ACTIVE" ? base.statusSince : now,
+    // Whatever it was before: this client speaks DHCP.
+    ipFlags: base.ipFlags & ~IP_FLAG.bootp,
     hostname: clientHostname(request.message.options) ?? (sameGeneration ? base.hostname : null),
     relayInformation: request.relayInformation?.slice() ?? (sameGeneration ? base.relayInformation : null),
   };

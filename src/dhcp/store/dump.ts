@@ -107,6 +107,7 @@ const BINDING_COLUMNS = [
   "endAnnounced",
   "taken",
   "sinceHold",
+  "ipFlags",
   "relayInformation",
 ] as const;
 
@@ -139,6 +140,7 @@ export function bindingRow(binding: Binding): BindingRow {
     endAnnounced: binding.endAnnounced,
     taken: binding.taken,
     sinceHold: binding.sinceHold,
+    ipFlags: binding.ipFlags,
     relayInformation: hexOrNull(binding.relayInformation),
   };
 }

@@ -32,6 +32,7 @@ const BINDING_TAG = {
   relayInformation: 13,
   client: 14,
   sinceHold: 17,
+  ipFlags: 18,
 } as const satisfies Record<keyof Binding, number>;
 
 /** Up to this tag a lease's fields are numbers of 32 bits. */
@@ -122,6 +123,7 @@ function encodeBinding(writer: FrameWriter, binding: Binding): void {
   writer.unsigned(BINDING_TAG.endAnnounced, binding.endAnnounced ? 1 : 0);
   writer.unsigned(BINDING_TAG.taken, binding.taken ? 1 : 0);
   if (binding.sinceHold) writer.unsigned(BINDING_TAG.sinceHold, 1);
+  if (binding.ipFlags !== 0) writer.unsigned(BINDING_TAG.ipFlags, binding.ipFlags);
   if (binding.hostname !== null) writer.text(BINDING_TAG.hostname, binding.hostname);
   if (binding.relayInformation !== null) writer.bytes(BINDING_TAG.relayInformation, binding.relayInformation);
   const { client } = binding;
@@ -192,6 +194,9 @@ function decodeNumberOf(binding: Mutable<Binding>, fields: FieldCursor): boolean
       break;
     case BINDING_TAG.sinceHold:
       binding.sinceHold = value !== 0;
+      break;
+    case BINDING_TAG.ipFlags:
+      binding.ipFlags = value;
       break;
     default:
       return true;

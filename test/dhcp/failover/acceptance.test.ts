@@ -37,6 +37,7 @@ function theirs(status: BindingStatus, changes: Partial<PartnerBinding> = {}): P
     lastTransaction: unixSeconds(NOW - 50),
     startTimeOfState: unixSeconds(NOW - 50),
     hostname: null,
+    ipFlags: 0,
     relayInformation: null,
     ...changes,
   };
@@ -259,6 +260,7 @@ function told({
     lastTransaction: lastTransactionAt,
     startTimeOfState: statusSince,
     hostname: rest.hostname,
+    ipFlags: 0,
     relayInformation: rest.relayInformation,
   };
 }

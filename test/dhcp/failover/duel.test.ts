@@ -24,6 +24,7 @@ function theirs(status: BindingStatus, spokeAt = NOW, potential = NOW + 100): Pa
     lastTransaction: unixSeconds(spokeAt),
     startTimeOfState: unixSeconds(NOW),
     hostname: null,
+    ipFlags: 0,
     relayInformation: null,
   };
 }

@@ -60,6 +60,7 @@ function drawBinding(draw: Draw): Binding {
     endAnnounced: draw(2) === 0,
     taken: draw(2) === 0,
     sinceHold: draw(2) === 0,
+    ipFlags: draw(4),
     hostname: draw(3) === 0 ? "höst-".repeat(draw(12)) : null,
     relayInformation: draw(3) === 0 ? new Uint8Array(draw(300)).fill(draw(256)) : null,
   };

@@ -33,6 +33,7 @@ const BINDING: Binding = {
   endAnnounced: true,
   taken: true,
   sinceHold: true,
+  ipFlags: 3,
   hostname: "prüfling",
   relayInformation: new Uint8Array([1, 2, 3]),
 };
@@ -108,7 +109,9 @@ test("every binding status and every endpoint state reads as it was written", ()
 });
 
 test("the bytes of a binding are these, in this format version for ever", () => {
-  const hex = encoded(binding({ hostname: null, relayInformation: null, sinceHold: false })).toString("hex");
+  const hex = encoded(
+    binding({ hostname: null, relayInformation: null, sinceHold: false, ipFlags: 0 }),
+  ).toString("hex");
   const fields = [
     "0104fffffffe 020107 030101 04020100 0503010000 060401000000 0704ffffffff 08014d",
     "090101 0a0101 0b0101 0e06090807060504 0f01ff 10030001ff",
