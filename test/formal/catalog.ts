@@ -48,6 +48,16 @@ export const SYSTEMS = {
     crashes: 0,
     release: true,
   },
+  "conflict, emptied disk": {
+    ...LATE,
+    apiDown: true,
+    locals: 2,
+    startCut: 1,
+    cuts: 3,
+    epochs: 0,
+    crashes: 2,
+    wipes: 1,
+  },
 } as const satisfies Readonly<Record<string, Partial<ModelOptions>>>;
 
 export type SystemName = keyof typeof SYSTEMS;
@@ -119,5 +129,7 @@ export const FOUND_IN: Readonly<Record<Omission, FoundIn>> = {
   uncapEarly: { system: "fencing switched" },
   endForgets: { system: "emptied disk" },
   conflictServes: { system: "conflict" },
+  emptySettles: { system: "conflict, emptied disk" },
+  emptyAlone: { system: "conflict, emptied disk" },
   conflictSilent: { system: "conflict" },
 };

@@ -1,11 +1,12 @@
 // Faults and changes from outside: crashes, losses of power, empty disks, clocks that slip, a person's word, a witness put
 // back from a backup, a new MCLT. Source: docs/protocol/witness.md sections 3 and 4; reliability S12.
 
-import { cutLink } from "./link-rules.ts";
+import { cutLink, loseContact } from "./link-rules.ts";
 import type { Model } from "./model.ts";
 import {
+  ACTIVE,
   BACKUP,
-  CONFLICT,
+  CLIENTS,
   type Engine,
   EngineView,
   FREE,
@@ -71,8 +72,7 @@ function restart(model: Model, s: State, e: number, out: Successors): void {
     x.off = 0;
     if (x.state === PARTNER_DOWN) x.verify = 1;
   }
-  if (x.state === NORMAL) x.state = INTERRUPTED;
-  if (x.state === CONFLICT) x.state = RESOLUTION;
+  loseContact(model, t, e);
   if (x.state === PARTNER_DOWN && x.returned >= x.entered && options.locals === 0) x.state = INTERRUPTED;
   if (without.restartProof) x.proof = x.bootError;
   out.emit("RESTART", e);
@@ -80,6 +80,7 @@ function restart(model: Model, s: State, e: number, out: Successors): void {
   const empty = out.begin(out.state(out.count - 1));
   empty.world.wipes++;
   const { incarnation } = empty.engine(e);
+  if (s.world.excused || (x.state === PARTNER_DOWN && s.world.locals > 0)) loseHolder(model, empty, e);
   emptyStore(model, empty, e);
   if (without.oldDisk) {
     empty.engine(e).incarnation = incarnation;
@@ -88,6 +89,20 @@ function restart(model: Model, s: State, e: number, out: Successors): void {
   }
   empty.engine(e).up = 1;
   out.emit("RESTART-EMPTY", e);
+}
+
+/** The store of engine e is gone, which was in PARTNER-DOWN by a person's word: of a lease that its partner does not know, or
+ *  not for as long as it lasts, nobody can report another. */
+function loseHolder(model: Model, t: State, e: number): void {
+  t.world.lostHolder = 1;
+  const partner = t.engine(1 - e);
+  for (let a = 0; a < model.options.addresses; a++) {
+    const r = t.binding(1 - e, a);
+    for (let c = 0; c < CLIENTS; c++) {
+      const known = r.status === ACTIVE && r.client === c && r.end - partner.wallError >= t.holds(a, c);
+      if (t.holds(a, c) > 0 && !known) t.setReportedDuplicate(a, true);
+    }
+  }
 }
 
 /** A new store: nothing on it, RECOVER, not complete. (W10) */
@@ -141,8 +156,9 @@ function declareLocally({ options }: Model, s: State, e: number, out: Successors
   t.world.locals++;
   t.engine(e).state = PARTNER_DOWN;
   t.engine(e).entry = x.bootError;
-  const both = t.engine(0).state === PARTNER_DOWN && t.engine(1).state === PARTNER_DOWN;
-  if (both) t.world.excused = 1;
+  const other = t.engine(1 - e);
+  const isDeclared = other.state === PARTNER_DOWN || (t.world.lostHolder === 1 && !other.complete);
+  if (isDeclared) t.world.excused = 1;
   out.emit("LOCAL-PARTNER-DOWN", e);
 }
 

@@ -5,7 +5,7 @@ import type { Model } from "./model.ts";
 import {
   CONFLICT,
   CONFLICT_DONE,
-  type Engine,
+  FREE,
   INTERRUPTED,
   MessageView,
   NORMAL,
@@ -20,6 +20,7 @@ import {
   UpdateView,
 } from "./state.ts";
 import type { Successors } from "./successors.ts";
+import { forget } from "./sums.ts";
 import { isEnd } from "./update-rules.ts";
 
 export function linkRules(model: Model, s: State, out: Successors): void {
@@ -29,7 +30,7 @@ export function linkRules(model: Model, s: State, out: Successors): void {
     if (!x.up) continue;
     const p = partnerOf(s, e);
     if (p < 0) {
-      noticeCut(s, e, out);
+      noticeCut(model, s, e, out);
       continue;
     }
     hearState(model, s, e, p, out);
@@ -45,7 +46,7 @@ function contact(model: Model, s: State, out: Successors): void {
     cutLink(model, t);
     t.world.cuts++;
     if (options.atomicProofs)
-      for (let e = 0; e < options.engines; e++) if (t.engine(e).up) loseContact(t.engine(e));
+      for (let e = 0; e < options.engines; e++) if (t.engine(e).up) loseContact(model, t, e);
     out.emit("CUT");
   }
   if (s.world.link || !s.engine(0).up || s.world.heals >= options.heals) return;
@@ -64,15 +65,19 @@ function contact(model: Model, s: State, out: Successors): void {
   }
 }
 
-function loseContact(x: Engine): void {
+/** An empty store that was in a conflict recovers on: alone it would serve without what it has not been told. (W10) */
+export function loseContact(model: Model, t: State, e: number): void {
+  const x = t.engine(e);
   if (x.state === NORMAL) x.state = INTERRUPTED;
-  else if (x.state === CONFLICT) x.state = RESOLUTION;
+  if (x.state !== CONFLICT) return;
+  if (model.without.emptyAlone) believeEmpty(model, t, e);
+  x.state = x.complete ? RESOLUTION : RECOVER;
 }
 
-function noticeCut(s: State, e: number, out: Successors): void {
+function noticeCut(model: Model, s: State, e: number, out: Successors): void {
   if (s.engine(e).state !== NORMAL && s.engine(e).state !== CONFLICT) return;
   const t = out.begin(s);
-  loseContact(t.engine(e));
+  loseContact(model, t, e);
   out.emit("notice-cut", e);
 }
 
@@ -87,7 +92,7 @@ export function cutLink(model: Model, t: State): void {
     }
     t.clear(t.message(side(e)), MessageView.byteCount);
     const x = t.engine(e);
-    x.asked = x.heardDone = x.doneHere = 0;
+    x.asked = x.heardDone = x.doneHere = x.heldForEmpty = 0;
   }
   t.world.link = 0;
 }
@@ -109,17 +114,22 @@ export function goTo(t: State, e: number, state: number): void {
     x.returned = Math.max(x.returned, x.entered);
     x.clean = Math.max(x.clean, x.entered);
   }
+  // What was asked before a conflict was seen does not answer for what either side gave until then.
+  const p = partnerOf(t, e);
+  if (state === CONFLICT && p >= 0) t.engine(p).asked = 0;
   x.state = state;
   if (state !== PARTNER_DOWN) x.pending = 0;
   if (state !== RECOVER_DONE) x.doneHere = 0;
   sendState(t, e);
 }
 
-/** UPDREQ is heard: everything is owed. */
-function askAll(model: Model, t: State, e: number): void {
+/** A request for engine e's updates is heard: UPDREQ of a partner whose records are complete, which is told what it has not
+ *  acknowledged, else UPDREQALL. */
+function ask(model: Model, t: State, e: number, complete: boolean): void {
   const x = t.engine(e);
   x.asked = 1;
   x.heardDone = 0;
+  if (complete) return;
   for (let a = 0; a < model.options.addresses; a++) {
     const r = t.binding(e, a);
     if (r.status !== UNKNOWN) r.owed = 1;
@@ -131,24 +141,26 @@ function hearState(model: Model, s: State, e: number, p: number, out: Successors
   if (!on) return;
   const t = out.begin(s);
   t.clear(t.message(side(p)), MessageView.byteCount);
+  for (let a = 0; a < model.options.addresses; a++) t.update(side(e), a).stated = 0;
   const x = t.engine(e);
   if (returned > x.partnerReturned) x.partnerReturned = returned;
   if (returned > x.clean && (x.state === NORMAL || x.state === RECOVER_DONE)) x.clean = returned;
-  if (state === RECOVER && !complete && x.state !== PARTNER_DOWN && !model.without.partnerOfEmpty) {
+  if (!complete && !x.heldForEmpty && x.state !== PARTNER_DOWN && !model.without.partnerOfEmpty) {
+    x.heldForEmpty = 1;
     x.hold = x.bootError;
     x.held = 1;
   }
-  react(model, t, e, state);
+  react(model, t, e, state, complete === 1);
   out.emit("hear", e, state);
 }
 
 const IN_CONFLICT = new Set([CONFLICT, RESOLUTION, CONFLICT_DONE]);
 
-function react(model: Model, t: State, e: number, heard: number): void {
+/** `complete`: whether the partner's records are. */
+function react(model: Model, t: State, e: number, heard: number, complete: boolean): void {
   const x = t.engine(e);
   if (IN_CONFLICT.has(heard) && !IN_CONFLICT.has(x.state)) {
-    goTo(t, e, CONFLICT);
-    conflictAsks(model, t, e, heard);
+    enterConflict(model, t, e, heard);
     return;
   }
   switch (x.state) {
@@ -160,26 +172,25 @@ function react(model: Model, t: State, e: number, heard: number): void {
         if (!model.without.servesOn) goTo(t, e, RECOVER);
       } else if (heard === RECOVER) {
         if (x.state === NORMAL) goTo(t, e, INTERRUPTED);
-        askAll(model, t, e);
+        ask(model, t, e, complete);
       }
       return;
     case PARTNER_DOWN:
-      if (heard === PARTNER_DOWN) meetHolder(t, e);
-      if (heard === RECOVER) askAll(model, t, e);
+      if (heard === PARTNER_DOWN) meetHolder(model, t, e);
+      if (heard === RECOVER) ask(model, t, e, complete);
       if (heard === RECOVER_DONE) x.heardDone = 1;
       return;
     case RECOVER:
-      if (heard === RECOVER) askAll(model, t, e);
+      if (heard === RECOVER) ask(model, t, e, complete);
       return;
     case RECOVER_DONE:
       if (heard === NORMAL || heard === RECOVER_DONE) goTo(t, e, NORMAL);
       else if (heard === PARTNER_DOWN && !x.doneHere && !model.without.stickyDone) goTo(t, e, RECOVER);
-      else if (heard === RECOVER) askAll(model, t, e);
+      else if (heard === RECOVER) ask(model, t, e, complete);
       else if (heard === INTERRUPTED && !x.doneHere) sendState(t, e);
       return;
     case RESOLUTION:
-      goTo(t, e, CONFLICT);
-      conflictAsks(model, t, e, heard);
+      enterConflict(model, t, e, heard);
       return;
     case CONFLICT:
       conflictAsks(model, t, e, heard);
@@ -192,9 +203,9 @@ function react(model: Model, t: State, e: number, heard: number): void {
 
 /** Both in PARTNER-DOWN. Restarted after a loss of power and not sure of its grant yet, an engine is superseded (W11);
  *  else people declared both down. */
-function meetHolder(t: State, e: number): void {
+function meetHolder(model: Model, t: State, e: number): void {
   if (t.engine(e).verify) supersede(t, e);
-  else goTo(t, e, CONFLICT);
+  else enterConflict(model, t, e, PARTNER_DOWN);
 }
 
 /** W11: the grant went away while the machine was off. */
@@ -206,11 +217,18 @@ export function supersede(t: State, e: number): void {
   goTo(t, e, RECOVER);
 }
 
-/** In POTENTIAL-CONFLICT the primary asks first; the secondary once it hears CONFLICT-DONE. (draft 9.10.3) */
+function enterConflict(model: Model, t: State, e: number, heard: number): void {
+  goTo(t, e, CONFLICT);
+  conflictAsks(model, t, e, heard);
+}
+
+/** In POTENTIAL-CONFLICT the primary asks first; the secondary once it hears CONFLICT-DONE. An empty store asks for everything.
+ *  (draft 9.10.3, W10) */
 function conflictAsks(model: Model, t: State, e: number, heard: number): void {
   const p = partnerOf(t, e);
-  const turn = e === 0 ? heard === CONFLICT || heard === RESOLUTION : heard === CONFLICT_DONE;
-  if (turn && !t.engine(p).asked) askAll(model, t, p);
+  const turn = e === 0 || heard === CONFLICT_DONE;
+  const complete = t.engine(e).complete === 1 || model.without.emptySettles;
+  if (turn && !t.engine(p).asked) ask(model, t, p, complete);
 }
 
 /** UPDDONE: all that the partner holds has been answered. */
@@ -218,19 +236,18 @@ function updatesDone(model: Model, s: State, e: number, p: number, out: Successo
   const x = s.engine(e);
   const wants = x.state === RECOVER || x.state === CONFLICT;
   if (!wants || !s.engine(p).asked || s.message(side(p)).on) return;
+  const resolves = x.state === CONFLICT;
+  // UPDREQ comes after the state that asks.
+  if (resolves && s.message(side(e)).on) return;
   for (let a = 0; a < model.options.addresses; a++) {
     const theirs = s.binding(p, a);
     const waits = theirs.owed && !(isEnd(theirs.status) && s.engine(p).held);
-    if (waits || s.update(side(p), a).phase || s.binding(e, a).status === UNKNOWN) return;
+    const missing = s.binding(e, a).status === UNKNOWN && !(resolves && model.without.emptySettles);
+    if (waits || s.update(side(p), a).phase || missing) return;
   }
   const t = out.begin(s);
   const y = t.engine(e);
-  if (y.state === CONFLICT) {
-    t.engine(p).asked = 0;
-    goTo(t, e, e === 0 ? CONFLICT_DONE : NORMAL);
-    out.emit("conflict-done", e);
-    return;
-  }
+  if (resolves && model.without.emptySettles) believeEmpty(model, t, e);
   if (!y.complete) {
     y.complete = 1;
     if (!model.without.emptyServes) {
@@ -238,11 +255,26 @@ function updatesDone(model: Model, s: State, e: number, p: number, out: Successo
       y.held = 1;
     }
   }
+  if (resolves) {
+    t.engine(p).asked = 0;
+    goTo(t, e, e === 0 ? CONFLICT_DONE : NORMAL);
+    out.emit("conflict-done", e);
+    return;
+  }
   y.state = RECOVER_DONE;
   y.doneHere = 1;
   y.superseded = 0;
   sendState(t, e);
   out.emit("UPDDONE", e);
+}
+
+/** What a store has no record of is FREE to it. */
+function believeEmpty(model: Model, t: State, e: number): void {
+  for (let a = 0; a < model.options.addresses; a++) {
+    const r = t.binding(e, a);
+    if (r.status === UNKNOWN) forget(model, r, FREE);
+  }
+  t.engine(e).complete = 1;
 }
 
 /** W7: only towards a partner that got its updates on this connection, and then said RECOVER-DONE. */

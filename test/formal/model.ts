@@ -140,6 +140,8 @@ export const OMISSIONS = {
   uncapEarly: "fencing is switched off while a grant stands",
   endForgets: "a lease that ended here and goes on there loses what was promised for it",
   conflictServes: "POTENTIAL-CONFLICT serves",
+  emptySettles: "an empty store settles a conflict by what it has not acknowledged",
+  emptyAlone: "an empty store serves alone when a conflict is interrupted",
   conflictSilent: "a duplicate found in POTENTIAL-CONFLICT is not reported",
 } as const;
 

@@ -62,8 +62,17 @@ export const BindingView = packed([
 export type Binding = InstanceType<typeof BindingView>;
 
 /** An update on its way. Phase 0: none, 1: BNDUPD, 2: BNDACK, 3: reject. `after`: TCP brings the other direction's
- *  answer first. */
-export const UpdateView = packed(["phase", "status", "client", "end", "cltt", "potential", "after"]);
+ *  answer first, and `stated`: the answerer's STATE. */
+export const UpdateView = packed([
+  "phase",
+  "status",
+  "client",
+  "end",
+  "cltt",
+  "potential",
+  "after",
+  "stated",
+]);
 export type Update = InstanceType<typeof UpdateView>;
 
 /** A STATE message on its way. */
@@ -71,7 +80,7 @@ export const MessageView = packed(["on", "state", "returned", "complete"]);
 export type Message = InstanceType<typeof MessageView>;
 
 /** Volatile: lost with the process. `pending`: stamped and not yet durable. `asked`: the partner's UPDREQ is open.
- *  `heardDone`: RECOVER-DONE on this connection; `doneHere`: UPDDONE on this connection. get and probe: 0 none, 1 on its
+ *  `heardDone`: RECOVER-DONE on this connection; `heldForEmpty`: a hold for the partner's lost store begun on it; `doneHere`: UPDDONE on this connection. get and probe: 0 none, 1 on its
  *  way, 2 answered. q...: a reply between check and send. */
 export const VOLATILE = [
   "grant",
@@ -80,6 +89,7 @@ export const VOLATILE = [
   "proof",
   "asked",
   "heardDone",
+  "heldForEmpty",
   "doneHere",
   "get",
   "getSent",
@@ -126,7 +136,7 @@ export const EngineView = packed([
 export type Engine = InstanceType<typeof EngineView>;
 
 /** `link`: 0 cut, else engine 0's partner. old...: the version of the witness before. `current`: the engine that is member
- *  1 by the witness. `excused`: both were declared down by people, so that S1 cannot hold. The rest counts budgets. */
+ *  1 by the witness. `excused`: both were declared down by people, so that S1 cannot hold. `lostHolder`: of one of them the store is gone. The rest counts budgets. */
 export const WorldView = packed([
   "link",
   "holder",
@@ -144,6 +154,7 @@ export const WorldView = packed([
   "staleRead",
   "staleEpoch",
   "excused",
+  "lostHolder",
   "heals",
   "cuts",
   "crashes",
@@ -212,7 +223,7 @@ export class State {
     this.bytes[HOLDS_AT + a * CLIENTS + c] = ticks;
   }
 
-  /** Whether POTENTIAL-CONFLICT has reported two holders of address a. */
+  /** Whether POTENTIAL-CONFLICT has reported two holders of address a, or nobody can any more. */
   reportedDuplicate(a: number): boolean {
     return this.bytes[DUPLICATES_AT + a] === 1;
   }

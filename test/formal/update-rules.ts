@@ -113,6 +113,7 @@ function receive(model: Model, s: State, e: number, p: number, a: number, out: S
   const sent = t.update(side(e), a);
   sent.phase = accepted ? 2 : 3;
   sent.after = back.phase === 1 ? 1 : 0;
+  sent.stated = s.message(side(p)).on;
   // What waited for this update may come now.
   t.update(otherSide(side(e)), a).after = 0;
   out.emit(accepted ? "accept-update" : "reject-update", p, a);
@@ -120,7 +121,7 @@ function receive(model: Model, s: State, e: number, p: number, a: number, out: S
 
 function receiveAnswer(model: Model, s: State, e: number, p: number, a: number, out: Successors): void {
   const u = s.update(side(e), a);
-  if (u.phase < 2 || (u.after && s.update(otherSide(side(e)), a).phase === 1)) return;
+  if (u.phase < 2 || u.stated || (u.after && s.update(otherSide(side(e)), a).phase === 1)) return;
   const t = out.begin(s);
   const r = t.binding(e, a);
   const same = r.client === u.client;
