@@ -32,20 +32,32 @@ function create(of: EmbeddedApi, plural: string, namespace: string | null, objec
   of.objects.create(of.kind(plural), namespace, object);
 }
 
-for (const name of ["node-1", "node-2"]) create(api, "nodes", null, { metadata: { name } });
-for (const example of ["load-balance", "hot-standby"]) {
+function createNodes(of: EmbeddedApi): void {
+  for (const name of ["node-1", "node-2"]) create(of, "nodes", null, { metadata: { name } });
+}
+
+function createExample(of: EmbeddedApi, example: "load-balance" | "hot-standby", namespace: string): void {
   const file = fileURLToPath(new URL(`../../examples/${example}.yaml`, import.meta.url));
   for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
-    const object = document.toJS() as KubeObject;
-    create(api, TYPES[object.kind as WatchedKind].plural, "default", object);
+    const { metadata, ...rest } = document.toJS() as KubeObject;
+    const object: KubeObject = { ...rest, metadata: { ...metadata, namespace } };
+    create(of, TYPES[object.kind as WatchedKind].plural, namespace, object);
   }
 }
 
-async function start(user: string, changes: Partial<RunControllerOptions> = {}): Promise<RunningController> {
+createNodes(api);
+createExample(api, "load-balance", "default");
+createExample(api, "hot-standby", "default");
+
+async function start(
+  user: string,
+  changes: Partial<RunControllerOptions> = {},
+  at = api,
+): Promise<RunningController> {
   const controller = await runController({
     loadKubeConfig: () => {
       const config = new KubeConfig();
-      config.loadFromString(JSON.stringify(api.kubeConfigFor(user)));
+      config.loadFromString(JSON.stringify(at.kubeConfigFor(user)));
       return config;
     },
     namespaces: null,
@@ -68,7 +80,7 @@ async function start(user: string, changes: Partial<RunControllerOptions> = {}):
 }
 
 /** Resolves when `done` holds after some write to the store; rejects when that takes too long. */
-function until(what: string, done: () => boolean): Promise<void> {
+function until(what: string, done: () => boolean, at = api): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (error?: Error) => {
       clearTimeout(timer);
@@ -80,7 +92,7 @@ function until(what: string, done: () => boolean): Promise<void> {
     const check = () => done() && finish();
     const timer = setTimeout(() => finish(new Error(`not reached: ${what}`)), WAIT_MS);
     const poll = setInterval(check, 50);
-    const unsubscribe = api.objects.store.subscribe(() => setImmediate(check));
+    const unsubscribe = at.objects.store.subscribe(() => setImmediate(check));
     check();
   });
 }
@@ -197,6 +209,44 @@ test("a second controller waits, writes nothing, and takes over when the first s
     subresource: "",
   });
   await until("the second works", () => sets().some(({ metadata }) => metadata.name === "lab-a"));
+});
+
+test("of three namespaces two are watched: pairs in both are made, and the third is left alone", async () => {
+  const namespaces = ["site-1", "site-2"];
+  const sites = await startEmbeddedApi({ namespaces: [...namespaces, "site-3"] });
+  after(() => sites.stop());
+  createNodes(sites);
+  // The one that is not watched has the same addresses and is the oldest: seen, it would have the better right to them.
+  createExample(sites, "load-balance", "site-3");
+  createExample(sites, "load-balance", "site-1");
+  createExample(sites, "hot-standby", "site-2");
+  const controller = await start("sites", { namespaces, leaderElection: null }, sites);
+  const made = (plural: string) =>
+    sites.objects.store
+      .list(sites.kind(plural))
+      .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+      .sort();
+  const members = ["site-1/campus-a", "site-1/campus-b", "site-2/lab-a", "site-2/lab-b"];
+  await until("both pairs", () => made("statefulsets").length >= members.length, sites);
+  // What is made later in a watched namespace is seen, too.
+  sites.objects.delete({
+    kind: sites.kind("statefulsets"),
+    namespace: "site-2",
+    name: "lab-b",
+    subresource: "",
+  });
+  await until("it is back", () => made("statefulsets").length >= members.length, sites);
+  await metric(controller, (text) => /workqueue_depth 0/.test(text));
+  assert.deepEqual(made("statefulsets"), members);
+  const asked = sites.requests.filter(({ user }) => user === "sites");
+  const where = asked
+    .filter(({ resource }) => resource === "failoverrelationships")
+    .map(({ namespace }) => namespace);
+  assert.deepEqual([...new Set(where)].sort(), namespaces);
+  assert.deepEqual(
+    asked.filter(({ namespace }) => namespace === "site-3"),
+    [],
+  );
 });
 
 test("a metrics address that cannot be had is refused with what to do", async () => {
