@@ -323,6 +323,12 @@ test("a member that turns external leaves nothing behind but its store; the othe
       "FailoverMember campus-b",
     ]);
     assert.deepEqual(others(), before);
+    const { minAvailable, maxUnavailable } = world.get("PodDisruptionBudget", "campus")["spec"] as Json;
+    assert.deepEqual(
+      [minAvailable, maxUnavailable],
+      [undefined, 1],
+      "one of them alone, or the API refuses it",
+    );
     assert.ok(world.get("ServiceAccount", "campus-b"));
     assert.notEqual(world.secret("campus-a-link"), null);
     assert.notEqual(world.secret("campus-store"), null);

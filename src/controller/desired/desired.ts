@@ -34,13 +34,22 @@ export interface DesiredObject {
 
 /** What exists once per pair, whatever the state of its members. */
 export function renderPair(config: CompiledRelationship, owner: Owner): readonly DesiredObject[] {
+  const selector = { matchLabels: pairSelector(config.name) };
   const budget = {
     apiVersion: "policy/v1",
     kind: "PodDisruptionBudget",
     metadata: { name: config.name, namespace: config.namespace, labels: labels(config.name, null) },
-    spec: { minAvailable: 1, selector: { matchLabels: pairSelector(config.name) } },
+    spec: { ...keeps(config), selector },
   };
   return [finish(budget, owner, null)];
+}
+
+/** One of two pods. A single one must be allowed to go, ready or not, or its node could never be drained: its partner serves
+ *  elsewhere, and no budget counts that one. */
+function keeps({ members }: CompiledRelationship) {
+  return members.some(({ external }) => external !== null)
+    ? { maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow" }
+    : { minAvailable: 1 };
 }
 
 /** What exists for one member, in the order in which it is created: the pod's needs before the pod. */

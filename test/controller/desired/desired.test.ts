@@ -238,6 +238,20 @@ test("one disruption budget keeps one of the two", () => {
   }
 });
 
+test("the node of a member whose partner runs elsewhere can be drained: its budget lets the only pod go", () => {
+  const [a, b] = config().members;
+  for (const dialect of ["ISC", "Leasepair"] as const) {
+    const external = { dialect, relationshipName: "fo-campus", port: 647 };
+    const pair = config({ members: [a, { ...b, nodeName: "", external }] });
+    const budget = renderPair(pair, OWNER)[0]?.body;
+    assert.deepEqual(at(budget, "spec"), {
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: "AlwaysAllow",
+      selector: at(find(rendered(), "PodDisruptionBudget", "campus"), "spec.selector"),
+    });
+  }
+});
+
 test("what changes a pod changes its template's hash, and nothing else does", () => {
   const hash = (objects: DesiredObject[]) =>
     at(set(objects), "spec.template.metadata.annotations") as Record<string, string>;
