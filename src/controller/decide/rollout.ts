@@ -29,6 +29,9 @@ export type RolloutStep =
       readonly verify: readonly BasisVersion[];
     };
 
+/** One whose pod is of an earlier template. */
+type DueMember = ObservedMember & { readonly pod: ObservedPod };
+
 /** Nothing of a rollout is under way while it waits for one of these and both members are NORMAL: that may last for days, or until
  *  another pair is done, and nobody needs to wait for it. */
 export const RESTING: readonly string[] = [
@@ -40,7 +43,7 @@ export const RESTING: readonly string[] = [
 
 /** `hashes`: the template digest now desired, per member; a member without one is not judged. */
 export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, string>): RolloutStep {
-  const due = observed.members.filter((member) => isOutdated(member, hashes));
+  const due = observed.members.filter((member) => isDue(member, hashes));
   if (due.length === 0) return { kind: "none" };
   const gone = observed.members.find((member) => member.pod?.deleting === true);
   if (gone !== undefined) return wait("RollingMember", `${gone.name} is being restarted.`);
@@ -49,27 +52,29 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   const step = urgentStep(observed, due) ?? pairWait(observed, due, must) ?? turnWait(observed, must);
   if (step !== null) return step;
   const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
-  if (next?.pod == null) return { kind: "none" };
-  return restart(next, next.pod, "its template changed", restsOnPartnerOf(observed, next.name));
+  if (next === undefined) return { kind: "none" };
+  return restart(observed, next, "its template changed", restsOnPartnerOf(observed, next.name));
 }
 
 /** A restart for which waiting for NORMAL would be waiting for ever. */
-function urgentStep(observed: Observed, all: readonly ObservedMember[]): RolloutStep | null {
+function urgentStep(observed: Observed, all: readonly DueMember[]): RolloutStep | null {
   // What must wait for its node keeps the other one from nothing.
-  const due = [...all].sort((one, other) => Number(isShutOut(one)) - Number(isShutOut(other)));
+  const due = [...all].sort(
+    (one, other) => Number(isShutOut(observed, one)) - Number(isShutOut(observed, other)),
+  );
   // A pod that does not run serves nobody: replacing it loses nothing, and may be the only way out of a bad image.
-  const broken = due.find((member) => member.pod !== null && !member.pod.running);
-  if (broken?.pod != null) return restart(broken, broken.pod, "it does not run");
+  const broken = due.find((member) => !member.pod.running);
+  if (broken !== undefined) return restart(observed, broken, "it does not run");
   const left = due.find((member) => isLeftBehind(observed, member));
-  if (left?.pod != null) {
+  if (left !== undefined) {
     // That it is not heard, wherever its partner is.
     const silence = reportsOf(observed, [left.name]);
-    return restart(left, left.pod, `it belongs on node ${left.nodeName} now`, silence);
+    return restart(observed, left, `it belongs on node ${left.nodeName} now`, silence);
   }
   const unmeeting = due.find((member) => cannotMeet(observed, member));
-  if (unmeeting?.pod != null) {
+  if (unmeeting !== undefined) {
     const basis = restsOnPartnerOf(observed, unmeeting.name);
-    return restart(unmeeting, unmeeting.pod, "its partner's link is secured anew", basis);
+    return restart(observed, unmeeting, "its partner's link is secured anew", basis);
   }
   return null;
 }
@@ -125,22 +130,22 @@ function isNormal(state: Liveness): boolean {
 
 /** Its node was exchanged for another one, and nobody hears it on the old one. The deletion is an orderly one: its successor
  *  starts only once the old node, or whoever declared that node dead, has confirmed that it is gone. */
-function isLeftBehind(observed: Observed, member: ObservedMember): boolean {
+function isLeftBehind(observed: Observed, member: DueMember): boolean {
   const { nodeName, pod } = member;
-  if (pod === null || pod.nodeName === "" || pod.nodeName === nodeName) return false;
+  if (pod.nodeName === "" || pod.nodeName === nodeName) return false;
   return liveness(member, otherMember(observed, member), observed.now).kind === "unknown";
 }
 
 /** The partner has been restarted already, answers alone, and its link is secured in another way: waiting for NORMAL would be
  *  waiting for ever. */
-function cannotMeet(observed: Observed, { name, pod }: ObservedMember): boolean {
+function cannotMeet(observed: Observed, { name, pod }: DueMember): boolean {
   const partner = observed.members.find((member) => member.name !== name);
-  if (pod === null || partner?.pod == null || partner.pod.linkKind === pod.linkKind) return false;
+  if (partner?.pod == null || partner.pod.linkKind === pod.linkKind) return false;
   const state = liveness(partner, otherMember(observed, partner), observed.now);
   return partner.pod.ready && state.kind === "known" && state.report.state === "CommunicationsInterrupted";
 }
 
-function isOutdated(member: ObservedMember, hashes: ReadonlyMap<string, string>): boolean {
+function isDue(member: ObservedMember, hashes: ReadonlyMap<string, string>): member is DueMember {
   const hash = hashes.get(member.name);
   return hash !== undefined && member.pod !== null && member.pod.templateHash !== hash;
 }
@@ -149,21 +154,21 @@ function wait(reason: string, message: string, until: UnixSeconds | null = null)
   return { kind: "wait", reason, message, until };
 }
 
-/** A new pod of it could not be scheduled: it tolerates no cordon, and may run nowhere else. One that waits for its node already
- *  has nothing to lose. */
-function isShutOut({ node, pod }: ObservedMember): boolean {
-  return node?.isCordoned === true && pod?.nodeName !== "";
+/** A new pod of it could not be scheduled where the spec wants it: it tolerates no cordon, and may run nowhere else. One that waits
+ *  for its node already has nothing to lose. */
+function isShutOut({ nodes }: Observed, { nodeName, pod }: DueMember): boolean {
+  return nodes.get(nodeName)?.isCordoned === true && pod.nodeName !== "";
 }
 
 /** The restart; a wait while the new pod could not come. */
 function restart(
-  member: ObservedMember,
-  pod: ObservedPod,
+  observed: Observed,
+  member: DueMember,
   why: string,
   verify: readonly BasisVersion[] = [],
 ): RolloutStep {
-  const { name, nodeName } = member;
-  if (isShutOut(member)) {
+  const { name, nodeName, pod } = member;
+  if (isShutOut(observed, member)) {
     const message =
       `${name} must be restarted: ${why}. That waits while node ${nodeName} is cordoned, because the new pod could not start there: ` +
       `kubectl uncordon ${nodeName}.`;

@@ -23,7 +23,10 @@ const CORDONED = node("node-2", { isCordoned: true });
 const apart = { state: "CommunicationsInterrupted", serving: "OwnAddresses" } as const;
 
 function stepOf(a: ObservedMember, b: ObservedMember, changes: Partial<Observed> = {}): string {
-  const step = rolloutStep(observed({ members: [a, b], ...changes }), NEW);
+  const nodes = new Map(
+    [a, b].flatMap((each) => (each.node === null ? [] : [[each.node.name, each.node] as const])),
+  );
+  const step = rolloutStep(observed({ members: [a, b], nodes, ...changes }), NEW);
   return step.kind === "restart" ? `restart ${step.member}` : step.kind === "wait" ? step.reason : "none";
 }
 
@@ -88,14 +91,14 @@ for (const [what, a, b, expected] of [
   ],
   [
     "one of two that do not run is on a cordoned node: the other one is replaced",
-    member("a", { node: CORDONED, pod: pod("a", { running: false }) }),
+    member("a", { node: node("node-1", { isCordoned: true }), pod: pod("a", { running: false }) }),
     member("b", { pod: pod("b", { running: false }) }),
     "restart b",
   ],
   [
-    "it moves away from a cordoned node, whose name the spec no longer has",
+    "it moves away from a cordoned node: what counts is the one that it shall go to",
     member("a"),
-    member("b", { nodeName: "node-9", node: node("node-9") }),
+    member("b", { nodeName: "node-9", node: CORDONED }),
     "restart b",
   ],
   [
@@ -131,9 +134,19 @@ test("rollout: half way on a cordoned node it says what to type, and keeps no ot
     node: node("node-1", { isCordoned: true }),
     pod: pod("a", { templateHash: "old" }),
   });
-  const half = (b: ObservedMember) => decide(observed({ members: [a, b] }), OPTIONS);
+  const nodes = new Map(
+    [a.node, node("node-2")].flatMap((each) => (each === null ? [] : [[each.name, each] as const])),
+  );
+  const half = (b: ObservedMember) => decide(observed({ members: [a, b], nodes }), OPTIONS);
   assert.equal(half(member("b")).rollout, "settled");
   assert.match(JSON.stringify(half(member("b")).effects), /node-1 is cordoned.*kubectl uncordon node-1/);
   const starting = member("b", { says: { state: "Recover", serving: "None" } });
   assert.equal(half(starting).rollout, "under-way", "while one of the two is not NORMAL, it does");
+});
+
+test("rollout: nobody moves to a cordoned node", () => {
+  const nodes = new Map(
+    [node("node-1"), node("node-2"), node("node-9", { isCordoned: true })].map((each) => [each.name, each]),
+  );
+  assert.equal(stepOf(member("a"), member("b", { nodeName: "node-9" }), { nodes }), "NodeCordoned");
 });
