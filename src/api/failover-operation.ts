@@ -70,7 +70,7 @@ const operationSpecSchema = z
       lengthMax: 1024,
     }),
     notAfter: timeText(
-      "The operation fails instead of starting after this time, so that a file applied again later does no harm. Unset: no limit.",
+      "The operation fails instead of starting after this time, so that a file applied again later does no harm; a DeclarePartnerDown fails, too, when its survivor has not entered PARTNER-DOWN by then. Unset: no limit, but 600 seconds after its creation for a DeclarePartnerDown in a cluster.",
     ).optional(),
     expectedEpoch: integer(
       0,

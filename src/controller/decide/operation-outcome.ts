@@ -86,23 +86,36 @@ export function fixedEpoch(operation: ObservedOperation): number | null {
   return typeof epoch === "number" ? epoch : null;
 }
 
+/** A word on a loss of today says nothing of one on another day. */
+const WORD_SECONDS = 600;
+
+/** When it is too late to begin; null: never. A DeclarePartnerDown always has such a time, and all others wait behind it. */
+export function deadlineOf({ createdAt, notAfter, type }: ObservedOperation): UnixSeconds | null {
+  if (notAfter !== null || type !== "DeclarePartnerDown") return notAfter;
+  return unixSeconds(createdAt + WORD_SECONDS);
+}
+
 export function expiry(operation: ObservedOperation, now: UnixSeconds): OperationOutcome | null {
-  if (operation.notAfter === null || now <= operation.notAfter) return null;
-  const message =
-    "spec.notAfter passed before the operation could be carried out. Create a new one if it is still wanted.";
-  return failed("Expired", message);
+  const deadline = deadlineOf(operation);
+  if (deadline === null || now <= deadline) return null;
+  const passed =
+    operation.notAfter === null
+      ? `The operation could not be carried out within ${WORD_SECONDS} s, and names no spec.notAfter.`
+      : "spec.notAfter passed before the operation could be carried out.";
+  return failed("Expired", `${passed} Create a new one if it is still wanted.`);
 }
 
 export function failed(reason: string, message: string): OperationOutcome {
   return { phase: "Failed", reason, message, until: null, epoch: null };
 }
 
-export function pending(reason: string, message: string, notAfter: UnixSeconds | null): OperationOutcome {
+export function pending(reason: string, message: string, operation: ObservedOperation): OperationOutcome {
+  const deadline = deadlineOf(operation);
   return {
     phase: "Pending",
     reason,
     message,
-    until: notAfter === null ? null : unixSeconds(notAfter + 1),
+    until: deadline === null ? null : unixSeconds(deadline + 1),
     epoch: null,
   };
 }

@@ -3,10 +3,12 @@
 // second controller can make two grants of one word.
 // Source: docs/protocol/witness.md W1, W8b.
 
-import { unixSeconds } from "../../base/units.ts";
+import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
-import { liveness } from "./liveness.ts";
+import { parseTime } from "../time.ts";
+import { liveness, SILENCE_SECONDS } from "./liveness.ts";
 import {
+  deadlineOf,
   expiry,
   failed,
   fixedEpoch,
@@ -17,6 +19,7 @@ import {
 } from "./operation-outcome.ts";
 import { otherMember } from "./pair.ts";
 import { grant, transfer, uncappedMembers, type Witness } from "./witness.ts";
+import { clockTime } from "./words.ts";
 
 export function partnerDownStep(
   observed: Observed,
@@ -31,13 +34,18 @@ export function partnerDownStep(
     return report(failed("NotAMember", message));
   }
   if (isStarted(operation)) {
-    const after = afterGrant(witness, operation, survivor);
+    const after = afterGrant(witness, operation, survivor, observed.now);
     if (after !== null) return report(after);
   }
   const refusal = precondition(observed, witness, operation, survivor);
   if (refusal !== null) return report(refusal);
   if (!isStarted(operation)) {
-    const message = `${survivor.name} may take over with epoch ${witness.epoch + 1}; the witness is written next.`;
+    const partner = otherMember(observed, survivor);
+    const odd =
+      partner !== null && livesWithLeases(observed, witness, partner)
+        ? ` ${partner.name} reports to the API meanwhile: it lives, and the link between the two is cut.`
+        : "";
+    const message = `${survivor.name} may take over with epoch ${witness.epoch + 1}; the witness is written next.${odd}`;
     return report({ phase: "Running", reason: "Started", message, until: null, epoch: witness.epoch + 1 });
   }
   const change =
@@ -49,18 +57,28 @@ export function partnerDownStep(
             operation.reason,
         )
       : transfer(witness, survivor.name, `operation ${operation.name} says so: ${operation.reason}`);
-  if (change === null) return report(pending("StoreNotListed", notListed(survivor), operation.notAfter));
+  if (change === null) return report(pending("StoreNotListed", notListed(survivor), operation));
   return { kind: "grant", operation, change };
 }
 
 /** The loss that made somebody create the operation may reach us after the operation itself: refusing is final, so it waits. */
 const SETTLE_SECONDS = 10;
 
+/** A grant made at the last moment must still be heard of. */
+const ENTRY_SECONDS = 60;
+
+function entryDeadline(operation: ObservedOperation): UnixSeconds | null {
+  const deadline = deadlineOf(operation);
+  const started = parseTime(operation.status["startTime"]) ?? 0;
+  return deadline === null ? null : unixSeconds(Math.max(deadline, started + ENTRY_SECONDS));
+}
+
 /** How a started operation stands once the record has moved on from what it expected; null while it has not. */
 function afterGrant(
   witness: Witness,
   operation: ObservedOperation,
   survivor: ObservedMember,
+  now: UnixSeconds,
 ): OperationOutcome | null {
   const epoch = fixedEpoch(operation);
   if (epoch === null || witness.epoch < epoch) return null;
@@ -81,8 +99,18 @@ function afterGrant(
       `Epoch ${epoch} was granted to ${witness.holder ?? "nobody"}, not by this operation.`,
     );
   }
+  const until = entryDeadline(operation);
+  if (until !== null && now > until) {
+    const message =
+      `${survivor.name} was granted epoch ${epoch}, and has not entered PARTNER-DOWN by ${clockTime(until, now)}. The grant stays in the ` +
+      `witness: ${survivor.name} may have entered unheard. It enters once it runs and sees it, or gives it back when it meets its ` +
+      "partner. Bring it up; if its machine is off for good, create a FailoverOperation DeclarePartnerDown with the other member " +
+      "as survivor and partnerIs Destroyed.";
+    return { ...failed("NotEntered", message), epoch };
+  }
   const message = `The witness grants epoch ${epoch} to ${survivor.name}; waiting for it to enter PARTNER-DOWN.`;
-  return { phase: "Running", reason: "Granted", message, until: null, epoch };
+  const look = until === null ? null : unixSeconds(until + 1);
+  return { phase: "Running", reason: "Granted", message, until: look, epoch };
 }
 
 /** Null when the grant may be written now; otherwise Failed with the remedy, or Pending while it may yet come true. */
@@ -114,7 +142,10 @@ function precondition(
       "and create a new operation.";
     return failed("NotCappedYet", message);
   }
-  return survivorRefusal(observed, operation, survivor);
+  return (
+    survivorRefusal(observed, operation, survivor) ??
+    partnerRefusal(observed, witness, operation, otherMember(observed, survivor))
+  );
 }
 
 /** A grant leaves its holder only for the other member, on a human's word that the holder is gone, and never against the
@@ -149,8 +180,9 @@ function survivorRefusal(
   survivor: ObservedMember,
 ): OperationOutcome | null {
   const state = liveness(survivor, otherMember(observed, survivor), observed.now);
-  const wait = (reason: string, message: string): OperationOutcome =>
-    pending(reason, message, operation.notAfter);
+  const wait = (reason: string, message: string): OperationOutcome => pending(reason, message, operation);
+  const deadline = deadlineOf(operation);
+  const until = deadline === null ? "" : ` until ${clockTime(deadline, observed.now)}`;
   if (state.kind === "external") {
     return failed(
       "ExternalMember",
@@ -158,7 +190,7 @@ function survivorRefusal(
     );
   }
   if (state.kind === "unknown") {
-    return wait("SurvivorUnknown", `${survivor.name} does not report; waiting for it until spec.notAfter.`);
+    return wait("SurvivorUnknown", `${survivor.name} does not report; waiting for it${until}.`);
   }
   switch (state.report.state) {
     case "CommunicationsInterrupted":
@@ -166,7 +198,7 @@ function survivorRefusal(
     case "ConflictDone":
       return null;
     case "Startup":
-      return wait("SurvivorStarting", `${survivor.name} is starting; waiting for it until spec.notAfter.`);
+      return wait("SurvivorStarting", `${survivor.name} is starting; waiting for it${until}.`);
     case "Normal": {
       const partner = observed.members.find((member) => member.name !== survivor.name);
       // Contact is lost only after a while: a partner that nobody hears from may be gone already.
@@ -201,6 +233,37 @@ function survivorRefusal(
       return failed("StateNotEligible", message);
     }
   }
+}
+
+/** Under fencing None a partner that lives serves on beside the survivor, and one that reports is not destroyed. Under fencing Witness it
+ *  may be declared down all the same: it stops by itself. */
+function partnerRefusal(
+  observed: Observed,
+  witness: Witness,
+  operation: ObservedOperation,
+  partner: ObservedMember | null,
+): OperationOutcome | null {
+  const isSafe = observed.fencing.fencing === "Witness" && !operation.isPartnerDestroyed;
+  if (isSafe || partner === null || !livesWithLeases(observed, witness, partner)) return null;
+  const { name } = partner;
+  // Its last word may be from just before its end.
+  const settled = unixSeconds(operation.createdAt + SILENCE_SECONDS + 1);
+  if (observed.now < settled) {
+    const message = `${name} has reported within the last ${SILENCE_SECONDS} s; waiting whether it goes on.`;
+    return { ...pending("PartnerReports", message, operation), until: settled };
+  }
+  const claim = operation.isPartnerDestroyed ? "destroyed" : "down";
+  const message =
+    `${name} reports to the API, so it is not ${claim}: both members live, and the link between them is cut. Mend that; or, if ` +
+    `${name} shall be replaced, stop its machine first, and create a new operation.`;
+  return failed("PartnerReports", message);
+}
+
+/** It is heard, and has not begun anew on an empty store, which serves nobody before it has recovered. */
+function livesWithLeases(observed: Observed, witness: Witness, partner: ObservedMember): boolean {
+  const life = liveness(partner, otherMember(observed, partner), observed.now);
+  if (life.kind !== "known" || !life.report.complete) return false;
+  return witness.holder !== partner.name || witness.holderStore === life.report.store;
 }
 
 function notListed(survivor: ObservedMember): string {

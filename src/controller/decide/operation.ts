@@ -18,7 +18,7 @@ export function operationSteps(observed: Observed, witness: Witness): readonly O
     const expired = expiry(operation, observed.now);
     if (expired !== null) return { kind: "report", operation, outcome: expired };
     const message = `Operation ${active?.name} goes first. If this one is urgent, delete that one.`;
-    return { kind: "report", operation, outcome: pending("Blocked", message, operation.notAfter) };
+    return { kind: "report", operation, outcome: pending("Blocked", message, operation) };
   });
 }
 

@@ -122,7 +122,7 @@ function nextSentences(pair: Pair): readonly string[] {
       sentences.push(`${name} waits out the lead time before it serves again.`);
     }
   }
-  return sentences;
+  return [...new Set(sentences)];
 }
 
 /** What the certificates are to blame for stands in LinkSecure. */
@@ -153,6 +153,8 @@ function interruptedSentence(pair: Pair, name: string, partner: string): string 
   if (pair.witness?.holder === partner) {
     return `${partner} holds the grant of epoch ${pair.witness.epoch}; ${name} waits for it to give it back.`;
   }
+  if (pair.members.every(({ report }) => report?.state === "CommunicationsInterrupted"))
+    return "Both members live, and the link between them is cut: mend it; nobody is to be declared down.";
   const step = automaticStep(pair.observed, pair.witness);
   if (step.kind === "wait") {
     return `${step.survivor} is granted PARTNER-DOWN at ${clockTime(step.at, pair.now)} unless ${partner} shows a sign of life.`;

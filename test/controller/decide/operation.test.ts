@@ -6,6 +6,7 @@ import { isFinished, type OperationStep } from "../../../src/controller/decide/o
 import { operationStatus } from "../../../src/controller/decide/operation-status.ts";
 import type { Witness } from "../../../src/controller/decide/witness.ts";
 import type { Observed, ObservedOperation } from "../../../src/controller/observed.ts";
+import { formatTime } from "../../../src/controller/time.ts";
 import { member, NOW, observed, operation, STARTED, separated } from "../observed-fixture.ts";
 
 const record = (changes: Partial<Witness> = {}): Witness => ({
@@ -28,6 +29,10 @@ function outcomeOf(seen: Observed, witness: Witness, of: ObservedOperation): str
 function shortOf(step: OperationStep | undefined): string {
   if (step === undefined) return "none";
   return step.kind === "grant" ? "grant" : `${step.outcome.phase}/${step.outcome.reason}`;
+}
+
+function messageOf(step: OperationStep | undefined): string {
+  return step?.kind === "report" ? step.outcome.message : "";
 }
 
 test("an operation goes through its steps in order, and asks for the grant only once it is started", () => {
@@ -131,6 +136,68 @@ test("a grant is taken from a holder only when it was declared destroyed and say
   assert.equal(outcomeOf(reporting("store-b"), byB, destroyed), "Failed/HolderReports");
   // Its disk is lost and it runs on an empty one: the incarnation that held the grant is gone.
   assert.equal(outcomeOf(reporting("new"), byB, destroyed), "grant");
+});
+
+const WITNESS = { fencing: "Witness", automatic: "Disabled", sharedWith: null, isSwitchHeld: false } as const;
+
+/** The link is cut, and the partner says what it says. */
+const bothLive = (says: NonNullable<Parameters<typeof member>[1]>["says"] = {}, changes = {}): Observed =>
+  observed({
+    members: [
+      member("a", { says: { state: "CommunicationsInterrupted", fencing: "Witness" } }),
+      member("b", { says: { state: "CommunicationsInterrupted", fencing: "Witness", ...says } }),
+    ],
+    ...changes,
+  });
+
+test("a partner that reports is not declared down under fencing None, nor destroyed under any", () => {
+  const old = { createdAt: unixSeconds(NOW - 40) };
+  const word = operation(old);
+  const destroyed = operation({ ...old, isPartnerDestroyed: true });
+  const witnessed = bothLive({}, { fencing: WITNESS });
+  const rows: [string, Observed, ObservedOperation, string][] = [
+    ["fencing None", bothLive(), word, "Failed/PartnerReports"],
+    ["it was started already", bothLive(), { ...word, status: STARTED }, "Failed/PartnerReports"],
+    ["destroyed, fencing None", bothLive(), destroyed, "Failed/PartnerReports"],
+    ["destroyed, fencing Witness", witnessed, destroyed, "Failed/PartnerReports"],
+    ["fencing Witness: it stops by itself", witnessed, word, "Running/Started"],
+    ["it may have died since its last word", bothLive(), operation(), "Pending/PartnerReports"],
+    ["its store is new: it serves nobody", bothLive({ complete: false }), destroyed, "Running/Started"],
+    ["it is silent", separated(), word, "Running/Started"],
+  ];
+  for (const [what, seen, of, expected] of rows) assert.equal(outcomeOf(seen, record(), of), expected, what);
+  const [refused] = operationSteps(bothLive({}, { operations: [word] }), record());
+  assert.match(messageOf(refused), /b reports to the API.*the link between them is cut\. Mend that/);
+  const [odd] = operationSteps({ ...witnessed, operations: [word] }, record());
+  assert.match(messageOf(odd), /b reports to the API meanwhile: it lives/);
+});
+
+test("a word without notAfter counts for ten minutes, and nothing waits behind it for longer", () => {
+  const silent = separated({ members: [member("a", { pod: null }), member("b", { pod: null })] });
+  const at = (age: number) => operation({ notAfter: null, createdAt: unixSeconds(NOW - age) });
+  assert.equal(outcomeOf(silent, record(), at(600)), "Pending/SurvivorUnknown");
+  const [waiting] = operationSteps({ ...silent, operations: [at(500)] }, record());
+  assert.match(messageOf(waiting), /waiting for it until 03:01Z/);
+  assert.equal(waiting?.kind === "report" && waiting.outcome.until, NOW + 101);
+  assert.equal(outcomeOf(silent, record(), at(601)), "Failed/Expired");
+  assert.equal(outcomeOf(separated(), record(), at(3 * 86_400)), "Failed/Expired");
+  const drill = operation({ type: "TestFailover", survivor: null, silence: "b", notAfter: null });
+  const patient = { ...drill, createdAt: unixSeconds(NOW - 86_400) };
+  assert.equal(outcomeOf(observed(), record(), patient), "Running/Started", "only that type");
+});
+
+test("a grant that its survivor does not take up in time fails the operation, and stays where it is", () => {
+  const given = (changes: Partial<ObservedOperation>, startedAt: number) =>
+    operation({ ...changes, status: { startTime: formatTime(unixSeconds(startedAt)), epoch: 1 } });
+  const late = given({ notAfter: unixSeconds(NOW - 1) }, NOW - 61);
+  assert.equal(outcomeOf(separated(), granted, late), "Failed/NotEntered");
+  const [step] = operationSteps({ ...separated(), operations: [late] }, granted);
+  assert.match(messageOf(step), /The grant stays in the witness/);
+  assert.equal(outcomeOf(separated(), granted, given({ notAfter: NOW }, NOW - 61)), "Running/Granted");
+  const lastMoment = given({ notAfter: unixSeconds(NOW - 1) }, NOW - 2);
+  assert.equal(outcomeOf(separated(), granted, lastMoment), "Running/Granted", "made just before");
+  const unlimited = given({ notAfter: null, createdAt: unixSeconds(NOW - 601) }, NOW - 600);
+  assert.equal(outcomeOf(separated(), granted, unlimited), "Failed/NotEntered");
 });
 
 test("a survivor that recovers from a destroyed partner may go on alone when its own records are whole", () => {

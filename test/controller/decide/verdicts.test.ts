@@ -282,3 +282,11 @@ for (const [said, reason, expected] of [
     assert.equal(conditionOf(statusAfter(there), "Stalled"), undefined, "history, once there is a pod");
   });
 }
+
+test("while both live and the link between them is cut, nobody is invited to declare the other one down", () => {
+  const apart = { state: "CommunicationsInterrupted", serving: "OwnAddresses" } as const;
+  const members = [member("a", { says: apart }), member("b", { says: apart })];
+  const message = conditionOf(statusAfter(observed({ members })), "Ready")?.message ?? "";
+  assert.equal(message.match(/Both members live, and the link between them is cut: mend it/g)?.length, 1);
+  assert.doesNotMatch(message, /DeclarePartnerDown/);
+});
