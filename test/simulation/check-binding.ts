@@ -44,7 +44,8 @@ export interface CheckContext {
   violated(invariant: string, claim: string, address: number): void;
 }
 
-const MAY_GIVE = new Set([
+/** States in which clients are answered, and new ones are given addresses. */
+export const MAY_GIVE: ReadonlySet<number> = new Set([
   NORMAL,
   COMMUNICATIONS_INTERRUPTED,
   PARTNER_DOWN,

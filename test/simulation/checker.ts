@@ -2,20 +2,17 @@
 // It imports nothing of the engine's lease, server or failover code and never looks into the engine's memory.
 // Source: invariants S1-S10.
 
-import { type CheckContext, checkBinding, checkDisjoint } from "./check-binding.ts";
+import { type CheckContext, checkBinding, checkDisjoint, MAY_GIVE } from "./check-binding.ts";
 import { checkEntry } from "./check-entry.ts";
 import { checkLinkSend, checkReply, type DirectionLedger, noteLinkArrival } from "./check-wire.ts";
 import { DECLINE, formatAddress, identityText, RELEASE, type ServerPacket } from "./client-packet.ts";
 import {
   BACKUP,
-  COMMUNICATIONS_INTERRUPTED,
-  CONFLICT_DONE,
   FREE,
   NORMAL,
   NodeLedger,
   PARTNER_DOWN,
   RECOVER_DONE,
-  RESOLUTION_INTERRUPTED,
   STATUS_NAME,
   type StoredEndpoint,
   type StoredRecord,
@@ -286,7 +283,7 @@ export class Checker implements LinkTap, CheckContext {
       if (entersGiving)
         this.world.trace(() => `${node === 0 ? "P" : "Q"} disk state ${stateName(record.state)}`);
       if (record.state === NORMAL && ledger.state === RECOVER_DONE) ledger.forgetful = false;
-      if (!record.complete && SERVES.has(record.state))
+      if (!record.complete && MAY_GIVE.has(record.state))
         this.violated("W10", `${stateName(record.state)} with a store that has not got every lease`, 0);
       if (entersGiving && record.state === PARTNER_DOWN && !this.restoring) checkEntry(this, node, record);
       ledger.enter(record.state, record.stateSince, this.world.now);
@@ -369,14 +366,6 @@ export class Checker implements LinkTap, CheckContext {
 }
 
 const SETTLED_TIMES_MAX = 2;
-/** States in which clients are answered. */
-const SERVES = new Set([
-  NORMAL,
-  COMMUNICATIONS_INTERRUPTED,
-  PARTNER_DOWN,
-  CONFLICT_DONE,
-  RESOLUTION_INTERRUPTED,
-]);
 
 function newDirection(): DirectionLedger {
   return { lastXid: -1, open: new Map(), openAddresses: new Set(), asked: new Map() };

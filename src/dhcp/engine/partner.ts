@@ -3,6 +3,7 @@
 
 import type { UnixSeconds } from "../../base/units.ts";
 import {
+  isRecovery,
   onPartnerState,
   onUpdatesReceived,
   type SettledState,
@@ -377,11 +378,7 @@ function areBothNew(engine: Engine): boolean {
   if (session === null || endpoint.agreedMcltSeconds !== 0) return false;
   // A dhcpd cannot say whether it was ever in NORMAL; it skips the wait in the same place.
   if (engine.dialect.hasExtras && !session.partnerNeverNormal) return false;
-  return (
-    session.partnerState === "RECOVER" ||
-    session.partnerState === "RECOVER-WAIT" ||
-    session.partnerState === "RECOVER-DONE"
-  );
+  return session.partnerState !== null && isRecovery(session.partnerState);
 }
 
 /** No other store was ever listed for either member, so that nobody can hold a lease of a lost one. Two empty stores

@@ -100,18 +100,18 @@ export function settled(engine: Engine): SettledState {
 /** The next state when the link is lost, or null to stay. Source: failover draft 9.2. */
 export function stateOnLoss(engine: Engine): SettledState | null {
   const next = onLinkLost(settled(engine));
-  return next === null ? null : orInConflict(engine, next);
+  return next === null ? null : orWhereSafeAlone(engine, next);
 }
 
 /** What a restarted server goes on as. Source: failover draft 9.3.2 step 2. */
 export function stateOnRestart(engine: Engine): SettledState {
-  return orInConflict(engine, stateAfterRestart(settled(engine)));
+  return orWhereSafeAlone(engine, stateAfterRestart(settled(engine)));
 }
 
 /** A dhcpd that is primary and in CONFLICT-DONE ends its process when its partner comes back with anything but NORMAL or a
  *  conflict state: whoever was about to leave the conflict goes back into it. Who has not got all leases yet recovers on:
  *  alone it would serve without them (W10). */
-function orInConflict({ dialect, endpoint }: Engine, next: SettledState): SettledState {
+function orWhereSafeAlone({ dialect, endpoint }: Engine, next: SettledState): SettledState {
   if (next === "RESOLUTION-INTERRUPTED" && !endpoint.complete) return "RECOVER";
   const isResolving = dialect.primarySettlesTerms && endpoint.partnerState === "CONFLICT-DONE";
   return isResolving && next === "COMMUNICATIONS-INTERRUPTED" ? "RESOLUTION-INTERRUPTED" : next;

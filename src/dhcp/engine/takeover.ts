@@ -83,8 +83,8 @@ export function isTakeoverDue(engine: Engine, binding: Binding, now: Instant): b
 }
 
 function isPartnerRecovering(engine: Engine): boolean {
-  const partner = engine.session?.partnerState;
-  return partner === "RECOVER" || partner === "RECOVER-WAIT" || partner === "RECOVER-DONE";
+  const partner = engine.session?.partnerState ?? null;
+  return partner !== null && isRecovery(partner);
 }
 
 function isPast(engine: Engine, stamp: Stamp, end: UnixSeconds, now: Instant): boolean {
