@@ -33,7 +33,8 @@ const MAX_SENT_UPDATES = 100;
 const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";
 const PROTOCOL_VERSION = 1;
-/** Of TLS-request. */
+/** Of TLS-request and TLS-reply. */
+const NO_TLS = 0;
 const TLS_REQUIRED = 2;
 /** Connections that have not completed their handshake; for one more the oldest makes room, so that no number of mute ones
  *  keeps the partner out. */
@@ -115,7 +116,7 @@ function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
     type: "CONNECT",
     relationshipName: linkName(engine.config),
     ...ownTerms(engine, null),
-    tlsRequest: 0,
+    tlsRequest: NO_TLS,
     isDigested: false,
     ...terms,
   });
@@ -267,6 +268,7 @@ function acceptConnect(
   const ack: ConnectAck = {
     relationshipName: hello.relationshipName ?? linkName(engine.config),
     ...(refusal === null ? ownTerms(engine, hello.maxUnackedUpdates) : NO_TERMS),
+    tlsReply: hello.tlsRequest === null ? null : NO_TLS,
     rejectReason: refusal?.reason ?? null,
     message: refusal?.message ?? null,
   };

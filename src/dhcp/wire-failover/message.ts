@@ -69,8 +69,8 @@ export interface Connect {
   readonly receiveTimerSeconds: number | null;
   readonly vendorClass: string;
   readonly protocolVersion: number;
-  /** TLS inside the protocol: 0 none, 1 desired, 2 required. */
-  readonly tlsRequest: number;
+  /** TLS inside the protocol: 0 none, 1 desired, 2 required; null = option absent. */
+  readonly tlsRequest: number | null;
   /** A message-digest came along. Never written. */
   readonly isDigested: boolean;
   readonly mcltSeconds: number | null;
@@ -85,6 +85,8 @@ export interface ConnectAck {
   readonly receiveTimerSeconds: number | null;
   readonly vendorClass: string;
   readonly protocolVersion: number;
+  /** 0: no TLS inside the protocol. null = option absent, as it must be where CONNECT has no TLS-request (table 7.9-1). */
+  readonly tlsReply: number | null;
   /** null = accepted. Of a refusal's options max-unacked-bndupd, receive-timer and vendor class are absent (table 7.9-1). */
   readonly rejectReason: number | null;
   readonly message: string | null;

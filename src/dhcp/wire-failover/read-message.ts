@@ -55,7 +55,7 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
   CONNECT: (options) => ({
     type: "CONNECT",
     ...readCommonConnect(options),
-    tlsRequest: options.uint("tls-request") ?? 0,
+    tlsRequest: options.uint("tls-request"),
     isDigested: options.bytes("message-digest") !== null,
     mcltSeconds: options.uint("mclt"),
     hashBuckets: copy(options.bytes("hash-bucket-assignment")),
@@ -63,6 +63,7 @@ const READERS: Readonly<Record<FailoverMessage["type"], Reader>> = {
   CONNECTACK: (options) => ({
     type: "CONNECTACK",
     ...readCommonConnect(options),
+    tlsReply: options.uint("tls-reply"),
     rejectReason: options.uint("reject-reason"),
     message: options.text("message"),
   }),

@@ -76,7 +76,7 @@ function writeReject(
 
 function writeConnect(writer: OptionWriter, connect: Connect): void {
   writeCommonConnect(writer, connect);
-  writer.uint("tls-request", connect.tlsRequest);
+  if (connect.tlsRequest !== null) writer.uint("tls-request", connect.tlsRequest);
   if (connect.mcltSeconds !== null) writer.uint("mclt", connect.mcltSeconds);
   if (connect.hashBuckets !== null) writer.bytes("hash-bucket-assignment", connect.hashBuckets);
   if (connect.extras !== null) writer.bytes("vendor-specific-options", connect.extras);
@@ -84,7 +84,7 @@ function writeConnect(writer: OptionWriter, connect: Connect): void {
 
 function writeConnectAck(writer: OptionWriter, ack: ConnectAck): void {
   writeCommonConnect(writer, ack);
-  writer.uint("tls-reply", 0);
+  if (ack.tlsReply !== null) writer.uint("tls-reply", ack.tlsReply);
   writeReject(writer, ack);
   if (ack.extras !== null) writer.bytes("vendor-specific-options", ack.extras);
 }

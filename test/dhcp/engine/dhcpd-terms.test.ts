@@ -251,6 +251,7 @@ function accepted() {
   const terms = { maxUnackedUpdates: 100, receiveTimerSeconds: 60, vendorClass: "isc", protocolVersion: 1 };
   return {
     type: "CONNECTACK",
+    tlsReply: 0,
     relationshipName: "net/campus",
     ...terms,
     extras: null,

@@ -590,7 +590,12 @@ const NEVER_SENT: readonly (readonly [reasons: readonly number[], instead: strin
       partner.open();
       const plain = partner.say({ type: "CONNECT", ...HELLO });
       assert.ok(plain[0]!.message.type === "CONNECTACK" && plain[0]!.message.rejectReason === null);
-      assert.match(toHex(plain[0]!.bytes), /001a000100/, "TLS-reply 0");
+      assert.ok(plain[0]!.message.type === "CONNECTACK" && plain[0]!.message.tlsReply === 0);
+      // Table 7.9-1: "MUST if TLS-request in CONNECT message, else MUST NOT".
+      const unasked = new ScriptedPartner();
+      unasked.open();
+      const silent = unasked.say({ type: "CONNECT", ...HELLO, tlsRequest: null });
+      assert.ok(silent[0]!.message.type === "CONNECTACK" && silent[0]!.message.tlsReply === null);
     },
   ],
   [
@@ -697,7 +702,10 @@ describe("a partner that refuses the connection", () => {
       const partner = new ScriptedPartner({ member: "a" });
       partner.open();
       const { mcltSeconds: _, hashBuckets: __, ...terms } = HELLO;
-      partner.say({ type: "CONNECTACK", ...terms, rejectReason: reason, message: "not you" }, { xid: 0 });
+      partner.say(
+        { type: "CONNECTACK", ...terms, tlsReply: 0, rejectReason: reason, message: "not you" },
+        { xid: 0 },
+      );
       assert.equal(partner.engine.session, null);
       assert.deepEqual(partner.closed, ["refused by the partner"]);
       const [told] = partner.events("link-refused");
@@ -729,11 +737,11 @@ describe("a partner that refuses the connection", () => {
     partner.open();
     const { mcltSeconds: _, hashBuckets: __, ...terms } = HELLO;
     for (const rejectReason of [null, 8]) {
-      partner.say({ type: "CONNECTACK", ...terms, rejectReason, message: null }, { xid: 99 });
+      partner.say({ type: "CONNECTACK", ...terms, tlsReply: 0, rejectReason, message: null }, { xid: 99 });
       assert.equal(partner.engine.session, null);
       assert.deepEqual(partner.closed, []);
     }
-    partner.say({ type: "CONNECTACK", ...terms, rejectReason: null, message: null }, { xid: 0 });
+    partner.say({ type: "CONNECTACK", ...terms, tlsReply: 0, rejectReason: null, message: null }, { xid: 0 });
     assert.notEqual(partner.engine.session, null);
   });
 

@@ -229,7 +229,8 @@ class Replay {
     this.#connect(this.#rows[0]?.port ?? 0);
     const { wall } = this.#now();
     const say = (message: FailoverMessage) => this.#feed(writeMessage(message, wall, 0));
-    if (this.#role === "primary") say({ type: "CONNECTACK", ...HELLO, rejectReason: null, message: null });
+    if (this.#role === "primary")
+      say({ type: "CONNECTACK", ...HELLO, tlsReply: 0, rejectReason: null, message: null });
     else {
       const hashBuckets = Uint8Array.of(...Array(16).fill(255), ...Array(16).fill(0));
       say({ type: "CONNECT", ...HELLO, tlsRequest: 0, isDigested: false, mcltSeconds: 30, hashBuckets });

@@ -178,7 +178,7 @@ export class ScriptedPartner {
     if (this.dialed.length === 0) return this.say({ type: "CONNECT", ...hello }, time);
     const { mcltSeconds: _, hashBuckets: __, tlsRequest: ___, isDigested: ____, ...common } = hello;
     return this.say(
-      { type: "CONNECTACK", ...common, rejectReason: null, message: null },
+      { type: "CONNECTACK", ...common, tlsReply: 0, rejectReason: null, message: null },
       { xid: 0, ...time },
     );
   }
