@@ -4,6 +4,7 @@ import {
   mayEnterPartnerDown,
   onLinkLost,
   onPartnerState,
+  onShutDown,
   onStopInOrder,
   onUpdatesReceived,
   onWaitOver,
@@ -40,6 +41,8 @@ function after(event: (typeof EVENTS)[number], state: SettledState, fencing: Fen
       return [onWaitOver(state)];
     case "grant":
       return [mayEnterPartnerDown(state) ? "PARTNER-DOWN" : null];
+    case "shut down":
+      return [fencing === "Witness" ? null : onShutDown(state)];
     case "stop in order":
       return [onStopInOrder(state)];
     case "start again":
@@ -49,7 +52,15 @@ function after(event: (typeof EVENTS)[number], state: SettledState, fencing: Fen
   }
 }
 
-const EVENTS = ["link lost", "UPDDONE", "wait over", "grant", "stop in order", "start again"] as const;
+const EVENTS = [
+  "link lost",
+  "UPDDONE",
+  "wait over",
+  "grant",
+  "shut down",
+  "stop in order",
+  "start again",
+] as const;
 
 /** "=" stays; two rule sets that differ are shown as "None / Witness". */
 function cell(texts: readonly [string, string]): string {
@@ -88,7 +99,8 @@ older connection goes back to RECOVER on hearing PARTNER-DOWN.`;
 const ON_EVENTS = `## Other events
 
 "UPDDONE" answers this member's own request; the first state is the primary's where the two differ. "grant": the witness's, or with fencing None a
-human's word; never with the link up. "wait over": MCLT after the last moment that nobody remembers.`;
+human's word; never with the link up. "wait over": MCLT after the last moment that nobody remembers. "shut down": a human's word that this member will be away
+for long; none under Witness, where the partner would wait for a grant.`;
 
 /** What each state does on hearing each state of the partner. */
 function hearingTable(): string {
@@ -156,6 +168,7 @@ function edges(): readonly Edge[] {
     }
     add(me, onLinkLost(me), "link lost", "link lost");
     add(me, onWaitOver(me), "updates or wait done", "wait over");
+    add(me, onShutDown(me), "stop and start", "shut down (None)");
     add(me, onStopInOrder(me), "stop and start", "stop in order");
     add(me, stateAfterRestart(me), "stop and start", "start again");
   }

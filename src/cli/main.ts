@@ -11,6 +11,7 @@ import { addExplainCommand } from "./explain.ts";
 import { addLeasesCommand } from "./leases.ts";
 import { addOwnCommand } from "./own.ts";
 import { addPartnerDownCommand } from "./partner-down.ts";
+import { addShutdownCommand } from "./shutdown.ts";
 import { addStatusCommand } from "./status.ts";
 import { addStoreCommand } from "./store.ts";
 import { addVersionCommand, packageVersion } from "./version.ts";
@@ -36,6 +37,7 @@ Exit codes: 0 done; 1 failed; 2 the command line or a file it names is wrong; 3 
     addLeasesCommand,
     addExplainCommand,
     addPartnerDownCommand,
+    addShutdownCommand,
     addStoreCommand,
     addCertsCommand,
     addCrdsCommand,

@@ -18,7 +18,7 @@ import { collectGarbage } from "./host/collect-garbage.ts";
 import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
-import { declarePartnerDown } from "./host/declare-request.ts";
+import { declarePartnerDown, shutDown } from "./host/declare-request.ts";
 import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
 import { explain } from "./host/explain-request.ts";
 import { FileDisk } from "./host/files.ts";
@@ -350,6 +350,7 @@ class EngineProcess {
       bindings: () => engine.leases.bindings(),
       explain: (what) => explain(engine, what, this.#clock.now()),
       declarePartnerDown: () => declarePartnerDown(engine, loop, this.#clock),
+      shutDown: () => shutDown(engine, loop),
     });
     try {
       await socket.listen();

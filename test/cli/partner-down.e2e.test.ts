@@ -1,5 +1,5 @@
-// `leasepair partner-down`: a human's word to a running engine, over its socket, on hosts without Kubernetes and on those whose
-// API is gone. What it refuses, what it brings about, and the way back. Source: docs/protocol/witness.md answer h.
+// `leasepair partner-down` and `leasepair shutdown`: a human's word to a running engine, over its socket, on hosts without Kubernetes and on those whose
+// API is gone. What it refuses, what it brings about, and the way back. Source: docs/protocol/witness.md answer h; failover draft 9.14.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -117,6 +117,32 @@ describe("leasepair partner-down without an API", () => {
     const run = await say("a");
     assert.equal(run.code, 1);
     assert.match(run.stderr, /no engine listens here/);
+  });
+});
+
+describe("leasepair shutdown", () => {
+  const shutdown = (member: Member) => runCli(["shutdown", "--data-dir", join(directory, member)]);
+
+  test("moves to SHUTDOWN, which the partner takes over from; kept over a stop, recovered from when started again", async () => {
+    const [a, b] = await startPair();
+    const run = await shutdown("a");
+    assert.deepEqual([run.code, run.stderr], [0, ""]);
+    assert.match(run.stdout, /^SHUTDOWN since \d{4}-.*Z: the partner is in PARTNER-DOWN and serves alone\n$/);
+    await b.until(/"from":"NORMAL","to":"PARTNER-DOWN","cause":"the partner is in SHUTDOWN"/);
+    assert.equal((await shutdown("a")).stdout, run.stdout, "said again it is where it was");
+    a.child.kill("SIGTERM");
+    assert.equal(await a.ended(), 0);
+    await start("a").until(/"from":"STARTUP","to":"RECOVER"/);
+  });
+
+  test("is refused where the partner would not take over; ends with 1 where no engine runs", async () => {
+    const a = start("a");
+    await a.until(/"event":"started"/);
+    const run = await shutdown("a");
+    assert.equal(run.code, 3);
+    assert.match(run.stderr, /refused: b would not take over.*declare it down at b/);
+    await kill(a);
+    assert.equal((await shutdown("a")).code, 1);
   });
 });
 

@@ -32,6 +32,7 @@ import { leavePartnerDownWhenSettled, leaveRecoverWait, reactToPartner, takeUpRe
 import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
 import { activateWhenShared, resumeShape, takeConfiguration, takeConfiguredSide } from "./shape.ts";
+import { onShutDownWord } from "./shut-down.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { settleStrays } from "./strays.ts";
@@ -261,6 +262,8 @@ function handle(engine: Engine, turn: Turn, event: EngineEvent): void {
       return onDeclaredPartnerDown(engine, turn, event);
     case "carrier":
       return onCarrier(engine, turn, event.lost);
+    case "shut-down":
+      return onShutDownWord(engine, turn);
     case "stopping":
       return stopInOrder(engine, turn);
     case "tick":

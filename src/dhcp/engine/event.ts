@@ -53,6 +53,8 @@ export type EngineEvent =
   | ({ readonly kind: "declared-partner-down" } & Declaration)
   /** Which of the interfaces that clients reach this member by have no carrier, by name: after each change. */
   | { readonly kind: "carrier"; readonly lost: readonly string[] }
+  /** A person's word on this machine that this member will be away for long: SHUTDOWN is announced. */
+  | { readonly kind: "shut-down" }
   /** The process is about to stop in order: PAUSED is announced. */
   | { readonly kind: "stopping" }
   /** A wish of Timers.wakeAt has come due. */

@@ -43,6 +43,7 @@ export function enterState(
 /** What entering a state writes down besides itself. */
 function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean): Partial<EndpointRecord> {
   if (next === "RECOVER" && isNew && !isRecovering(engine)) return { outageSince: lastAlive(engine, turn) };
+  if (next === "SHUTDOWN" && isNew) return { outageSince: lastAlive(engine, turn) };
   // Also when no grant and no word led there: nothing of the partner's is taken over before the wait from now on (S6).
   if (next === "PARTNER-DOWN" && isNew) return { entry: stampNow(engine, turn) };
   if (next === "NORMAL") {
@@ -58,10 +59,10 @@ function onEntry(engine: Engine, turn: Turn, next: SettledState, isNew: boolean)
   return {};
 }
 
-/** A recovery that asks again on a new connection goes on counting from the same outage. */
+/** A recovery that asks again on a new connection goes on counting from the same outage, one after SHUTDOWN from that. */
 function isRecovering(engine: Engine): boolean {
   const { state } = engine.endpoint;
-  return state === "RECOVER-WAIT" || state === "RECOVER-DONE";
+  return state === "RECOVER-WAIT" || state === "RECOVER-DONE" || state === "SHUTDOWN";
 }
 
 /** Until when this server may have acted on records that are outdated now: a running one until this moment. */

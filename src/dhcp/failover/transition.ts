@@ -158,11 +158,18 @@ export function onStopInOrder(state: SettledState): SettledState | null {
   return state === "NORMAL" || state === "COMMUNICATIONS-INTERRUPTED" ? "PAUSED" : stay;
 }
 
-/** The state a restarted server falls back to: its saved state after "communications failed".
- *  PAUSED and SHUTDOWN were a stop in order: the server was in COMMUNICATIONS-INTERRUPTED's place before.
- *  Source: failover draft 9.3.2 step 2, 9.13.2. */
+/** The next state when a person says that this server will be away for long: only from NORMAL, where the partner hears it
+ *  and takes over. Source: failover draft 9.14. */
+export function onShutDown(state: SettledState): SettledState | null {
+  return state === "NORMAL" ? "SHUTDOWN" : stay;
+}
+
+/** The state a restarted server falls back to: its saved state after "communications failed". PAUSED was a stop in order: the
+ *  server was in COMMUNICATIONS-INTERRUPTED's place before. After SHUTDOWN the partner has taken over, heard or not.
+ *  Source: failover draft 9.3.2 step 2, 9.13.2, 9.14.2. */
 export function stateAfterRestart(saved: SettledState): SettledState {
-  if (saved === "PAUSED" || saved === "SHUTDOWN") return "COMMUNICATIONS-INTERRUPTED";
+  if (saved === "PAUSED") return "COMMUNICATIONS-INTERRUPTED";
+  if (saved === "SHUTDOWN") return "RECOVER";
   return onLinkLost(saved) ?? saved;
 }
 

@@ -1,6 +1,7 @@
 // The engine's socket for tools on the same machine: HTTP over DATA-DIR/engine.sock, readable by its owner alone,
 // because leases name people's devices. GET /status is the member's report, GET /leases one JSON object a line, GET /explain
-// why one address is what it is; POST /partner-down?partner=off is a human's word that the partner is off for good.
+// why one address is what it is; POST /partner-down?partner=off is a human's word that the partner is off for good, POST /shutdown
+// that this member will be away for long.
 
 import * as fs from "node:fs";
 import type { Server, ServerResponse } from "node:http";
@@ -20,10 +21,12 @@ export interface UnixSocketOptions {
   readonly explain: (what: string) => readonly Explanation[] | null;
   /** Resolves once PARTNER-DOWN is durable, to null; or to why it was not entered. */
   readonly declarePartnerDown: () => Promise<string | null>;
+  /** The same of SHUTDOWN. */
+  readonly shutDown: () => Promise<string | null>;
 }
 
 const OFFERED =
-  "there are GET /status, GET /leases, GET /explain?what=ADDRESS-OR-CLIENT and POST /partner-down?partner=off\n";
+  "there are GET /status, GET /leases, GET /explain?what=ADDRESS-OR-CLIENT, POST /partner-down?partner=off and POST /shutdown\n";
 /** sun_path holds 108 bytes, the last one 0. */
 const PATH_BYTES_MAX = 107;
 /** Leases written between two turns of the event loop, so that a million of them do not hold up a client. */
@@ -47,6 +50,8 @@ export class UnixSocket {
           return void sendLeases(response, options.bindings());
         case "POST /partner-down":
           return void declare(response, options, searchParams.get("partner"));
+        case "POST /shutdown":
+          return void obey(response, options.shutDown, options.report);
         default:
           response.writeHead(404).end(OFFERED);
       }
@@ -102,7 +107,15 @@ async function declare(
     response.writeHead(400).end("say partner=off when the partner is off, and stays off\n");
     return;
   }
-  const refusal = await declarePartnerDown();
+  return obey(response, declarePartnerDown, report);
+}
+
+async function obey(
+  response: ServerResponse,
+  follow: () => Promise<string | null>,
+  report: () => MemberReport,
+): Promise<void> {
+  const refusal = await follow();
   if (refusal === null) sendStatus(response, report());
   else response.writeHead(409).end(`${refusal}\n`);
 }

@@ -117,6 +117,7 @@ const UNAVOIDABLE: readonly {
   { dhcpd: CD, saved: [PD], why: "a human said of a dhcpd that lives that it is down" },
   { dhcpd: CD, saved: [R, RW, RD], why: "our disk was lost in the middle of the conflict" },
   { dhcpd: CD, saved: [CD], why: "of two members one is primary" },
+  { dhcpd: CD, saved: [S], why: "SHUTDOWN is entered beside a partner in NORMAL alone" },
   { dhcpd: CD, saved: [CI], why: "who hears CONFLICT-DONE is in the conflict, not beside it" },
 ];
 

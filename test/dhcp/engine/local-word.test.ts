@@ -154,7 +154,8 @@ const FOLLOWED_IN: Readonly<
   "CONFLICT-DONE": "followed",
   "PARTNER-DOWN": "refused",
   PAUSED: "followed",
-  SHUTDOWN: "followed",
+  // It comes up as RECOVER.
+  SHUTDOWN: "under hold",
 };
 
 describe("by state, without a link and with complete records", () => {

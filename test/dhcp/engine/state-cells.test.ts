@@ -7,6 +7,7 @@ import { describe, test } from "node:test";
 import {
   onLinkLost,
   onPartnerState,
+  onShutDown,
   onStopInOrder,
   SETTLED_STATES,
   type SettledState,
@@ -146,7 +147,7 @@ function nthIndex(list: readonly string[], what: string, n: number): number {
 
 describe("the other events", () => {
   for (const me of SETTLED_STATES) {
-    test(`${me}: link lost, UPDDONE that answers nothing, stop in order, start again`, () => {
+    test(`${me}: link lost, UPDDONE that answers nothing, shut down, stop in order, start again`, () => {
       for (const fencing of FENCINGS) {
         const lost = engineIn(me, fencing);
         lost.deliver({ kind: "link-closed", connection: lost.connection, reason: "reset" });
@@ -154,6 +155,12 @@ describe("the other events", () => {
         const unasked = engineIn(me, fencing);
         for (let xid = 0; xid < 5; xid++) unasked.say({ type: "UPDDONE" }, { xid });
         assert.equal(unasked.engine.endpoint.state, me, `${me}, an UPDDONE that answers nothing`);
+        const away = engineIn(me, fencing);
+        // Whoever goes is heard by a partner in NORMAL.
+        if (me === "NORMAL") away.announce("NORMAL");
+        away.deliver({ kind: "shut-down" });
+        const next = fencing === "Witness" ? null : onShutDown(me);
+        assert.equal(away.engine.endpoint.state, next ?? me, `${me}, shut down, ${fencing}`);
         const stopped = engineIn(me, fencing);
         stopped.deliver({ kind: "stopping" });
         assert.equal(stopped.engine.endpoint.state, onStopInOrder(me) ?? me, `${me}, stop in order`);

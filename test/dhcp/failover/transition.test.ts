@@ -4,6 +4,7 @@ import {
   mayEnterPartnerDown,
   onLinkLost,
   onPartnerState,
+  onShutDown,
   onStopInOrder,
   onUpdatesReceived,
   onWaitOver,
@@ -68,20 +69,20 @@ for (const [me, row] of Object.entries(FENCED)) {
   });
 }
 
-/** Typed by hand from sections 9.4-9.14: link lost, UPDDONE at the primary and at the secondary, wait over, grant, stop in
- *  order, start again. "=" stays, or is impossible there and must change nothing. */
+/** Typed by hand from sections 9.4-9.14: link lost, UPDDONE at the primary and at the secondary, wait over, grant, shut
+ *  down, stop in order, start again. "=" stays, or is impossible there and must change nothing. */
 const EVENTS: Readonly<Record<string, string>> = {
-  N: "CI = = = = P CI",
-  CI: "= = = = PD P =",
-  PD: "= = = = = = =",
-  PC: "RI CD N = = = RI",
-  RI: "= = = = PD = =",
-  CD: "= = = = PD = =",
-  R: "= RW RW = PD = =",
-  RW: "= = = RD PD = =",
-  RD: "= = = = PD = =",
-  P: "= = = = = = CI",
-  S: "= = = = = = CI",
+  N: "CI = = = = S P CI",
+  CI: "= = = = PD = P =",
+  PD: "= = = = = = = =",
+  PC: "RI CD N = = = = RI",
+  RI: "= = = = PD = = =",
+  CD: "= = = = PD = = =",
+  R: "= RW RW = PD = = =",
+  RW: "= = = RD PD = = =",
+  RD: "= = = = PD = = =",
+  P: "= = = = = = = CI",
+  S: "= = = = = = = R",
 };
 
 for (const [me, row] of Object.entries(EVENTS)) {
@@ -95,6 +96,7 @@ for (const [me, row] of Object.entries(EVENTS)) {
         onUpdatesReceived(state, "secondary", fencing),
         onWaitOver(state),
         mayEnterPartnerDown(state) ? "PARTNER-DOWN" : null,
+        onShutDown(state),
         onStopInOrder(state),
         restarted === state ? null : restarted,
       ];
