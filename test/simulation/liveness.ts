@@ -63,10 +63,12 @@ function longestDoubt({ configurations, checker }: Stage): number {
 
 /** With fencing, where a store was lost, or where the partner of a new one was declared down, a hold may keep an address until
  *  every promise, the MCLT and the margin are over (W9, W10). */
-function longestHold({ plan, configurations }: Stage): number {
+function longestHold({ plan, configurations, checker }: Stage): number {
   const { lost, restored, flipped } = plan.storeFaults;
   if (plan.api === null && lost + restored + flipped + plan.operator.declares === 0) return 0;
-  return configurations.longestLease * 2 + configurations.mcltRange.longest * 2;
+  // One that begins while an old copy's doubt of a stepped clock outlasts a restart ends later by that copy's age.
+  const age = restored > 0 && checker.clockSlackSeconds > 0 ? plan.seconds : 0;
+  return configurations.longestLease * 2 + configurations.mcltRange.longest * 2 + age;
 }
 
 /** On disk: a member that is down counts for nothing, whatever it was before. */

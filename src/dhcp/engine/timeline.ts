@@ -75,7 +75,8 @@ export function clockAtStart(
   const wall = mark === NEVER || now.wall - mark <= ROUNDING_SECONDS ? now.wall : mark;
   return {
     clockAnchor: { wall, boot: now.boot, bootId },
-    clockAhead: Math.max(clockAhead, now.wall - wall),
+    // A doubt that is of a downtime says that the clock is ahead by all of it: so was the mark.
+    clockAhead: Math.max(stored.doubtIsDowntime ? 0 : clockAhead, now.wall - wall),
     // A mark that was made in doubt may itself have been that far ahead.
     clockBehind: clockBehind + clockAhead,
     steppedAt: now.boot,

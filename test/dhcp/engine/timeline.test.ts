@@ -104,6 +104,19 @@ describe("section 3: the clock at a process's start", () => {
     assert.ok(early <= 0 && late >= 400, `${early} ${late}`);
   });
 
+  test("a second restart in the doubt of a long downtime puts no moment into the future: a hold from then on would last as long again", () => {
+    const month = 30 * 86_400;
+    const first = clockAtStart(ANCHORED, { now: at(month), bootId: "boot-2", mark: unixSeconds(WALL) });
+    assert.deepEqual(ends(first, month), [-month, 0]);
+    const mark = unixSeconds(WALL + month + 90);
+    const second = clockAtStart(first, { now: at(month + 100), bootId: "boot-3", mark });
+    assert.deepEqual(ends(second, month + 100), [-month - 10, 0]);
+    // A clock that was stepped in between shows nothing of the kind.
+    const stepped = { ...first, doubtIsDowntime: false };
+    const third = clockAtStart(stepped, { now: at(month + 100), bootId: "boot-3", mark });
+    assert.ok(ends(third, month + 100)[1]! > 0);
+  });
+
   test("is without doubt when there is no mark", () => {
     const clock = clockAtStart(
       { ...ANCHORED, clockAnchor: null },
