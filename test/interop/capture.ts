@@ -1,10 +1,15 @@
 // What crosses the link, recorded on the bridge and judged by Wireshark's dissector, which knows the draft from elsewhere.
 
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import { readFrame } from "../../src/dhcp/wire-failover/frame.ts";
 import { readMessage } from "../../src/dhcp/wire-failover/read-message.ts";
 import type { Network } from "./network.ts";
 import { eventually, Program } from "./program.ts";
+
+const run = promisify(execFile);
+/** Of what Wireshark says at once; a recording of minutes is far below. */
+const TEXT_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Capture {
   readonly #network: Network;
@@ -45,15 +50,15 @@ export class Capture {
   }
 
   /** What Wireshark and our own decoder do not agree on in what crossed the link, in words. */
-  disagreements(ports: readonly number[]): readonly string[] {
-    const malformed = this.#tshark(ports, ["-Y", "_ws.malformed || dhcpfo.bad_length"]).trim();
-    const byStream = this.#typesByWireshark(ports);
-    const wrong = [...byStream].flatMap(([stream, theirs]) => {
-      const ours = this.#typesByOurselves(ports, stream);
-      return ours === null || ours === theirs
-        ? []
-        : [`stream ${stream}: ${theirs} by Wireshark, ${ours} by us`];
-    });
+  async disagreements(ports: readonly number[]): Promise<readonly string[]> {
+    const malformed = (await this.#tshark(ports, ["-Y", "_ws.malformed || dhcpfo.bad_length"])).trim();
+    const byStream = await this.#typesByWireshark(ports);
+    const wrong: string[] = [];
+    for (const [stream, theirs] of byStream) {
+      const ours = await this.#typesByOurselves(ports, stream);
+      if (ours !== null && ours !== theirs)
+        wrong.push(`stream ${stream}: ${theirs} by Wireshark, ${ours} by us`);
+    }
     return [
       ...(malformed === "" ? [] : malformed.split("\n")),
       ...(byStream.size === 0 ? ["nothing was recorded"] : []),
@@ -62,10 +67,11 @@ export class Capture {
   }
 
   /** Per connection, how often each message type comes, as text. */
-  #typesByWireshark(ports: readonly number[]): ReadonlyMap<string, string> {
+  async #typesByWireshark(ports: readonly number[]): Promise<ReadonlyMap<string, string>> {
     const fields = ["-T", "fields", "-e", "tcp.stream", "-e", "dhcpfo.type"];
     const types = new Map<string, string[]>();
-    for (const line of this.#tshark(ports, ["-Y", "dhcpfo", ...fields]).split("\n")) {
+    const lines = (await this.#tshark(ports, ["-Y", "dhcpfo", ...fields])).split("\n");
+    for (const line of lines) {
       const [stream = "", list = ""] = line.split("\t");
       if (stream !== "") types.set(stream, [...(types.get(stream) ?? []), ...list.split(",")]);
     }
@@ -73,8 +79,8 @@ export class Capture {
   }
 
   /** The same, the stream put together by Wireshark and read by our codec; null where the recording has a hole. */
-  #typesByOurselves(ports: readonly number[], stream: string): string | null {
-    const text = this.#tshark(ports, ["-q", "-z", `follow,tcp,raw,${stream}`]);
+  async #typesByOurselves(ports: readonly number[], stream: string): Promise<string | null> {
+    const text = await this.#tshark(ports, ["-q", "-z", `follow,tcp,raw,${stream}`]);
     if (text.includes("missing in capture file")) return null;
     const lines = text.split("\n").filter((line) => /^\t?[0-9a-f]+$/.test(line));
     const types = [false, true].flatMap((isAnswer) => {
@@ -88,10 +94,11 @@ export class Capture {
     await this.#program?.end("SIGINT");
   }
 
-  #tshark(ports: readonly number[], args: readonly string[]): string {
+  /** Beside other labs of the same process, whose clients must not wait for it. */
+  async #tshark(ports: readonly number[], args: readonly string[]): Promise<string> {
     const decoding = ports.flatMap((port) => ["-d", `tcp.port==${port},dhcpfo`]);
-    const stdio: ["ignore", "pipe", "ignore"] = ["ignore", "pipe", "ignore"];
-    return execFileSync("tshark", ["-r", this.#file, ...decoding, ...args], { encoding: "utf8", stdio });
+    const words = ["-r", this.#file, ...decoding, ...args];
+    return (await run("tshark", words, { encoding: "utf8", maxBuffer: TEXT_BYTES_MAX })).stdout;
   }
 }
 
