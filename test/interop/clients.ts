@@ -10,6 +10,8 @@ export interface Held {
   readonly address: string;
   readonly server: string;
   readonly leaseSeconds: number;
+  /** How long the client said that it had waited when it was served. */
+  readonly secs: number;
 }
 
 /** How long a client waits before it repeats itself, and tells a larger secs. Source: RFC 2131 4.1. */
@@ -22,7 +24,8 @@ const LONGEST_IDENTIFIER = 6;
 
 type Answer = NonNullable<RelayAnswer["answer"]>;
 
-const SERVERS = [ADDRESS.one, ADDRESS.two];
+/** What a relay knows unless it is said otherwise. */
+export const SERVERS: readonly string[] = [ADDRESS.one, ADDRESS.two];
 /** A client repeats itself about so often before it gives up. */
 const TRIES = 6;
 
@@ -66,15 +69,16 @@ export class Clients {
     return held;
   }
 
-  /** DISCOVER until somebody offers, then REQUEST. Null when nobody serves this client. */
-  async acquire(n: number, tries = TRIES): Promise<Held | null> {
-    for (let i = 0; i < tries; i++) {
-      const offer = await this.#send(n, { type: "DISCOVER", secs: i * 2, to: SERVERS, answers: ["OFFER"] });
+  /** DISCOVER until somebody offers, then REQUEST; `to`: the servers that its relay knows. Null when nobody serves this client. */
+  async acquire(n: number, to: readonly string[] = SERVERS): Promise<Held | null> {
+    for (let i = 0; i < TRIES; i++) {
+      const secs = i * 2;
+      const offer = await this.#send(n, { type: "DISCOVER", secs, to, answers: ["OFFER"] });
       if (offer === null) continue;
       const { address: requested, server } = offer;
-      const ask = { type: "REQUEST", secs: i * 2, requested, server, to: SERVERS } as const;
+      const ask = { type: "REQUEST", secs, requested, server, to } as const;
       const ack = await this.#send(n, { ...ask, answers: ["ACK", "NAK"] });
-      if (ack?.type === "ACK") return this.#keep(n, ack);
+      if (ack?.type === "ACK") return this.#keep(n, ack, secs);
     }
     return null;
   }
@@ -87,7 +91,7 @@ export class Clients {
       const timeoutMs = to === undefined && i === 0 ? RENEWING_MS : REPEAT_MS;
       const answer = await this.#send(n, { ...ask, timeoutMs });
       if (answer?.type === "NAK") throw new Error(`client ${n} was refused its address ${ciaddr}`);
-      if (answer !== null) return this.#keep(n, answer);
+      if (answer !== null) return this.#keep(n, answer, 0);
     }
     return null;
   }
@@ -112,8 +116,8 @@ export class Clients {
     this.#ends.delete(n);
   }
 
-  #keep(n: number, { address, server, leaseSeconds }: Answer): Held {
-    const held = { address, server, leaseSeconds };
+  #keep(n: number, { address, server, leaseSeconds }: Answer, secs: number): Held {
+    const held = { address, server, leaseSeconds, secs };
     this.#held.set(n, held);
     this.#ends.set(n, performance.now() + leaseSeconds * 1_000);
     return held;

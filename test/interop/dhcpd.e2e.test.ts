@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { LAB_MISSING, Lab, LEASE_SECONDS, MCLT_SECONDS } from "./lab.ts";
+import { inLab, LAB_MISSING, type Lab, LEASE_SECONDS, MCLT_SECONDS } from "./lab.ts";
 import { ADDRESS } from "./network.ts";
 import { eventually } from "./program.ts";
 import { takeOverFromDhcpds } from "./takeover.ts";
@@ -18,16 +18,11 @@ describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false, concurrency: 5
 
   for (const role of ["primary", "secondary"] as const) {
     for (const mode of ["LoadBalance", "HotStandby"] as const) {
-      test(`${mode}, we are ${role}: connect, share, lease, renew, release, decline, and die in turn`, async () => {
-        const lab = await Lab.open({ role, mode });
-        try {
+      test(`${mode}, we are ${role}: connect, share, lease, renew, release, decline, and die in turn`, () => {
+        return inLab({ role, mode }, async (lab) => {
           await everydayLife(lab);
           await dieInTurn(lab);
-          assert.deepEqual(await lab.disagreements(), []);
-          assert.ok(lab.dhcpd.isRunning);
-        } finally {
-          await lab.close();
-        }
+        });
       });
     }
   }
@@ -45,8 +40,7 @@ async function everydayLife(lab: Lab): Promise<void> {
     servers.add(held.server);
   }
   // In HotStandby the primary alone answers clients that have not waited.
-  const primary = options.role === "primary" ? ADDRESS.one : ADDRESS.two;
-  const expected = options.mode === "HotStandby" ? [primary] : [ADDRESS.one, ADDRESS.two];
+  const expected = options.mode === "HotStandby" ? [lab.primary] : [ADDRESS.one, ADDRESS.two];
   assert.deepEqual([...servers].sort(), expected);
   await lab.agree();
 

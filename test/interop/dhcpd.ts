@@ -31,7 +31,7 @@ export const RELATIONSHIP = "fo-campus";
 
 export class Dhcpd {
   readonly #network: Network;
-  readonly #options: DhcpdOptions;
+  #options: DhcpdOptions;
   #program: Program | null = null;
   /** What processes before this one said. */
   #saidBefore = "";
@@ -77,6 +77,11 @@ export class Dhcpd {
     await this.#program?.end(signal);
     this.#saidBefore = this.said;
     this.#program = null;
+  }
+
+  /** Another MCLT, from its next start on; only a primary's counts. */
+  setLead(mcltSeconds: number): void {
+    this.#options = { ...this.#options, mcltSeconds };
   }
 
   /** An empty lease file: the storage is lost. */

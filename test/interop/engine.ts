@@ -1,5 +1,6 @@
 // One real Leasepair engine of the lab, run from manifests, asked over its own socket.
 
+import assert from "node:assert/strict";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -71,6 +72,18 @@ spec:
     await this.#program?.end(signal);
     this.#saidBefore = this.said;
     this.#program = null;
+  }
+
+  /** What an operator does before it is away for long; resolves once the partner has taken over. */
+  async shutDown(): Promise<void> {
+    const program = new Program([process.execPath, PROGRAM, "shutdown", "--data-dir", this.#data]);
+    await eventually(
+      "leasepair shutdown is done",
+      () => !program.isRunning,
+      20,
+      () => program.said,
+    );
+    assert.equal(program.child.exitCode, 0, program.said);
   }
 
   forget(): void {

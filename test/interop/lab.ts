@@ -1,5 +1,6 @@
 // One of our engines and one real dhcpd as a failover pair, with clients behind a relay, in network namespaces.
 
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -87,6 +88,16 @@ export class Lab {
     }
   }
 
+  /** The address of the configured primary. */
+  get primary(): string {
+    return this.options.role === "primary" ? ADDRESS.one : ADDRESS.two;
+  }
+
+  /** The address of the other one: in HotStandby, of the standby. */
+  get secondary(): string {
+    return this.options.role === "primary" ? ADDRESS.two : ADDRESS.one;
+  }
+
   async bothNormal(seconds = 60): Promise<void> {
     await this.engine.untilState("NORMAL", seconds);
     await this.dhcpd.untilState("normal", seconds);
@@ -139,6 +150,25 @@ export class Lab {
     if (process.env["LEASEPAIR_KEEP"] === undefined)
       rmSync(this.#directory, { recursive: true, force: true });
     else process.stderr.write(`kept: ${this.#directory}\n`);
+  }
+}
+
+/** Lets `run` happen in a lab of its own. Whatever happened, at the end the dhcpd lives, and Wireshark reads what we read in all
+ *  that crossed the link. What both servers said comes with every error. */
+export async function inLab(
+  options: LabOptions,
+  run: (lab: Lab) => Promise<void>,
+  starts = true,
+): Promise<void> {
+  const lab = await Lab.open(options, starts);
+  try {
+    await run(lab);
+    assert.deepEqual(await lab.disagreements(), []);
+    assert.ok(lab.dhcpd.isRunning, "the dhcpd lives");
+  } catch (error) {
+    throw new Error(`${(error as Error).stack}\n${lab.engine.said}\n${lab.dhcpd.said}`);
+  } finally {
+    await lab.close();
   }
 }
 
