@@ -1,5 +1,6 @@
 // Measures how long a member whose lease store was lost takes to fetch so many leases from its partner, from the link's
-// standing until all are on its disk: `npm run bench -- resync [LEASES ...]`. Two engines over manifests and loopback.
+// standing until all are on its disk, while the partner serves their clients: `npm run bench -- resync [LEASES ...]`. Two
+// engines over manifests and loopback.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,9 +11,12 @@ import { createInterface } from "node:readline";
 import { manifests } from "./engine.ts";
 import { writeStore } from "./leases.ts";
 import { engineEnvironment, installProgram } from "./program.ts";
+import { RenewingClients } from "./renewing-clients.ts";
 import { Report } from "./report.ts";
 
 const TARGET_SECONDS = new Map([[50_000, 3]]);
+const RENEWALS_A_SECOND = 200;
+const KNOWING = { member: "127.99.0.1", port: 20_069 } as const;
 
 function startEngine(program: string, directory: string, member: "a" | "b"): ChildProcess {
   const owner = [
@@ -21,13 +25,23 @@ function startEngine(program: string, directory: string, member: "a" | "b"): Chi
     "--member",
     member,
     "--dhcp-port",
-    "20069",
+    String(KNOWING.port),
     "--clear-link",
   ];
   const from = ["--manifests", join(directory, "manifests"), "--data-dir", join(directory, member)];
   return spawn(process.execPath, [program, "engine", ...owner, ...from], {
     stdio: ["ignore", "pipe", "inherit"],
     env: engineEnvironment(),
+  });
+}
+
+/** Resolves once the engine has entered the state. */
+function untilState(child: ChildProcess, state: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout! }).on("line", (line) => {
+      if (line.includes(`"to":"${state}"`)) resolve();
+    });
+    child.once("exit", () => reject(new Error(`the engine ended before it was in ${state}`)));
   });
 }
 
@@ -44,6 +58,12 @@ function untilUpdated(child: ChildProcess): Promise<number> {
   });
 }
 
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
+
 /** Prints one line per count; returns how many are missed. */
 export async function benchResync(counts: readonly number[]): Promise<number> {
   const report = new Report();
@@ -57,18 +77,26 @@ export async function benchResync(counts: readonly number[]): Promise<number> {
       await writeStore(join(directory, "a", "leases"), leases, { relationship: "bench/engine", member: "a" });
       const program = installProgram(join(directory, "program"));
       const knowing = startEngine(program, directory, "a");
-      knowing.stdout!.resume();
+      const lost = startEngine(program, directory, "b");
+      children.push(knowing, lost);
+      await untilState(knowing, "NORMAL");
+      await kill(lost);
+      await untilState(knowing, "COMMUNICATIONS-INTERRUPTED");
+      rmSync(join(directory, "b"), { recursive: true });
+      const clients = new RenewingClients({ ...KNOWING, leases });
+      await clients.start(RENEWALS_A_SECOND);
       const empty = startEngine(program, directory, "b");
-      children.push(knowing, empty);
+      children.push(empty);
       const seconds = await untilUpdated(empty);
-      console.log(`\na lost store of ${leases} leases`);
+      const renewals = await clients.stop();
+      console.log(`\na lost store of ${leases} leases, and ${renewals.asked} renewals meanwhile`);
       report.line("link up to all leases on disk", seconds, TARGET_SECONDS.get(leases) ?? null, "s");
       report.line("leases a second", leases / seconds, null, "");
+      report.line("renewals unanswered", renewals.unanswered, 0, "");
+      report.line("a renewal's answer, median", renewals.medianMs, null, "ms");
+      report.line("a renewal's answer, slowest", renewals.slowestMs, null, "ms");
     } finally {
-      for (const child of children) {
-        child.kill("SIGKILL");
-        if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-      }
+      for (const child of children) await kill(child);
       rmSync(directory, { recursive: true, force: true });
     }
   }
