@@ -28,11 +28,15 @@ export interface LivePairOptions {
   readonly mcltSeconds: number;
   /** The tree whose engine runs; this checkout unless told. */
   readonly project?: string;
+  /** Where each member's folder with its link's certificates is; in clear unless told. */
+  readonly certificates?: string;
 }
 
 export interface StartOptions {
   /** The command that runs the engine, e.g. strace with its options. */
   readonly wrapper?: readonly string[];
+  /** The tree whose engine runs this time; the pair's unless told. */
+  readonly project?: string;
 }
 
 interface LogLine {
@@ -46,6 +50,9 @@ interface Waiter {
   readonly accepts: (line: LogLine) => boolean;
   readonly resolve: () => void;
 }
+
+/** What all relationships of live pairs are called. */
+export const LIVE_RELATIONSHIP = "default/x";
 
 /** One run of one engine. */
 export class LiveEngine {
@@ -242,8 +249,10 @@ spec:
     return engine;
   }
 
-  start(member: Member, { wrapper = [] }: StartOptions = {}): LiveEngine {
-    const { project = PROJECT } = this.#options;
+  start(
+    member: Member,
+    { wrapper = [], project = this.#options.project ?? PROJECT }: StartOptions = {},
+  ): LiveEngine {
     // What is compiled of a copy of the tree goes with it.
     const cache = project === PROJECT ? {} : { NODE_COMPILE_CACHE: join(project, ".cache", "compiled") };
     const dieWithParent = hasProgram("setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : [];
@@ -252,8 +261,15 @@ spec:
       ...dieWithParent,
       ...wrapped,
       process.execPath,
-      ...[join(project, "src/cli/main.ts"), "engine", "--relationship", "default/x", "--member", member],
-      "--clear-link",
+      ...[
+        join(project, "src/cli/main.ts"),
+        "engine",
+        "--relationship",
+        LIVE_RELATIONSHIP,
+        "--member",
+        member,
+      ],
+      ...this.#linkFlags(member),
       ...["--manifests", join(this.directory, "manifests"), "--data-dir", this.dataDirectory(member)],
       ...["--dhcp-port", String(this.dhcpPort)],
     ];
@@ -263,6 +279,13 @@ spec:
     this.#current.set(member, engine);
     this.#runs.push(engine);
     return engine;
+  }
+
+  #linkFlags(member: Member): readonly string[] {
+    const { certificates } = this.#options;
+    return certificates === undefined
+      ? ["--clear-link"]
+      : ["--link-certificates", join(certificates, member)];
   }
 
   /** The end of each member's log, for a failure's message. */
