@@ -72,6 +72,11 @@ export async function newcomers(lab: Lab, ...numbers: readonly number[]): Promis
       assert.ok(held !== null, `client ${n} is served`);
       assert.ok(servedBy.includes(held.server), `client ${n} is served by ${held.server}`);
       assert.ok(held.secs >= waited, `client ${n} is served after ${held.secs} s`);
+      const lead = lab.options.leadSeconds ?? MCLT_SECONDS;
+      assert.ok(
+        held.leaseSeconds <= lead,
+        `client ${n} gets ${held.leaseSeconds} s that only one server knows of`,
+      );
     }),
   );
   await lab.agree();
@@ -105,7 +110,7 @@ async function usedUp(lab: Lab): Promise<void> {
   await lab.agree();
   await onlyHeardBy(lab, lab.primary, ofPrimary);
   await lab.agree();
-  for (const n of ofPrimary) await lab.clients.release(n);
+  for (const n of ofSecondary) await lab.clients.release(n);
   await lab.agree();
 }
 

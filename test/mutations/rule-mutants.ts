@@ -1083,6 +1083,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "the end of a lease tells a dhcpd of what was promised before it",
+    rule: "S6",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: "if (isEnd(binding.status) && engine.dialect.timesMayFall) return",
+        replace: "if (isEnd(binding.status) && engine.dialect.hasExtras) return",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/dhcpd-settings.test.ts",
+      name: "we are secondary: with a release nothing is promised any more, for the dhcpd keeps that with the free address",
+    },
+  },
+  {
     name: "a dhcpd is told a lower MCLT before it has heard of the leases under the larger one",
     rule: "S12",
     patches: [

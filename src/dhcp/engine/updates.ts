@@ -3,7 +3,15 @@
 
 import { fromHex, toHex } from "../../base/bytes.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { after, latest, NEVER, seconds, secondsUntil, type UnixSeconds } from "../../base/units.ts";
+import {
+  after,
+  latest,
+  NEVER,
+  seconds,
+  secondsUntil,
+  type UnixSeconds,
+  unixSeconds,
+} from "../../base/units.ts";
 import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
 import { winsDuel, withTimesOf } from "../failover/duel.ts";
 import type { InFlight } from "../failover/update-queue.ts";
@@ -110,10 +118,13 @@ function sendUpdate(engine: Engine, turn: Turn, session: Session, binding: Bindi
 }
 
 /** The potential expiration to tell: everything this server must reckon with, and for a running lease what the client
- *  will want at its next renewal. Source: failover draft 7.1.5. */
+ *  will want at its next renewal. With its end a dhcpd is told no more than that: it keeps what it was told last with the free
+ *  address, and leases that by it, to whomever and for longer than the MCLT, while here all promises are void.
+ *  Source: failover draft 7.1.5. */
 function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeconds {
   if (binding.status === "FREE" || binding.status === "BACKUP" || binding.status === "ABANDONED")
     return NEVER;
+  if (isEnd(binding.status) && engine.dialect.timesMayFall) return endToTell(engine, binding);
   const known = latestPossibleEnd(binding);
   if (binding.status !== "ACTIVE") return known;
   const pool = engine.leases.poolOf(binding.address);
@@ -126,11 +137,13 @@ function potentialToSend(engine: Engine, turn: Turn, binding: Binding): UnixSeco
   return isNearEnough ? known : latest(known, wanted);
 }
 
-/** When the lease ends; of a declined address when its rest does: a dhcpd ends it then, and with 0 at once. */
+/** When the lease ends; of a declined address when its rest does: a dhcpd ends it then, and with 0 at once. To a dhcpd, when a
+ *  lease that was given up did end: it gives no free address before the end that it was told of it. */
 function endToTell(
-  { serverConfig }: Engine,
+  { serverConfig, dialect }: Engine,
   { address, status, statusSince, expiresAt }: Binding,
 ): UnixSeconds {
+  if (isEnd(status) && dialect.timesMayFall) return unixSeconds(Math.min(expiresAt, statusSince));
   if (status !== "ABANDONED") return expiresAt;
   const scope = scopeOfAddress(serverConfig, address);
   return scope === null ? expiresAt : after(statusSince, scope.config.policy.declinedHoldSeconds);

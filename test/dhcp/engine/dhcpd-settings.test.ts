@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
 import { isOwnClient } from "../../../src/dhcp/engine/authority.ts";
-import type { Binding } from "../../../src/dhcp/lease/binding.ts";
+import { BINDING_STATUS_CODE, type Binding, latestPossibleEnd } from "../../../src/dhcp/lease/binding.ts";
 import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
-import { hardwareClient, ip } from "../server/world.ts";
+import { clientMessage, hardwareClient, ip, routed } from "../server/world.ts";
 import { START } from "./pair.ts";
 import { type Heard, ScriptedPartner, type ScriptOptions } from "./scripted-partner.ts";
 
@@ -72,6 +72,64 @@ test("a declined address is told with the end of its rest, for a dhcpd ends it b
   assert.ok(told?.message.type === "BNDUPD");
   assert.equal(told.message.update.status, 5);
   assert.equal(told.message.update.leaseExpiration, since + 86_400);
+});
+
+describe("the end of a lease, of which the dhcpd was promised more", () => {
+  const ends = at(300);
+  const over = at(-70);
+  const RUNNING = {
+    status: "ACTIVE",
+    client: hardwareClient(mac(9)),
+    lastTransactionAt: at(-400),
+    potentialSent: at(700),
+  } as const;
+
+  /** Lease expiration and potential expiration told with this status. */
+  function toldOf(partner: ScriptedPartner, status: Binding["status"]) {
+    const told = updates(partner.heard).flatMap(({ message }) =>
+      message.type === "BNDUPD" && message.update.status === BINDING_STATUS_CODE[status]
+        ? [message.update]
+        : [],
+    );
+    assert.equal(told.length, 1);
+    return [told[0]?.leaseExpiration, told[0]?.potentialExpiration];
+  }
+
+  for (const [role, member] of ROLES) {
+    test(`we are ${role}: with a release nothing is promised any more, for the dhcpd keeps that with the free address`, () => {
+      const bindings = [{ ...RUNNING, expiresAt: ends, potentialAcked: at(700) }];
+      const partner = new ScriptedPartner({ dialect: "ISC", member, bindings }).becomeNormal();
+      partner.pass(1_000);
+      const server = member === "a" ? "192.0.2.1" : "192.0.2.2";
+      const bytes = clientMessage({
+        type: "RELEASE",
+        mac: mac(9),
+        ciaddr: "10.0.0.10",
+        giaddr: "0.0.0.0",
+        server,
+      });
+      const { wall } = partner.now;
+      partner.deliver({ kind: "client-datagram", bytes, arrival: routed("10.0.0.10") });
+      partner.pass(100);
+      assert.deepEqual(toldOf(partner, "RELEASED"), [wall, wall]);
+      partner.acknowledgeAll();
+      assert.equal(latestPossibleEnd(partner.binding("10.0.0.10")!), 0, "nor is it reckoned with here");
+    });
+
+    test(`we are ${role}: nor with an expiry`, () => {
+      const bindings = [{ ...RUNNING, expiresAt: over, potentialAcked: at(330), acknowledged: true }];
+      const partner = new ScriptedPartner({
+        dialect: "ISC",
+        member,
+        saved: "COMMUNICATIONS-INTERRUPTED",
+        bindings,
+      });
+      partner.pass(20_000);
+      partner.meet();
+      partner.announce("COMMUNICATIONS-INTERRUPTED");
+      assert.deepEqual(toldOf(partner, "EXPIRED"), [over, over]);
+    });
+  }
 });
 
 describe("max-unacked-updates 1", () => {
