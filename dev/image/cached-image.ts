@@ -11,9 +11,10 @@ const CACHE = join(import.meta.dirname, "..", "..", ".cache");
 const PREFIX = "image-";
 const KEPT = 4;
 
-/** The archive's path; the image in it has the chart's name and this version, or `tag`. */
-export async function cachedImage(tag?: string): Promise<string> {
-  const { image, version } = collectImage();
+/** The archive's path; the image in it has the chart's name and this version, or `tag`. `sources`: of another version, see
+ *  collectImage. */
+export async function cachedImage(tag?: string, sources?: string): Promise<string> {
+  const { image, version } = collectImage(sources);
   const name = `${IMAGE_NAME}:${tag ?? version}`;
   const digest = createHash("sha256").update(JSON.stringify([name, image.config]));
   for (const { path, mode, content = "", capabilities = "" } of image.layers.flat()) {

@@ -28,9 +28,11 @@ export interface BuiltImage {
   readonly bill: string;
 }
 
-/** Collects the image from this checkout and its node_modules. Reads only; throws when something is missing. */
-export function collectImage(): BuiltImage {
-  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
+/** Collects the image from this checkout and its node_modules. Reads only; throws when something is missing. `sources`: a
+ *  folder with src/ and package.json of another version that runs with the same packages. */
+export function collectImage(sources = ROOT): BuiltImage {
+  const manifest = readFileSync(join(sources, "package.json"), "utf8");
+  const { version } = JSON.parse(manifest) as { version: string };
   const nodePackage = join(ROOT, "node_modules", `node-linux-${process.arch}`);
   const node = join(nodePackage, "bin", "node");
   const packages = productionPackages(ROOT);
@@ -55,10 +57,14 @@ export function collectImage(): BuiltImage {
   ];
   const own: ImageFile[] = [
     { path: "usr/local/bin/leasepair", mode: 0o755, content: LEASEPAIR },
-    { path: `${HOME}package.json`, mode: 0o644, content: readFileSync(join(ROOT, "package.json")) },
+    { path: `${HOME}package.json`, mode: 0o644, content: manifest },
     { path: `${LICENCES}LICENSE`, mode: 0o644, content: readFileSync(join(ROOT, "LICENSE")) },
     { path: "usr/share/sbom/leasepair.cdx.json", mode: 0o644, content: bill },
-    ...plainSources(ROOT).map(({ path, text }) => ({ path: `${HOME}${path}`, mode: 0o644, content: text })),
+    ...plainSources(sources).map(({ path, text }) => ({
+      path: `${HOME}${path}`,
+      mode: 0o644,
+      content: text,
+    })),
     ...installed,
   ];
   return {

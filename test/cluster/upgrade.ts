@@ -1,4 +1,4 @@
-// From the first green version's chart and image to this checkout's chart and a new image, and back.
+// From the first green version, its chart and its engines and controller, to this checkout's, and back.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -6,6 +6,7 @@ import { Cluster } from "../../dev/cluster/cluster.ts";
 import { CHART, OPERATOR_NAMESPACE, RELEASE } from "../../dev/cluster/operator.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { cachedImage } from "../../dev/image/cached-image.ts";
+import { unpackFirstGreen } from "../n-1/first-green.ts";
 
 const FIRST_GREEN = join(import.meta.dirname, "..", "..", "test/corpus/n-1/chart");
 const NEW_TAG = "next";
@@ -14,11 +15,13 @@ const IN_OPERATORS = ["--namespace", OPERATOR_NAMESPACE, "--wait"];
 
 /** A cluster whose nodes have both images, and nothing installed. */
 export async function startUpgradeCluster(): Promise<Cluster> {
-  const images = [await cachedImage(), await cachedImage(NEW_TAG)];
+  const old = unpackFirstGreen();
+  const images = [await cachedImage(undefined, old.root), await cachedImage(NEW_TAG)];
+  old.remove();
   return Cluster.start({ images, say: (line) => console.log(line) });
 }
 
-/** Its chart, with this checkout's image in the place of its own: its role knows nothing of what is new. */
+/** Its chart, which names its own image. */
 export function installFirstGreen(cluster: Cluster): void {
   const [archive = ""] = readdirSync(FIRST_GREEN);
   cluster.helm("install", RELEASE, join(FIRST_GREEN, archive), ...IN_OPERATORS, "--create-namespace");
