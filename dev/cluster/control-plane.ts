@@ -2,6 +2,7 @@
 // and let go on, or killed and started again with what etcd has on disk.
 
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -56,6 +57,19 @@ export class ControlPlane {
     for (const { name } of CONTROL_PLANE_SUBJECTS) pki.write(join(this.#directory, name), name);
     writeFileSync(join(this.#directory, "tokens.key"), pki.tokens.privateKey, { mode: 0o600 });
     writeFileSync(join(this.#directory, "tokens.pub"), pki.tokens.publicKey);
+    await this.powerOn();
+  }
+
+  /** Power off without a word, all of it. The disk stays. */
+  async crash(): Promise<void> {
+    const children = [...this.#running.values()];
+    const gone = children.map((child) => once(child, "exit"));
+    for (const child of children) child.kill("SIGKILL");
+    await Promise.all(gone);
+  }
+
+  /** Starts all of it on what its disk has. Resolves once the API server is ready. */
+  async powerOn(): Promise<void> {
     this.#start("etcd");
     this.#start("kube-apiserver");
     await this.#untilReady();
@@ -77,8 +91,10 @@ export class ControlPlane {
     if (child !== undefined) await endProcess(child, END_MS);
   }
 
-  restart(component: Component): void {
+  /** Starts one that was ended. Resolves once the API server is ready. */
+  async restart(component: Component): Promise<void> {
     this.#start(component);
+    await this.#untilReady();
   }
 
   /** Copies what etcd has on disk while it stands still; gives the copy's directory. */

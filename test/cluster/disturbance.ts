@@ -9,7 +9,8 @@ import { Fleet } from "./fleet.ts";
 import type { FleetReport } from "./fleet-clients.ts";
 import { condition, LEASES, pairObjects, SERVERS, states } from "./pair-objects.ts";
 
-const CLIENTS = 60;
+/** Those that stay. */
+export const CLIENTS = 60;
 const NEWCOMER_EVERY_MS = 200;
 const SETTLE_MS = 120_000;
 

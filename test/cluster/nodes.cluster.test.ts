@@ -1,12 +1,44 @@
-// Nodes crashed and drained, several times each while clients lease. LEASEPAIR_ROUNDS sets how often.
+// Nodes crashed and drained, several times each while clients lease; power gone for everything at once, and a node rebooted
+// while nobody can ask the API, half as often. LEASEPAIR_ROUNDS sets how often.
 
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
+import { PAUSE_IMAGE } from "../../dev/cluster/node.ts";
 import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
-import { Disturbance } from "./disturbance.ts";
-import { CUT_MS, crashNode, drain, uncordon } from "./faults.ts";
+import { eventually } from "../../dev/demo/teller.ts";
+import { CLIENTS, Disturbance, recordFact } from "./disturbance.ts";
+import { CUT_MS, crashNode, drain, ENGINE, uncordon } from "./faults.ts";
+import type { Silence } from "./fleet-clients.ts";
+import { SERVERS } from "./pair-objects.ts";
 import { ROUNDS, rounds } from "./rounds.ts";
+
+const HALF = Math.ceil(ROUNDS / 2);
+const OFF_MS = 3_000;
+const BOOT_MS = 120_000;
+/** Longer than a kubelet that knows its pods takes to run them: without an API it was never told of any. */
+const UNTOLD_MS = 10_000;
+/** In the command line of the static pod's process. */
+const STATIC_PROCESS = "sleep 86399";
+/** Stands for an engine run as docs/guides/static-pod.yaml has it: from a file on the node. */
+const STATIC_POD = {
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name: "static", namespace: "default" },
+  spec: {
+    containers: [
+      {
+        name: "sleep",
+        image: PAUSE_IMAGE,
+        imagePullPolicy: "Never",
+        command: ["/bin/busybox", ...STATIC_PROCESS.split(" ")],
+      },
+    ],
+  },
+};
 
 describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, () => {
   let cluster: Cluster;
@@ -33,4 +65,63 @@ describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, 
       };
       await disturb.with("node drained", drained, CUT_MS);
     }));
+
+  it("a power cut of everything, control plane and all nodes: every client keeps its address", () =>
+    rounds(async () => {
+      await disturb.with("power cut of everything", async () => {
+        const held = await disturb.fleet.addresses();
+        await Promise.all([cluster.controlPlane.crash(), ...cluster.nodes.map((node) => node.crash())]);
+        await pause(OFF_MS);
+        const began = performance.now();
+        const elapsed = () => performance.now() - began;
+        const on = Promise.all([
+          cluster.controlPlane.powerOn(),
+          ...cluster.nodes.map((node) => node.start()),
+        ]);
+        for (const [whom, words] of [
+          ["any", "of a lease that runs"],
+          ["newClient", "of a new client"],
+        ] as const) {
+          const served = async () => elapsed() - (await lastServed(disturb, whom));
+          const first = await eventually(`an ACK ${words}`, BOOT_MS, served, (ms) => ms > 0);
+          recordSeconds(`power cut of everything: from power-on to the first ACK ${words}`, first);
+        }
+        await on;
+        await disturb.settle();
+        recordSeconds("power cut of everything: from power-on until both are NORMAL", elapsed());
+        const now = await disturb.fleet.addresses();
+        const kept = Object.keys(held).filter((client) => now[client] === held[client]);
+        assert.ok(kept.length >= CLIENTS, `${kept.length} clients have the address that they had`);
+      });
+    }, HALF));
+
+  it("a node rebooted while the API is down: the other member serves, only static pods come back before the API", () =>
+    rounds(async (number) => {
+      const node = cluster.node(number);
+      writeFileSync(node.path("/var/lib/kubelet/manifests/static.json"), JSON.stringify(STATIC_POD));
+      const isRunning = () => node.processes(STATIC_PROCESS).length > 0;
+      await eventually("the static pod", BOOT_MS, isRunning, Boolean);
+      const reboot = async () => {
+        await cluster.controlPlane.end("kube-apiserver");
+        await node.crash();
+        await node.start();
+        await eventually("the static pod again", BOOT_MS, isRunning, Boolean);
+        await pause(UNTOLD_MS);
+        assert.deepEqual(node.processes(ENGINE), [], "the kubelet was told of no pod, and runs one");
+        assert.ok((await disturb.fleet.silence(SERVERS[number === 1 ? "b" : "a"])).newClient < CUT_MS);
+        await cluster.controlPlane.restart("kube-apiserver");
+      };
+      await disturb.with("node rebooted with the API down", reboot, CUT_MS);
+    }, HALF));
 });
+
+/** How long both servers have given nothing, in milliseconds. */
+async function lastServed({ fleet }: Disturbance, whom: keyof Silence): Promise<number> {
+  const a = await fleet.silence(SERVERS.a);
+  const b = await fleet.silence(SERVERS.b);
+  return Math.min(a[whom], b[whom]);
+}
+
+function recordSeconds(what: string, ms: number): void {
+  recordFact(what, `${(ms / 1000).toFixed(1)} s`);
+}
