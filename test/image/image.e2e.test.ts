@@ -2,10 +2,11 @@
 // shown on the real cluster (test/cluster).
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { cachedImage } from "../../dev/image/cached-image.ts";
 import { collectImage } from "../../dev/image/image.ts";
 import { type ImageFile, writeImage } from "../../dev/image/oci-archive.ts";
 import { unmet } from "../../dev/lib/requirements.ts";
@@ -33,6 +34,13 @@ describe("the image", { timeout: 120_000 }, () => {
     const second = await writeImage(again, "leasepair:test", collectImage().image);
     assert.equal(second.digest, digest);
     assert.ok(readFileSync(again).equals(readFileSync(archive)));
+  });
+
+  it("kept between runs, is the last to make room once it is used again", async () => {
+    const kept = await cachedImage();
+    utimesSync(kept, 0, 0);
+    assert.equal(await cachedImage(), kept);
+    assert.ok(statSync(kept).mtimeMs > 0);
   });
 
   it(`has less than ${MEGABYTES_MAX} MB`, () => {
