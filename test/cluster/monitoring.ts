@@ -1,15 +1,15 @@
 // Prometheus and Alertmanager (the Debian packages) beside the control plane, as a platform team runs them: the chart's rules
-// file, and a webhook that hears what Alertmanager says. Debian builds Prometheus without Kubernetes, so the targets are
-// read from the pods once: an engine's from the annotation by which the chart's PodMonitor finds it.
+// file, and a webhook that hears what Alertmanager says. Debian builds Prometheus without Kubernetes, so the pods are looked up once
+// here. What the chart's PodMonitor says of them Prometheus then does itself: the engines' addresses come by its relabelings.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parseAllDocuments, stringify } from "yaml";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { startIn } from "../../dev/cluster/machine.ts";
-import { OPERATOR_NAMESPACE } from "../../dev/cluster/operator.ts";
+import { CHART, OPERATOR_NAMESPACE, RELEASE } from "../../dev/cluster/operator.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import type { Alert } from "./webhook-main.ts";
 
@@ -102,34 +102,90 @@ function prometheusConfig(cluster: Cluster): object {
     rule_files: [RULES],
     alerting: { alertmanagers: [{ static_configs: [{ targets: [ALERTMANAGER] }] }] },
     scrape_configs: [
-      {
-        job_name: "leasepair-engines",
-        honor_labels: true,
-        static_configs: [
-          {
-            targets: targets(
-              cluster,
-              "engine",
-              "default",
-              "{.metadata.annotations.leasepair\\.io/metrics-address}",
-            ),
-          },
-        ],
-      },
+      ...engineJobs(cluster),
       {
         job_name: "leasepair-controller",
         honor_labels: true,
-        static_configs: [
-          { targets: targets(cluster, "controller", OPERATOR_NAMESPACE, "{.status.podIP}:9646") },
-        ],
+        static_configs: [{ targets: controllerTargets(cluster) }],
       },
     ],
   };
 }
 
-function targets(cluster: Cluster, component: string, namespace: string, address: string): readonly string[] {
-  const selector = `app.kubernetes.io/part-of=leasepair,app.kubernetes.io/component=${component}`;
-  const path = `{range .items[*]}${address}{" "}{end}`;
-  const found = cluster.kubectl("get", "pods", "-n", namespace, "-l", selector, "-o", `jsonpath=${path}`);
-  return found.trim().split(" ");
+interface Endpoint {
+  readonly port: string;
+  readonly honorLabels: boolean;
+  readonly relabelings: readonly {
+    readonly sourceLabels: readonly string[];
+    readonly targetLabel: string;
+    readonly regex: string;
+  }[];
+}
+
+interface PodMonitor {
+  readonly kind: string;
+  readonly spec: {
+    readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
+    readonly podMetricsEndpoints: readonly Endpoint[];
+  };
+}
+
+interface Pod {
+  readonly metadata: { readonly annotations?: Readonly<Record<string, string>> };
+  readonly spec: {
+    readonly containers: readonly {
+      readonly ports?: readonly { readonly name: string; readonly containerPort: number }[];
+    }[];
+  };
+  readonly status: { readonly podIP: string };
+}
+
+/** As the chart has it for every namespace. */
+function podMonitor(cluster: Cluster): PodMonitor["spec"] {
+  const only = ["--show-only", "templates/monitoring.yaml", "--set", "metrics.podMonitor.enabled=true"];
+  const documents = parseAllDocuments(cluster.helm("template", RELEASE, CHART, ...only));
+  const objects = documents.map((document) => document.toJS() as PodMonitor | null);
+  const found = objects.find((object) => object?.kind === "PodMonitor");
+  if (found === undefined || found === null) throw new Error("the chart has no PodMonitor");
+  return found.spec;
+}
+
+/** What the Prometheus operator makes of the endpoints. */
+function engineJobs(cluster: Cluster): readonly object[] {
+  const { selector, podMetricsEndpoints } = podMonitor(cluster);
+  const labels = Object.entries(selector.matchLabels).map(([name, value]) => `${name}=${value}`);
+  const said = cluster.kubectl("get", "pods", "-A", "-l", labels.join(","), "--output", "json");
+  const { items } = JSON.parse(said) as { items: readonly Pod[] };
+  return podMetricsEndpoints.map(({ port, honorLabels, relabelings }) => ({
+    job_name: "leasepair-engines",
+    honor_labels: honorLabels,
+    static_configs: items.map((pod) => discovered(pod, port)),
+    relabel_configs: relabelings.map(({ sourceLabels, targetLabel, regex }) => ({
+      source_labels: sourceLabels,
+      target_label: targetLabel,
+      regex,
+    })),
+  }));
+}
+
+/** The pod as Prometheus' discovery of Kubernetes hands it to the relabelings. */
+function discovered({ metadata, spec, status }: Pod, port: string): object {
+  const ports = spec.containers.flatMap(({ ports = [] }) => ports).filter(({ name }) => name === port);
+  const annotations = Object.entries(metadata.annotations ?? {}).map(([name, value]) => {
+    return [`__meta_kubernetes_pod_annotation_${name.replaceAll(/[^a-zA-Z0-9_]/g, "_")}`, value];
+  });
+  return {
+    targets: ports.map(({ containerPort }) => `${status.podIP}:${containerPort}`),
+    labels: Object.fromEntries(annotations),
+  };
+}
+
+function controllerTargets(cluster: Cluster): readonly string[] {
+  const selector = "app.kubernetes.io/part-of=leasepair,app.kubernetes.io/component=controller";
+  const path = '{range .items[*]}{.status.podIP}:9646{" "}{end}';
+  const where = ["-n", OPERATOR_NAMESPACE, "-l", selector];
+  return cluster
+    .kubectl("get", "pods", ...where, "-o", `jsonpath=${path}`)
+    .trim()
+    .split(" ");
 }
