@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { NodeNumber } from "../../dev/cluster/network.ts";
 
-/** LEASEPAIR_ROUNDS; unless told 2, one for each member, or there and back. */
-export const ROUNDS = Number(process.env["LEASEPAIR_ROUNDS"] ?? 2);
+/** LEASEPAIR_ROUNDS; 3 unless told. */
+export const ROUNDS = Number(process.env["LEASEPAIR_ROUNDS"] ?? 3);
 
 /** Does every round, whatever became of those before: the page shows all of them. */
 export async function rounds(round: (node: NodeNumber) => Promise<void>, count = ROUNDS): Promise<void> {
