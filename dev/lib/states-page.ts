@@ -42,7 +42,7 @@ function after(event: (typeof EVENTS)[number], state: SettledState, fencing: Fen
     case "grant":
       return [mayEnterPartnerDown(state) ? "PARTNER-DOWN" : null];
     case "shut down":
-      return [fencing === "Witness" ? null : onShutDown(state)];
+      return [onShutDown(state, fencing)];
     case "stop in order":
       return [onStopInOrder(state)];
     case "start again":
@@ -168,7 +168,7 @@ function edges(): readonly Edge[] {
     }
     add(me, onLinkLost(me), "link lost", "link lost");
     add(me, onWaitOver(me), "updates or wait done", "wait over");
-    add(me, onShutDown(me), "stop and start", "shut down (None)");
+    add(me, onShutDown(me, "None"), "stop and start", "shut down (None)");
     add(me, onStopInOrder(me), "stop and start", "stop in order");
     add(me, stateAfterRestart(me), "stop and start", "start again");
   }

@@ -17,7 +17,7 @@ export function shutDownObjection(engine: Engine): string | null {
   }
   // A dhcpd that is still in CONFLICT-DONE would be shut down by the word for good.
   const hears = engine.startupEndsAt === null && engine.session?.partnerState === "NORMAL";
-  if (!hears || onShutDown(settled(engine)) === null) {
+  if (!hears || onShutDown(settled(engine), engine.endpoint.fencing) === null) {
     return `${partner} would not take over: that needs both in NORMAL, on the link. Stop this engine instead, and declare it down at ${partner}`;
   }
   return null;

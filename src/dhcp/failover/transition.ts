@@ -159,9 +159,9 @@ export function onStopInOrder(state: SettledState): SettledState | null {
 }
 
 /** The next state when a person says that this server will be away for long: only from NORMAL, where the partner hears it
- *  and takes over. Source: failover draft 9.14. */
-export function onShutDown(state: SettledState): SettledState | null {
-  return state === "NORMAL" ? "SHUTDOWN" : stay;
+ *  and takes over; never under Witness, where it would wait for a grant. Source: failover draft 9.14. */
+export function onShutDown(state: SettledState, fencing: Fencing): SettledState | null {
+  return state === "NORMAL" && fencing === "None" ? "SHUTDOWN" : stay;
 }
 
 /** The state a restarted server falls back to: its saved state after "communications failed". PAUSED was a stop in order: the

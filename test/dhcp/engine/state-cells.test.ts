@@ -159,8 +159,11 @@ describe("the other events", () => {
         // Whoever goes is heard by a partner in NORMAL.
         if (me === "NORMAL") away.announce("NORMAL");
         away.deliver({ kind: "shut-down" });
-        const next = fencing === "Witness" ? null : onShutDown(me);
-        assert.equal(away.engine.endpoint.state, next ?? me, `${me}, shut down, ${fencing}`);
+        assert.equal(
+          away.engine.endpoint.state,
+          onShutDown(me, fencing) ?? me,
+          `${me}, shut down, ${fencing}`,
+        );
         const stopped = engineIn(me, fencing);
         stopped.deliver({ kind: "stopping" });
         assert.equal(stopped.engine.endpoint.state, onStopInOrder(me) ?? me, `${me}, stop in order`);

@@ -96,15 +96,17 @@ for (const [me, row] of Object.entries(EVENTS)) {
         onUpdatesReceived(state, "secondary", fencing),
         onWaitOver(state),
         mayEnterPartnerDown(state) ? "PARTNER-DOWN" : null,
-        onShutDown(state),
+        onShutDown(state, fencing),
         onStopInOrder(state),
         restarted === state ? null : restarted,
       ];
     };
     const want = row.split(" ").map((cell) => (cell === "=" ? null : SHORT[cell]!));
     assert.deepEqual(after("None"), want);
-    // Under Witness: no RECOVER-WAIT.
-    const fenced = want.map((next) => (next === "RECOVER-WAIT" ? "RECOVER-DONE" : next));
+    // Under Witness: no RECOVER-WAIT, and no SHUTDOWN.
+    const fenced = want.map((next) =>
+      next === "RECOVER-WAIT" ? "RECOVER-DONE" : next === "SHUTDOWN" ? null : next,
+    );
     assert.deepEqual(after("Witness"), fenced);
   });
 }
