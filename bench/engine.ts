@@ -2,16 +2,14 @@
 // many leases in its store. `npm run bench -- engine [LEASES ...]`. Each start is a process of its own, over manifests, of
 // the program as the image has it.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { formatIpv4, type Ipv4 } from "../src/base/ipv4.ts";
 import { BASE, writeStore } from "./leases.ts";
-import { engineEnvironment, installProgram } from "./program.ts";
+import { engineEnvironment, installProgram, kill, untilLogged } from "./program.ts";
 import { Report } from "./report.ts";
 
 const STARTS = 5;
@@ -67,7 +65,7 @@ async function startOnce(program: string, directory: string): Promise<Start> {
     env: engineEnvironment(),
   });
   try {
-    await untilStarted(child);
+    await untilLogged(child, '"event":"started"');
     const seconds = (performance.now() - startedAt) / 1000;
     const cpuSeconds = cpuOf(child.pid!);
     await pause(SETTLE_MS);
@@ -81,18 +79,8 @@ async function startOnce(program: string, directory: string): Promise<Start> {
       megabytesAnonymous: megabytes("RssAnon"),
     };
   } finally {
-    child.kill("SIGKILL");
-    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await kill(child);
   }
-}
-
-function untilStarted(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout! }).on("line", (line) => {
-      if (line.includes('"event":"started"')) resolve();
-    });
-    child.once("exit", () => reject(new Error("the engine ended before it had started")));
-  });
 }
 
 function cpuOf(pid: number): number {

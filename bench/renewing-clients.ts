@@ -2,10 +2,9 @@
 // whether and how soon each was answered.
 
 import { createSocket, type Socket } from "node:dgram";
+import { MESSAGE_TYPE_CODE } from "../src/dhcp/wire/message-type.ts";
 import { BASE, lease } from "./leases.ts";
 
-const DHCPREQUEST = 3;
-const DHCPACK = 5;
 /** A client's own patience before it asks again (RFC 2131 4.1). */
 const PATIENCE_MS = 4_000;
 
@@ -17,22 +16,29 @@ export interface Renewals {
   readonly medianMs: number;
 }
 
+export interface RenewingOptions {
+  /** The member's address. */
+  readonly member: string;
+  readonly port: number;
+  /** Of how many clients each asks once before the first asks again. */
+  readonly leases: number;
+}
+
 export class RenewingClients {
   readonly #relay: Socket = createSocket("udp4");
-  readonly #options: { readonly member: string; readonly port: number; readonly leases: number };
+  readonly #options: RenewingOptions;
   /** By xid: when it was sent. */
   readonly #waiting = new Map<number, number>();
   readonly #took: number[] = [];
   #timer: NodeJS.Timeout | null = null;
   #asked = 0;
 
-  /** `member`: address; `leases`: of how many clients each asks once before the first asks again. */
-  constructor(options: { readonly member: string; readonly port: number; readonly leases: number }) {
+  constructor(options: RenewingOptions) {
     this.#options = options;
     this.#relay.on("message", (reply) => this.#onReply(reply));
   }
 
-  /** From now on so many renewals a second; what was counted before is forgotten. */
+  /** From now on so many renewals a second. */
   async start(aSecond: number): Promise<void> {
     await new Promise<void>((resolve) => this.#relay.bind(0, "127.0.0.1", resolve));
     this.#timer = setInterval(() => this.#renew(), 1000 / aSecond);
@@ -67,7 +73,10 @@ export class RenewingClients {
     packet.writeUInt32BE(BASE + n, 12); // ciaddr
     packet.set([127, 0, 0, 1], 24); // giaddr
     packet.set(hardwareAddress, 28);
-    packet.set([0x63, 0x82, 0x53, 0x63, 53, 1, DHCPREQUEST, 61, 7, 1, ...hardwareAddress, 255], 236);
+    packet.set(
+      [0x63, 0x82, 0x53, 0x63, 53, 1, MESSAGE_TYPE_CODE.REQUEST, 61, 7, 1, ...hardwareAddress, 255],
+      236,
+    );
     this.#waiting.set(xid, performance.now());
     this.#relay.send(packet, port, member);
   }
@@ -75,7 +84,7 @@ export class RenewingClients {
   #onReply(reply: Buffer): void {
     const xid = reply.readUInt32BE(4);
     const sentAt = this.#waiting.get(xid);
-    if (sentAt === undefined || reply[242] !== DHCPACK) return;
+    if (sentAt === undefined || reply[242] !== MESSAGE_TYPE_CODE.ACK) return;
     this.#waiting.delete(xid);
     this.#took.push(performance.now() - sentAt);
   }

@@ -7,7 +7,8 @@ export class Report {
   line(name: string, value: number, limit: number | null, unit: string): void {
     const isMissed = limit !== null && value > limit;
     if (isMissed) this.missed += 1;
-    const ratio = limit === null ? "" : `  ${Math.round((100 * value) / limit)} % of ${limit} ${unit}`;
+    const share = limit === 0 ? "" : `${Math.round((100 * value) / (limit ?? 1))} % `;
+    const ratio = limit === null ? "" : `  ${share}of ${limit} ${unit}`;
     const missed = isMissed ? "  MISSED" : "";
     console.log(`${name.padEnd(46)} ${value.toFixed(2).padStart(10)} ${unit}${ratio}${missed}`);
   }

@@ -3,14 +3,12 @@
 // engines over manifests and loopback.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { manifests } from "./engine.ts";
 import { writeStore } from "./leases.ts";
-import { engineEnvironment, installProgram } from "./program.ts";
+import { engineEnvironment, installProgram, kill, untilLogged } from "./program.ts";
 import { RenewingClients } from "./renewing-clients.ts";
 import { Report } from "./report.ts";
 
@@ -36,32 +34,8 @@ function startEngine(program: string, directory: string, member: "a" | "b"): Chi
 }
 
 /** Resolves once the engine has entered the state. */
-function untilState(child: ChildProcess, state: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    createInterface({ input: child.stdout! }).on("line", (line) => {
-      if (line.includes(`"to":"${state}"`)) resolve();
-    });
-    child.once("exit", () => reject(new Error(`the engine ended before it was in ${state}`)));
-  });
-}
-
-/** Resolves with the seconds between the link's standing and the end of the full update. */
-function untilUpdated(child: ChildProcess): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let linkedAt = 0;
-    createInterface({ input: child.stdout! }).on("line", (line) => {
-      const { event, to } = JSON.parse(line) as { event: string; to?: string };
-      if (event === "link-up") linkedAt = performance.now();
-      if (event === "state-changed" && to === "RECOVER-WAIT") resolve((performance.now() - linkedAt) / 1000);
-    });
-    child.once("exit", () => reject(new Error("the engine ended before it had everything")));
-  });
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill("SIGKILL");
-  await once(child, "exit");
+function untilState(child: ChildProcess, state: string): Promise<number> {
+  return untilLogged(child, `"to":"${state}"`);
 }
 
 /** Prints one line per count; returns how many are missed. */
@@ -80,14 +54,19 @@ export async function benchResync(counts: readonly number[]): Promise<number> {
       const lost = startEngine(program, directory, "b");
       children.push(knowing, lost);
       await untilState(knowing, "NORMAL");
+      const alone = untilState(knowing, "COMMUNICATIONS-INTERRUPTED");
       await kill(lost);
-      await untilState(knowing, "COMMUNICATIONS-INTERRUPTED");
+      await alone;
       rmSync(join(directory, "b"), { recursive: true });
       const clients = new RenewingClients({ ...KNOWING, leases });
       await clients.start(RENEWALS_A_SECOND);
       const empty = startEngine(program, directory, "b");
       children.push(empty);
-      const seconds = await untilUpdated(empty);
+      const [linkedAt, updatedAt] = await Promise.all([
+        untilLogged(empty, '"event":"link-up"'),
+        untilState(empty, "RECOVER-WAIT"),
+      ]);
+      const seconds = (updatedAt - linkedAt) / 1000;
       const renewals = await clients.stop();
       console.log(`\na lost store of ${leases} leases, and ${renewals.asked} renewals meanwhile`);
       report.line("link up to all leases on disk", seconds, TARGET_SECONDS.get(leases) ?? null, "s");
