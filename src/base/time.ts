@@ -1,6 +1,6 @@
-// metav1.Time as text and as seconds: RFC 3339, written in UTC with whole seconds.
+// Moments as text, as people, metav1.Time and scripts read them: RFC 3339, written in UTC with whole seconds.
 
-import { type UnixSeconds, unixSeconds } from "../base/units.ts";
+import { type UnixSeconds, unixSeconds } from "./units.ts";
 
 export function formatTime(at: UnixSeconds): string {
   return `${new Date(at * 1000).toISOString().slice(0, 19)}Z`;

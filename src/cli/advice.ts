@@ -1,6 +1,7 @@
 // What a member's state means and what happens next, in words, for `leasepair status --local`. With the API the
 // relationship's conditions say it (src/controller/decide/story.ts); this is for hosts without one, and for 3 a.m.
 
+import { formatTime } from "../base/time.ts";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 
 /** A sentence or two. Looks at nothing but the report. */
@@ -40,7 +41,7 @@ export function adviceOn(report: MemberReport): string {
 /** An engine of an earlier version does not say. */
 function holdAdvice({ heldUntil = null }: Partial<MemberReport>): string | null {
   if (heldUntil === null) return null;
-  const from = new Date(heldUntil * 1000).toISOString().replace(".000Z", "Z");
+  const from = formatTime(heldUntil);
   return `It renews all clients; new ones are served from ${from} on, when what a lost lease store may have promised has ended.`;
 }
 

@@ -2,6 +2,7 @@
 // Kubernetes, and for a cluster whose API is gone.
 
 import type { Command } from "commander";
+import { formatTime } from "../base/time.ts";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 import { directoryArgument } from "./arguments.ts";
 import { usageError } from "./command-error.ts";
@@ -46,7 +47,7 @@ Exit codes: 0 the engine is in PARTNER-DOWN, now or before; 1 no engine answers 
       const report = JSON.parse(
         await callEngine(directory, "POST", "/partner-down?partner=off"),
       ) as MemberReport;
-      const since = new Date(report.stateSince * 1000).toISOString().replace(".000Z", "Z");
+      const since = formatTime(report.stateSince);
       process.stdout.write(`${report.state} since ${since}: this engine goes on alone\n`);
     });
 }

@@ -3,6 +3,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
+import { formatTime } from "../base/time.ts";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 import { directoryArgument } from "./arguments.ts";
 import { CommandError, EXIT } from "./command-error.ts";
@@ -49,7 +50,7 @@ over within ${(LOOKS * LOOK_MS) / 1000} s; 2 wrong command line; 3 refused, and 
             "engine down there, or start this engine again",
         );
       }
-      const since = new Date(report.stateSince * 1000).toISOString().replace(".000Z", "Z");
+      const since = formatTime(report.stateSince);
       process.stdout.write(
         `${report.state} since ${since}: the partner is in PARTNER-DOWN and serves alone\n`,
       );

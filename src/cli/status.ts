@@ -2,6 +2,8 @@
 
 import type { Command } from "commander";
 import { REFUSED_BY_PARTNER, TERMS_DIFFER } from "../base/link-refusal.ts";
+import { formatTime } from "../base/time.ts";
+import type { UnixSeconds } from "../base/units.ts";
 import type { MemberReport } from "../dhcp/engine/event.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { adviceOn } from "./advice.ts";
@@ -71,8 +73,8 @@ async function localStatus(flags: StatusFlags, format: "table" | "json"): Promis
   return format === "json" ? `${JSON.stringify(report, null, 2)}\n` : reportText(report);
 }
 
-function timeText(unixSeconds: number): string {
-  return unixSeconds === 0 ? "never" : new Date(unixSeconds * 1000).toISOString().replace(".000Z", "Z");
+function timeText(at: UnixSeconds): string {
+  return at === 0 ? "never" : formatTime(at);
 }
 
 function linkText({ connected, linkRefusal, linkSecurity }: MemberReport): string {

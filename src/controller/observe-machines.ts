@@ -1,6 +1,7 @@
 // What the cluster says of the machines and of what runs on them: pods and nodes as plain data.
 
 import { type Ipv4, parseIpv4 } from "../base/ipv4.ts";
+import { parseTime } from "../base/time.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { ANNOTATION_LINK, ANNOTATION_TEMPLATE_HASH } from "./desired/names.ts";
@@ -8,7 +9,6 @@ import { ENGINE_CONTAINER } from "./desired/stateful-set.ts";
 import { type Json, map, maps, text } from "./json.ts";
 import type { ObservedNode, ObservedPod } from "./observed.ts";
 import { storePlace } from "./store-place.ts";
-import { parseTime } from "./time.ts";
 
 const CONTROL_PLANE_LABELS = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 const OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service";

@@ -1,5 +1,6 @@
 // FailoverMembers that are being deleted and wait for their store to be removed, with what decides whether it may be.
 
+import { parseTime } from "../base/time.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
@@ -14,7 +15,6 @@ import {
 import { map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
 import { storeUsersOf } from "./observe.ts";
-import { parseTime } from "./time.ts";
 
 /** Of the relationship of this name, whether it exists or not. */
 export function observeRemovals(

@@ -9,6 +9,7 @@ import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
 import { CLAIM_SIZE_DEFAULT } from "../api/storage.ts";
 import { formatIpv4, type Ipv4, parseIpv4Prefix, prefixContains } from "../base/ipv4.ts";
 import { canonicalQuantity } from "../base/quantity.ts";
+import { parseTime } from "../base/time.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { type KubeObject, type ObjectMeta, objectKey } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
@@ -54,7 +55,6 @@ import {
 import { type NamespaceObjects, readNamespace } from "./read-objects.ts";
 import { readReport } from "./read-report.ts";
 import { CHILD_KINDS } from "./resource-types.ts";
-import { parseTime } from "./time.ts";
 
 /** Everything about the relationship `namespace/name`; null when it does not exist. Updates `memory`. */
 export function observe(

@@ -3,11 +3,11 @@
 
 import { SERVING } from "../api/failover-state.ts";
 import { LINK_DISTRUSTS, type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../base/link-refusal.ts";
+import { parseTime } from "../base/time.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import { map, maps, text } from "./json.ts";
 import type { MemberReportView, ScopeCounts } from "./observed.ts";
-import { parseTime } from "./time.ts";
 
 /** Null when the engine has said nothing yet: a report without a state is none.
  *  `role` says whose free addresses are the member's own: `free` is the primary's, `backup` the secondary's. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatIpv4 } from "../../src/base/ipv4.ts";
+import { formatTime } from "../../src/base/time.ts";
 import { unixSeconds } from "../../src/base/units.ts";
 import { readVolumes } from "../../src/controller/apply-volumes.ts";
 import { automaticStep } from "../../src/controller/decide/automatic.ts";
 import { readWitness } from "../../src/controller/decide/witness.ts";
 import { newMemory } from "../../src/controller/memory.ts";
 import { observe } from "../../src/controller/observe.ts";
-import { formatTime } from "../../src/controller/time.ts";
 import { schedule } from "./life.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 

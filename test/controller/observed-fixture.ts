@@ -2,6 +2,7 @@
 
 import { type CompiledRelationship, DEFAULT_SCOPE_POLICY } from "../../src/api/compiled.ts";
 import { parseIpv4Prefix } from "../../src/base/ipv4.ts";
+import { formatTime } from "../../src/base/time.ts";
 import { seconds, unixSeconds } from "../../src/base/units.ts";
 import { decide } from "../../src/controller/decide/decide.ts";
 import { renderMember, renderPair } from "../../src/controller/desired/desired.ts";
@@ -20,7 +21,6 @@ import {
   type ObservedOperation,
   type ObservedRelationship,
 } from "../../src/controller/observed.ts";
-import { formatTime } from "../../src/controller/time.ts";
 import { compiledMember, compiledRelationship } from "../dhcp/compiled-relationship.ts";
 
 export const NOW = unixSeconds(Date.parse("2026-03-01T03:00:00Z") / 1000);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatTime } from "../../src/base/time.ts";
 import { unixSeconds } from "../../src/base/units.ts";
 import {
   REMOVAL_RETRY_SECONDS,
@@ -9,7 +10,6 @@ import {
   removalEffects,
   removalRetryAt,
 } from "../../src/controller/decide/removal.ts";
-import { formatTime } from "../../src/controller/time.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { isReady, until } from "./life.ts";
 import { kindsOf, NOW, OPTIONS } from "./observed-fixture.ts";

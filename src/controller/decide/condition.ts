@@ -2,8 +2,8 @@
 // verdict is an unchanged object and costs no write.
 // Source: Kubernetes API conventions, "Typical status properties".
 
+import { formatTime } from "../../base/time.ts";
 import type { UnixSeconds } from "../../base/units.ts";
-import { formatTime } from "../time.ts";
 
 export type ConditionStatus = "True" | "False" | "Unknown";
 

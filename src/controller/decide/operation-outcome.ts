@@ -1,8 +1,8 @@
 // How a FailoverOperation stands, and the questions that every type of operation asks.
 
+import { parseTime } from "../../base/time.ts";
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { ObservedOperation, StoppedMember } from "../observed.ts";
-import { parseTime } from "../time.ts";
 import type { WitnessChange } from "./witness.ts";
 
 /** What to do about the operation whose turn it is. */

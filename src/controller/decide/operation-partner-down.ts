@@ -3,9 +3,9 @@
 // second controller can make two grants of one word.
 // Source: docs/protocol/witness.md W1, W8b.
 
+import { parseTime } from "../../base/time.ts";
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
-import { parseTime } from "../time.ts";
 import { liveness, SILENCE_SECONDS } from "./liveness.ts";
 import {
   deadlineOf,

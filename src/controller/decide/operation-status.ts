@@ -2,9 +2,9 @@
 // grant. Once Complete or Failed is True nothing in it changes any more.
 
 import type { FailoverOperationStatus } from "../../api/failover-operation.ts";
+import { formatTime } from "../../base/time.ts";
 import type { UnixSeconds } from "../../base/units.ts";
 import type { Observed, ObservedOperation } from "../observed.ts";
-import { formatTime } from "../time.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { isStarted, type OperationOutcome } from "./operation-outcome.ts";
 

@@ -1,9 +1,9 @@
 // Both members as the conditions speak of them: name, role, what is known, and the other one. Made once per decision.
 
 import type { MemberSummary } from "../../api/failover-relationship-status.ts";
+import { parseTime } from "../../base/time.ts";
 import type { UnixSeconds } from "../../base/units.ts";
 import type { MemberReportView, Observed, ObservedMember } from "../observed.ts";
-import { parseTime } from "../time.ts";
 import { type Liveness, liveness } from "./liveness.ts";
 import type { Witness, WitnessChange } from "./witness.ts";
 

@@ -4,10 +4,10 @@
 
 import type { DHCPReservationSetStatus } from "../../api/dhcp-reservation-set.ts";
 import type { DHCPScopeStatus } from "../../api/dhcp-scope.ts";
+import { formatTime } from "../../base/time.ts";
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { sameJson } from "../effect.ts";
 import type { ObservedReservationSet, ObservedScope, Rejected } from "../observed.ts";
-import { formatTime } from "../time.ts";
 import { conditionsOf, readConditions, type Verdict } from "./condition.ts";
 import type { Pair } from "./pair.ts";
 

@@ -10,7 +10,7 @@ import type {
 } from "../../api/failover-relationship-status.ts";
 import { API_STATES, type ApiState } from "../../api/failover-state.ts";
 import { formatIpv4 } from "../../base/ipv4.ts";
-import { formatTime } from "../time.ts";
+import { formatTime } from "../../base/time.ts";
 import type { Condition } from "./condition.ts";
 import { memberIn, type Pair, type PairMember, previousMember } from "./pair.ts";
 import { takeoverAt } from "./story.ts";

@@ -4,6 +4,7 @@
 
 import { toHex } from "../../base/bytes.ts";
 import { formatIpv4, type Ipv4 } from "../../base/ipv4.ts";
+import { formatTime } from "../../base/time.ts";
 import { after, type Instant, seconds, type UnixSeconds } from "../../base/units.ts";
 import { bucketOf } from "../failover/load-balance.ts";
 import { takeoverDueAt } from "../failover/waits.ts";
@@ -104,7 +105,7 @@ function memberNames(engine: Engine): { readonly own: string; readonly partner: 
 }
 
 function timeText(time: UnixSeconds): string {
-  return time === 0 ? "never" : new Date(time * 1000).toISOString().replace(".000Z", "Z");
+  return time === 0 ? "never" : formatTime(time);
 }
 
 function clientText({ clientIdentifier, hardwareAddress }: ClientIdentity): string {

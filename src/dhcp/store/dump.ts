@@ -4,6 +4,7 @@
 import { toHex } from "../../base/bytes.ts";
 import { FaultError } from "../../base/fault.ts";
 import { formatIpv4 } from "../../base/ipv4.ts";
+import { formatTime } from "../../base/time.ts";
 import type { UnixSeconds } from "../../base/units.ts";
 import type { Binding } from "../lease/binding.ts";
 import type { EndpointRecord } from "../lease/durable-record.ts";
@@ -207,7 +208,7 @@ function attempt<T extends { readonly kind: string }>(look: () => T): T {
 }
 
 function isoTime(time: UnixSeconds): string | null {
-  return time === 0 ? null : new Date(time * 1000).toISOString().replace(".000Z", "Z");
+  return time === 0 ? null : formatTime(time);
 }
 
 function hexOrNull(bytes: Uint8Array | null): string | null {

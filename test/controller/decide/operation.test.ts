@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatTime } from "../../../src/base/time.ts";
 import { unixSeconds } from "../../../src/base/units.ts";
 import { operationSteps } from "../../../src/controller/decide/operation.ts";
 import { isFinished, type OperationStep } from "../../../src/controller/decide/operation-outcome.ts";
 import { operationStatus } from "../../../src/controller/decide/operation-status.ts";
 import type { Witness } from "../../../src/controller/decide/witness.ts";
 import type { Observed, ObservedOperation } from "../../../src/controller/observed.ts";
-import { formatTime } from "../../../src/controller/time.ts";
 import { member, NOW, observed, operation, STARTED, separated } from "../observed-fixture.ts";
 
 const record = (changes: Partial<Witness> = {}): Witness => ({
