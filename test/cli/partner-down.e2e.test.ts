@@ -1,5 +1,6 @@
-// `leasepair partner-down` and `leasepair shutdown`: a human's word to a running engine, over its socket, on hosts without Kubernetes and on those whose
-// API is gone. What it refuses, what it brings about, and the way back. Source: docs/protocol/witness.md answer h; failover draft 9.14.
+// `leasepair partner-down` and `leasepair shutdown`: a human's word to a running engine, over its socket, on hosts without
+// Kubernetes and on those whose API is gone. What it refuses, what it brings about, and the way back.
+// Source: docs/protocol/witness.md answer h; failover draft 9.14.
 
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -69,12 +69,7 @@ export async function expectAgreement(run: LiveRun): Promise<number> {
   await load.end(30_000);
   await settle(pair);
   await Promise.all(MEMBERS.map((member) => pair.engine(member).untilIn("NORMAL")));
-  await Promise.all(MEMBERS.map((member) => pair.engine(member).kill()));
-  const now = Date.now() / 1000;
-  for (const member of MEMBERS) {
-    const { problems } = checkHolds(load.ledger, pair.storedLeases(member), now);
-    if (problems.length > 0) failWith(pair, `at the end, in the store of ${member}`, problems);
-  }
+  await killBothHolding(run);
   const { differences, leases } = compareStores(pair.dumpText("a"), pair.dumpText("b"));
   if (differences.length > 0) failWith(pair, "at the end", differences);
   expectNoViolation(run, "at the end");
@@ -94,14 +89,20 @@ export async function expectHolds(run: LiveRun): Promise<number> {
     if (problems.length === 0) break;
     if (performance.now() > deadline) failWith(pair, "not told in time", problems);
   }
+  const now = await killBothHolding(run);
+  expectNoViolation(run, "at the end");
+  return load.ledger.holds(now).length;
+}
+
+/** Kills both engines: each has on disk what every client holds. Returns the moment, in unix seconds, that this was judged by. */
+async function killBothHolding({ pair, load }: LiveRun): Promise<number> {
   await Promise.all(MEMBERS.map((member) => pair.engine(member).kill()));
   const now = Date.now() / 1000;
   for (const member of MEMBERS) {
     const { problems } = checkHolds(load.ledger, pair.storedLeases(member), now);
     if (problems.length > 0) failWith(pair, `at the end, in the store of ${member}`, problems);
   }
-  expectNoViolation(run, "at the end");
-  return load.ledger.holds(now).length;
+  return now;
 }
 
 /** For updates that are on their way between two NORMAL members. */
