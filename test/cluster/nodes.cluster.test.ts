@@ -98,6 +98,7 @@ describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, 
   it("a node rebooted while the API is down: the other member serves, only static pods come back before the API", () =>
     rounds(async (number) => {
       const node = cluster.node(number);
+      const [own, other] = number === 1 ? [SERVERS.a, SERVERS.b] : [SERVERS.b, SERVERS.a];
       writeFileSync(node.path("/var/lib/kubelet/manifests/static.json"), JSON.stringify(STATIC_POD));
       const isRunning = () => node.processes(STATIC_PROCESS).length > 0;
       await eventually("the static pod", BOOT_MS, isRunning, Boolean);
@@ -108,8 +109,12 @@ describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, 
         await eventually("the static pod again", BOOT_MS, isRunning, Boolean);
         await pause(UNTOLD_MS);
         assert.deepEqual(node.processes(ENGINE), [], "the kubelet was told of no pod, and runs one");
-        assert.ok((await disturb.fleet.silence(SERVERS[number === 1 ? "b" : "a"])).newClient < CUT_MS);
+        assert.ok((await disturb.fleet.silence(other)).newClient < CUT_MS);
+        const began = performance.now();
         await cluster.controlPlane.restart("kube-apiserver");
+        // What the API says of the member is of before the reboot until it has reported again.
+        const served = async () => performance.now() - began - (await disturb.fleet.silence(own)).any;
+        await eventually("an ACK of the member that was away", BOOT_MS, served, (ms) => ms > 0);
       };
       await disturb.with("node rebooted with the API down", reboot, CUT_MS);
     }, HALF));
