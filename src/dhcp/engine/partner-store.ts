@@ -1,8 +1,8 @@
 // Whether a lease store is an old copy (a restored backup, a disk put back): its memory is then false, and it is
 // treated like a lost one. A store's position counts the records it has taken; it falls for nothing but an old copy. Each
-// engine tells its position with every update and every answer to one, durable before the message leaves; remembers the
-// highest that the partner's store told, and in which generation; and says so with every STATE. So each side can see
-// that the other has forgotten what it once told. No clock is involved.
+// engine tells its position with every update, every answer to one and every STATE, durable before the message leaves;
+// remembers the highest that the partner's store told, and in which generation; and says so with every STATE. So each side
+// can see that the other has forgotten what it once told. No clock is involved.
 // Departs from draft 9.5: the draft knows only lost stable storage, not an outdated one. Source: invariant S13.
 
 import { latest, type UnixSeconds } from "../../base/units.ts";
@@ -24,7 +24,9 @@ export function storeMemory({ engine, session }: { engine: Engine; session: Sess
     store: engine.identity.store,
     generation: ownGeneration(engine),
     openedAt: engine.openedAt,
-    ...(endpoint.aloneSince !== 0 && { aloneSince: endpoint.aloneSince }),
+    // The partner may have forgotten what it heard before: killed, it writes nothing down. Told from before the link, a
+    // position would accuse this store at its next start, if it never hears that it was heard.
+    ...(endpoint.aloneSince === 0 ? { position: engine.position } : { aloneSince: endpoint.aloneSince }),
     ...(endpoint.forgotAt !== 0 && { forgotAt: endpoint.forgotAt }),
     ...(endpoint.partnerStore !== "" && {
       partnerStore: endpoint.partnerStore,
@@ -131,7 +133,7 @@ export function rememberedPartnerStore(
     partnerGeneration === endpoint.partnerGeneration &&
     partnerOpenedAt === endpoint.partnerOpenedAt;
   // A new open vouches for all that was told before: counting begins anew.
-  if (!isSameOpen) session.partnerPosition = 0;
+  session.partnerPosition = Math.max(isSameOpen ? session.partnerPosition : 0, extras.position ?? 0);
   return { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition: session.partnerPosition };
 }
 

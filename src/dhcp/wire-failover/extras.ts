@@ -12,7 +12,7 @@ export interface Extras {
   /** How often the sender's store was opened, and when by this process (see engine/partner-store.ts). */
   readonly generation?: number;
   readonly openedAt?: number;
-  /** Records that the sender's store has taken with this message; in BNDUPD and BNDACK. */
+  /** Records that the sender's store has taken with this message; in BNDUPD and BNDACK, and in STATE without aloneSince. */
   readonly position?: number;
   /** The position at the first open of the sender's store since it last heard the receiver; absent once it has. */
   readonly aloneSince?: number;

@@ -105,6 +105,24 @@ test("a copy that lacks a single lease is recognised: marks of the clock count a
   assertTreatedAsLost(pair, [address]);
 });
 
+test("a copy is recognised by a partner that was killed since, and heard nothing more of that store but STATE", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const { address } = pair.lease(MACS[0]!)!;
+  settle(pair);
+  pair.run(5_000);
+  const copy = [...pair.b.disk];
+  // A renewal moves no free address: there is nothing to tell after it.
+  assert.ok(pair.renew(MACS[0]!, address) !== null);
+  settle(pair);
+  // What it knew of its partner's store by heart is gone.
+  pair.kill(pair.a);
+  pair.start(pair.a);
+  pair.untilNormal();
+  putBack(pair, copy);
+  pair.start(pair.b);
+  assertTreatedAsLost(pair, [address]);
+});
+
 test("a copy of the generation before is recognised although nothing was told since", () => {
   const pair = new Pair().startBoth().untilNormal();
   pair.lease(MACS[0]!);
