@@ -164,7 +164,7 @@ class Replay {
     const engine = createEngine({
       member: a.name,
       config,
-      identity: { store: "00".repeat(16), generation: 1 } as never,
+      identity: { store: "00".repeat(16), generation: 1, position: 0, fresh: false },
       records: [],
       bootId: "replay",
       random: { uint32: () => 0 },
