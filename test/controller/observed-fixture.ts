@@ -364,3 +364,13 @@ export function kindsOf(effects: readonly Effect[]): string[] {
     return effect.kind === "event" ? `event ${effect.event.reason}` : `${effect.kind} ${effect.name}`;
   });
 }
+
+/** What compile() says of an object that is wrong. */
+export const rejection = (reason: string, kind = "FailoverRelationship", name = "campus") => ({
+  kind,
+  namespace: "dhcp",
+  name,
+  reason,
+  field: "spec.members",
+  message: "wrong. Do it right.",
+});

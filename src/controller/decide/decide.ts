@@ -16,7 +16,7 @@ import { claimsUnread, volumeElsewhere } from "./claims.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
-import { linkSteps, linkVerdict } from "./link.ts";
+import { linkSteps, linkVerdict, renewals } from "./link.ts";
 import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
 import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
@@ -179,9 +179,10 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
 
 function linkEffects({ observed }: Pair, { problem }: Plan): readonly Effect[] {
   const { link, relationship } = observed;
-  if (problem !== null || link.kind !== "read") return [];
+  if (link.kind !== "read") return [];
   const { namespace, name } = relationship;
-  return linkSteps(observed).map((step) => ({ kind: "link", namespace, name, step, basis: link.view }));
+  const steps = problem === null ? linkSteps(observed) : renewals(linkSteps(observed), link.view);
+  return steps.map((step) => ({ kind: "link", namespace, name, step, basis: link.view }));
 }
 
 /** Before there is an authority nobody has a certificate to mount, and the kubelet tries a pod without again ever later: new

@@ -66,6 +66,16 @@ export function linkSteps({ link, now, relationship }: Observed): readonly LinkS
   return isAuthorityDue ? [{ kind: "prepare-authority" }] : [];
 }
 
+/** What is done of `steps` for a relationship that is refused as it stands: no new trust and nothing that was not there, but the
+ *  certificates of the pair that runs as it was accepted before must not run out. */
+export function renewals(steps: readonly LinkStep[], view: LinkView): readonly LinkStep[] {
+  const trusted = trustedBy(view);
+  return steps.filter((step) => {
+    const certificate = step.kind === "issue" ? view.members.get(step.member) : null;
+    return certificate != null && isSameTrust(certificate, trusted);
+  });
+}
+
 function isAhead({ issuedAt }: CertificateView, now: UnixSeconds): boolean {
   return issuedAt > now + AHEAD;
 }
@@ -78,10 +88,14 @@ interface Wanted {
 }
 
 function isDue(certificate: MemberCertificateView, { identity, signer, trusted, now }: Wanted): boolean {
-  const { identities, issuedAt, signedBy, trusts } = certificate;
+  const { identities, issuedAt, signedBy } = certificate;
   if (signedBy !== signer || now >= issuedAt + LEAF_RENEWED_AFTER || isAhead(certificate, now)) return true;
   if (identities.length !== 1 || identities[0] !== identity) return true;
-  return trusted.length !== trusts.length || trusted.some((fingerprint) => !trusts.includes(fingerprint));
+  return !isSameTrust(certificate, trusted);
+}
+
+function isSameTrust({ trusts }: MemberCertificateView, trusted: readonly string[]): boolean {
+  return trusted.length === trusts.length && trusted.every((fingerprint) => trusts.includes(fingerprint));
 }
 
 /** Fingerprints of every authority that a member's certificate of the partner may come from. */

@@ -14,6 +14,7 @@ import {
   OPTIONS,
   observed,
   operation,
+  rejection,
   relationship,
   STARTED,
   separated,
@@ -22,15 +23,6 @@ import {
   statusPatch,
   witness,
 } from "../observed-fixture.ts";
-
-const rejection = (reason: string, kind = "FailoverRelationship", name = "campus") => ({
-  kind,
-  namespace: "dhcp",
-  name,
-  reason,
-  field: "spec.members",
-  message: "wrong. Do it right.",
-});
 
 test("a relationship that is being deleted gets no write at all", () => {
   const decision = decide(observed({ relationship: relationship({ deleting: true, status: {} }) }), OPTIONS);

@@ -21,6 +21,7 @@ import {
   NOW,
   OPTIONS,
   observed,
+  rejection,
   relationship,
   settled,
   statusAfter,
@@ -299,6 +300,19 @@ test("certificates that somebody else brings are waited for: no running member i
   const image = { ...OPTIONS, image: "example.org/leasepair:2" };
   const seen = observed({ relationship: relationship(relations), children: same, ...brought(expired) });
   assert.ok(kindsOf(decide(seen, image).effects).includes("apply StatefulSet campus-a"));
+});
+
+test("a pair whose spec is refused keeps certificates that hold, and gets none that it never had", () => {
+  const compiled = { kind: "rejected", rejected: [rejection("Invalid")] } as const;
+  const made = (changes: Partial<LinkView>) =>
+    decide(observed({ compiled, link: { kind: "read", view: linkView(changes) } }), OPTIONS).effects.flatMap(
+      (effect) => (effect.kind === "link" ? [effect.step.kind] : []),
+    );
+  const old = members(issuedAgo("a", 60 * DAY));
+  assert.deepEqual(made({ members: old }), ["issue"], "renewed");
+  assert.deepEqual(made({ members: old, extra: ["THEIRS"] }), [], "trust that was not accepted");
+  assert.deepEqual(made({ members: members(null) }), [], "one that it never had");
+  assert.deepEqual(made({ authority: null, members: members(null, null) }), [], "a new pair");
 });
 
 test("a new pair is not warned of certificates that nobody can have made yet", () => {
