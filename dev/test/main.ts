@@ -6,6 +6,8 @@ import { globSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { clusterPrograms } from "../cluster/programs.ts";
+import { clusterUnmet } from "../cluster/requirements.ts";
 import { installTestPackages, isRoot } from "../lib/debian-packages.ts";
 import { writeReliabilityPage } from "./reliability.ts";
 import { type FileResult, runTestFile } from "./run-file.ts";
@@ -180,6 +182,13 @@ function prepareMachine(): void {
     console.log("NOT ROOT: the tests in network namespaces are skipped. Run as root for all of them.");
 }
 
+/** Builds the clusters' programs where they are missing, once and before the clock of any file runs. A build that fails is told
+ *  again by each test that wants them. */
+async function preparePrograms(files: readonly string[]): Promise<void> {
+  if (clusterUnmet() !== false || !files.some((path) => path.includes("/cluster/"))) return;
+  await clusterPrograms((line) => console.log(line)).catch((error: unknown) => console.log(String(error)));
+}
+
 async function main(): Promise<number> {
   const options = readOptions();
   if (options === null) return 2;
@@ -193,6 +202,7 @@ async function main(): Promise<number> {
   }
   const { together, clusters, alone } = findTests(options);
   const endToEndLimit = limitSeconds ?? (options.all ? LONG_LIMIT_SECONDS : E2E_LIMIT_SECONDS);
+  if (!options.fast) await preparePrograms([...clusters, ...alone]);
   const results = await runAll("together", root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
   results.push(...(await runAll("clusters", root, clusters, CLUSTERS_AT_ONCE, endToEndLimit)));
   results.push(...(await runAll("alone", root, alone, 1, endToEndLimit)));
