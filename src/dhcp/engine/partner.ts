@@ -112,13 +112,14 @@ function onState(
   hearCarrier(engine, turn, session, extras);
   const outdated = outdatedStores(engine, session, extras);
   session.partnerOutdated = outdated.partners;
+  // Also at the word of a store that it may not link with yet: this one would serve alone until it may.
+  if (outdated.own) giveUpOutdatedStore(engine, turn, session, extras);
   const stranger = strangeStore(engine, extras.store ?? "");
   if (stranger !== null) {
     return drop(engine, turn, session.connection, stranger, REJECT_REASON.invalidPartner);
   }
   rememberPartner(engine, turn, session, extras);
   holdForEmptyStore(engine, turn, session);
-  if (outdated.own) giveUpOutdatedStore(engine, turn, session, extras);
   // The first question at once: without an answer there is no proof, and under Witness no lease (W2 b).
   if (session.echoes && session.nextToken === 0) ask(engine, turn, session.connection);
   activateWhenShared(engine, turn);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CompiledRelationship } from "../../../src/api/compiled.ts";
+import { FencedPair } from "./fenced-pair.ts";
 import { HELD_MS, Pair, relationship } from "./pair.ts";
 
 const MACS = ["020000000001", "020000000003", "020000000005", "020000000007", "020000000009"];
@@ -192,6 +193,38 @@ for (const [name, changes] of OTHERS) {
     });
   }
 }
+
+test("an old copy gives up at the word of a store that it may not link with: its partner's of now, which it does not know", () => {
+  const pair = new FencedPair().startBoth().bothNormal();
+  pair.lease(MACS[0]!);
+  const copy = [...pair.b.disk];
+  pair.kill(pair.a);
+  pair.a.loseDisk();
+  pair.listStores();
+  pair.start(pair.a);
+  pair.passUntil("both NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL");
+  pair.pass(HELD_MS);
+  const leased = MACS.slice(1).map((mac) => pair.lease(mac)!.address);
+  pair.pass(1_000);
+
+  pair.reaching.delete(pair.b);
+  putBack(pair, copy);
+  pair.b.log.length = 0;
+  pair.start(pair.b);
+  pair.pass(60_000);
+  const events = pair.b.log.map(({ event }) => event);
+  assert.equal(events.filter((event) => event === "store-outdated").length, 1);
+  assert.equal(pair.b.state, "RECOVER", "it neither serves nor links");
+  assert.equal(pair.b.report.connected, false);
+  assert.equal(
+    pair.a.log.some(({ event }) => event === "store-outdated"),
+    false,
+  );
+
+  pair.reaching.add(pair.b);
+  pair.bothNormal();
+  for (const address of leased) assert.equal(pair.b.binding(address)?.status, "ACTIVE", address);
+});
 
 test("an old copy that has served alone for long is still recognised when the partner is back", () => {
   const { pair, copy, leased } = withOldCopy((p) => p.run(OLD_MS));
