@@ -47,12 +47,16 @@ export interface CheckerOptions {
 interface Link {
   readonly readers: readonly [LinkReader, LinkReader];
   /** Messages on their way from each side, with the offset at which each is complete. */
-  readonly underway: readonly [
-    { message: LinkMessage; endsAt: number }[],
-    { message: LinkMessage; endsAt: number }[],
-  ];
+  readonly underway: readonly [Underway[], Underway[]];
   readonly directions: readonly [DirectionLedger, DirectionLedger];
   closedEnds: number;
+}
+
+interface Underway {
+  readonly message: LinkMessage;
+  readonly endsAt: number;
+  /** Its sender's makesKnownUntil as it left. */
+  readonly known: number;
 }
 
 interface Holder {
@@ -147,6 +151,8 @@ export class Checker implements LinkTap, CheckContext {
     const ledger = this.nodes[node];
     ledger.startedAt = this.world.now;
     ledger.heardPartner = false;
+    // The last process may not have written down what it had heard.
+    ledger.knowsPartnerUntil = Number.NEGATIVE_INFINITY;
     ledger.provenAt = Number.NEGATIVE_INFINITY;
     ledger.answeredAt = Number.NEGATIVE_INFINITY;
     ledger.grantShown = 0;
@@ -266,6 +272,7 @@ export class Checker implements LinkTap, CheckContext {
       ledger.restore({ binding: record, durableAt: this.world.now, state: ledger.state, previous: null });
       return;
     }
+    ledger.recordedAt = this.world.now;
     if (record.kind === "binding") {
       this.world.observe(2 + node, record.address * 8 + record.status, record.expiresAt);
       this.world.trace(
@@ -316,7 +323,8 @@ export class Checker implements LinkTap, CheckContext {
     if (state === undefined) return;
     this.world.observeBytes(7 + from, bytes);
     const fault = state.readers[from].read(bytes, (message, endsAt) => {
-      state.underway[from].push({ message, endsAt });
+      const known = this.nodes[from].makesKnownUntil(message.type);
+      state.underway[from].push({ message, endsAt, known });
       if (message.type !== 11)
         this.world.trace(() => `${from === 0 ? "P" : "Q"} sends ${describeMessage(message)}`);
       checkLinkSend(this, from, link, message, state.directions[from]);
@@ -329,10 +337,12 @@ export class Checker implements LinkTap, CheckContext {
     if (state === undefined) return;
     const from = other(to);
     const queue = state.underway[from];
+    const ledger = this.nodes[to];
     let done = 0;
-    for (const { message, endsAt } of queue) {
+    for (const { message, endsAt, known } of queue) {
       if (endsAt > totalBytes) break;
       done++;
+      ledger.knowsPartnerUntil = Math.max(ledger.knowsPartnerUntil, known);
       this.cover(to, `link ${message.type}${message.type === 10 ? ` ${stateName(message.state)}` : ""}`);
       const settled = noteLinkArrival(this, to, link, message, state.directions[to]);
       if (settled !== null) this.noteSettled(to, settled);

@@ -2,7 +2,7 @@
 // the link in each binding generation, and which updates are open. Filled from wire and disk bytes alone.
 // Numbers are the failover draft's codes; nothing here is shared with the engine.
 
-import type { LinkMessage } from "./link-message.ts";
+import { BNDACK, BNDUPD, type LinkMessage, STATE } from "./link-message.ts";
 
 export const FREE = 1;
 export const ACTIVE = 2;
@@ -185,6 +185,10 @@ export class NodeLedger {
   /** Virtual time at which the last process ended. */
   stoppedAt = 0;
   heardPartner = false;
+  /** When the newest record of its store became durable, in virtual time. */
+  recordedAt = Number.NEGATIVE_INFINITY;
+  /** The partner's store as of then this process has been told of: of a copy made before, it can tell that it is old. */
+  knowsPartnerUntil = Number.NEGATIVE_INFINITY;
   /** When the last request left that the API has answered to this process, in virtual time. */
   answeredAt = Number.NEGATIVE_INFINITY;
   /** The newest grant of its own that this process was shown by a quorum read. */
@@ -239,6 +243,15 @@ export class NodeLedger {
     this.returned = 0;
     this.complete = false;
     this.forgetful = true;
+    this.knowsPartnerUntil = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Until when a message that leaves now makes its store known to the partner. STATE counts the records no earlier than the partner
+   *  has been heard; before, it says when the store was opened. */
+  makesKnownUntil(type: number): number {
+    if (type === BNDUPD || type === BNDACK) return this.recordedAt;
+    if (type !== STATE) return Number.NEGATIVE_INFINITY;
+    return this.heardPartner ? this.recordedAt : this.startedAt;
   }
 
   /** The status of free addresses that are its own. */

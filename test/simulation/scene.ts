@@ -26,10 +26,13 @@ export class Scene {
   readonly lines: string[] = [];
   private clientCount = 0;
 
-  constructor(changes: Partial<RunPlan["config"]> = {}, { linkDelayMsMax = 2 } = {}) {
+  constructor(
+    changes: Partial<RunPlan["config"]> = {},
+    { linkDelayMsMax = 2, storeFaults = NO_STORE_FAULTS } = {},
+  ) {
     const plan = calmPlan(changes);
     this.run = new Run(
-      { ...plan, link: { ...plan.link, delayMsMax: linkDelayMsMax } },
+      { ...plan, storeFaults, link: { ...plan.link, delayMsMax: linkDelayMsMax } },
       new Prng(7),
       (line) => {
         this.lines.push(line);

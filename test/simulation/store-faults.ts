@@ -10,8 +10,7 @@ import type { Stage } from "./stage.ts";
 
 interface Copy {
   readonly store: string;
-  /** The partner's of that time: with another one the copy does not link, and serves for a while before it is found out. */
-  readonly partnerStore: string;
+  readonly madeAt: number;
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -37,9 +36,8 @@ export class StoreFaults {
   /** Somebody copies a data directory, to put it back one day. */
   copy(node: NodeIndex): void {
     const engine = this.run.nodes[node];
-    const partnerStore = this.run.nodes[other(node)].lastStore;
-    if (engine.running)
-      this.copies[node] = { store: engine.store, partnerStore, files: engine.copyOfStore() };
+    if (!engine.running) return;
+    this.copies[node] = { store: engine.store, madeAt: this.run.world.now, files: engine.copyOfStore() };
   }
 
   /** Does to the store of a process that is about to start what this run does to stores, if anything. */
@@ -56,7 +54,8 @@ export class StoreFaults {
     const copy = this.copies[node];
     const engine = this.run.nodes[node];
     if (copy === null || copy.store !== engine.lastStore || !this.isInReach(node)) return;
-    if (copy.partnerStore !== this.run.nodes[other(node)].lastStore) return;
+    // Else what it lacks is known to nobody: the partner has heard of nothing later.
+    if (copy.madeAt >= this.run.checker.nodes[other(node)].knowsPartnerUntil) return;
     engine.restoreStore(copy.files);
     this.quietUntil = this.run.world.now + FOUND_OUT_MS;
   }
