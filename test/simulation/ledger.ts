@@ -155,6 +155,8 @@ export class NodeLedger {
   side: Side = "primary";
   state = 0;
   stateSince = 0;
+  /** Virtual time at which the state became durable. */
+  enteredAt = Number.NEGATIVE_INFINITY;
   wasEverNormal = false;
   /** Endpoint states that were replaced, newest last. */
   private readonly formerStates: {
@@ -223,6 +225,7 @@ export class NodeLedger {
     this.state = state;
     this.wasEverNormal ||= state === NORMAL;
     this.stateSince = since;
+    this.enteredAt = now;
   }
 
   /** Whether the present state, or one that was replaced since `then`, fits. */

@@ -2,11 +2,13 @@
 // healed and the pair must recover: both NORMAL, the stores agree lease by lease, a new client gets an address.
 
 import type { Arrival, ReplyRoute } from "../../src/dhcp/ports.ts";
+import { MAY_GIVE } from "./check-binding.ts";
 import { Checker, type Violation } from "./checker.ts";
 import { DISCOVER, formatAddress, identityText, readPacket, writePacket } from "./client-packet.ts";
 import { type ClientWorld, SimClient } from "./clients.ts";
 import { Configurations } from "./configuration.ts";
 import { Disturber } from "./disturber.ts";
+import { PARTNER_DOWN } from "./ledger.ts";
 import { checkRecovery } from "./liveness.ts";
 import { DatagramPath, LinkNetwork, type NetworkHealth, type NodeIndex, other } from "./network.ts";
 import { Prng } from "./prng.ts";
@@ -352,12 +354,14 @@ export class Run implements ClientWorld, Stage {
   }
 
   /** Assumption A1, which fencing None leaves to people: an engine whose partner is in PARTNER-DOWN and that has not
-   *  begun to recover is cut off from the clients by the operator. */
+   *  begun to recover is cut off from the clients by the operator. Of two in PARTNER-DOWN that is the one that entered
+   *  first: its partner, which recovered meanwhile, was told since that it is down. */
   mustStaySilent(node: NodeIndex): boolean {
     if (this.plan.api !== null) return false;
-    const partner = this.checker.nodes[other(node)].state;
-    const own = this.checker.nodes[node].state;
-    return partner === 4 && (own === 2 || own === 3 || own === 11 || own === 10);
+    const partner = this.checker.nodes[other(node)];
+    const own = this.checker.nodes[node];
+    if (partner.state !== PARTNER_DOWN || !MAY_GIVE.has(own.state)) return false;
+    return own.state !== PARTNER_DOWN || own.enteredAt < partner.enteredAt;
   }
 }
 

@@ -112,7 +112,8 @@ export class Operator implements Declarer {
   }
 
   private words = 0;
-  /** The engine that was told so and has not recovered its partner yet: nobody declares anything meanwhile. */
+  /** The engine that was told so and has not recovered its partner yet: nobody declares anything meanwhile. A start of it ends
+   *  that too, so that it may be declared down in turn while its partner recovers. */
   private told: NodeIndex | null = null;
 
   withdraw(): void {
