@@ -497,6 +497,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "who recovers keeps nothing of addresses in no scope",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: " && !keepsStrays(engine)",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/unscoped-leases.test.ts",
+      name: "goes to nobody else when the scope comes back",
+    },
+  },
+  {
     name: "a queued reply leaves although the state changed",
     rule: "W12",
     patches: [

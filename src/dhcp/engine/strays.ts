@@ -2,22 +2,29 @@
 // primary, as one without a record is the primary's, and is forgotten on each side once both have settled that it is free.
 // Only while both run the same shape: a member that forgot alone could own what its partner owns. Source: S7, S14.
 
-import { after, bootAfter, seconds } from "../../base/units.ts";
+import { bootAfter } from "../../base/units.ts";
 import { type Binding, withoutPromises } from "../lease/binding.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
-import { leaseHasEnded } from "./authority.ts";
+import { presentState } from "./authority.ts";
 import { give } from "./balance.ts";
 import type { Engine } from "./engine-state.ts";
 import { owe } from "./owe.ts";
-import { endLease } from "./sweep.ts";
 import { isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
+/** As many addresses as a relationship may have: who tells more than that is no partner in good faith. */
+export const KEPT_MAX = 4_194_304;
 /** Between two looks, and while there is more; and records dealt with at a look, so that packets come in between. */
 const LOOK_MS = 10_000;
 const MORE_MS = 1_000;
 const LOOK_MAX = 256;
-const UNENDED_SECONDS = seconds(300);
+
+/** Whether what the partner tells of an address that is in no scope here is kept, since the scope may come back while a lease
+ *  runs: a lost store knew of it, and a partner alone in PARTNER-DOWN follows a new shape by itself (S4, W10). In NORMAL all is
+ *  known but what crossed the change, and that is the partner's own. A dhcpd's other pools are its own affair. */
+export function keepsStrays(engine: Engine): boolean {
+  return engine.dialect.hasExtras && presentState(engine) !== "NORMAL" && engine.leases.size < KEPT_MAX;
+}
 
 export function settleStrays(engine: Engine, turn: Turn): void {
   if (turn.now.boot < engine.straysDueAt || !isShapeShared(engine)) return;
@@ -31,7 +38,6 @@ export function settleStrays(engine: Engine, turn: Turn): void {
   engine.straysDueAt = bootAfter(turn.now.boot, strays.length < LOOK_MAX ? LOOK_MS : MORE_MS);
   for (const binding of strays) {
     if (binding.status === "BACKUP") give(engine, turn, binding);
-    else if (binding.status === "ACTIVE") endLease(engine, turn, binding);
     else if (binding.status === "ABANDONED") freeAbandoned(engine, turn, binding);
     else {
       turn.forgetBinding(binding.address);
@@ -53,17 +59,9 @@ function isShapeShared({ config, endpoint, pending, session, startupEndsAt }: En
 }
 
 /** Leased to nobody, and settled with the partner. A BACKUP address is the secondary's to give back; an ABANDONED one is of no
- *  concern any more: whoever holds it would be found anew. That a lease has ended the primary says (sweep.ts), unless it lost its
- *  store and was not told of an address that is in no scope. */
+ *  concern any more: whoever holds it would be found anew. That a lease has ended the primary says (sweep.ts). */
 function mayGo(engine: Engine, turn: Turn, binding: Binding): boolean {
   if (!binding.acknowledged || isHeld(engine, binding, turn.early)) return false;
   if (binding.status === "FREE" || binding.status === "ABANDONED") return true;
-  if (engine.role === "primary") return false;
-  return binding.status === "BACKUP" || (binding.status === "ACTIVE" && isUnended(engine, turn, binding));
-}
-
-/** Ended for so long that the primary would have said so. */
-function isUnended(engine: Engine, turn: Turn, binding: Binding): boolean {
-  if (turn.early.wall <= after(binding.expiresAt, UNENDED_SECONDS)) return false;
-  return leaseHasEnded(engine, binding, turn.early);
+  return binding.status === "BACKUP" && engine.role === "secondary";
 }

@@ -49,7 +49,7 @@ function endLeases(engine: Engine, turn: Turn): number {
 }
 
 /** Its time and grace are over: what the partner says to that decides what becomes of the address. */
-export function endLease(engine: Engine, turn: Turn, binding: Binding): void {
+function endLease(engine: Engine, turn: Turn, binding: Binding): void {
   turn.putBinding({
     ...binding,
     status: "EXPIRED",

@@ -36,6 +36,7 @@ import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
 import { owe } from "./owe.ts";
 import { storePosition } from "./partner-store.ts";
+import { keepsStrays } from "./strays.ts";
 import { clockUncertainty, isFenced, isHeld } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
@@ -220,7 +221,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   }
   const mine = engine.leases.get(update.address);
   // That nobody holds such an address is agreed on, also after its scope is gone here: else it would be told for ever.
-  const isForeign = mine === null && !isConfigured(engine, update.address);
+  const isForeign = mine === null && !isConfigured(engine, update.address) && !keepsStrays(engine);
   if (isForeign && (theirs.status === "ACTIVE" || theirs.status === "BACKUP")) {
     return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
   }
@@ -390,8 +391,8 @@ function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {
   return isFree ? withoutPromises(binding, "FREE", turn.late.wall) : { ...binding, acknowledged: true };
 }
 
-/** Of an address that the partner has no record of. One of our own that has lost its store neither gives back what it was given
- *  nor knows what it gave: without a record there the address is the primary's. */
+/** Of an address that the partner has no record of: a transfer that crossed the removal of its scope. The partner does not give
+ *  back what it never had: without a record there the address is the primary's. */
 function isLost({ dialect }: Engine, { status }: Binding): boolean {
   return status === "BACKUP" && dialect.hasExtras;
 }

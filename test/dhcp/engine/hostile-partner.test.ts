@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { unixSeconds, WIRE_TIME_MAX } from "../../../src/base/units.ts";
+import { KEPT_MAX } from "../../../src/dhcp/engine/strays.ts";
 import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import { FRAME_BYTES_MAX } from "../../../src/dhcp/wire-failover/frame.ts";
 import type { BindingUpdate } from "../../../src/dhcp/wire-failover/message.ts";
@@ -257,6 +258,24 @@ describe("floods", () => {
       assert.equal(partner.engine.counters.updatesRefusedByUs, isRefused ? 1_000 : 0);
     });
   }
+
+  test("of leases of addresses of no scope, told to a store that knows none: no more than a relationship may have", () => {
+    const partner = new ScriptedPartner({ saved: "RECOVER", remembers: { complete: false } });
+    partner.meet();
+    partner.announce("NORMAL");
+    const { leases, counters } = partner.engine;
+    const tell = (address: string): void => {
+      const client = { clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1), leaseExpiration: NOW };
+      partner.update({ address: ip(address), status: 2, ...client });
+    };
+    const { size } = leases;
+    tell("198.18.0.1");
+    assert.deepEqual([leases.size, counters.updatesRefusedByUs], [size + 1, 0]);
+    Object.defineProperty(leases, "size", { value: KEPT_MAX });
+    tell("198.18.0.2");
+    assert.equal(partner.binding("198.18.0.2"), null);
+    assert.equal(counters.updatesRefusedByUs, 1);
+  });
 
   test("a partner that takes no update unacknowledged beyond its window gets no more of them", () => {
     const bindings = Array.from({ length: 20 }, (_, i) => ({

@@ -8,6 +8,7 @@ import { seconds, unixSeconds } from "../../../src/base/units.ts";
 import { type Binding, freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import { clientMessage, ip, routed, scope } from "../server/world.ts";
 import { HELD_MS, Pair, relationship, START } from "./pair.ts";
+import { ScriptedPartner } from "./scripted-partner.ts";
 
 const MAC = "020000000001";
 
@@ -280,59 +281,47 @@ describe("a scope that is removed", () => {
     assert.equal(strays(pair.a).length, count);
   });
 
-  test("whose records an emptied partner does not take is not offered to it for ever", () => {
-    const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
-    for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config: less });
-    pair.kill(pair.a);
-    pair.a.loseDisk();
-    pair.config = less;
-    pair.start(pair.a);
-    pair.until("has all", () => pair.a.report.complete);
-    const mine = strays(pair.b).filter(({ status }) => status === "BACKUP");
-    assert.deepEqual(mine, [], "without a record there they are the primary's");
-    pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
-    pair.run(60_000);
-    assert.deepEqual(strays(pair.b), []);
-    assert.equal(pair.b.report.unackedUpdates, 0);
-  });
+  for (const name of ["a", "b"] as const) {
+    test(`is known to ${name} also when that loses its store, and is forgotten there too`, () => {
+      const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+      const leased = pair.lease(MAC, [pair.a, pair.b], 0, "10.9.0.1")!.address;
+      pair.run(2_000);
+      const [lost, knows] = [pair[name], pair.partnerOf(pair[name])];
+      // The other one hears of the change later.
+      pair.deliver(lost, { kind: "configured", config: less });
+      pair.kill(lost);
+      lost.loseDisk();
+      pair.config = less;
+      pair.start(lost);
+      pair.until("has all", () => lost.report.complete);
+      const told = (node: Pair["a"]) => strays(node).map(({ address, status }) => `${address} ${status}`);
+      assert.ok(told(lost).length >= 10);
+      assert.deepEqual(told(lost), told(knows));
+      assert.equal(lost.binding(leased)?.status, "ACTIVE");
+      pair.deliver(knows, { kind: "configured", config: less });
+      pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
+      pair.run(HELD_MS);
+      for (const node of [lost, knows]) {
+        assert.deepEqual(strays(node), []);
+        assert.equal(node.report.unackedUpdates, 0);
+      }
+    });
+  }
 
-  test("is forgotten also where the emptied secondary heard of that before its primary did", () => {
-    const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
-    pair.kill(pair.b);
-    pair.b.loseDisk();
-    pair.config = less;
-    pair.start(pair.b);
-    pair.until("has all", () => pair.b.report.complete);
-    const its = strays(pair.a).filter(({ status }) => status === "BACKUP");
-    assert.deepEqual(its, [], "of an address of its own without a record there is nothing to give back");
-    pair.deliver(pair.a, { kind: "configured", config: less });
-    pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
-    pair.run(60_000);
-    assert.deepEqual(strays(pair.a), []);
+  test("while a free address of it is on its way to the secondary leaves that to the primary", () => {
+    const moved = { address: ip("10.9.0.12"), status: "BACKUP", acknowledged: false } as const;
+    const partner = new ScriptedPartner({ member: "a", config: { scopes: both }, bindings: [moved] });
+    partner.meet();
+    partner.announce("NORMAL");
+    const { xid } = partner.heard.find(({ message }) => message.type === "BNDUPD")!;
+    partner.deliver({ kind: "configured", config: less });
+    partner.announce("NORMAL", { shape: less.shape });
+    assert.equal(partner.engine.config.shape, less.shape);
+    const { address } = moved;
+    partner.say({ type: "BNDACK", address, rejectReason: 1, message: null, extras: null }, { xid });
+    const { status, acknowledged } = partner.binding("10.9.0.12")!;
+    assert.deepEqual([status, acknowledged], ["FREE", true]);
   });
-});
-
-test("a lease of a removed scope ends at the secondary although the primary lost its store and knows nothing of it", () => {
-  const both = [
-    scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"]),
-    scope("second", "10.9.0.0/24", ["10.9.0.10", "10.9.0.29"]),
-  ];
-  const less = relationship({ revision: "2", shape: "bb".repeat(32) }, both.slice(0, 1));
-  const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
-  const requested = pair.lease(MAC, [pair.a, pair.b], 0, "10.9.0.1")!.address;
-  pair.run(2_000);
-  for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config: less });
-  pair.run(2_000);
-  pair.kill(pair.a);
-  pair.a.loseDisk();
-  pair.config = less;
-  pair.start(pair.a);
-  pair.until("has all", () => pair.a.report.complete);
-  assert.equal(pair.a.binding(requested), null);
-  assert.equal(pair.b.binding(requested)?.status, "ACTIVE");
-  pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL", 1_200_000);
-  pair.until("it is gone", () => pair.b.binding(requested) === null, HELD_MS);
-  assert.equal(pair.b.report.unackedUpdates, 0);
 });
 
 describe("W14: a RELEASE that waited for a member that was held up", () => {
