@@ -7,7 +7,7 @@ import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { latestPossibleEnd } from "../../../src/dhcp/lease/binding.ts";
 import { scope } from "../server/world.ts";
 import { FencedPair } from "./fenced-pair.ts";
-import { relationship } from "./pair.ts";
+import { HELD_MS, Pair, relationship } from "./pair.ts";
 
 const MAC = "020000000001";
 const SECOND = "10.9.0.1";
@@ -86,6 +86,41 @@ describe("a lease of a removed scope, told to a store that was lost", () => {
     assert.ok(!given(pair, [pair.a], "01").includes(address));
     assert.equal(pair.renew(MAC, address, [pair.b])?.address, address);
   });
+});
+
+test("an end that it cannot agree to yet is kept there with all that its partner reckons with", () => {
+  const pair = pairInNormal();
+  const address = longLease(pair, pair.a);
+  configure(pair, less);
+  pair.kill(pair.a);
+  pair.a.loseDisk();
+  pair.until("it has ended", () => pair.b.binding(address)?.status === "EXPIRED", HELD_MS);
+  const known = latestPossibleEnd(pair.b.binding(address)!);
+  pair.start(pair.a);
+  pair.listStores();
+  pair.pass(30_000);
+  assert.deepEqual([pair.a.state, pair.b.state], ["NORMAL", "NORMAL"]);
+  assert.equal(pair.a.binding(address)?.status, "EXPIRED");
+  assert.ok(latestPossibleEnd(pair.a.binding(address)!) >= known);
+  pair.pass(HELD_MS);
+  for (const node of [pair.a, pair.b]) assert.equal(node.binding(address), null, "and agreed to later");
+});
+
+test("an address that a lost store gave unheard, without fencing, goes to nobody else while its scope is gone there alone", () => {
+  const pair = new Pair(relationship({}, both)).startBoth().untilNormal();
+  pair.cut();
+  pair.until("apart", () => pair.b.state === "COMMUNICATIONS-INTERRUPTED");
+  const requested = pair.lease(MAC, [pair.b], 9, SECOND)!.address;
+  pair.kill(pair.b);
+  pair.b.loseDisk();
+  pair.heal();
+  pair.config = relationship({ revision: "2", shape: less.shape }, both.slice(0, 1));
+  pair.start(pair.b);
+  pair.until("has all", () => pair.b.report.complete);
+  const discover = { type: "DISCOVER", mac: "020000000002", secs: 9, requested, giaddr: SECOND } as const;
+  for (const { message } of pair.ask(discover, [pair.a]))
+    assert.notEqual(formatIpv4(message.yourAddress), requested);
+  assert.equal(pair.a.binding(requested)?.status, "BACKUP");
 });
 
 test("an address that a holder took from the primary in a scope removed since goes to nobody else when both are back", () => {
