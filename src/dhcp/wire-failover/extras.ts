@@ -51,126 +51,137 @@ export interface Extras {
 }
 
 const MAGIC = [0x4c, 0x53, 0x50, 0x52] as const;
-const CODE = {
-  shape: 1,
-  store: 2,
-  returned: 3,
-  neverNormal: 4,
-  hostname: 5,
-  relayInformation: 6,
-  generation: 7,
-  openedAt: 8,
-  partnerStore: 10,
-  partnerGeneration: 11,
-  partnerOpenedAt: 12,
-  echoes: 14,
-  asks: 15,
-  answers: 16,
-  proves: 17,
-  incomplete: 18,
-  pendingShape: 19,
-  position: 20,
-  aloneSince: 21,
-  partnerPosition: 22,
-  side: 23,
-  isNew: 24,
-  carrierLost: 25,
-  forgotAt: 26,
-} as const;
 
-/** Items that are numbers of 32 bits. */
-const NUMBERS = [
-  "returned",
-  "generation",
-  "openedAt",
-  "partnerGeneration",
-  "partnerOpenedAt",
-  "forgotAt",
-  "asks",
-  "answers",
-  "side",
-] as const;
+/** How an item's value is written: text as hex or UTF-8, a number in 4 bytes, a position (53 bits) in 8, a flag in none. */
+type Kind = "hex" | "text" | "number" | "position" | "flag";
 
-/** Items that are numbers of 53 bits, in 8 bytes. */
-const POSITIONS = ["position", "aloneSince", "partnerPosition"] as const;
+interface Item {
+  readonly name: keyof Extras;
+  readonly code: number;
+  readonly kind: Kind;
+}
 
-/** Items that are there or not. */
-const FLAGS = ["neverNormal", "echoes", "proves", "incomplete", "isNew", "carrierLost"] as const;
+const item = (name: keyof Extras, code: number, kind: Kind): Item => ({ name, code, kind });
+
+/** In the order in which they are written; a reader takes any. */
+const ITEMS: readonly Item[] = [
+  item("shape", 1, "hex"),
+  item("store", 2, "hex"),
+  item("returned", 3, "number"),
+  item("generation", 7, "number"),
+  item("openedAt", 8, "number"),
+  item("partnerGeneration", 11, "number"),
+  item("partnerOpenedAt", 12, "number"),
+  item("forgotAt", 26, "number"),
+  item("asks", 15, "number"),
+  item("answers", 16, "number"),
+  item("side", 23, "number"),
+  item("position", 20, "position"),
+  item("aloneSince", 21, "position"),
+  item("partnerPosition", 22, "position"),
+  item("partnerStore", 10, "hex"),
+  item("pendingShape", 19, "hex"),
+  item("neverNormal", 4, "flag"),
+  item("echoes", 14, "flag"),
+  item("proves", 17, "flag"),
+  item("incomplete", 18, "flag"),
+  item("isNew", 24, "flag"),
+  item("carrierLost", 25, "flag"),
+  item("hostname", 5, "text"),
+  item("relayInformation", 6, "hex"),
+];
+const ITEM_OF_CODE: ReadonlyMap<number, Item> = new Map(ITEMS.map((one) => [one.code, one]));
+
+const VALUE_BYTES_MAX = 255;
+const TWO_TO_32 = 2 ** 32;
 
 /** Encodes the extras; null when there are none. Values over 255 bytes are left out.
  *  Source: failover draft 12.29. */
 export function writeExtras(extras: Extras): Uint8Array | null {
-  const bytes: number[] = [...MAGIC];
-  const put = (code: number, value: Uint8Array | null): void => {
-    if (value !== null && value.length <= 255) bytes.push(code, value.length, ...value);
-  };
-  if (extras.shape !== undefined) put(CODE.shape, fromHex(extras.shape));
-  if (extras.store !== undefined) put(CODE.store, fromHex(extras.store));
-  for (const name of NUMBERS) {
-    const n = extras[name];
-    if (n !== undefined)
-      put(CODE[name], Uint8Array.of((n >>> 24) & 255, (n >>> 16) & 255, (n >>> 8) & 255, n & 255));
+  const bytes: number[] = [];
+  for (const { name, code, kind } of ITEMS) {
+    const value = extras[name];
+    if (value === undefined || value === false) continue;
+    switch (kind) {
+      case "hex":
+        putBytes(bytes, code, fromHex(value as string));
+        break;
+      case "text":
+        putBytes(bytes, code, new TextEncoder().encode(value as string));
+        break;
+      case "number":
+        bytes.push(code, 4);
+        putUint32(bytes, value as number);
+        break;
+      case "position":
+        bytes.push(code, 8);
+        putUint32(bytes, Math.floor((value as number) / TWO_TO_32));
+        putUint32(bytes, value as number);
+        break;
+      case "flag":
+        bytes.push(code, 0);
+        break;
+      default:
+        kind satisfies never;
+    }
   }
-  for (const name of POSITIONS) {
-    const position = extras[name];
-    if (position !== undefined) put(CODE[name], positionBytes(position));
-  }
-  if (extras.partnerStore !== undefined) put(CODE.partnerStore, fromHex(extras.partnerStore));
-  if (extras.pendingShape !== undefined) put(CODE.pendingShape, fromHex(extras.pendingShape));
-  for (const name of FLAGS) if (extras[name] === true) put(CODE[name], new Uint8Array(0));
-  if (extras.hostname !== undefined) put(CODE.hostname, new TextEncoder().encode(extras.hostname));
-  if (extras.relayInformation !== undefined) put(CODE.relayInformation, fromHex(extras.relayInformation));
-  return bytes.length === MAGIC.length ? null : Uint8Array.from(bytes);
+  if (bytes.length === 0) return null;
+  const written = new Uint8Array(MAGIC.length + bytes.length);
+  written.set(MAGIC);
+  written.set(bytes, MAGIC.length);
+  return written;
+}
+
+function putBytes(bytes: number[], code: number, value: Uint8Array | null): void {
+  if (value === null || value.length > VALUE_BYTES_MAX) return;
+  bytes.push(code, value.length);
+  for (let i = 0; i < value.length; i++) bytes.push(value[i]!);
+}
+
+/** The lower 32 bits. */
+function putUint32(bytes: number[], value: number): void {
+  bytes.push((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
 }
 
 /** Decodes option 29; anything that is not ours, or is cut short, counts as absent. Never throws.
  *  Source: failover draft 12.29. */
 export function readExtras(bytes: Uint8Array | null): Extras {
+  const extras: Partial<Record<keyof Extras, string | number | boolean>> = {};
   if (bytes === null || MAGIC.some((byte, i) => bytes[i] !== byte)) return {};
-  const items = new Map<number, Uint8Array>();
   let offset: number = MAGIC.length;
   while (offset + 2 <= bytes.length) {
-    const end = offset + 2 + bytes[offset + 1]!;
+    const start = offset + 2;
+    const end = start + bytes[offset + 1]!;
     if (end > bytes.length) break;
-    items.set(bytes[offset]!, bytes.subarray(offset + 2, end));
+    const known = ITEM_OF_CODE.get(bytes[offset]!);
+    const value = known === undefined ? null : readValue(known.kind, bytes, start, end);
+    if (known !== undefined && value !== null) extras[known.name] = value;
     offset = end;
   }
-  const shape = items.get(CODE.shape);
-  const store = items.get(CODE.store);
-  const partnerStore = items.get(CODE.partnerStore);
-  const numbers = NUMBERS.flatMap((name) => {
-    const item = items.get(CODE[name]);
-    return item?.length === 4
-      ? [[name, new DataView(item.buffer, item.byteOffset, 4).getUint32(0)] as const]
-      : [];
-  });
-  const pendingShape = items.get(CODE.pendingShape);
-  const positions = POSITIONS.flatMap((name) => {
-    const position = readPosition(items.get(CODE[name]));
-    return position === null ? [] : [[name, position] as const];
-  });
-  const hostname = items.get(CODE.hostname);
-  const relayInformation = items.get(CODE.relayInformation);
-  return {
-    ...(shape && { shape: toHex(shape) }),
-    ...(store && { store: toHex(store) }),
-    ...(partnerStore && { partnerStore: toHex(partnerStore) }),
-    ...Object.fromEntries([...numbers, ...positions]),
-    ...(pendingShape && { pendingShape: toHex(pendingShape) }),
-    ...Object.fromEntries(FLAGS.filter((name) => items.has(CODE[name])).map((name) => [name, true])),
-    ...(hostname && { hostname: new TextDecoder().decode(hostname) }),
-    ...(relayInformation && { relayInformation: toHex(relayInformation) }),
-  };
+  return extras as Extras;
 }
 
-function positionBytes(position: number): Uint8Array {
-  const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(position));
-  return bytes;
+/** Null: not of the length that its kind has, or a number beyond what is safe. */
+function readValue(kind: Kind, bytes: Uint8Array, start: number, end: number): string | number | true | null {
+  switch (kind) {
+    case "hex":
+      return toHex(bytes.subarray(start, end));
+    case "text":
+      return new TextDecoder().decode(bytes.subarray(start, end));
+    case "number":
+      return end - start === 4 ? readUint32(bytes, start) : null;
+    case "position": {
+      if (end - start !== 8) return null;
+      const position = readUint32(bytes, start) * TWO_TO_32 + readUint32(bytes, start + 4);
+      return Number.isSafeInteger(position) ? position : null;
+    }
+    case "flag":
+      return true;
+    default:
+      return kind satisfies never;
+  }
 }
 
-function readPosition(item: Uint8Array | undefined): number | null {
-  if (item?.length !== 8) return null;
-  const position = Number(new DataView(item.buffer, item.byteOffset, 8).getBigUint64(0));
-  return Number.isSafeInteger(position) ? position : null;
+function readUint32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

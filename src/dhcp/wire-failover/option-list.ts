@@ -9,24 +9,43 @@ export type OptionListRead =
   | { readonly kind: "options"; readonly options: OptionList; readonly more: readonly OptionList[] }
   | { readonly kind: "malformed"; readonly field: string };
 
+/** Numbers of one option in the list below: its code, where its value starts, how long that is. */
+const ENTRY = 3;
+
 /** The known options of a message. Values are views into the frame. */
 export class OptionList {
-  readonly #values: ReadonlyMap<number, Uint8Array>;
+  readonly #frame: Uint8Array;
+  /** A message has a dozen options: a flat list of numbers costs nothing to make and little to look through. */
+  readonly #entries: number[] = [];
 
-  constructor(values: ReadonlyMap<number, Uint8Array>) {
-    this.#values = values;
+  constructor(frame: Uint8Array) {
+    this.#frame = frame;
+  }
+
+  /** Only while the list is read from its frame. */
+  add(code: number, start: number, length: number): void {
+    this.#entries.push(code, start, length);
+  }
+
+  has(code: number): boolean {
+    return this.#find(code) >= 0;
   }
 
   bytes(name: FailoverOptionName): Uint8Array | null {
-    return this.#values.get(FAILOVER_OPTION[name].code) ?? null;
+    const at = this.#find(FAILOVER_OPTION[name].code);
+    if (at < 0) return null;
+    const start = this.#entries[at + 1]!;
+    return this.#frame.subarray(start, start + this.#entries[at + 2]!);
   }
 
   /** An integer option of 1, 2 or 4 bytes; null when absent. */
   uint(name: FailoverOptionName): number | null {
-    const value = this.bytes(name);
-    if (value === null) return null;
+    const at = this.#find(FAILOVER_OPTION[name].code);
+    if (at < 0) return null;
+    const start = this.#entries[at + 1]!;
+    const end = start + this.#entries[at + 2]!;
     let result = 0;
-    for (const byte of value) result = result * 256 + byte;
+    for (let i = start; i < end; i++) result = result * 256 + this.#frame[i]!;
     return result;
   }
 
@@ -34,6 +53,12 @@ export class OptionList {
   text(name: FailoverOptionName): string | null {
     const value = this.bytes(name);
     return value === null ? null : new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
+  }
+
+  /** Where the option's entry stands; below 0 when it is absent. */
+  #find(code: number): number {
+    for (let at = 0; at < this.#entries.length; at += ENTRY) if (this.#entries[at] === code) return at;
+    return -1;
   }
 }
 
@@ -48,9 +73,9 @@ export function readOptionList(
 ): OptionListRead {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const delimiterCode = delimiter === null ? null : FAILOVER_OPTION[delimiter].code;
-  const first = new Map<number, Uint8Array>();
+  const first = new OptionList(bytes);
   const more: OptionList[] = [];
-  let values = first;
+  let list = first;
   let offset = 0;
   while (offset < bytes.length) {
     if (bytes.length - offset < 4) return { kind: "malformed", field: "option-header" };
@@ -61,46 +86,70 @@ export function readOptionList(
     const wanted = OPTION_BYTES.get(code);
     if (wanted !== undefined) {
       if (wanted !== null && wanted !== length) return { kind: "malformed", field: `option-${code}` };
-      if (values.has(code)) {
+      if (list.has(code)) {
         if (code !== delimiterCode || more.length + 1 >= OPTION_LISTS_MAX) {
           return { kind: "malformed", field: `option-${code}` };
         }
-        values = new Map();
-        more.push(new OptionList(values));
+        list = new OptionList(bytes);
+        more.push(list);
       }
-      values.set(code, bytes.subarray(start, start + length));
+      list.add(code, start, length);
     }
     offset = start + length;
   }
-  return { kind: "options", options: new OptionList(first), more };
+  return { kind: "options", options: first, more };
 }
 
 /** A text may hold what the partner said; however long that was, the message stays within a frame. */
 const TEXT_BYTES_MAX = 512;
 
+/** Room for most messages; the writer grows beyond. */
+const ROOM_BYTES = 256;
+
 /** Collects options in wire order. */
 export class OptionWriter {
-  readonly #chunks: number[] = [];
+  #buffer: Uint8Array = Buffer.allocUnsafe(ROOM_BYTES);
+  #length = 0;
 
   bytes(name: FailoverOptionName, value: Uint8Array): this {
-    const { code } = FAILOVER_OPTION[name];
-    this.#chunks.push(code >>> 8, code & 255, value.length >>> 8, value.length & 255, ...value);
+    this.#begin(name, value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
     return this;
   }
 
   uint(name: FailoverOptionName, value: number): this {
     const size = FAILOVER_OPTION[name].bytes ?? 4;
-    const bytes = new Uint8Array(size);
-    for (let i = 0, rest = value; i < size; i++, rest = Math.floor(rest / 256))
-      bytes[size - 1 - i] = rest % 256;
-    return this.bytes(name, bytes);
+    this.#begin(name, size);
+    for (let at = this.#length + size - 1, rest = value; at >= this.#length; at--) {
+      this.#buffer[at] = rest % 256;
+      rest = Math.floor(rest / 256);
+    }
+    this.#length += size;
+    return this;
   }
 
   text(name: FailoverOptionName, value: string): this {
     return this.bytes(name, new TextEncoder().encode(value).subarray(0, TEXT_BYTES_MAX));
   }
 
+  /** A view of what was written; the writer is not used any more. */
   finish(): Uint8Array {
-    return Uint8Array.from(this.#chunks);
+    return this.#buffer.subarray(0, this.#length);
+  }
+
+  /** Writes code and length, and makes room for the value. */
+  #begin(name: FailoverOptionName, length: number): void {
+    const { code } = FAILOVER_OPTION[name];
+    const end = this.#length + 4 + length;
+    if (end > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(2 * end);
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
+    }
+    this.#buffer[this.#length++] = code >>> 8;
+    this.#buffer[this.#length++] = code & 255;
+    this.#buffer[this.#length++] = length >>> 8;
+    this.#buffer[this.#length++] = length & 255;
   }
 }

@@ -124,6 +124,7 @@ function readBindingUpdate(options: OptionList): BindingUpdate {
   };
 }
 
+/** Not by slice(), which of a Buffer, as sockets give it, is a view. */
 function copy(bytes: Uint8Array | null): Uint8Array | null {
-  return bytes === null ? null : bytes.slice();
+  return bytes === null ? null : new Uint8Array(bytes);
 }
