@@ -945,7 +945,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       {
         file: "src/dhcp/engine/partner-store.ts",
         find: "open === null ? fullUpdateCursor : open - 1",
-        replace: "open === null ? fullUpdateCursor : open + 100",
+        replace: "open === null ? fullUpdateCursor : open + 400",
       },
     ],
     caught: {

@@ -28,7 +28,7 @@ import { termsOf, termsToTell } from "./terms.ts";
 import type { Turn } from "./turn.ts";
 
 /** Updates that are sent to a partner at most without its answers. */
-const MAX_SENT_UPDATES = 100;
+const MAX_SENT_UPDATES = 400;
 /** Engine.role in CONNECT and CONNECTACK. */
 const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";

@@ -46,7 +46,7 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
       handshakeMs: 10_000,
       startupMs: 5_000,
     },
-    maxUnackedUpdates: 100,
+    maxUnackedUpdates: 400,
     hasExtras: true,
     secondaryPercent: null,
     balanceHoldPart: 0.05,
