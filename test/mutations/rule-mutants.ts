@@ -697,6 +697,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "POTENTIAL-CONFLICT serves",
+    rule: "S9",
+    patches: [
+      {
+        file: "src/dhcp/engine/authority.ts",
+        find: '  "POTENTIAL-CONFLICT": "None",',
+        replace: '  "POTENTIAL-CONFLICT": "All",',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/state-cells.test.ts",
+      name: "POTENTIAL-CONFLICT: nobody, to one who comes and one who renews",
+    },
+  },
+  {
     name: "a clock that went back silences nobody",
     rule: "S11",
     patches: [
@@ -823,6 +839,23 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       by: "test",
       file: "test/dhcp/engine/pools-and-updates.test.ts",
       name: "changes whose clients are whose, and no address changes hands by it",
+    },
+  },
+  {
+    name: "whose free addresses are whose changes hands with the configured primary",
+    rule: "S7",
+    patches: [
+      {
+        file: "src/dhcp/engine/shape.ts",
+        find: "  if (shapeChanged) turn.putEndpoint({ shape: config.shape });\n",
+        replace:
+          '  engine.role = config.primary === engine.member ? "primary" : "secondary";\n  if (shapeChanged) turn.putEndpoint({ shape: config.shape, side: engine.role });\n',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/simulation/scenarios.test.ts",
+      name: "a change of the primary that one member alone has in force: the free addresses stay whose they are",
     },
   },
   {

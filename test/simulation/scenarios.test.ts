@@ -230,6 +230,21 @@ describe("scenario", () => {
     assert.equal(scene.state(P), NORMAL);
   });
 
+  it("a change of the primary that one member alone has in force: the free addresses stay whose they are", () => {
+    const scene = new Scene().begin().agreed();
+    scene.configure({ primary: "b" }, P).pass(5);
+    // Q changes at once, for P holds it already; that Q holds it too P never hears.
+    scene.run.link.blocked[Q] = true;
+    scene.configure({ primary: "b" }, Q).pass(1);
+    scene.apart();
+    const waits = scene.run.nodes.map((node) => node.report()?.pendingRevision !== null);
+    assert.deepEqual(waits, [true, false], "it waits at P and is in force at Q");
+    const clients = [scene.client(), scene.client(), scene.client(), scene.client()];
+    scene.pass(MCLT);
+    assert.ok(clients.every((one) => one.grants > 0));
+    scene.healLink().bothNormal().agreed();
+  });
+
   it("a word without API, then power lost: who acted on it alone is left only for a partner that knows all of it", () => {
     const scene = new Scene().begin();
     const client = scene.clientsReach(Q).client();

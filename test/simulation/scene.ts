@@ -128,9 +128,11 @@ export class Scene {
     return this;
   }
 
-  /** Both are told another configuration, with the digests that the controller would give it. */
-  configure(changes: Partial<RunPlan["config"]>): this {
-    for (const node of this.run.nodes) node.configure(withDigests({ ...node.config, ...changes }));
+  /** These, or both, are told another configuration, with the digests that the controller would give it. */
+  configure(changes: Partial<RunPlan["config"]>, ...nodes: readonly NodeIndex[]): this {
+    for (const node of this.run.nodes)
+      if (nodes.length === 0 || nodes.includes(node.index))
+        node.configure(withDigests({ ...node.config, ...changes }));
     return this;
   }
 

@@ -20,12 +20,14 @@ import type { ConnectionId } from "../../../src/dhcp/ports.ts";
 import type { EngineConfig } from "../../../src/dhcp/server/engine-config.ts";
 import { FrameWriter } from "../../../src/dhcp/store/frame.ts";
 import { decodeRecord, encodeRecord } from "../../../src/dhcp/store/record-codec.ts";
+import { decodeMessage } from "../../../src/dhcp/wire/message.ts";
+import type { MessageType } from "../../../src/dhcp/wire/message-type.ts";
 import { type Extras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import { readFrame } from "../../../src/dhcp/wire-failover/frame.ts";
 import type { BindingUpdate, Connect, FailoverMessage } from "../../../src/dhcp/wire-failover/message.ts";
 import { readMessage } from "../../../src/dhcp/wire-failover/read-message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
-import { ip } from "../server/world.ts";
+import { type ClientMessage, clientMessage, ip, routed } from "../server/world.ts";
 import { relationship, START } from "./pair.ts";
 
 export interface Heard {
@@ -71,6 +73,8 @@ export class ScriptedPartner {
   readonly dialed: ConnectionId[] = [];
   readonly log: LogEntry[] = [];
   readonly written: DurableRecord[] = [];
+  /** What clients were told, in order. */
+  readonly replies: (MessageType | null)[] = [];
   /** What it did, in order: "append", or the type of the message that it sent. */
   readonly order: string[] = [];
   connection: ConnectionId = 0;
@@ -137,6 +141,11 @@ export class ScriptedPartner {
       else if (effect.kind === "link-dial") this.dialed.push(effect.connection);
       else if (effect.kind === "log") this.log.push(effect.entry);
       else if (effect.kind === "append") this.written.push(effect.record);
+      else if (effect.kind === "reply") {
+        const read = decodeMessage(effect.bytes);
+        assert.ok(read.kind === "message");
+        this.replies.push(read.message.messageType);
+      }
     }
   }
 
@@ -148,6 +157,12 @@ export class ScriptedPartner {
       if (!isSilent && this.engine.session !== null) this.say({ type: "CONTACT", extras: null });
       this.deliver({ kind: "tick" });
     }
+  }
+
+  /** A relayed client's message. */
+  ask(parts: ClientMessage): void {
+    const bytes = clientMessage({ giaddr: "10.0.0.1", ...parts });
+    this.deliver({ kind: "client-datagram", bytes, arrival: routed("10.0.0.1") });
   }
 
   /** TCP stands: as dialed by the engine, or opened by the partner. */

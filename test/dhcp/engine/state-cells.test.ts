@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
 import {
   onLinkLost,
   onPartnerState,
@@ -13,8 +14,10 @@ import {
   type SettledState,
   stateAfterRestart,
 } from "../../../src/dhcp/failover/transition.ts";
+import { freshBinding } from "../../../src/dhcp/lease/binding.ts";
 import type { Fencing } from "../../../src/dhcp/lease/durable-record.ts";
 import { ENDPOINT_STATE_CODE } from "../../../src/dhcp/lease/durable-record.ts";
+import { hardwareClient, ip, MAC_1, MAC_2 } from "../server/world.ts";
 import { ScriptedPartner } from "./scripted-partner.ts";
 
 const CONFLICT: readonly SettledState[] = ["POTENTIAL-CONFLICT", "RESOLUTION-INTERRUPTED", "CONFLICT-DONE"];
@@ -204,3 +207,52 @@ describe("the other events", () => {
     }
   });
 });
+
+describe("S9: whom each state answers", () => {
+  const everybody = ["OFFER", "ACK"];
+  const answered: Readonly<Record<SettledState, readonly string[]>> = {
+    NORMAL: everybody,
+    "COMMUNICATIONS-INTERRUPTED": everybody,
+    "PARTNER-DOWN": everybody,
+    "POTENTIAL-CONFLICT": [],
+    "RESOLUTION-INTERRUPTED": everybody,
+    "CONFLICT-DONE": everybody,
+    RECOVER: [],
+    "RECOVER-WAIT": [],
+    "RECOVER-DONE": ["ACK"],
+    PAUSED: [],
+    SHUTDOWN: [],
+  };
+  for (const me of SETTLED_STATES) {
+    test(`${me}: ${answered[me].join(" and ") || "nobody"}, to one who comes and one who renews`, () => {
+      const partner = engineIn(me, "None", "a");
+      ask(partner);
+      assert.deepEqual(partner.replies, answered[me]);
+    });
+  }
+
+  test("STARTUP: nobody, whatever the state of before", () => {
+    for (const saved of SETTLED_STATES) {
+      const partner = new ScriptedPartner({ member: "a", saved });
+      ask(partner);
+      assert.deepEqual(partner.replies, [], saved);
+    }
+  });
+});
+
+/** A new client comes, and one with a lease of half an hour renews. */
+function ask(partner: ScriptedPartner): void {
+  const { wall } = partner.now;
+  const expiresAt = unixSeconds(wall + 1_800);
+  partner.engine.leases.put({
+    ...freshBinding(ip("10.0.0.10")),
+    status: "ACTIVE",
+    client: hardwareClient(MAC_2),
+    expiresAt,
+    potentialAcked: expiresAt,
+    lastTransactionAt: wall,
+  });
+  // Who has tried for a minute is answered whoever's client it is.
+  partner.ask({ type: "DISCOVER", mac: MAC_1, secs: 60 });
+  partner.ask({ type: "REQUEST", mac: MAC_2, ciaddr: "10.0.0.10", secs: 60 });
+}
