@@ -11,7 +11,7 @@ import { unpackFirstGreen } from "../n-1/first-green.ts";
 const FIRST_GREEN = join(import.meta.dirname, "..", "..", "test/corpus/n-1/chart");
 const NEW_TAG = "next";
 const ROLLOUT_MS = 240_000;
-const IN_OPERATORS = ["--namespace", OPERATOR_NAMESPACE, "--wait"];
+const IN_OPERATORS = ["--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout", "120s"];
 
 /** A cluster whose nodes have both images, and nothing installed. */
 export async function startUpgradeCluster(): Promise<Cluster> {
