@@ -45,14 +45,26 @@ export async function exhaustMemory(cluster: Cluster, node: NodeNumber): Promise
   await pause(HELD_MS);
 }
 
-/** `kubectl delete pod`; resolves once its successor is ready. */
+/** `kubectl delete pod`; resolves once it is gone. Not by --wait: kubectl looks at the pod, then begins to watch its name, and when
+ *  a StatefulSet has made the next pod between the two, it waits for that one to go, for ever. */
+export async function deletePod(cluster: Cluster, pod: string): Promise<void> {
+  const uid = () => podShows(cluster, pod, "{.metadata.uid}");
+  const old = uid();
+  cluster.kubectl("delete", "pod", pod, "--wait=false");
+  await eventually(`${pod} to go`, POD_MS, uid, (seen) => seen !== old);
+}
+
+/** The same; resolves once its successor is ready. */
 export async function replacePod(cluster: Cluster, node: NodeNumber): Promise<void> {
   const pod = podOf(node);
-  const path = '{.metadata.uid} {.status.conditions[?(@.type=="Ready")].status}';
-  const look = () => cluster.kubectl("get", "pod", pod, "--ignore-not-found", "--output", `jsonpath=${path}`);
-  const [old = ""] = look().split(" ");
-  cluster.kubectl("delete", "pod", pod, "--wait=false");
-  await eventually(`a new ${pod}`, POD_MS, look, (seen) => !seen.startsWith(old) && seen.endsWith("True"));
+  await deletePod(cluster, pod);
+  const ready = () => podShows(cluster, pod, '{.status.conditions[?(@.type=="Ready")].status}');
+  await eventually(`a new ${pod}`, POD_MS, ready, (seen) => seen === "True");
+}
+
+/** Empty while there is none. */
+function podShows(cluster: Cluster, pod: string, path: string): string {
+  return cluster.kubectl("get", "pod", pod, "--ignore-not-found", "--output", `jsonpath=${path}`);
 }
 
 /** The member's pod on this node. */

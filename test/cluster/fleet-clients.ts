@@ -67,6 +67,9 @@ const PORT = 67;
 const TICK_MS = 20;
 const RETRY_MS = 250;
 const NEWCOMER_STAYS_MS = 2_000;
+/** While so many wait that nobody serves, no more come: each asks four times a second, and they would keep a busy machine from
+ *  answering any of them once they may be served. */
+const NEWCOMERS_WAITING_MAX = 100;
 
 export class FleetClients {
   readonly #options: FleetOptions;
@@ -121,13 +124,12 @@ export class FleetClients {
 
   report(): FleetReport {
     const now = performance.now();
-    const waiting = [...this.#clients].filter((client) => client.isNewcomer && isAsking(client));
     const counts = this.#counts;
     this.#counts = { acks: 0, renewals: 0, rebinds: 0, lost: 0, newcomers: 0, longestWaitMs: 0 };
     return {
       ...counts,
       bound: [...this.#clients].filter((client) => !client.isNewcomer && !isAsking(client)).length,
-      stillWaitingMs: Math.max(0, ...waiting.map((client) => now - client.since)),
+      stillWaitingMs: Math.max(0, ...this.#waiting().map((client) => now - client.since)),
       violations: this.#ledger.violations,
     };
   }
@@ -141,6 +143,11 @@ export class FleetClients {
   silence(server: string): Silence {
     const since = (at = 0) => performance.now() - at;
     return { any: since(this.#lastAny.get(server)), newClient: since(this.#lastNew.get(server)) };
+  }
+
+  /** Newcomers without an address. */
+  #waiting(): readonly Client[] {
+    return [...this.#clients].filter((client) => client.isNewcomer && isAsking(client));
   }
 
   #addClient(isNewcomer: boolean): void {
@@ -167,7 +174,7 @@ export class FleetClients {
     const now = performance.now();
     if (this.#newcomerEveryMs > 0 && now >= this.#nextNewcomerAt) {
       this.#nextNewcomerAt = now + this.#newcomerEveryMs;
-      this.#addClient(true);
+      if (this.#waiting().length < NEWCOMERS_WAITING_MAX) this.#addClient(true);
     }
     for (const client of this.#clients) this.#tend(client, now);
   }

@@ -12,7 +12,7 @@ import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { run } from "../../dev/lib/run.ts";
-import { drain, uncordon } from "./faults.ts";
+import { deletePod, drain, uncordon } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { condition, LEASES, MEMBERS, type MemberName, pairObjects, SERVERS, states } from "./pair-objects.ts";
 
@@ -103,7 +103,7 @@ describe("stores on a real cluster", { skip: clusterUnmet(), timeout: 600_000 },
         cluster.kubectl("get", "pod", mirrorPod(member), "--ignore-not-found", "--output", "name");
       await eventually("the static pod has ended", 60_000, isThere, (seen) => seen === "");
       // The kubelet would let it wait ever longer.
-      cluster.kubectl("delete", "pod", `campus-${member}-0`, "--wait");
+      await deletePod(cluster, `campus-${member}-0`);
       const state = `jsonpath={.status.state}`;
       const look = () => cluster.kubectl("get", "failovermember", `campus-${member}`, "--output", state);
       await eventually(`${member} is NORMAL again`, 60_000, look, (seen) => seen === "Normal");
