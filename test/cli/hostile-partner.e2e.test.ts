@@ -92,8 +92,9 @@ async function openConnection(): Promise<Socket> {
 }
 
 /** A connection whose handshake the engine has accepted. */
-async function acceptedConnection(): Promise<Socket> {
+async function acceptedConnection(onOpen = () => {}): Promise<Socket> {
   const socket = await openConnection();
+  onOpen();
   socket.write(
     frame({ type: "STATE", state: 6, flags: 0, startTimeOfState: unixSeconds(0), extras: null }, 1),
   );
@@ -241,6 +242,8 @@ describe("a hostile partner", () => {
     const greeting = frame(CONNECT, 0);
     const mute: Socket[] = [];
     try {
+      // The engine finds them and the true partner behind them in one turn, as after a pause of its machine.
+      engine.child.kill("SIGSTOP");
       for (let i = 0; i < 40; i++) {
         const socket = connect({ host: VICTIM, port: LINK_PORT, localAddress: PARTNER });
         socket.on("error", () => {}).resume();
@@ -248,13 +251,14 @@ describe("a hostile partner", () => {
         if (i % 2 === 0) socket.write(greeting.subarray(0, greeting.length / 2));
         mute.push(socket);
       }
-      const accepted = await acceptedConnection();
+      const accepted = await acceptedConnection(() => engine.child.kill("SIGCONT"));
       accepted.destroy();
       // The last ones are closed when the time for a handshake is over.
       await Promise.all(
         mute.map((socket) => socket.closed || new Promise((resolve) => socket.once("close", resolve))),
       );
     } finally {
+      engine.child.kill("SIGCONT");
       for (const socket of mute) socket.destroy();
     }
   });

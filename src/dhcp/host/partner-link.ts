@@ -35,8 +35,6 @@ const UNTAKEN_BYTES_MAX = 64 * 1024;
 const UNPROVEN_MAX = 4;
 /** Connections that are being closed; for one more the oldest is broken off: the peer may never close its end. */
 const CLOSING_MAX = 4;
-/** The engine allows fewer and says why; this only guards the process. */
-const ACCEPTED_MAX = 16;
 
 export class TcpPartnerLink implements PartnerLink {
   readonly #options: LinkOptions;
@@ -53,7 +51,8 @@ export class TcpPartnerLink implements PartnerLink {
       (socket) => this.#admits(socket),
       (socket) => this.#accept(socket),
     );
-    this.#server.maxConnections = ACCEPTED_MAX;
+    // No limit of the server's own: it would count what is being closed, and turn away the partner among a crowd. Those admitted
+    // are few, and a burst is at most what the kernel lets wait.
   }
 
   /** Starts listening. Rejects with FaultError: ADDRESS_IN_USE, ADDRESS_NOT_HERE, CAPABILITY_MISSING. */
