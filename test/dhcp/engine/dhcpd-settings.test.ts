@@ -132,6 +132,31 @@ describe("the end of a lease, of which the dhcpd was promised more", () => {
   }
 });
 
+test("a lease of an address that the dhcpd had in no pool is told again when it comes back, perhaps with that pool", () => {
+  const heard = { potentialSent: at(700), potentialAcked: at(700), acknowledged: true };
+  const bindings = [{ ...OWED[0] }, { ...OWED[1], ...heard }];
+  const partner = new ScriptedPartner({ dialect: "ISC", bindings });
+  partner.meet();
+  partner.announce("NORMAL");
+  const [told, ...more] = updates(partner.heard);
+  assert.ok(told?.message.type === "BNDUPD" && more.length === 0);
+  const { address } = told.message.update;
+  const illegal = { type: "BNDACK", address, rejectReason: 1, message: null, extras: null } as const;
+  partner.say(illegal, { xid: told.xid });
+  partner.pass(30_000);
+  assert.equal(updates(partner.heard).length, 1, "settled for this connection");
+  partner.meet();
+  partner.announce("NORMAL");
+  const again = updates(partner.heard).slice(1);
+  assert.deepEqual(
+    again.map(({ message }) => message.type === "BNDUPD" && message.update.address),
+    [address],
+    "and no other",
+  );
+  accept(partner, again[0]!);
+  assert.ok(partner.binding("10.0.0.10")!.potentialAcked > 0);
+});
+
 describe("max-unacked-updates 1", () => {
   for (const [role, member] of ROLES)
     test(`we are ${role}: one update at a time, each answered after seconds, until everything is told`, () => {
