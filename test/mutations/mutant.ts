@@ -11,13 +11,11 @@ export interface Patch {
 export type Caught =
   /** A test of that name fails by an assertion. */
   | { readonly by: "test"; readonly file: string; readonly name: string }
-  /** The simulator finds one of these invariants broken first, within so many runs of at most 4 pair-hours each. */
-  | {
-      readonly by: "simulation";
-      readonly invariants: readonly string[];
-      readonly firstSeed: number;
-      readonly runsMax: number;
-    };
+  /** The simulator finds one of these invariants broken first, within CPU_MINUTES_MAX from this seed on. */
+  | { readonly by: "simulation"; readonly invariants: readonly string[]; readonly firstSeed: number };
+
+/** What a mutant may take. */
+export const CPU_MINUTES_MAX = 10;
 
 export interface Mutant {
   /** The broken rule, in words. */

@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { PlantedRun } from "../simulation/planted-main.ts";
-import type { Caught, Mutant, Patch } from "./mutant.ts";
+import { type Caught, CPU_MINUTES_MAX, type Mutant, type Patch } from "./mutant.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const COPIED = [
@@ -17,8 +17,7 @@ const COPIED = [
   "test/corpus/failover",
   "package.json",
 ];
-/** CPU seconds that a mutant may take. */
-export const CPU_SECONDS_MAX = 600;
+const CPU_SECONDS_MAX = CPU_MINUTES_MAX * 60;
 
 export interface Verdict {
   readonly caught: boolean;
@@ -90,12 +89,7 @@ function runTest(copy: string, { file, name }: Extract<Caught, { by: "test" }>):
 function runSimulation(copy: string, caught: Extract<Caught, { by: "simulation" }>): Verdict {
   const child = spawnSync(
     process.execPath,
-    [
-      join(copy, "test/simulation/planted-main.ts"),
-      String(caught.firstSeed),
-      String(caught.runsMax),
-      String(CPU_SECONDS_MAX),
-    ],
+    [join(copy, "test/simulation/planted-main.ts"), String(caught.firstSeed), String(CPU_SECONDS_MAX)],
     { encoding: "utf8", timeout: CPU_SECONDS_MAX * 6_000, maxBuffer: 1 << 24 },
   );
   if (child.status !== 0)

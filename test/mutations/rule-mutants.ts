@@ -525,6 +525,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "a reply leaves however late it is",
+    rule: "W12",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "return this.#ports.clock.now().boot > notAfter ||",
+        replace: "return",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/runner.test.ts",
+      name: "W12: an ACK whose record took longer than a second to become durable does not leave",
+    },
+  },
+  {
     name: "fencing is switched off while somebody holds a grant",
     rule: "l",
     patches: [

@@ -189,7 +189,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     caught: {
       by: "test",
       file: "test/dhcp/engine/outdated-store.test.ts",
-      name: "a copy of the generation before is recognised although nothing was told since",
+      name: "a copy of the generation before is recognised by its opening: of the open since, the partner heard no more than that",
     },
   },
   {

@@ -139,6 +139,24 @@ test("a copy of the generation before is recognised although nothing was told si
   assertTreatedAsLost(pair, []);
 });
 
+test("a copy of the generation before is recognised by its opening: of the open since, the partner heard no more than that", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const copy = [...pair.b.disk];
+  const { address } = pair.lease(MACS[0]!)!;
+  settle(pair);
+  pair.kill(pair.b);
+  pair.until("a alone", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+  pair.start(pair.b);
+  // Killed as soon as a has heard its first STATE, which tells no position: counting has begun anew.
+  for (let i = 0; i < 10_000 && (pair.a.engine.session?.partnerState ?? null) === null; i++) pair.run(1);
+  assert.equal(pair.a.engine.session?.partnerPosition, 0);
+  putBack(pair, copy);
+  pair.run(3_000);
+  pair.b.starts -= 1;
+  pair.start(pair.b);
+  assertTreatedAsLost(pair, [address]);
+});
+
 /** Another member in b's place for a while: what it tells of itself, and how the pair links with it. */
 const OTHERS: readonly [string, Partial<CompiledRelationship>][] = [
   ["another store of its member", {}],

@@ -77,6 +77,22 @@ test("what was decided with a record leaves only when the record is durable, and
   assert.deepEqual([sent.length, runner.isIdle], [3, true]);
 });
 
+test("W12: an ACK whose record took longer than a second to become durable does not leave", () => {
+  for (const [milliseconds, leaves] of [
+    [1_000, true],
+    [1_001, false],
+  ] as const) {
+    const member = lonely();
+    const { flushes, sent, ask, pass, runner } = member;
+    ask(selected(member, MACS[0]));
+    pass(milliseconds);
+    assert.equal(sent.length, 1, "the disk is slow");
+    for (const done of flushes.splice(0)) done(null);
+    assert.equal(sent.length, leaves ? 2 : 1, `after ${milliseconds} ms`);
+    assert.equal(runner.lateReplies, leaves ? 0 : 1);
+  }
+});
+
 test("a failed flush silences the member at that very moment, for clients and partner, and is told once", () => {
   const member = lonely();
   const { flushes, sent, faults, ask, pass, dials } = member;
