@@ -33,6 +33,8 @@ export class ClusterNode {
   readonly #options: NodeOptions;
   readonly #disk: string;
   readonly #group: string;
+  /** Of the images. */
+  readonly #imported = new Set<string>();
   #entered: ChildProcess | null = null;
   #pid: number | null = null;
 
@@ -48,12 +50,16 @@ export class ClusterNode {
     return path.replace(/^\/var/, this.#disk);
   }
 
-  /** Boots it: containerd, the images, kubelet and kube-proxy. */
+  /** Boots it: containerd, the images unless its disk has them, kubelet and kube-proxy. */
   async start(): Promise<void> {
     this.#prepareDisk();
     this.#options.network.plugIn(this.#options.number);
     await this.#boot();
-    for (const image of this.#options.images) this.exec("ctr", "-n", "k8s.io", "image", "import", image);
+    for (const image of this.#options.images) {
+      if (this.#imported.has(image)) continue;
+      this.exec("ctr", "-n", "k8s.io", "image", "import", image);
+      this.#imported.add(image);
+    }
     this.#startDaemon("kubelet", [
       "--config=/var/lib/kubelet/config.yaml",
       "--kubeconfig=/var/lib/kubelet/kubeconfig",

@@ -13,10 +13,13 @@ import { eventually } from "../../dev/demo/teller.ts";
 import { CLIENTS, Disturbance, recordFact } from "./disturbance.ts";
 import { CUT_MS, crashNode, drain, ENGINE, uncordon } from "./faults.ts";
 import type { Silence } from "./fleet-clients.ts";
-import { SERVERS } from "./pair-objects.ts";
+import { pairObjects, SERVERS } from "./pair-objects.ts";
 import { ROUNDS, rounds } from "./rounds.ts";
 
-const HALF = Math.ceil(ROUNDS / 2);
+const HALF = Math.max(1, Math.floor(ROUNDS / 2));
+/** So long that nobody notices that a node takes half a minute to boot: a member that has nobody to ask serves new clients until
+ *  30 s before its lead time is over. */
+const LEAD_SECONDS = 600;
 const OFF_MS = 3_000;
 const BOOT_MS = 120_000;
 /** Longer than a kubelet that knows its pods takes to run them: without an API it was never told of any. */
@@ -45,7 +48,7 @@ describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, 
   let disturb: Disturbance;
   before(async () => {
     cluster = await startOperatorCluster((line) => console.log(line));
-    disturb = await Disturbance.start(cluster);
+    disturb = await Disturbance.start(cluster, pairObjects({ maxClientLeadTimeSeconds: LEAD_SECONDS }));
   });
   after(async () => {
     await disturb?.fleet.stop();
