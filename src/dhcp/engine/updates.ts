@@ -361,6 +361,12 @@ export function onBindingAck(
       address: ack.address,
       reason: ack.rejectReason,
     });
+    // Its clocks not compared yet, it took nothing, also of what a lost store of its had acknowledged: an UPDDONE now would say that
+    // it has all.
+    if (ack.rejectReason === REJECT_REASON.timeMismatch) {
+      engine.updates.unjudged(ack.address, turn.now.boot);
+      return;
+    }
     const refused = engine.leases.get(ack.address);
     if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address, refused)) {
       // Not in its pools: it never gives this address, and never will know of it. An end is agreed on thereby.
@@ -373,10 +379,7 @@ export function onBindingAck(
       // Its operator took the mark away while nobody could tell this side: said again, it would be refused again.
       const mark = MARK_OF_REFUSAL.get(ack.rejectReason) ?? 0;
       if ((refused.ipFlags & mark) !== 0) turn.putBinding({ ...refused, ipFlags: refused.ipFlags & ~mark });
-      // Its clocks not compared yet, it took nothing: an UPDDONE now would say that it has all.
-      const isUnjudged = ack.rejectReason === REJECT_REASON.timeMismatch;
-      if (isUnjudged) engine.updates.unjudged(ack.address, turn.now.boot);
-      else engine.updates.refused(ack.address, turn.now.boot);
+      engine.updates.refused(ack.address, turn.now.boot);
     }
     return;
   }

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
 import type { Engine } from "../../../src/dhcp/engine/engine-state.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
+import { REJECT_REASON } from "../../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
 import { hardwareClient, ip, scope } from "../server/world.ts";
 import { Pair, START } from "./pair.ts";
@@ -117,4 +118,27 @@ test("a request that waits wakes nobody: the beat takes it up", () => {
     pair.run(9_900);
   });
   assert.ok(flooded <= quiet + 2, `${flooded} ticks, without requests ${quiet}`);
+});
+
+test("W10: a lost store that cannot judge times yet has not got what it refused, though the store before had acknowledged it", () => {
+  const partner = knowing(3);
+  partner.announce("RECOVER", { store: "77".repeat(16), incomplete: true });
+  partner.heard.length = 0;
+  partner.say({ type: "UPDREQALL" }, { xid: 900 });
+  const told = () => partner.heard.filter(({ message }) => message.type === "BNDUPD");
+  const answer = (rejectReason: number | null) => {
+    for (const { message, xid } of told().slice(-3)) {
+      assert.ok(message.type === "BNDUPD");
+      const { address } = message.update;
+      partner.say({ type: "BNDACK", address, rejectReason, message: null, extras: null }, { xid });
+    }
+  };
+  partner.pass(2_000);
+  assert.equal(told().length, 3);
+  answer(REJECT_REASON.timeMismatch);
+  assert.deepEqual(doneXids(partner), []);
+  partner.pass(8_000);
+  assert.equal(told().length, 6, "told again");
+  answer(null);
+  assert.deepEqual(doneXids(partner), [900]);
 });
