@@ -10,7 +10,7 @@ import { writeImage } from "../image/oci-archive.ts";
 import { run } from "../lib/run.ts";
 import { API_SERVER, CONTROL_PLANE_SUBJECTS, ControlPlane } from "./control-plane.ts";
 import { Doors } from "./doors.ts";
-import { prefixOf, stateDirectory, sweep, sweepLeftovers } from "./machine.ts";
+import { allowWatches, prefixOf, stateDirectory, sweep, sweepLeftovers } from "./machine.ts";
 import { CONTROL_PLANE_ADDRESS, Network, NODES, type NodeNumber, nodeAddress, nodeName } from "./network.ts";
 import { ClusterNode, PAUSE_IMAGE } from "./node.ts";
 import { staticBusybox } from "./pause-image.ts";
@@ -59,6 +59,7 @@ export class Cluster {
   static async start(options: ClusterOptions): Promise<Cluster> {
     const program = await clusterPrograms(options.say);
     await sweepLeftovers();
+    allowWatches();
     const prefix = prefixOf(process.pid);
     try {
       const cluster = new Cluster(prefix, program);

@@ -19,6 +19,9 @@ import { run } from "../lib/run.ts";
 
 const PREFIX = "lpk";
 const DIRECTORY = "/var/tmp";
+const WATCHES = "/proc/sys/fs/inotify/max_user_instances";
+/** Every node takes some ten; most machines start with 128 for all that run on them. */
+const WATCHES_MIN = 1024;
 const GONE_MS = 10_000;
 const POLL_MS = 50;
 
@@ -34,6 +37,12 @@ export function stateDirectory(prefix: string): string {
 
 export function ip(...args: readonly string[]): string {
   return run("ip", ...args);
+}
+
+/** Lets the machine's programs watch enough files: without that containerd comes up and cannot run a pod. It stays so, because
+ *  nobody knows who else counts on it by then. */
+export function allowWatches(): void {
+  if (Number(readFileSync(WATCHES, "utf8")) < WATCHES_MIN) writeFileSync(WATCHES, String(WATCHES_MIN));
 }
 
 /** A long-running program in a network namespace, in a session of its own, its output in a file. */

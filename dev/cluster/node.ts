@@ -165,9 +165,11 @@ export class ClusterNode {
     return this.#pid !== null && existsSync(`/proc/${this.#pid}/root/run/containerd/containerd.sock`);
   }
 
+  /** Started anew whenever it ends, as by systemd: a kubelet ends when containerd is not ready yet. */
   #startDaemon(name: Program, args: readonly string[]): void {
     const log = openSync(join(this.#disk, "log", `${name}.log`), "a");
-    const words = [...this.#enter(), this.#options.program(name), ...args];
+    const again = ["sh", "-c", 'while :; do "$0" "$@"; sleep 0.5; done'];
+    const words = [...this.#enter(), ...again, this.#options.program(name), ...args];
     spawn("nsenter", words, { detached: true, stdio: ["ignore", log, log] }).unref();
     closeSync(log);
   }
