@@ -22,6 +22,9 @@ export function claim(isTrue: boolean, expected: string, seen: string): void {
 }
 
 const POLL_MS = 50;
+/** Between two looks it rests for as much longer than a look takes: kubectl costs a tenth of a second of a processor. */
+const REST = 3;
+const REST_MS_MAX = 500;
 
 /** Looks again and again until `isTrue` says so, at most `timeoutMs`; then a ClaimError shows what was last seen. */
 export async function eventually<T>(
@@ -32,10 +35,12 @@ export async function eventually<T>(
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {
+    const began = performance.now();
     const seen = await look();
     if (isTrue(seen)) return seen;
     if (Date.now() >= end) throw new ClaimError(`${expected} within ${timeoutMs / 1000} s`, describe(seen));
-    await pause(POLL_MS);
+    const rest = Math.min(REST * (performance.now() - began), REST_MS_MAX);
+    await pause(Math.max(POLL_MS, rest));
   }
 }
 

@@ -21,9 +21,13 @@ const LONGEST = [
   "rest.long.cluster.test.ts",
   "upgrade.cluster.test.ts",
   "controllers.long.cluster.test.ts",
-  "nodes.cluster.test.ts",
-  "wrong-partner-down.cluster.test.ts",
   "alerts.cluster.test.ts",
+  "claims.cluster.test.ts",
+  "wrong-partner-down.cluster.test.ts",
+  "chart.cluster.test.ts",
+  "etcd-restore.cluster.test.ts",
+  "nodes.cluster.test.ts",
+  "stores.cluster.test.ts",
 ];
 const FILE_LIMIT_SECONDS = 240;
 const E2E_LIMIT_SECONDS = 900;
