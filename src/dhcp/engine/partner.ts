@@ -154,7 +154,10 @@ function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: E
     ...rememberedPartnerStore(engine, session, extras),
     aloneSince: 0,
   };
-  const isKnown = (Object.keys(news) as (keyof typeof news)[]).every((key) => news[key] === endpoint[key]);
+  // A position that has only moved on is written as the link ends.
+  const isKnown = (Object.keys(news) as (keyof typeof news)[]).every(
+    (key) => key === "partnerPosition" || news[key] === endpoint[key],
+  );
   if (!isKnown) turn.putEndpoint({ ...news, ...contactNow(engine, turn, session) });
 }
 
