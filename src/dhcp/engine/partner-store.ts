@@ -114,16 +114,17 @@ function knowsLess(
   return store.aloneSince !== 0 && seen.position > store.aloneSince;
 }
 
-/** What to remember of the partner's store; nothing of an outdated one, which has to give up its memory first. */
+/** What to remember of the partner's store; nothing of an outdated one, which has to give up its memory first. Its
+ *  position goes into the session: it is written with the rest, or as the link ends (contactNow). */
 export function rememberedPartnerStore(
   engine: Engine,
   session: Session,
   extras: Extras,
-): Pick<EndpointRecord, "partnerStore" | "partnerGeneration" | "partnerOpenedAt" | "partnerPosition"> {
+): Pick<EndpointRecord, "partnerStore" | "partnerGeneration" | "partnerOpenedAt"> {
   const { endpoint } = engine;
   if (session.partnerOutdated) {
-    const { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition } = endpoint;
-    return { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition };
+    const { partnerStore, partnerGeneration, partnerOpenedAt } = endpoint;
+    return { partnerStore, partnerGeneration, partnerOpenedAt };
   }
   const partnerStore = extras.store ?? "";
   const partnerGeneration = extras.generation ?? 0;
@@ -134,7 +135,7 @@ export function rememberedPartnerStore(
     partnerOpenedAt === endpoint.partnerOpenedAt;
   // A new open vouches for all that was told before: counting begins anew.
   session.partnerPosition = Math.max(isSameOpen ? session.partnerPosition : 0, extras.position ?? 0);
-  return { partnerStore, partnerGeneration, partnerOpenedAt, partnerPosition: session.partnerPosition };
+  return { partnerStore, partnerGeneration, partnerOpenedAt };
 }
 
 /** When the two last knew of each other, for the store; while the link stands, and as it is lost. */

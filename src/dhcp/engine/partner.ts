@@ -154,10 +154,7 @@ function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: E
     ...rememberedPartnerStore(engine, session, extras),
     aloneSince: 0,
   };
-  // A position that has only moved on is written as the link ends.
-  const isKnown = (Object.keys(news) as (keyof typeof news)[]).every(
-    (key) => key === "partnerPosition" || news[key] === endpoint[key],
-  );
+  const isKnown = (Object.keys(news) as (keyof typeof news)[]).every((key) => news[key] === endpoint[key]);
   if (!isKnown) turn.putEndpoint({ ...news, ...contactNow(engine, turn, session) });
 }
 
