@@ -1,4 +1,4 @@
-// Bytes as hex text, and comparison: what keys, logs and snapshots need.
+// Bytes as hex text, comparison, and numbers in network order: what keys, logs, snapshots and wire formats need.
 
 /** Lower-case hex, two digits a byte, no separator. */
 export function toHex(bytes: Uint8Array): string {
@@ -15,4 +15,11 @@ export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** Reads four bytes in network order. The caller has checked that they are there. */
+export function readUint32(bytes: Uint8Array, at: number): number {
+  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+  const low = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+  return ((high << 16) | low) >>> 0;
 }

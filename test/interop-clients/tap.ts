@@ -2,11 +2,11 @@
 // the wire tells them in one. Source: RFC 2131 table 5 and 4.3.2 (what tells the forms of REQUEST apart).
 
 import type { ChildProcess } from "node:child_process";
-import { toHex } from "../../src/base/bytes.ts";
+import { readUint32, toHex } from "../../src/base/bytes.ts";
 import { formatIpv4, type Ipv4 } from "../../src/base/ipv4.ts";
 import { type DhcpMessage, decodeMessage } from "../../src/dhcp/wire/message.ts";
 import { OPTION } from "../../src/dhcp/wire/option-table.ts";
-import { addressOption, readUint32 } from "../../src/dhcp/wire/options.ts";
+import { addressOption } from "../../src/dhcp/wire/options.ts";
 import { type TestNetwork, until } from "./network.ts";
 
 /** One DHCP message as it went by. Addresses are texts; null where there is none. */

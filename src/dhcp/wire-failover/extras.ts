@@ -2,7 +2,7 @@
 // the magic "LSPR", then items of code (1) length (1) value. A partner of another make skips the option; unknown
 // items are skipped here. Source: failover draft 12.29 (leaves the content to the vendor).
 
-import { fromHex, toHex } from "../../base/bytes.ts";
+import { fromHex, readUint32, toHex } from "../../base/bytes.ts";
 
 export interface Extras {
   /** Digest of the active shape (S14), hex. */
@@ -146,8 +146,8 @@ function putUint32(bytes: number[], value: number): void {
 /** Decodes option 29; anything that is not ours, or is cut short, counts as absent. Never throws.
  *  Source: failover draft 12.29. */
 export function readExtras(bytes: Uint8Array | null): Extras {
-  const extras: Partial<Record<keyof Extras, string | number | boolean>> = {};
   if (bytes === null || MAGIC.some((byte, i) => bytes[i] !== byte)) return {};
+  const extras: Partial<Record<keyof Extras, string | number | boolean>> = {};
   let offset: number = MAGIC.length;
   while (offset + 2 <= bytes.length) {
     const start = offset + 2;
@@ -180,8 +180,4 @@ function readValue(kind: Kind, bytes: Uint8Array, start: number, end: number): s
     default:
       return kind satisfies never;
   }
-}
-
-function readUint32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }

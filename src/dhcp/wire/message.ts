@@ -2,11 +2,12 @@
 // Source: RFC 2131 2 and 4.1, RFC 951 3, RFC 1542 2.1 (at least 300 bytes are sent), RFC 2132 9.10 (maximum size).
 // Decoding never throws and never reads past the datagram; what it refuses, it names.
 
+import { readUint32 } from "../../base/bytes.ts";
 import { type Ipv4, ipv4 } from "../../base/ipv4.ts";
 import { type MessageType, messageTypeOf } from "./message-type.ts";
 import { layOutOptions } from "./option-layout.ts";
 import { OPTION } from "./option-table.ts";
-import { OptionCollector, type Options, type OptionValue, readUint32, uint8Option } from "./options.ts";
+import { OptionCollector, type Options, type OptionValue, uint8Option } from "./options.ts";
 
 export const BOOTREQUEST = 1;
 export const BOOTREPLY = 2;

@@ -2,6 +2,7 @@
 // Source: RFC 2132 2 and 9.3 (layout, overload), RFC 3396 (concatenation and splitting), RFC 3046 2.2 (82 goes last).
 // Must never throw on any input, read past a field, recurse, or allocate more than the input's size.
 
+import { readUint32 } from "../../base/bytes.ts";
 import { type Ipv4, ipv4 } from "../../base/ipv4.ts";
 import { OPTION } from "./option-table.ts";
 
@@ -89,13 +90,6 @@ export function uint32Option(options: Options, code: number): number | null {
 export function addressOption(options: Options, code: number): Ipv4 | null {
   const value = uint32Option(options, code);
   return value === null ? null : ipv4(value);
-}
-
-/** Reads four bytes in network order. The caller has checked that they are there. */
-export function readUint32(bytes: Uint8Array, at: number): number {
-  const high = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-  const low = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
-  return ((high << 16) | low) >>> 0;
 }
 
 export function uint8Value(value: number): Uint8Array {

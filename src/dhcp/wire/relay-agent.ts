@@ -2,8 +2,8 @@
 // Source: RFC 3046, 3527 (link selection), 5010 (flags), 5107 (server identifier override), 8357 (source port).
 // Never throws. A broken tail is tolerated, because relays pad; a sub-option that steers us must have its exact length.
 
+import { readUint32 } from "../../base/bytes.ts";
 import { type Ipv4, ipv4 } from "../../base/ipv4.ts";
-import { readUint32 } from "./options.ts";
 
 /** Source: IANA, DHCP Relay Agent Sub-Option Codes. */
 export const RELAY_SUBOPTION = {
