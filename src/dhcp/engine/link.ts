@@ -3,7 +3,7 @@
 
 import { type LinkRefusal, REFUSED_BY_PARTNER, TERMS_DIFFER } from "../../base/link-refusal.ts";
 import { ClockOffset } from "../failover/clock-offset.ts";
-import { linkName } from "../failover/dialect.ts";
+import { DIALECT, linkName } from "../failover/dialect.ts";
 import { HASH_BUCKET_BYTES } from "../failover/load-balance.ts";
 import { CLOCK_UNCERTAINTY_SECONDS } from "../lease/lead-time.ts";
 import { type ConnectionId, DIALED_CONNECTION_MIN } from "../ports.ts";
@@ -27,8 +27,8 @@ import { sendState } from "./state-change.ts";
 import { termsOf, termsToTell } from "./terms.ts";
 import type { Turn } from "./turn.ts";
 
-/** Updates that are sent to a partner at most without its answers. */
-const MAX_SENT_UPDATES = 400;
+/** Updates that are sent to a partner at most without its answers: what one of our own takes, whatever this one would. */
+const MAX_SENT_UPDATES = DIALECT.Leasepair.maxUnackedUpdates;
 /** Engine.role in CONNECT and CONNECTACK. */
 const SIDE_CODE = { primary: 1, secondary: 2 } as const;
 const VENDOR_CLASS = "leasepair";
