@@ -33,7 +33,7 @@ export class ClusterNode {
   readonly #options: NodeOptions;
   readonly #disk: string;
   readonly #group: string;
-  /** Of the images. */
+  /** Those of the images that its disk has. */
   readonly #imported = new Set<string>();
   #entered: ChildProcess | null = null;
   #pid: number | null = null;

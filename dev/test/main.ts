@@ -189,7 +189,7 @@ function prepareMachine(): void {
 /** Builds the clusters' programs where they are missing, once and before the clock of any file runs. A build that fails is told
  *  again by each test that wants them. */
 async function preparePrograms(files: readonly string[]): Promise<void> {
-  if (clusterUnmet() !== false || !files.some((path) => path.includes("/cluster/"))) return;
+  if (!files.some((path) => path.includes("/cluster/")) || clusterUnmet() !== false) return;
   await clusterPrograms((line) => console.log(line)).catch((error: unknown) => console.log(String(error)));
 }
 
@@ -206,7 +206,7 @@ async function main(): Promise<number> {
   }
   const { together, clusters, alone } = findTests(options);
   const endToEndLimit = limitSeconds ?? (options.all ? LONG_LIMIT_SECONDS : E2E_LIMIT_SECONDS);
-  if (!options.fast) await preparePrograms([...clusters, ...alone]);
+  await preparePrograms([...clusters, ...alone]);
   const results = await runAll("together", root, together, CONCURRENCY, limitSeconds ?? FILE_LIMIT_SECONDS);
   results.push(...(await runAll("clusters", root, clusters, CLUSTERS_AT_ONCE, endToEndLimit)));
   results.push(...(await runAll("alone", root, alone, 1, endToEndLimit)));
