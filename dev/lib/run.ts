@@ -1,6 +1,7 @@
 // Running a program to its end, for what happens one step after another.
 
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
+import { promisify } from "node:util";
 
 const OUTPUT_BYTES_MAX = 64 << 20;
 /** Longer than anything takes that is run so. Its caller stands still meanwhile: no time limit of a test would end it. */
@@ -9,6 +10,12 @@ const LIMIT_MS = 240_000;
 /** Gives the program's output; throws with what it said when it fails, or is not done in time. */
 export function run(program: string, ...args: readonly string[]): string {
   return runWithin(LIMIT_MS, program, ...args);
+}
+
+/** The same, while its caller does something else. */
+export async function runBeside(program: string, ...args: readonly string[]): Promise<string> {
+  const options = { maxBuffer: OUTPUT_BYTES_MAX, timeout: LIMIT_MS, killSignal: "SIGKILL" } as const;
+  return (await promisify(execFile)(program, args, options)).stdout;
 }
 
 export function runWithin(limitMs: number, program: string, ...args: readonly string[]): string {
