@@ -24,6 +24,7 @@ const LONGEST = [
   "alerts.cluster.test.ts",
   "claims.cluster.test.ts",
   "wrong-partner-down.cluster.test.ts",
+  "pair.cluster.test.ts",
   "chart.cluster.test.ts",
   "etcd-restore.cluster.test.ts",
   "nodes.cluster.test.ts",

@@ -44,7 +44,7 @@ five a second, that try every 250 ms. The MCLT is 60 s.
 An engine is killed in a pod in which nothing has died before: the kubelet lets a container that dies again and again wait ever longer,
 up to minutes, while the partner serves. So each pod is deleted, and counted as that, after its kill.
 
-Up to three such clusters share the machine's processors; the kills, the large configurations and the pair's own faults have it to themselves.
+Up to three such clusters share the machine's processors; the kills, lost carriers and the large configurations have it to themselves.
 `;
 
 /** The page's text for measurements as lines of JSON. */

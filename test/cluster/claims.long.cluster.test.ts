@@ -2,33 +2,25 @@
 // lease. What waits on the nodes meanwhile is an old copy when its members come back to it.
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import type { Cluster } from "../../dev/cluster/cluster.ts";
-import { startOperatorCluster } from "../../dev/cluster/operator.ts";
+import { before, describe, it } from "node:test";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
-import { Disturbance } from "./disturbance.ts";
 import { condition, PAIR } from "./pair-objects.ts";
+import { runningPair } from "./running-pair.ts";
 import { IN_CLAIMS, storageClass, volume } from "./volumes.ts";
 
 const MOVE_MS = 600_000;
 
 describe("stores moved to claims and back on a real cluster", { skip: clusterUnmet() }, () => {
-  let cluster: Cluster;
-  let disturb: Disturbance;
-  before(async () => {
-    cluster = await startOperatorCluster((line) => console.log(line));
-    disturb = await Disturbance.start(cluster);
+  const pair = runningPair();
+  before(() => {
+    const { cluster } = pair;
     cluster.apply([storageClass(), volume(cluster, "one", ["node-1"]), volume(cluster, "two", ["node-2"])]);
-  });
-  after(async () => {
-    await disturb?.fleet.stop();
-    await cluster?.stop();
   });
 
   /** Of the pods that run: where their stores lie. */
   const places = () =>
-    cluster.kubectl(
+    pair.cluster.kubectl(
       "get",
       "pods",
       "--selector",
@@ -46,12 +38,12 @@ describe("stores moved to claims and back on a real cluster", { skip: clusterUnm
     },
   ]) {
     it(`to ${to}: nothing is lost and nothing given twice`, async () => {
-      await disturb.with(`stores moved to ${to} by rollout`, async () => {
+      await pair.disturb.with(`stores moved to ${to} by rollout`, async () => {
         const spec = JSON.stringify({ spec: { storage } });
-        cluster.kubectl("patch", "dhcpfo", PAIR, "--type=merge", "--patch", spec);
+        pair.cluster.kubectl("patch", "dhcpfo", PAIR, "--type=merge", "--patch", spec);
         await eventually(`both in ${to}`, MOVE_MS, places, (seen) => place.test(seen));
       });
-      assert.equal(condition(cluster, "WitnessHealthy"), "True Reading");
+      assert.equal(condition(pair.cluster, "WitnessHealthy"), "True Reading");
     });
   }
 });

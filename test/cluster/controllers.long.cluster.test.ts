@@ -4,16 +4,15 @@
 // which effect the controller is killed.
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { kill } from "../../dev/cluster/machine.ts";
 import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { effects, freshReplicas, leader, type Replica } from "./controllers.ts";
-import { Disturbance } from "./disturbance.ts";
 import { memberStatus, PAIR, pairObjects } from "./pair-objects.ts";
+import { runningPair } from "./running-pair.ts";
 
 const ROUNDS = Number(process.env["LEASEPAIR_ROUNDS"] ?? 3);
 /** A grant follows afterSeconds after the loss, and a new leader has to see that for itself. */
@@ -22,25 +21,18 @@ const LEADER_MS = 60_000;
 const AFTER_SECONDS = 10;
 
 describe("controllers that die and freeze, on a real cluster", { skip: clusterUnmet() }, () => {
-  let cluster: Cluster;
-  let disturb: Disturbance;
-  before(async () => {
-    // One on each node: with the leader frozen and another node lost there still is one to take over.
-    cluster = await startOperatorCluster((line) => console.log(line), ["controller.replicas=3"]);
-    const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: AFTER_SECONDS };
-    disturb = await Disturbance.start(cluster, pairObjects({ partnerDown }));
-  });
-  after(async () => {
-    await disturb?.fleet.stop();
-    await cluster?.stop();
-  });
+  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: AFTER_SECONDS };
+  // One on each node: with the leader frozen and another node lost there still is one to take over.
+  const pair = runningPair(pairObjects({ partnerDown }), () =>
+    startOperatorCluster((line) => console.log(line), ["controller.replicas=3"]),
+  );
 
   const witness = () => {
     const path = "jsonpath={.status.witness.epoch} {.status.witness.holder}";
-    return cluster.kubectl("get", "dhcpfo", PAIR, "--output", path).split(" ");
+    return pair.cluster.kubectl("get", "dhcpfo", PAIR, "--output", path).split(" ");
   };
   const leading = async (isOther: (replica: Replica) => boolean = () => true) => {
-    const look = () => leader(cluster);
+    const look = () => leader(pair.cluster);
     const found = await eventually("a leader", LEADER_MS, look, (seen) => seen !== null && isOther(seen));
     return found as Replica;
   };
@@ -49,16 +41,16 @@ describe("controllers that die and freeze, on a real cluster", { skip: clusterUn
   const life = async ({ nodeName }: Replica) => {
     const [before = ""] = witness();
     const [lost, survivor] = nodeName === "node-2" ? ([1, "b"] as const) : ([2, "a"] as const);
-    await cluster.node(lost).crash();
-    const state = () => String(memberStatus(cluster, survivor)["state"]);
+    await pair.cluster.node(lost).crash();
+    const state = () => String(memberStatus(pair.cluster, survivor)["state"]);
     await eventually(`${survivor} in PARTNER-DOWN`, GRANT_MS, state, (seen) => seen === "PartnerDown");
-    await cluster.node(lost).start();
+    await pair.cluster.node(lost).start();
     await eventually("the grant given back", GRANT_MS, witness, ([, holder]) => holder === "");
     return Number(witness()[0]) - Number(before);
   };
 
   it("a leader that freezes is replaced, and writes nothing once it thaws", async () => {
-    await disturb.with("leader frozen, partner lost, leader thawed", async () => {
+    await pair.disturb.with("leader frozen, partner lost, leader thawed", async () => {
       const frozen = await leading();
       for (const pid of frozen.pids) kill(pid, "SIGSTOP");
       const from = Date.now();
@@ -66,7 +58,7 @@ describe("controllers that die and freeze, on a real cluster", { skip: clusterUn
       await leading(({ pod }) => pod !== frozen.pod);
       for (const pid of frozen.pids) kill(pid, "SIGCONT");
       assert.equal(await grants, 1, "granted once");
-      const late = effects(cluster, from).filter(({ pod }) => pod === frozen.pod);
+      const late = effects(pair.cluster, from).filter(({ pod }) => pod === frozen.pod);
       assert.deepEqual(late, []);
       assert.notEqual((await leading()).pod, frozen.pod);
     });
@@ -74,16 +66,16 @@ describe("controllers that die and freeze, on a real cluster", { skip: clusterUn
 
   it(`a controller killed at each of its first ${ROUNDS} effects after a loss: one grant, given back`, async () => {
     for (let nth = 1; nth <= ROUNDS; nth++) {
-      freshReplicas(cluster);
+      freshReplicas(pair.cluster);
       const struck = await leading();
       let isStruck = false;
-      await disturb.with("partner lost, controller killed at an effect", async () => {
+      await pair.disturb.with("partner lost, controller killed at an effect", async () => {
         const from = Date.now();
         const grants = life(struck);
         const watched = eventually(
           `effect ${nth}`,
           2 * GRANT_MS,
-          () => effects(cluster, from).length,
+          () => effects(pair.cluster, from).length,
           (seen) => seen >= nth,
         ).then(() => {
           isStruck = true;

@@ -3,18 +3,17 @@
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Cluster } from "../../dev/cluster/cluster.ts";
 import { PAUSE_IMAGE } from "../../dev/cluster/node.ts";
-import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
-import { CLIENTS, Disturbance, recordFact } from "./disturbance.ts";
+import { CLIENTS, type Disturbance, recordFact } from "./disturbance.ts";
 import { CUT_MS, crashNode, drain, ENGINE, uncordon } from "./faults.ts";
 import type { Silence } from "./fleet-clients.ts";
 import { pairObjects, SERVERS } from "./pair-objects.ts";
 import { ROUNDS, rounds } from "./rounds.ts";
+import { runningPair } from "./running-pair.ts";
 
 const HALF = Math.max(1, Math.floor(ROUNDS / 2));
 /** So long that nobody notices that a node takes half a minute to boot: a member that has nobody to ask serves new clients until
@@ -44,55 +43,49 @@ const STATIC_POD = {
 };
 
 describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, () => {
-  let cluster: Cluster;
-  let disturb: Disturbance;
-  before(async () => {
-    cluster = await startOperatorCluster((line) => console.log(line));
-    disturb = await Disturbance.start(cluster, pairObjects({ maxClientLeadTimeSeconds: LEAD_SECONDS }));
-  });
-  after(async () => {
-    await disturb?.fleet.stop();
-    await cluster?.stop();
-  });
+  const pair = runningPair(pairObjects({ maxClientLeadTimeSeconds: LEAD_SECONDS }));
 
   it("nodes crashed", () =>
     rounds(async (node) => {
-      await disturb.with("node crashed", () => crashNode(cluster, node), CUT_MS);
+      await pair.disturb.with("node crashed", () => crashNode(pair.cluster, node), CUT_MS);
     }));
 
   it("nodes drained", () =>
     rounds(async (node) => {
       const drained = async () => {
-        drain(cluster, node, "60s");
-        uncordon(cluster, node);
+        drain(pair.cluster, node, "60s");
+        uncordon(pair.cluster, node);
       };
-      await disturb.with("node drained", drained, CUT_MS);
+      await pair.disturb.with("node drained", drained, CUT_MS);
     }));
 
   it("a power cut of everything, control plane and all nodes: every client keeps its address", () =>
     rounds(async () => {
-      await disturb.with("power cut of everything", async () => {
-        const held = await disturb.fleet.addresses();
-        await Promise.all([cluster.controlPlane.crash(), ...cluster.nodes.map((node) => node.crash())]);
+      await pair.disturb.with("power cut of everything", async () => {
+        const held = await pair.disturb.fleet.addresses();
+        await Promise.all([
+          pair.cluster.controlPlane.crash(),
+          ...pair.cluster.nodes.map((node) => node.crash()),
+        ]);
         await pause(OFF_MS);
         const began = performance.now();
         const elapsed = () => performance.now() - began;
         const on = Promise.all([
-          cluster.controlPlane.powerOn(),
-          ...cluster.nodes.map((node) => node.start()),
+          pair.cluster.controlPlane.powerOn(),
+          ...pair.cluster.nodes.map((node) => node.start()),
         ]);
         for (const [whom, words] of [
           ["any", "of a lease that runs"],
           ["newClient", "of a new client"],
         ] as const) {
-          const served = async () => elapsed() - (await lastServed(disturb, whom));
+          const served = async () => elapsed() - (await lastServed(pair.disturb, whom));
           const first = await eventually(`an ACK ${words}`, BOOT_MS, served, (ms) => ms > 0);
           recordSeconds(`power cut of everything: from power-on to the first ACK ${words}`, first);
         }
         await on;
-        await disturb.settle();
+        await pair.disturb.settle();
         recordSeconds("power cut of everything: from power-on until both are NORMAL", elapsed());
-        const now = await disturb.fleet.addresses();
+        const now = await pair.disturb.fleet.addresses();
         const kept = Object.keys(held).filter((client) => now[client] === held[client]);
         assert.ok(kept.length >= CLIENTS, `${kept.length} clients have the address that they had`);
       });
@@ -100,26 +93,26 @@ describe(`the nodes of a pair, ${ROUNDS} times each`, { skip: clusterUnmet() }, 
 
   it("a node rebooted while the API is down: the other member serves, only static pods come back before the API", () =>
     rounds(async (number) => {
-      const node = cluster.node(number);
+      const node = pair.cluster.node(number);
       const [own, other] = number === 1 ? [SERVERS.a, SERVERS.b] : [SERVERS.b, SERVERS.a];
       writeFileSync(node.path("/var/lib/kubelet/manifests/static.json"), JSON.stringify(STATIC_POD));
       const isRunning = () => node.processes(STATIC_PROCESS).length > 0;
       await eventually("the static pod", BOOT_MS, isRunning, Boolean);
       const reboot = async () => {
-        await cluster.controlPlane.end("kube-apiserver");
+        await pair.cluster.controlPlane.end("kube-apiserver");
         await node.crash();
         await node.start();
         await eventually("the static pod again", BOOT_MS, isRunning, Boolean);
         await pause(UNTOLD_MS);
         assert.deepEqual(node.processes(ENGINE), [], "the kubelet was told of no pod, and runs one");
-        assert.ok((await disturb.fleet.silence(other)).newClient < CUT_MS);
+        assert.ok((await pair.disturb.fleet.silence(other)).newClient < CUT_MS);
         const began = performance.now();
-        await cluster.controlPlane.restart("kube-apiserver");
+        await pair.cluster.controlPlane.restart("kube-apiserver");
         // What the API says of the member is of before the reboot until it has reported again.
-        const served = async () => performance.now() - began - (await disturb.fleet.silence(own)).any;
+        const served = async () => performance.now() - began - (await pair.disturb.fleet.silence(own)).any;
         await eventually("an ACK of the member that was away", BOOT_MS, served, (ms) => ms > 0);
       };
-      await disturb.with("node rebooted with the API down", reboot, CUT_MS);
+      await pair.disturb.with("node rebooted with the API down", reboot, CUT_MS);
     }, HALF));
 });
 

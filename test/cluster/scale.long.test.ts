@@ -4,9 +4,8 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { describe, it } from "node:test";
 import type { Cluster } from "../../dev/cluster/cluster.ts";
-import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { run } from "../../dev/lib/run.ts";
@@ -19,10 +18,11 @@ import {
 } from "../../src/api/parse.ts";
 import { formatIpv4, type Ipv4, parseIpv4 } from "../../src/base/ipv4.ts";
 import type { KubeObject } from "../../src/kube/resource.ts";
-import { Disturbance, recordFact } from "./disturbance.ts";
+import { recordFact } from "./disturbance.ts";
 import { ENGINE, replacePod } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { LEASES, MEMBERS, PAIR, SERVERS } from "./pair-objects.ts";
+import { runningPair } from "./running-pair.ts";
 
 const RESERVATIONS = 100_000;
 const PER_SET = 1024;
@@ -35,16 +35,7 @@ const MEBIBYTE = 1024;
 const TICKS_A_SECOND = 100;
 
 describe("large configurations on a real cluster", { skip: clusterUnmet() }, () => {
-  let cluster: Cluster;
-  let disturb: Disturbance;
-  before(async () => {
-    cluster = await startOperatorCluster((line) => console.log(line));
-    disturb = await Disturbance.start(cluster);
-  });
-  after(async () => {
-    await disturb?.fleet.stop();
-    await cluster?.stop();
-  });
+  const pair = runningPair();
 
   /** Applies the objects and records how long both engines, and then the controller, took to follow. */
   const follow = async (
@@ -52,43 +43,45 @@ describe("large configurations on a real cluster", { skip: clusterUnmet() }, () 
     objects: readonly object[],
     counts: Readonly<Record<string, number>>,
   ) => {
-    const idle = cpuSeconds(cluster, ENGINE);
-    cluster.apply(objects);
+    const idle = cpuSeconds(pair.cluster, ENGINE);
+    pair.cluster.apply(objects);
     const accepted = Date.now();
-    const working = cpuSeconds(cluster, ENGINE);
-    const loaded = ((await loadedAt(cluster)) - accepted) / 1000;
-    const done = cpuSeconds(cluster, ENGINE);
+    const working = cpuSeconds(pair.cluster, ENGINE);
+    const loaded = ((await loadedAt(pair.cluster)) - accepted) / 1000;
+    const done = cpuSeconds(pair.cluster, ENGINE);
     const used = (before: readonly number[], after: readonly number[]) =>
       after.map((seconds, i) => (seconds - (before[i] ?? 0)).toFixed(1)).join(" and ");
     recordFact(
       `${what}: from the last accepted by the API server to all in force in both engines`,
       `${loaded.toFixed(1)} s, of which the engines used ${used(working, done)} s of CPU at most; ${used(idle, working)} s before it`,
     );
-    await told(cluster, counts);
+    await told(pair.cluster, counts);
     recordFact(
       `${what}: until the last object's status says that both members serve it`,
       `${((Date.now() - accepted) / 1000).toFixed(0)} s`,
     );
-    recordFact(`${what}: most resident memory of the engines`, memories(cluster, ENGINE));
-    recordFact(`${what}: most resident memory of the controllers`, memories(cluster, CONTROLLER));
-    assert.equal(restarts(cluster), "0 0");
+    recordFact(`${what}: most resident memory of the engines`, memories(pair.cluster, ENGINE));
+    recordFact(`${what}: most resident memory of the controllers`, memories(pair.cluster, CONTROLLER));
+    assert.equal(restarts(pair.cluster), "0 0");
   };
 
   it("100,000 reservations in sets are in force in both engines, and their clients get them", async () => {
-    await disturb.with("100,000 reservations added", async () => {
+    await pair.disturb.with("100,000 reservations added", async () => {
       await follow("100,000 reservations", [reservedScope(), ...reservationSets()], {
         reservations: RESERVATIONS,
       });
     });
-    await withClients(cluster, "10.128.0.1", (addresses) => {
+    await withClients(pair.cluster, "10.128.0.1", (addresses) => {
       const expected = Array.from({ length: CLIENTS }, (_, n) => [hardwareOf(n), reservedAddress(n)]);
       assert.deepEqual(addresses, Object.fromEntries(expected));
     });
   });
 
   it("an engine starts with them from what it keeps", async () => {
-    await disturb.with("pod deleted, with 100,000 reservations", () => replacePod(cluster, 1));
-    const times = JSON.parse(cluster.kubectl("get", "pod", `${PAIR}-a-0`, "--output", "json")) as PodTimes;
+    await pair.disturb.with("pod deleted, with 100,000 reservations", () => replacePod(pair.cluster, 1));
+    const times = JSON.parse(
+      pair.cluster.kubectl("get", "pod", `${PAIR}-a-0`, "--output", "json"),
+    ) as PodTimes;
     const started = times.status.containerStatuses[0].state.running.startedAt;
     const ready = times.status.conditions.find(({ type }) => type === "Ready")?.lastTransitionTime ?? "";
     const seconds = (Date.parse(ready) - Date.parse(started)) / 1000;
@@ -96,11 +89,11 @@ describe("large configurations on a real cluster", { skip: clusterUnmet() }, () 
   });
 
   it("1,000 scopes besides are in force in both engines, and clients in the last of them are served", async () => {
-    await disturb.with("1,000 scopes added", () =>
+    await pair.disturb.with("1,000 scopes added", () =>
       // Besides these: the two of the pair and the one with the reservations.
       follow("1,000 scopes", manyScopes(), { scopes: SCOPES + 3, reservations: RESERVATIONS }),
     );
-    await withClients(cluster, subnetAddress(SCOPES - 1, 1), (addresses) => {
+    await withClients(pair.cluster, subnetAddress(SCOPES - 1, 1), (addresses) => {
       const prefix = subnetAddress(SCOPES - 1, 0).replace(/0$/, "");
       assert.equal(Object.values(addresses).length, CLIENTS);
       for (const address of Object.values(addresses)) assert.ok(address.startsWith(prefix), address);

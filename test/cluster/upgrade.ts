@@ -13,8 +13,15 @@ const NEW_TAG = "next";
 const ROLLOUT_MS = 240_000;
 const IN_OPERATORS = ["--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout", "120s"];
 
+/** A cluster with the first green version installed, whose nodes have both images. */
+export async function startFirstGreen(): Promise<Cluster> {
+  const cluster = await startUpgradeCluster();
+  installFirstGreen(cluster);
+  return cluster;
+}
+
 /** A cluster whose nodes have both images, and nothing installed. */
-export async function startUpgradeCluster(): Promise<Cluster> {
+async function startUpgradeCluster(): Promise<Cluster> {
   const old = unpackFirstGreen();
   const images = [await cachedImage(undefined, old.root), await cachedImage(NEW_TAG)];
   old.remove();
@@ -22,7 +29,7 @@ export async function startUpgradeCluster(): Promise<Cluster> {
 }
 
 /** Its chart, which names its own image. */
-export function installFirstGreen(cluster: Cluster): void {
+function installFirstGreen(cluster: Cluster): void {
   const [archive = ""] = readdirSync(FIRST_GREEN);
   cluster.helm("install", RELEASE, join(FIRST_GREEN, archive), ...IN_OPERATORS, "--create-namespace");
 }

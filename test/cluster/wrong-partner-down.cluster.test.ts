@@ -2,13 +2,12 @@
 // reach it, and the witness rule alone keeps the two apart (docs/protocol/witness.md).
 
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import type { Cluster } from "../../dev/cluster/cluster.ts";
-import { startOperatorCluster } from "../../dev/cluster/operator.ts";
+import { describe, it } from "node:test";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
-import { Disturbance, recordFact } from "./disturbance.ts";
+import { recordFact } from "./disturbance.ts";
 import { memberStatus, pairObjects, SERVERS } from "./pair-objects.ts";
+import { runningPair } from "./running-pair.ts";
 
 /** So few addresses that the survivor needs those of the member that was cut off. */
 const FAR_END = "10.40.1.250";
@@ -22,32 +21,23 @@ const SILENCE_MS = 15_000;
 const TAKEOVER_MS = 120_000;
 
 describe("a wrong partner-down on a real cluster", { skip: clusterUnmet(), timeout: 840_000 }, () => {
-  let cluster: Cluster;
-  let disturb: Disturbance;
-  before(async () => {
-    cluster = await startOperatorCluster((line) => console.log(line));
-    const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 };
-    disturb = await Disturbance.start(cluster, pairObjects({ partnerDown }, FAR_END));
-  });
-  after(async () => {
-    await disturb?.fleet.stop();
-    await cluster?.stop();
-  });
+  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 };
+  const pair = runningPair(pairObjects({ partnerDown }, FAR_END));
 
   it("no address is given twice, the cut-off side falls silent, and both are NORMAL once healed", async () => {
     const cut = (state: "up" | "down") => {
-      for (const link of ["eth0", "lan1"] as const) cluster.network.cable(1, link, state, false);
+      for (const link of ["eth0", "lan1"] as const) pair.cluster.network.cable(1, link, state, false);
     };
-    await disturb.with("wrong partner-down", async () => {
+    await pair.disturb.with("wrong partner-down", async () => {
       const began = performance.now();
       const elapsed = () => performance.now() - began;
       const tell = (what: string, ms: number) =>
         recordFact(`wrong partner-down, after the cut: ${what}`, `${(ms / 1000).toFixed(1)} s`);
       cut("down");
-      const state = () => String(memberStatus(cluster, "b")["state"]);
+      const state = () => String(memberStatus(pair.cluster, "b")["state"]);
       await eventually("b in PARTNER-DOWN", GRANT_MS, state, (seen) => seen === "PartnerDown");
       tell("until it was granted", elapsed());
-      const silence = () => disturb.fleet.silence(SERVERS.a);
+      const silence = () => pair.disturb.fleet.silence(SERVERS.a);
       await eventually("a to fall silent", 2 * SILENT_AFTER_MS, silence, ({ any }) => any > SILENCE_MS);
       const { any, newClient } = await silence();
       const lastNew = elapsed() - newClient;
@@ -56,7 +46,7 @@ describe("a wrong partner-down on a real cluster", { skip: clusterUnmet(), timeo
       tell("last renewal by the cut-off side", lastAny);
       assert.ok(lastNew < NO_NEW_AFTER_MS, `it served a new client ${lastNew} ms after the cut`);
       assert.ok(lastAny < SILENT_AFTER_MS, `it renewed ${lastAny} ms after the cut`);
-      const served = () => disturb.fleet.silence(SERVERS.b);
+      const served = () => pair.disturb.fleet.silence(SERVERS.b);
       await eventually("b to serve new clients", TAKEOVER_MS, served, ({ newClient }) => newClient < 1_000);
       cut("up");
     });
