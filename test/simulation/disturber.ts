@@ -5,15 +5,17 @@ import { LocalWords } from "./local-words.ts";
 import { type NodeIndex, other } from "./network.ts";
 import { Operations } from "./operations.ts";
 import { Prng } from "./prng.ts";
+import { ShutDowns } from "./shut-downs.ts";
 import type { Stage } from "./stage.ts";
 import { StoreFaults } from "./store-faults.ts";
 import { WitnessApi } from "./witness-api.ts";
 
 const RETRY_START_MS = 5_000;
-/** What is drawn for the stores, for words or for operations does not shift what is drawn elsewhere. */
+/** What is drawn for the stores, for words, for operations or for those that are shut down does not shift what is drawn elsewhere. */
 const STORES_STREAM = 0x5704e5;
 const WORDS_STREAM = 0x3042d5;
 const OPERATIONS_STREAM = 0x093247;
+const SHUT_DOWNS_STREAM = 0x540d35;
 
 /** One direction of the link, or between a site and an engine: opens or closes it. */
 type Way = (isOpen: boolean) => void;
@@ -23,6 +25,7 @@ export class Disturber {
   private readonly prng: Prng;
   private readonly stores: StoreFaults;
   private readonly words: LocalWords;
+  private readonly shutDowns: ShutDowns;
   private stopped = false;
   /** How far a clock went back when the world was healed. */
   clockBackSeconds = 0;
@@ -32,6 +35,7 @@ export class Disturber {
     this.prng = run.prng.fork();
     this.stores = new StoreFaults(run, new Prng(run.plan.seed + STORES_STREAM));
     this.words = new LocalWords(run, new Prng(run.plan.seed + WORDS_STREAM));
+    this.shutDowns = new ShutDowns(run, new Prng(run.plan.seed + SHUT_DOWNS_STREAM));
     if (run.operator instanceof WitnessApi) {
       run.operator.operations = new Operations(run, new Prng(run.plan.seed + OPERATIONS_STREAM));
     }
@@ -60,6 +64,7 @@ export class Disturber {
     this.repeat(this.run.plan.changes.primary, () => this.run.configurations.swapPrimary());
     this.repeat(this.run.plan.api?.words ?? 0, () => this.words.sayOne());
     this.repeat(disturbances.swizzle, () => this.swizzle());
+    this.repeat(disturbances.shutDown, () => this.shutDowns.sayOne());
   }
 
   /** Ends the safety phase: no new faults, everything open, everyone up. */
@@ -80,6 +85,7 @@ export class Disturber {
       node.dieAfterEffects = 0;
       if (!node.running) this.bringUp(node.index);
     }
+    this.shutDowns.stop();
   }
 
   private stepClock(): void {

@@ -5,7 +5,7 @@ import { readOptions } from "../../dev/lib/options.ts";
 import { replayCommand, runBatch } from "./batch.ts";
 import { describePlan, linesAround, type Replay, replaySeed } from "./replay.ts";
 import type { RunResult } from "./run.ts";
-import { NEWEST_SWARM } from "./swarm-additions.ts";
+import { NEWEST_SWARM, SWARMS, type Swarm } from "./swarm-additions.ts";
 
 const HELP = `Simulates failover pairs and checks the invariants S1-S10 after every event.
 
@@ -37,10 +37,19 @@ function main(): number {
   });
   const seed = wholeNumber("--seed", values.seed);
   if (values.replay) {
-    const swarm = wholeNumber("--swarm", values.swarm) === 1 ? 1 : NEWEST_SWARM;
-    return replay(replaySeed(seed, swarm), wholeNumber("--lines", values.lines), values.all);
+    return replay(
+      replaySeed(seed, swarmNumber(values.swarm)),
+      wholeNumber("--lines", values.lines),
+      values.all,
+    );
   }
   return simulate(Number(values.hours), seed, values["keep-going"], values.coverage);
+}
+
+function swarmNumber(text: string): Swarm {
+  const swarm = SWARMS.find((number) => String(number) === text);
+  if (swarm === undefined) throw new Error(`--swarm wants one of ${SWARMS.join(", ")}, not "${text}"`);
+  return swarm;
 }
 
 function wholeNumber(flag: string, text: string): number {

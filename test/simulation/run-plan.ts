@@ -35,6 +35,8 @@ export interface Disturbances {
   readonly carrierLoss: number;
   /** Several ways are closed one after the other and opened in another order. */
   readonly swizzle: number;
+  /** Somebody says on an engine's machine that it will be away for long. */
+  readonly shutDown: number;
   readonly stallMsMax: number;
 }
 

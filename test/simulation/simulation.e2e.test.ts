@@ -58,6 +58,8 @@ const MUST_REACH = [
   "NORMAL | primary changed",
   "COMMUNICATIONS-INTERRUPTED | primary changed",
   "NORMAL | swizzled ways",
+  "NORMAL | shut down",
+  "PARTNER-DOWN | shut down refused",
   "NORMAL | log datagram-dropped client-rate",
   "NORMAL | log datagram-dropped circuit-rate",
   "NORMAL | log datagram-dropped circuit-leases",

@@ -1,5 +1,5 @@
-// What the swarm has learnt to draw since its seeds were first kept: from a stream of its own, so that a run without any of it is
-// the one that its seed always drew. A kept seed says of which swarm it is, and is drawn by that one.
+// What the swarm has learnt to draw since its seeds were first kept: each time from a stream of its own, so that a run without any
+// of it is the one that its seed always drew. A kept seed says of which swarm it is, and is drawn by that one.
 
 import { type CompiledLimits, NO_LIMITS } from "../../src/api/compiled.ts";
 import { withDigests } from "./configuration.ts";
@@ -7,20 +7,41 @@ import { Prng } from "./prng.ts";
 import type { RunPlan } from "./run-plan.ts";
 
 /** The first drew everything but what this file draws. */
-export type Swarm = 1 | 2;
-export const NEWEST_SWARM: Swarm = 2;
+export const SWARMS = [1, 2, 3] as const;
+export type Swarm = (typeof SWARMS)[number];
+export const NEWEST_SWARM: Swarm = 3;
 
-const ADDITIONS_STREAM = 0xadd1;
+const SECOND_STREAM = 0xadd1;
+const THIRD_STREAM = 0xadd3;
 
-/** The plan with what the second swarm draws besides. */
-export function withAdditions(plan: RunPlan): RunPlan {
-  const prng = new Prng(plan.seed + ADDITIONS_STREAM);
+/** The plan with what the swarms up to this one draw besides. */
+export function withAdditions(plan: RunPlan, swarm: Swarm): RunPlan {
+  if (swarm === 1) return plan;
+  const second = withSecond(plan);
+  return swarm === 2 ? second : withThird(second);
+}
+
+function withThird(plan: RunPlan): RunPlan {
+  const prng = new Prng(plan.seed + THIRD_STREAM);
   const faults = [...plan.faults];
-  const has = (name: string, share: number): boolean => {
+  const has = drawingFrom(prng, faults);
+  const shutDown = has("shut downs", 0.15) ? prng.spread(300, 3600) : 0;
+  return { ...plan, disturbances: { ...plan.disturbances, shutDown }, faults };
+}
+
+/** Says whether the run has that kind of fault, and names it in `faults` if so. */
+function drawingFrom(prng: Prng, faults: string[]): (name: string, share: number) => boolean {
+  return (name, share) => {
     const present = prng.chance(share);
     if (present) faults.push(name);
     return present;
   };
+}
+
+function withSecond(plan: RunPlan): RunPlan {
+  const prng = new Prng(plan.seed + SECOND_STREAM);
+  const faults = [...plan.faults];
+  const has = drawingFrom(prng, faults);
   const { api, changes, config, disturbances } = plan;
   const primary = prng.chance(0.3) ? "b" : config.primary;
   const circuits = has("limits", 0.2) ? prng.between(1, 4) : 0;

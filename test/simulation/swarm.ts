@@ -116,6 +116,7 @@ export function drawPlan(seed: number, prng: Prng, swarm: Swarm = NEWEST_SWARM):
       stall: has("stalls", 0.3) ? prng.spread(60, 3600) : 0,
       carrierLoss: 0,
       swizzle: 0,
+      shutDown: 0,
       stallMsMax: Math.round(prng.spread(100, 120_000)),
     },
     operator: {
@@ -133,8 +134,7 @@ export function drawPlan(seed: number, prng: Prng, swarm: Swarm = NEWEST_SWARM):
     storeFaults: NO_STORE_FAULTS,
     faults,
   };
-  const drawn = withChanges(plan, prng, has);
-  return swarm === 1 ? drawn : withAdditions(drawn);
+  return withAdditions(withChanges(plan, prng, has), swarm);
 }
 
 function drawStoreFaults(prng: Prng, has: (name: string, share: number) => boolean): StoreFaultShares {
