@@ -17,6 +17,7 @@ import type { Engine } from "./engine-state.ts";
 import {
   clockUncertainty,
   isHeld,
+  isPartnerRecovering,
   leadSeconds,
   marginSeconds,
   partnerName,
@@ -137,10 +138,12 @@ function clientFacts(engine: Engine, client: ClientIdentity | null): readonly Ex
   const { own, partner } = memberNames(engine);
   const answering = isOwnClient(engine, client) ? own : partner;
   const { mode, primaryPercent } = engine.config;
+  const isTold = (engine.session?.hashBuckets ?? null) !== null;
+  const share = isTold ? "as the primary's CONNECT assigns them" : `the primary has ${primaryPercent} %`;
   const text =
-    mode === "HotStandby"
+    mode === "HotStandby" && !isTold
       ? `${answering} answers every new client (HotStandby)`
-      : `bucket ${bucketOf(client)} of 256: ${answering} answers it (the primary has ${primaryPercent} %)`;
+      : `bucket ${bucketOf(client)} of 256: ${answering} answers it (${share})`;
   const isCut = answering === partner && engine.session?.partnerCarrierLost === true;
   const also = isCut ? `; and ${own} too, while ${partner} has lost carrier` : "";
   return [{ about: "answered by", text: `${text}${also}`, rule: "RFC 3074" }];
@@ -188,6 +191,10 @@ function reuseHere(engine: Engine, binding: Binding, now: Instant): Explained {
   const { own, partner } = memberNames(engine);
   const about = `${own} may give it to another client`;
   const { hold, state, entry } = engine.endpoint;
+  if (binding.taken && state !== "PARTNER-DOWN") {
+    const text = `once ${partner} has acknowledged it: it was taken from ${partner}'s part while that was down`;
+    return { about, text, rule: "S6, W7" };
+  }
   const dueFrom = (stamp: NonNullable<typeof entry>) =>
     timeText(
       takeoverDueAt(latestPossibleEnd(binding), stamp, waitLeadSeconds(engine), marginSeconds(engine, early)),
@@ -198,6 +205,10 @@ function reuseHere(engine: Engine, binding: Binding, now: Instant): Explained {
   }
   if (binding.status === ownFreeStatus(engine)) return { about, text: "now", rule: "S6 i" };
   if (state === "PARTNER-DOWN" && entry !== null && binding.status !== "ABANDONED") {
+    if (isPartnerRecovering(engine)) {
+      const text = `not while ${partner} recovers: it may be told this very moment that the address is free`;
+      return { about, text, rule: "W6" };
+    }
     return { about, text: `after ${dueFrom(entry)} = max(W, entry) + M* + eps`, rule: "W6" };
   }
   if (binding.status === "ACTIVE") {

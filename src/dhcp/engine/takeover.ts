@@ -82,7 +82,7 @@ export function isTakeoverDue(engine: Engine, binding: Binding, now: Instant): b
   return isPast(engine, entry, latestPossibleEnd(binding), now);
 }
 
-function isPartnerRecovering(engine: Engine): boolean {
+export function isPartnerRecovering(engine: Engine): boolean {
   const partner = engine.session?.partnerState ?? null;
   return partner !== null && isRecovery(partner);
 }

@@ -1,10 +1,25 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { bootMs, unixSeconds } from "../../../src/base/units.ts";
 import { explanationText } from "../../../src/cli/explain.ts";
+import { hashBucketAssignment } from "../../../src/dhcp/failover/load-balance.ts";
 import { explain } from "../../../src/dhcp/host/explain-request.ts";
+import { ip } from "../server/world.ts";
 import { FencedPair } from "./fenced-pair.ts";
+import { START } from "./pair.ts";
+import { ScriptedPartner } from "./scripted-partner.ts";
 
 const MAC = "020000000001";
+const CLIENT = { clientIdentifier: null, hardwareType: 1, hardwareAddress: Uint8Array.of(2, 0, 0, 0, 0, 1) };
+
+function fact(script: ScriptedPartner, address: string, about: string): string {
+  const [explanation] = explain(script.engine, address, script.now) ?? [];
+  return explanation?.facts.find((one) => one.about === about)?.text ?? "";
+}
+
+function reuse(script: ScriptedPartner, address: string): string {
+  return fact(script, address, "a may give it to another client");
+}
 
 function about(pair: FencedPair, node: FencedPair["a"], what: string): string {
   const explanations = explain(node.engine, what, pair.now);
@@ -59,6 +74,43 @@ describe("leasepair explain", () => {
     assert.match(
       about(held, held.a, "10.0.0.10"),
       /after 2027-.* = max\(W, hold\) \+ M\* \+ eps: b may have given/,
+    );
+  });
+
+  test("what rests though it is free and its own, and what is not taken while the partner recovers", () => {
+    const address = ip("10.0.0.10");
+    const rest = new ScriptedPartner({
+      member: "a",
+      saved: "COMMUNICATIONS-INTERRUPTED",
+      bindings: [{ address, status: "FREE", taken: true, acknowledged: false, client: CLIENT }],
+    });
+    rest.pass(6_000, { isSilent: true });
+    assert.equal(rest.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
+    assert.match(reuse(rest, "10.0.0.10"), /^once b has acknowledged it: it was taken from b's part/);
+    const entry = { wall: unixSeconds(START - 5_000), boot: bootMs(0), bootId: "boot-1" };
+    const down = new ScriptedPartner({
+      member: "a",
+      saved: "PARTNER-DOWN",
+      remembers: { entry, entered: 1 },
+      bindings: [{ address, status: "BACKUP" }],
+    });
+    down.pass(6_000, { isSilent: true });
+    assert.match(reuse(down, "10.0.0.10"), /^after 2027-.* = max\(W, entry\)/);
+    down.meet();
+    down.announce("RECOVER");
+    assert.match(reuse(down, "10.0.0.10"), /^not while b recovers/);
+  });
+
+  test("whose client it is, where a dhcpd's CONNECT has said so", () => {
+    const dhcpd = new ScriptedPartner({
+      dialect: "ISC",
+      bindings: [{ address: ip("10.0.0.11"), status: "FREE", client: CLIENT }],
+    });
+    dhcpd.meet({ hashBuckets: hashBucketAssignment(100) });
+    dhcpd.announce("NORMAL");
+    assert.match(
+      fact(dhcpd, "10.0.0.11", "answered by"),
+      /^bucket \d+ of 256: a answers it \(as the primary's CONNECT assigns them\)$/,
     );
   });
 
