@@ -204,11 +204,12 @@ function reuseHere(engine: Engine, binding: Binding, now: Instant): Explained {
     return { about, text, rule: "W9" };
   }
   if (binding.status === ownFreeStatus(engine)) return { about, text: "now", rule: "S6 i" };
-  if (state === "PARTNER-DOWN" && entry !== null && binding.status !== "ABANDONED") {
-    if (isPartnerRecovering(engine)) {
-      const text = `not while ${partner} recovers: it may be told this very moment that the address is free`;
-      return { about, text, rule: "W6" };
-    }
+  const mayTakeOver = state === "PARTNER-DOWN" && entry !== null && binding.status !== "ABANDONED";
+  if (mayTakeOver && isPartnerRecovering(engine)) {
+    const text = `not while ${partner} recovers: it may be told this very moment that the address is free`;
+    return { about, text, rule: "W6" };
+  }
+  if (mayTakeOver) {
     return { about, text: `after ${dueFrom(entry)} = max(W, entry) + M* + eps`, rule: "W6" };
   }
   if (binding.status === "ACTIVE") {
