@@ -28,7 +28,7 @@ import { systemTiming } from "../../kube/timing.ts";
 import type { LogEntry, MemberReport } from "../engine/event.ts";
 import { SystemClock } from "./clock.ts";
 import type { ConfigProblem, FromConfigSource } from "./config-message.ts";
-import { MemberStatusWriter } from "./member-status.ts";
+import { MEMBER, MemberStatusWriter } from "./member-status.ts";
 import { scopeEvent } from "./scope-events.ts";
 import { WitnessReader } from "./witness-reader.ts";
 
@@ -64,6 +64,8 @@ export class ApiSource {
   readonly #relationships: Reflector;
   readonly #scopes: Reflector;
   readonly #reservationSets: Reflector;
+  /** This member's own object. */
+  readonly #members: Reflector;
   readonly #status: MemberStatusWriter;
   readonly #recorder: EventRecorder;
   readonly #witness: WitnessReader;
@@ -108,19 +110,22 @@ export class ApiSource {
       onReading: (witness) => options.post({ kind: "witness", witness }),
     });
     const instance = `${relationship}-${options.member}`;
+    const ownObject = `metadata.name=${instance}`;
+    this.#members = new Reflector({ ...shared, onChange: () => {}, type: MEMBER, fieldSelector: ownObject });
     const controller = `${API_GROUP}/engine`;
     this.#recorder = new EventRecorder({ client: this.#client, timing, log, controller, instance });
     this.#status = new MemberStatusWriter({
       client: this.#client,
       namespace,
       name: instance,
+      shown: () => this.#members.get(`${namespace}/${instance}`) ?? null,
       timing,
       log,
     });
   }
 
   start(): void {
-    for (const reflector of this.#reflectors()) reflector.start();
+    for (const reflector of [...this.#sources(), this.#members]) reflector.start();
     this.#witness.readSoon();
     this.#health = setInterval(() => this.#checkHealth(), HEALTH_MS);
   }
@@ -130,7 +135,7 @@ export class ApiSource {
     if (this.#health !== null) clearInterval(this.#health);
     this.#witness.stop();
     await Promise.all([this.#status.stop(), this.#recorder.stop()]);
-    await Promise.all(this.#reflectors().map((reflector) => reflector.stop()));
+    await Promise.all([...this.#sources(), this.#members].map((reflector) => reflector.stop()));
     await this.#client.close();
   }
 
@@ -156,7 +161,8 @@ export class ApiSource {
     this.#status.setProblems([...machine, ...this.#problems]);
   }
 
-  #reflectors(): readonly Reflector[] {
+  /** What the configuration is compiled from. */
+  #sources(): readonly Reflector[] {
     return [this.#relationships, this.#scopes, this.#reservationSets];
   }
 
@@ -174,7 +180,7 @@ export class ApiSource {
   }
 
   #compile(): void {
-    if (!this.#reflectors().every((reflector) => reflector.hasSynced)) return;
+    if (!this.#sources().every((reflector) => reflector.hasSynced)) return;
     this.#checkHealth();
     this.#noteWitness();
     const raw = this.#rawObjects();
@@ -264,7 +270,7 @@ export class ApiSource {
   }
 
   #checkHealth(): void {
-    const reachable = this.#reflectors().every((reflector) => {
+    const reachable = this.#sources().every((reflector) => {
       const { failures, lastEventAgeSeconds } = reflector.stats();
       return failures === 0 && lastEventAgeSeconds !== null && lastEventAgeSeconds < SILENCE_SECONDS_MAX;
     });

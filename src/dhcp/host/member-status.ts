@@ -1,11 +1,12 @@
 // Writes the engine's report into the status of its FailoverMember: at once when something that others act on changes,
 // every ten seconds while the member is not in NORMAL (its sign of life), address counts at most once a minute.
-// In NORMAL and at rest it writes nothing (K5). A failed write is repeated with the newest report.
+// In NORMAL and at rest it writes nothing (K5), unless the API shows another report than the one last written: then that was lost,
+// with its object or by a restored backup. A failed write is repeated with the newest report.
 
 import { failoverMemberKind } from "../../api/failover-member.ts";
 import { toApiState } from "../../api/failover-state.ts";
 import type { KubeClient } from "../../kube/client.ts";
-import { formatTime, type ResourceType } from "../../kube/resource.ts";
+import { formatTime, type KubeObject, type ResourceType } from "../../kube/resource.ts";
 import { backoffMs, describe, type KubeLog, type Timing } from "../../kube/timing.ts";
 import type { MemberReport } from "../engine/event.ts";
 import type { ConfigProblem } from "./config-message.ts";
@@ -15,6 +16,8 @@ export interface MemberStatusOptions {
   readonly namespace: string;
   /** Name of the FailoverMember. */
   readonly name: string;
+  /** The FailoverMember as last heard of; null while there is none. */
+  readonly shown: () => KubeObject | null;
   readonly timing: Timing;
   readonly log: KubeLog;
 }
@@ -24,7 +27,7 @@ const ADDRESSES_MS = 60_000;
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
 
-const MEMBER: ResourceType = {
+export const MEMBER: ResourceType = {
   group: failoverMemberKind.group,
   version: failoverMemberKind.version,
   plural: failoverMemberKind.plural,
@@ -47,6 +50,8 @@ export class MemberStatusWriter {
   #conditions: readonly Condition[] = [];
   #writtenKey = "";
   #writtenAddresses = "";
+  /** Its `reportedAt`. */
+  #writtenTime = "";
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #addressesAtMs = Number.NEGATIVE_INFINITY;
   #retryAtMs = Number.NEGATIVE_INFINITY;
@@ -86,11 +91,20 @@ export class MemberStatusWriter {
     const isDue =
       key !== this.#writtenKey ||
       (report.state !== "NORMAL" && now - this.#writtenAtMs >= SIGN_OF_LIFE_MS) ||
-      (addresses !== this.#writtenAddresses && now - this.#addressesAtMs >= ADDRESSES_MS);
+      (addresses !== this.#writtenAddresses && now - this.#addressesAtMs >= ADDRESSES_MS) ||
+      (this.#isLost() && now - this.#writtenAtMs >= SIGN_OF_LIFE_MS);
     if (!isDue) return;
     this.#writing = this.#write(report, key, addresses).finally(() => {
       this.#writing = null;
     });
+  }
+
+  /** A watch may be late: what it shows of a report just written says nothing yet. */
+  #isLost(): boolean {
+    const shown = this.#options.shown();
+    if (shown === null) return false;
+    const { reportedAt } = (shown["status"] ?? {}) as { reportedAt?: unknown };
+    return reportedAt !== this.#writtenTime;
   }
 
   async #write(report: MemberReport, key: string, addresses: string): Promise<void> {
@@ -103,6 +117,7 @@ export class MemberStatusWriter {
       await client.patchStatus(MEMBER, { namespace, name }, { status }, { attempts: 1, timeoutMs: 5_000 });
       this.#writtenKey = key;
       this.#writtenAddresses = addresses;
+      this.#writtenTime = formatTime(wallMs);
       this.#writtenAtMs = startedAt;
       this.#addressesAtMs = startedAt;
       this.#failures = 0;

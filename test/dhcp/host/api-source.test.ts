@@ -219,6 +219,27 @@ test("the report becomes the member's status; in NORMAL and at rest it is writte
   assert.equal(status?.["serving"], "All");
 });
 
+test("a member's object that was deleted and made anew has its report again, though the member is at rest", async () => {
+  const metadata = { name: "campus-a", namespace: "default" };
+  const object = { metadata, spec: { relationshipRef: { name: "campus" }, member: "a" } };
+  const state = async () => {
+    source.report(REPORT);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { status } = (await client.get(MEMBERS, "default", "campus-a")) as { status?: { state?: string } };
+    return status?.state;
+  };
+  const timeout = AbortSignal.timeout(30_000);
+  const told = async () => {
+    while ((await state()) !== "Normal") timeout.throwIfAborted();
+  };
+  await client.create(MEMBERS, object);
+  source.start();
+  await told();
+  await client.delete(MEMBERS, "default", "campus-a");
+  await client.create(MEMBERS, object);
+  await told();
+});
+
 test("news of a scope become Events of its object; of a scope that is not there, nothing", async () => {
   const [relationship, scope] = campusObjects();
   await client.create(RELATIONSHIPS, relationship);

@@ -8,7 +8,9 @@ import type { MemberReport } from "../../../src/dhcp/engine/event.ts";
 import { MemberStatusWriter } from "../../../src/dhcp/host/member-status.ts";
 import { damageOf } from "../../../src/dhcp/host/store-health.ts";
 import type { Store } from "../../../src/dhcp/store/lease-store.ts";
+import type { KubeObject } from "../../../src/kube/resource.ts";
 import { systemTiming } from "../../../src/kube/timing.ts";
+import { FakeTiming, settle } from "../../kube/fake-timing.ts";
 import { Pair } from "../engine/pair.ts";
 
 type Options = ConstructorParameters<typeof MemberStatusWriter>[0];
@@ -28,6 +30,7 @@ async function statusFor(
     client,
     namespace: "net",
     name: "campus-a",
+    shown: () => null,
     timing: systemTiming,
     log: () => {},
   });
@@ -108,4 +111,39 @@ test("a lost carrier is told with its interfaces, and whether the partner knows"
   const alone = "False/Lost: clients cannot reach it through lan0 and lan1, which has no carrier";
   assert.equal(await told({ ...lost, connected: false }), alone);
   assert.match(await told({ ...lost, connected: true }), /its partner, which knows, answers all clients$/);
+});
+
+test("a report that the API has lost, or shows as it once was, is written again; one that stands is not", async () => {
+  const timing = new FakeTiming();
+  let shown: KubeObject | null = null;
+  let writes = 0;
+  const member = { apiVersion: "", kind: "", metadata: { name: "campus-a" } };
+  const client = {
+    patchStatus: async (_kind: unknown, _name: unknown, { status }: { status: object }) => {
+      writes += 1;
+      shown = { ...member, status };
+    },
+  } as unknown as Options["client"];
+  const identity = { namespace: "net", name: "campus-a" };
+  const writer = new MemberStatusWriter({ client, ...identity, shown: () => shown, timing, log: () => {} });
+  const { report } = new Pair().startBoth().a;
+  const rest = async (seconds: number) => {
+    for (let i = 0; i < seconds; i++) {
+      await timing.advance(1_000);
+      writer.report({ ...report, state: "NORMAL" });
+    }
+    await settle();
+    return writes;
+  };
+  assert.equal(await rest(24), 1);
+  const written = shown as unknown as { status: object };
+  // Late by less than a sign of life, a watch still shows what was there before.
+  shown = { ...member, status: {} };
+  assert.equal(await rest(1), 2, "lost");
+  assert.deepEqual(Object.keys(shown["status"] as object), Object.keys(written.status));
+  shown = { ...member, status: written.status };
+  assert.equal(await rest(8), 2, "a late watch");
+  assert.equal(await rest(4), 3, "put back as it was");
+  shown = null;
+  assert.equal(await rest(3_600), 3, "no object to write to");
 });
