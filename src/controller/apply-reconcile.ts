@@ -5,7 +5,14 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { WorkResult } from "../kube/queue.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
-import { type ApplyContext, type ApplyResult, failureText, mayBeWritten, performEffects } from "./apply.ts";
+import {
+  type ApplyContext,
+  type ApplyResult,
+  failureText,
+  mayBeWritten,
+  performEffects,
+  refusalText,
+} from "./apply.ts";
 import { readLink } from "./apply-link.ts";
 import { readNodeLeases } from "./apply-node-leases.ts";
 import { readRefusals } from "./apply-refusals.ts";
@@ -125,6 +132,9 @@ function isLinkSecured({ status }: KubeObject): boolean {
   return conditions.some((condition) => condition.type === "LinkSecure" && condition.status === "True");
 }
 
+/** A class that allows expansion by now tells nobody. Not the queue's growing pause: everything else goes on meanwhile. */
+const REFUSED_AGAIN_SECONDS = 60;
+
 /** What the queue does after `result`. A failure is remembered, so that the next look can tell people about it. */
 function next(key: string, result: ApplyResult, requeueAfter: number | null, memory: Memory): WorkResult {
   switch (result.kind) {
@@ -137,6 +147,12 @@ function next(key: string, result: ApplyResult, requeueAfter: number | null, mem
       // The error itself, so that the queue honours what the server asked for.
       throw result.error;
     case "done":
+      if (result.refused !== null) {
+        const told = refusalText(result.refused);
+        const isNews = memory.failures.get(key) !== told;
+        memory.failures.set(key, told);
+        return lookAgain(isNews ? 0 : earliest(requeueAfter, REFUSED_AGAIN_SECONDS));
+      }
       // The condition that told of the failure has to be taken back.
       if (memory.failures.delete(key)) return { kind: "requeue-after", seconds: 0 };
       return lookAgain(requeueAfter);

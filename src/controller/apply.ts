@@ -1,4 +1,5 @@
-// Performs a decision's effects, in order, and stops at the first that fails. Each write carries the version it was
+// Performs a decision's effects, in order, and stops at the first that fails; but for a claim that may not change, on which nothing
+// rests. Each write carries the version it was
 // decided on, and what else it rests on is read again past all caches: a stale decision fails, changes nothing,
 // and is made anew (reliability rule K4). Never retries by itself: the queue does, after a fresh look.
 
@@ -28,12 +29,21 @@ export interface ApplyContext {
   readonly signal?: AbortSignal;
 }
 
+export interface Refused {
+  readonly effect: string;
+  readonly error: unknown;
+}
+
 export type ApplyResult =
-  | { readonly kind: "done"; readonly writes: number }
+  /** `refused`: a claim that stays as it is. */
+  | { readonly kind: "done"; readonly writes: number; readonly refused: Refused | null }
   /** What was decided on has changed meanwhile: look again. */
   | { readonly kind: "outdated"; readonly writes: number; readonly effect: string }
   | { readonly kind: "not-leader"; readonly writes: number }
   | { readonly kind: "failed"; readonly writes: number; readonly effect: string; readonly error: unknown };
+
+const FORBIDDEN = 403;
+const INVALID = 422;
 
 /** Whether the last effect may be in force: it is, or no answer told that it is not. */
 export function mayBeWritten(result: ApplyResult): boolean {
@@ -50,6 +60,7 @@ export async function performEffects(
   context: ApplyContext,
 ): Promise<ApplyResult> {
   let writes = 0;
+  let refused: Refused | null = null;
   for (const group of groupsOf(effects)) {
     if (group.some(({ kind }) => kind !== "event") && !context.mayWrite())
       return { kind: "not-leader", writes };
@@ -61,10 +72,24 @@ export async function performEffects(
       const named = nameOfEffect(effect);
       const error: unknown = result.reason;
       if (isConflict(error)) return { kind: "outdated", writes, effect: named };
+      if (keepsItsClaim(effect, error)) {
+        refused ??= { effect: named, error };
+        continue;
+      }
       return { kind: "failed", writes, effect: named, error };
     }
   }
-  return { kind: "done", writes };
+  return { kind: "done", writes, refused };
+}
+
+/** Whether the API forbids a change of a claim that exists: its pod runs on with the volume that it has, and whatever else is to be
+ *  written, a member to be started again among it, must not wait for a StorageClass. */
+function keepsItsClaim(effect: Effect, error: unknown): boolean {
+  const isClaim =
+    effect.kind === "apply" &&
+    effect.object.kind === "PersistentVolumeClaim" &&
+    effect.resourceVersion !== null;
+  return isClaim && error instanceof KubeError && (error.status === FORBIDDEN || error.status === INVALID);
 }
 
 /** With a hundred scopes to tell and an API that takes 100 ms a write, one after another would keep the only worker, and with it
@@ -248,4 +273,12 @@ export function nameOfEffect(effect: Effect): string {
 export function failureText(effect: string, error: unknown): string {
   if (!(error instanceof KubeError)) return `${effect}: ${describe(error)}`;
   return `${effect}: ${error.reason}: ${error.message}`;
+}
+
+/** The same of a claim that stays as it is, with what to do about it. */
+export function refusalText({ effect, error }: Refused): string {
+  const remedy =
+    "The pair goes on with the volume that it has; a claim grows once its StorageClass allows it";
+  const how = `kubectl patch storageclass NAME --patch '{"allowVolumeExpansion": true}'`;
+  return `${failureText(effect, error).replace(/\.$/, "")}. ${remedy}, if its driver can: ${how}`;
 }

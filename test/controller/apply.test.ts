@@ -123,7 +123,7 @@ test("the statuses of many scopes are written side by side, ten at a time; what 
   };
   const client = { ...world.client(), patchStatus };
   const result = await performEffects([own, ...scopes, own], { ...never, client });
-  assert.deepEqual(result, { kind: "done", writes: 27 });
+  assert.deepEqual(result, { kind: "done", writes: 27, refused: null });
   const expected = scopes.map((_, i) => `s${i} ${(i % 10) + 1}`);
   assert.deepEqual(log, ["campus 1", ...expected, "campus 1"]);
 });
@@ -173,6 +173,6 @@ test("a grant that the API refused uses up nobody's turn; one without an answer 
     [true, true, true],
   );
   assert.equal(failed(0, false), false);
-  assert.equal(mayBeWritten({ kind: "done", writes: 1 }), true);
+  assert.equal(mayBeWritten({ kind: "done", writes: 1, refused: null }), true);
   assert.equal(mayBeWritten({ kind: "outdated", writes: 0, effect: "write status" }), false);
 });

@@ -101,3 +101,40 @@ test("not to be retained, the claims go with the relationship, and no member wai
   await until(world, [controller], "both NORMAL", () => isReady(world));
   assert.deepEqual(claims(world), of(next));
 });
+
+test("a claim that may not grow stays as it is, says what to do, and holds up nothing else; once it may, it grows", async () => {
+  const { world, controller } = await inClaims();
+  world.allowsExpansion = false;
+  world.patch("FailoverRelationship", "campus", {
+    spec: { storage: { persistentVolumeClaim: { size: "2Gi" } } },
+  });
+  const looks = async (count: number) => {
+    for (let look = 0; look < count; look++) {
+      world.turn();
+      await controller.look();
+    }
+  };
+  await looks(3);
+  const { reason, message } = world.condition("Reconciling");
+  assert.equal(reason, "ApplyFailed");
+  assert.match(
+    String(message),
+    /only dynamically provisioned.*goes on with the volume that it has.*allowVolumeExpansion/,
+  );
+  const replicas = () => (world.get("StatefulSet", "campus-a")["spec"] as { replicas: number }).replicas;
+  world.operate("silence", { type: "TestFailover", testFailover: { silence: "a", forSeconds: 60 } });
+  await until(world, [controller], "a stopped", () => replicas() === 0);
+  await until(world, [controller], "a started again", () => replicas() === 1);
+  await until(world, [controller], "both NORMAL", () => isReady(world));
+  world.allowsExpansion = true;
+  await until(
+    world,
+    [controller],
+    "no more said",
+    () => world.condition("Reconciling")["reason"] !== "ApplyFailed",
+  );
+  for (const name of claims(world)) {
+    const { resources } = world.get("PersistentVolumeClaim", name)["spec"] as Json;
+    assert.deepEqual(resources, { requests: { storage: "2Gi" } });
+  }
+});

@@ -56,6 +56,8 @@ export class PairWorld {
   readonly stopped = new Set<string>();
   /** What the API server says to whoever wants to create a pod; null: it creates them. */
   podRefusal: string | null = null;
+  /** Whether the StorageClass allows a claim to grow. */
+  allowsExpansion = true;
   grants = 0;
   nowMs = START_MS;
 
@@ -331,6 +333,13 @@ export class PairWorld {
   }
 
   /** The API without a network: the same checks, the same conflicts. */
+  /** Whether it is a claim that exists, of another size. */
+  #grows({ kind, metadata, spec }: KubeObject): boolean {
+    if (kind !== "PersistentVolumeClaim" || !this.names(kind).includes(metadata.name ?? "")) return false;
+    const before = this.get("PersistentVolumeClaim", metadata.name ?? "")["spec"];
+    return JSON.stringify((before as Json)["resources"]) !== JSON.stringify((spec as Json)["resources"]);
+  }
+
   client(): Client {
     const { objects } = this;
     const call = <T>(work: () => T): Promise<T> => {
@@ -362,6 +371,10 @@ export class PairWorld {
       getQuorum: (type, namespace, name) => call(() => objects.get(this.#target(type, namespace, name))),
       apply: (type, object, { fieldManager }) => {
         const { namespace = null, name = "" } = object.metadata;
+        if (!this.allowsExpansion && this.#grows(object)) {
+          const message = `persistentvolumeclaims "${name}" is forbidden: only dynamically provisioned pvc can be resized`;
+          return Promise.reject(new KubeError({ status: 403, reason: "Forbidden", message }));
+        }
         return call(() => objects.apply(this.#target(type, namespace, name), object, { fieldManager }));
       },
       patchMerge: (type, { namespace, name }, patch) =>
