@@ -1,7 +1,7 @@
 // `leasepair store`: reads a lease store on disk without changing it.
 
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, globSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { choiceArgument } from "./arguments.ts";
 import { CommandError, EXIT, usageError } from "./command-error.ts";
@@ -145,6 +145,7 @@ ${EXIT_CODES}`,
       const from = existsSync(`${flags.from}/${LEASES}`) ? `${flags.from}/${LEASES}` : flags.from;
       if (!existsSync(from)) throw usageError(`--from ${flags.from}: there is no such directory`);
       const prefix = flags.setAside === undefined ? "" : `damaged-${flags.setAside}-`;
+      assertMembers(flags.dataDir);
       const dataDirectory = resolve(flags.dataDir);
       const restored = await faultsAsErrors(() => restoreDirectory({ dataDirectory, from, prefix }));
       process.stdout.write(
@@ -212,11 +213,24 @@ function refusal(dataDir: string, verdict: Refused): CommandError {
 }
 
 function leasesDirectory(dataDir: string): string {
+  assertMembers(dataDir);
   const path = `${resolve(dataDir)}/${LEASES}`;
   if (!existsSync(path)) {
     throw usageError(`--data-dir ${dataDir}: there is no lease store here (no directory ${LEASES} in it)`);
   }
   return path;
+}
+
+/** A directory below which members' directories lie, as on a node, is no member's: an engine would never look there. */
+function assertMembers(dataDir: string): void {
+  const directory = resolve(dataDir);
+  if (existsSync(`${directory}/${LEASES}`)) return;
+  const [first] = globSync(`{*,*/*}/${LEASES}`, { cwd: directory });
+  if (first === undefined) return;
+  const member = join(directory, dirname(first));
+  throw usageError(
+    `--data-dir ${dataDir}: members' stores lie below it; name one of them, such as ${member}`,
+  );
 }
 
 async function writeLines(lines: Iterable<string>): Promise<void> {

@@ -90,6 +90,9 @@ test("a copy from before the latest run is recognised by the partner, and so is 
   assert.equal(refused.code, 3);
   assert.match(refused.stderr, new RegExp(`in use by .*pid ${copy.child.pid}`));
   await stop(copy);
+  const beside = await runCli(args.with(3, directory));
+  assert.equal(beside.code, 2);
+  assert.match(beside.stderr, /members' stores lie below it; name one of them, such as \S+\/(a|b|backup)\n/);
   const restored = await runCli(args);
   assert.deepEqual([restored.code, restored.stderr], [0, ""]);
   assert.match(restored.stdout, /kept: .*leases\.replaced-1/);
