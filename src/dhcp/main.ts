@@ -27,9 +27,9 @@ import { takeUpCapabilities, trimFreeMemory } from "./host/libc.ts";
 import { createLogger, type Logger } from "./host/logger.ts";
 import { EventLoop } from "./host/loop.ts";
 import { type EngineCounts, EngineMetrics } from "./host/metrics.ts";
+import { isNews } from "./host/news-events.ts";
 import { registerPairMetrics } from "./host/pair-metrics.ts";
 import { WireProber } from "./host/probe.ts";
-import { isScopeNews } from "./host/scope-events.ts";
 import { assertRoom, damageOf, registerStoreMetrics, type StoreDamage } from "./host/store-health.ts";
 import { BootTimers } from "./host/timers.ts";
 import { UnixSocket } from "./host/unix-socket.ts";
@@ -325,7 +325,7 @@ class EngineProcess {
   /** What the engine says: to the log, and what concerns the owner of a scope to the API as well. */
   #tell(entry: LogEntry): void {
     this.#log(entry);
-    if (isScopeNews(entry)) this.#worker.tellScope(entry);
+    if (isNews(entry)) this.#worker.tell(entry);
   }
 
   /** The journal with a stopwatch. */

@@ -15,7 +15,7 @@ const JUDGES = [
   /^src\/controller\/(decide\/|apply|read-objects)/,
   /^src\/api\/(compile(-[a-z-]+)?|client-class-compile|mass-deletion)\.ts$/,
   /^src\/base\/link-refusal\.ts$/,
-  /^src\/dhcp\/host\/(member-status|scope-events)\.ts$/,
+  /^src\/dhcp\/host\/(member-status|news-events)\.ts$/,
 ];
 
 /** Words of the same files that are no reasons, beside those below. */
@@ -31,7 +31,16 @@ const EXCUSED = [
   ...["Opaque", "PersistentVolumeClaim", "Pod", "Secret", "StatefulSet"],
   ...["WaitForFirstConsumer", "WaitForPodScheduled"],
   // What events name as the act.
-  ...["MoveClient", "Observe", "OfferOtherAddress", "Quarantine", "RemoveStore", "Restart", "WriteWitness"],
+  ...[
+    "ChangeState",
+    "MoveClient",
+    "Observe",
+    "OfferOtherAddress",
+    "Quarantine",
+    "RemoveStore",
+    "Restart",
+    "WriteWitness",
+  ],
 ];
 /** Reasons of a rollout that waits, and elsewhere a state and the cause of a silence. */
 const REASONS_TOO = ["NodeCordoned", "Paused"];

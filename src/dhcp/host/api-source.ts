@@ -29,7 +29,7 @@ import type { LogEntry, MemberReport } from "../engine/event.ts";
 import { SystemClock } from "./clock.ts";
 import type { ConfigProblem, FromConfigSource } from "./config-message.ts";
 import { MEMBER, MemberStatusWriter } from "./member-status.ts";
-import { scopeEvent } from "./scope-events.ts";
+import { isOfMember, newsEvent } from "./news-events.ts";
 import { WitnessReader } from "./witness-reader.ts";
 
 export interface ApiSourceOptions {
@@ -47,6 +47,8 @@ const SETTLE_MS = 100;
 /** What stands against an object may end with time or with what is in force: then the same is compiled again. */
 const REFUSED_AGAIN_MS = 10_000;
 const HEALTH_MS = 5_000;
+/** Changes of state that are kept until the API can be told. */
+const UNTOLD_MAX = 20;
 /** Without any word from the API for so long (bookmarks come every minute) it counts as lost. */
 const SILENCE_SECONDS_MAX = 95;
 
@@ -81,6 +83,7 @@ export class ApiSource {
   #machineProblem: ConfigProblem | null = null;
   #relationshipVersion = "";
   #reachable: boolean | null = null;
+  #untold: readonly LogEntry[] = [];
 
   constructor(options: ApiSourceOptions) {
     this.#options = options;
@@ -110,15 +113,15 @@ export class ApiSource {
       onReading: (witness) => options.post({ kind: "witness", witness }),
     });
     const instance = `${relationship}-${options.member}`;
-    const ownObject = `metadata.name=${instance}`;
-    this.#members = new Reflector({ ...shared, onChange: () => {}, type: MEMBER, fieldSelector: ownObject });
+    const own = { fieldSelector: `metadata.name=${instance}`, onChange: () => this.#tellOfMember() };
+    this.#members = new Reflector({ ...shared, ...own, type: MEMBER });
     const controller = `${API_GROUP}/engine`;
     this.#recorder = new EventRecorder({ client: this.#client, timing, log, controller, instance });
     this.#status = new MemberStatusWriter({
       client: this.#client,
       namespace,
       name: instance,
-      shown: () => this.#members.get(`${namespace}/${instance}`) ?? null,
+      shown: () => this.#ownObject(),
       timing,
       log,
     });
@@ -144,10 +147,28 @@ export class ApiSource {
     this.#witness.follow(report);
   }
 
-  /** An Event of the DHCPScope that the entry names; nothing when there is none of that name. */
-  tellScope(entry: LogEntry): void {
+  /** An Event of the member, once the API has shown its object, or of the DHCPScope that the entry names; nothing when there is
+   *  none of that name. */
+  tell(entry: LogEntry): void {
+    if (isOfMember(entry)) {
+      this.#untold = [...this.#untold, entry].slice(-UNTOLD_MAX);
+      return this.#tellOfMember();
+    }
     const scope = this.#scopes.get(`${this.#options.namespace}/${entry.fields["scope"]}`);
-    if (scope !== undefined) this.#recorder.record(scopeEvent(entry, scope));
+    if (scope !== undefined) this.#recorder.record(newsEvent(entry, scope));
+  }
+
+  #tellOfMember(): void {
+    const member = this.#ownObject();
+    if (member === null) return;
+    const entries = this.#untold;
+    this.#untold = [];
+    for (const entry of entries) this.#recorder.record(newsEvent(entry, member));
+  }
+
+  #ownObject(): KubeObject | null {
+    const { member, namespace, relationship } = this.#options;
+    return this.#members.get(`${namespace}/${relationship}-${member}`) ?? null;
   }
 
   /** What this machine cannot do of the newest configuration: told in the member's condition ConfigAccepted, first. */

@@ -83,8 +83,8 @@ port.on("message", (message: ToConfigThread) => {
     case "report":
       snapshots.setShapeInForce(message.report.shape);
       return reader.report(message.report);
-    case "scope-news":
-      return reader.tellScope(message.entry);
+    case "news":
+      return reader.tell(message.entry);
     case "keep-snapshots":
       // The start is over.
       flushCompileCache();

@@ -58,9 +58,9 @@ export class ConfigWorker {
     this.#send({ kind: "report", report });
   }
 
-  /** Tells the owner of a scope something, where there is an API. Lost while no thread runs. */
-  tellScope(entry: LogEntry): void {
-    this.#send({ kind: "scope-news", entry });
+  /** Tells news (news-events.ts) where there is an API. Lost while no thread runs. */
+  tell(entry: LogEntry): void {
+    this.#send({ kind: "news", entry });
   }
 
   /** From now on good configurations are stored in the data directory. Not before the lease store there was found to be

@@ -35,8 +35,8 @@ export type FromConfigThread<Config = EngineConfig> =
 
 export type ToConfigThread =
   | { readonly kind: "report"; readonly report: MemberReport }
-  /** For the owner of the scope that the entry names. */
-  | { readonly kind: "scope-news"; readonly entry: LogEntry }
+  /** For those who look at the scope or the member that the entry is about. */
+  | { readonly kind: "news"; readonly entry: LogEntry }
   /** The engine runs, and the data directory is this member's: good configurations are stored there from now on. */
   | { readonly kind: "keep-snapshots" }
   | { readonly kind: "stop" };

@@ -58,7 +58,7 @@ export class ManifestSource {
   report(_report: MemberReport): void {}
 
   /** Nor to tell: the log has it. */
-  tellScope(_entry: LogEntry): void {}
+  tell(_entry: LogEntry): void {}
 
   setMachineProblem(_problem: ConfigProblem | null): void {}
 

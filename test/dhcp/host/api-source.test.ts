@@ -248,14 +248,12 @@ test("news of a scope become Events of its object; of a scope that is not there,
   await until(() => ofKind("configured").length > 0);
   const entry = (event: string, fields: Readonly<Record<string, string>>) =>
     ({ level: "warn", event, message: "said for people", fields }) as const;
-  source.tellScope(entry("address-declined", { scope: "gone", address: "10.20.0.99" }));
-  source.tellScope(entry("address-declined", { scope: "users", address: "10.20.0.101" }));
-  source.tellScope(
+  source.tell(entry("address-declined", { scope: "gone", address: "10.20.0.99" }));
+  source.tell(entry("address-declined", { scope: "users", address: "10.20.0.101" }));
+  source.tell(
     entry("address-conflict", { scope: "users", address: "10.20.0.102", hardwareAddress: "unknown" }),
   );
-  source.tellScope(
-    entry("reservation-waits", { scope: "users", address: "10.20.0.103", reserved: "10.20.0.50" }),
-  );
+  source.tell(entry("reservation-waits", { scope: "users", address: "10.20.0.103", reserved: "10.20.0.50" }));
   await source.stop();
   const { items } = await client.list(EVENT, "default");
   const read = items.map((item) => item as unknown as Record<string, Record<string, string> | string>);
@@ -269,6 +267,37 @@ test("news of a scope become Events of its object; of a scope that is not there,
     ["Warning", "AddressDeclined", "10.20.0.101: said for people"],
   ]);
   assert.equal(read[0]?.["reportingController"], "leasepair.io/engine");
+});
+
+test("each change of state becomes an Event of the member, also one from before its object was seen", async () => {
+  const object = {
+    metadata: { name: "campus-a", namespace: "default" },
+    spec: { relationshipRef: { name: "campus" }, member: "a" },
+  };
+  const change = (message: string) =>
+    source.tell({ level: "info", event: "state-changed", message, fields: { from: "x", to: "RECOVER" } });
+  change("STARTUP -> RECOVER: a new store");
+  source.start();
+  const { metadata } = await client.create(MEMBERS, object);
+  await until(() => ofKind("source").length > 0);
+  const told = async () =>
+    (await client.list(EVENT, "default")).items as unknown as readonly Record<string, unknown>[];
+  const timeout = AbortSignal.timeout(20_000);
+  while ((await told()).length < 1) timeout.throwIfAborted();
+  change("RECOVER -> RECOVER-WAIT: b has told all that it knows");
+  change("RECOVER-WAIT -> RECOVER-DONE: the wait is over");
+  while ((await told()).length < 3) timeout.throwIfAborted();
+  const events = await told();
+  assert.deepEqual(events.map(({ note }) => note).sort(), [
+    "RECOVER -> RECOVER-WAIT: b has told all that it knows",
+    "RECOVER-WAIT -> RECOVER-DONE: the wait is over",
+    "STARTUP -> RECOVER: a new store",
+  ]);
+  for (const { reason, regarding, type } of events) {
+    assert.deepEqual([type, reason], ["Warning", "StateChanged"]);
+    const { kind, name, uid } = regarding as Record<string, string>;
+    assert.deepEqual({ kind, name, uid }, { kind: "FailoverMember", name: "campus-a", uid: metadata.uid });
+  }
 });
 
 test("scopes deleted all together are held and served on, until they are back or the annotation names the revision", async () => {
