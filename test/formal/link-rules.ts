@@ -144,7 +144,15 @@ function hearState(model: Model, s: State, e: number, p: number, out: Successors
   for (let a = 0; a < model.options.addresses; a++) t.update(side(e), a).stated = 0;
   const x = t.engine(e);
   if (returned > x.partnerReturned) x.partnerReturned = returned;
-  if (returned > x.clean && (x.state === NORMAL || x.state === RECOVER_DONE)) x.clean = returned;
+  if (returned > x.clean && x.state !== RECOVER) {
+    // Whoever has not got all of the holder's updates does not know what that has given. (W9)
+    const isInformed = x.state === NORMAL || x.state === RECOVER_DONE;
+    if (!isInformed && !model.without.returnHeard) {
+      x.hold = x.bootError;
+      x.held = 1;
+    }
+    x.clean = returned;
+  }
   if (!complete && !x.heldForEmpty && x.state !== PARTNER_DOWN && !model.without.partnerOfEmpty) {
     x.heldForEmpty = 1;
     x.hold = x.bootError;

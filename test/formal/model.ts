@@ -115,6 +115,7 @@ export const OMISSIONS = {
   holderFullLease: "the holder gives leases longer than the MCLT",
   staleUpdates: "stale updates change a running lease",
   emptyConsents: "an empty store consents to ended leases",
+  returnHeard: "who hears of a grant only that it was given back holds nothing",
   emptyWaits: "what ended before the store was lost is told without its promises",
   emptyServes: "an empty store serves at once after its update",
   partnerOfEmpty: "the partner of an empty store does not hold",

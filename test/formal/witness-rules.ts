@@ -39,11 +39,11 @@ export function witnessRules(model: Model, s: State, out: Successors): void {
   }
 }
 
-/** Whether engine p answers a question for a proof now. (W2b, c) */
+/** Whether engine p answers a question for a proof now: what it says of its state goes before. (W2b, c) */
 function answers(model: Model, s: State, p: number): boolean {
   const { without, options } = model;
   const y = s.engine(p);
-  if (!y.up || !y.complete) return false;
+  if (!y.up || !y.complete || s.message(side(p)).on) return false;
   if (y.state === PARTNER_DOWN && !without.proofInPartnerDown) return false;
   if (y.pending && !without.proofPending) return false;
   const replaced = p === 1 && options.engines === 3 && s.engine(0).incarnation === 2;
@@ -55,7 +55,7 @@ function proveAtOnce(s: State, e: number, out: Successors): void {
   const p = partnerOf(s, e);
   if (p < 0 || x.proof >= x.bootError || x.state === PARTNER_DOWN) return;
   const y = s.engine(p);
-  if (!y.up || y.state === PARTNER_DOWN || y.pending || !y.complete) return;
+  if (!y.up || y.state === PARTNER_DOWN || y.pending || !y.complete || s.message(side(p)).on) return;
   const t = out.begin(s);
   t.engine(e).proof = x.bootError;
   out.emit("proof", e);

@@ -9,7 +9,7 @@ import {
   type SettledState,
   updatesWanted,
 } from "../failover/transition.ts";
-import { ENDPOINT_STATE_CODE, type EndpointState } from "../lease/durable-record.ts";
+import { ENDPOINT_STATE_CODE, type EndpointRecord, type EndpointState } from "../lease/durable-record.ts";
 import { type Extras, readExtras } from "../wire-failover/extras.ts";
 import type { FailoverFrame } from "../wire-failover/frame.ts";
 import {
@@ -144,18 +144,29 @@ function resumeAfterContact(engine: Engine, turn: Turn, session: Session): void 
 
 function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: Extras): void {
   const { endpoint } = engine;
-  const partnerReturned = Math.max(endpoint.partnerReturned, extras.returned ?? 0);
-  // Heard by who has all of the partner's updates, its return leaves nothing unknown.
-  const isInformed = endpoint.state === "NORMAL" || endpoint.state === "RECOVER-DONE";
+  const returned = extras.returned ?? 0;
   const news = {
     partnerState: session.partnerState,
-    partnerReturned,
-    clean: isFenced(engine) && isInformed ? Math.max(endpoint.clean, extras.returned ?? 0) : endpoint.clean,
+    partnerReturned: Math.max(endpoint.partnerReturned, returned),
     ...rememberedPartnerStore(engine, session, extras),
     aloneSince: 0,
+    ...grantGivenBack(engine, turn, returned),
   };
   const isKnown = (Object.keys(news) as (keyof typeof news)[]).every((key) => news[key] === endpoint[key]);
   if (!isKnown) turn.putEndpoint({ ...news, ...contactNow(engine, turn, session) });
+}
+
+/** The partner says that it gave back a grant of which nothing was known here. Heard by who has all of its updates that leaves nothing
+ *  unknown, and who recovers will have them. Anyone else holds, as on reading that a grant came and went: the holder may have given
+ *  any address, and its answers on this link are proofs (W9). */
+function grantGivenBack(engine: Engine, turn: Turn, returned: number): Partial<EndpointRecord> {
+  if (!isFenced(engine) || returned <= engine.endpoint.clean) return {};
+  const state = presentState(engine);
+  if (state === "NORMAL" || state === "RECOVER-DONE") return { clean: returned };
+  if (isRecovery(settled(engine))) return {};
+  const message = `${partnerName(engine)} held a grant unseen: free addresses wait until what it gave under it has ended`;
+  turn.log("warn", "hold-began", message, { cause: `epoch ${returned}, given back` });
+  return { clean: returned, hold: stampNow(engine, turn) };
 }
 
 /** STARTUP ends with the partner's first STATE. Source: failover draft 9.3.2 step 5. */

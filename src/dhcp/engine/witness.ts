@@ -11,7 +11,7 @@ import type { Engine } from "./engine-state.ts";
 import type { WitnessReading } from "./event.ts";
 import { dialLater, drop } from "./link-drop.ts";
 import { reactToPartner } from "./partner.ts";
-import { enterState, settled, stampNow } from "./state-change.ts";
+import { enterState, sendState, settled, stampNow } from "./state-change.ts";
 import { holdAtEntry, isFenced, partnerName } from "./takeover.ts";
 import type { Turn } from "./turn.ts";
 
@@ -157,7 +157,8 @@ export function followGrant(engine: Engine, turn: Turn): void {
     turn.log("info", "grant-declined", "the partner is there: the grant is given back unused", {
       epoch: witness.epoch,
     });
-    return;
+    // A partner that hears of it only later, out of NORMAL, would hold its free addresses (W9).
+    return sendState(engine, turn);
   }
   if (engine.session !== null || !mayEnterPartnerDown(state) || !mayActAlone(engine)) return;
   const entry = stampNow(engine, turn);

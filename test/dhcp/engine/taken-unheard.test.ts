@@ -17,6 +17,11 @@ interface Taken {
 /** a holds the grant, has given all of its own addresses, and gives b's. */
 function takeMany(pair: FencedPair): readonly Taken[] {
   pair.declareDown(pair.b);
+  return giveTaken(pair);
+}
+
+/** In PARTNER-DOWN it gives all of its own, and then what is b's. */
+function giveTaken(pair: FencedPair): readonly Taken[] {
   for (let i = 0; i < 800; i++) pair.lease(MAC(i), [pair.a]);
   pair.pass(700_000);
   const taken: Taken[] = [];
@@ -67,3 +72,39 @@ test("W7: what was taken from the partner is renewed by nobody until the partner
   pair.pass(30_000);
   assert.equal(pair.a.binding(address)!.client!.hardwareAddress.at(-1), 0xff);
 });
+
+for (const [what, isRestarted] of [
+  ["serves on", false],
+  ["is started again, out of NORMAL", true],
+] as const) {
+  test(`W9: who hears on the link alone that its partner has given back a grant, and ${what}, holds its free addresses`, () => {
+    const range = ["10.0.0.10", "10.0.5.209"] as const;
+    const pair = new FencedPair({ scopes: [scope("first", "10.0.0.0/21", [...range])] });
+    pair.startBoth().bothNormal(120_000);
+    // What b does not read it does not know: neither the grant, nor that it is gone.
+    pair.reaching.delete(pair.b);
+    if (isRestarted) pair.kill(pair.b);
+    else pair.cut();
+    pair.passUntil("a is apart", () => pair.a.state === "COMMUNICATIONS-INTERRUPTED");
+    pair.grant(pair.a);
+    pair.passUntil("a is granted", () => pair.a.state === "PARTNER-DOWN");
+    const taken = giveTaken(pair);
+    assert.ok(taken.length > 500);
+    // Its machine was off: it finds out that its grant is gone.
+    pair.kill(pair.a);
+    pair.a.bootId = "boot-2";
+    pair.clear();
+    pair.linkDelayMs = 300;
+    if (isRestarted) pair.start(pair.b);
+    else pair.heal();
+    pair.start(pair.a);
+    pair.read(pair.a);
+    const from = pair.boot;
+    pair.until("b is proven", () => (pair.b.engine.proofAt ?? 0) >= from);
+    const { address } = taken.findLast((one) => pair.b.binding(one.address)?.status !== "ACTIVE")!;
+    const types = pair
+      .ask({ type: "DISCOVER", mac: NEWCOMER, requested: address }, [pair.b])
+      .map(({ message }) => message.messageType);
+    assert.deepEqual(types, []);
+  });
+}
