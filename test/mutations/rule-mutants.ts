@@ -1004,6 +1004,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "an UPDREQALL is forgotten with its connection",
+    rule: "W7",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "    fullUpdateCursor: open === null ? fullUpdateCursor : open - 1,",
+        replace: '    fullUpdateCursor: 0,\n    ...{ fullUpdateStore: "" },',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/full-update.test.ts",
+      name: "an UPDREQ on the next connection is sent everything, and the one after its UPDDONE nothing",
+    },
+  },
+  {
     name: "PARTNER-DOWN is left for a partner that has not got everything",
     rule: "W7",
     patches: [

@@ -58,12 +58,6 @@ export interface McltChange {
   requestXid: number | null;
 }
 
-/** UPDREQ, or UPDREQALL when it is for all. */
-export interface UpdateRequest {
-  readonly xid: number;
-  readonly isForAll: boolean;
-}
-
 /** What is known of the partner on the established connection. */
 export interface Session {
   readonly connection: Connection;
@@ -85,8 +79,8 @@ export interface Session {
   openRequestXid: number | null;
   /** Under way after the MCLT was lowered; null when nothing is (S12). */
   mcltChange: McltChange | null;
-  /** The partner's latest request, not taken up yet. */
-  requested: UpdateRequest | null;
+  /** xid of the partner's latest request, not taken up yet. What it is for is on disk (EndpointRecord.fullUpdateStore). */
+  requestedXid: number | null;
   /** The partner's request under way is for all records, so that its progress is worth keeping. */
   isFullUpdate: boolean;
   /** An UPDDONE has answered our request on this connection: our records are complete. */

@@ -359,7 +359,7 @@ function establish(
     isHeldForEmptyStore: false,
     openRequestXid: null,
     mcltChange: null,
-    requested: null,
+    requestedXid: null,
     isFullUpdate: false,
     updatesReceived: false,
     partnerUpdated: false,

@@ -23,7 +23,7 @@ import { givePartnerAddresses } from "./balance.ts";
 import { hearCarrier } from "./carrier.ts";
 import { clocksNow } from "./clock-watch.ts";
 import { ask, corrected, isClockKnown, onContact, takeSample } from "./echo.ts";
-import type { Engine, Session, UpdateRequest } from "./engine-state.ts";
+import type { Engine, Session } from "./engine-state.ts";
 import { drop, hangUp } from "./link-drop.ts";
 import { answer, send } from "./link-send.ts";
 import { giveUpOutdatedStore } from "./outdated-store.ts";
@@ -61,9 +61,10 @@ export function receiveFromPartner(
         onBindingAck(engine, turn, session, verdict, xid);
       return;
     case "UPDREQ":
-      return onUpdateRequest(session, { xid, isForAll: false });
+      return onUpdateRequest(session, xid);
     case "UPDREQALL":
-      return onUpdateRequest(session, { xid, isForAll: true });
+      oweFullUpdate(engine, turn, session);
+      return onUpdateRequest(session, xid);
     case "UPDDONE":
       return onUpdateDone(engine, turn, session, xid);
     case "POOLREQ": {
@@ -293,10 +294,22 @@ function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
   session.openRequestXid = send(engine, turn, session.connection, { type });
 }
 
-/** Source: failover draft 7.3.2, 7.4.2: the latest request replaces those before it. */
-function onUpdateRequest(session: Session, request: UpdateRequest): void {
+/** Source: failover draft 7.3.2: the latest request is answered, also for those before it. */
+function onUpdateRequest(session: Session, xid: number): void {
   session.partnerUpdated = false;
-  session.requested = request;
+  session.requestedXid = xid;
+}
+
+/** Takes note, on disk, that the partner is to be given all records before it is sent any UPDDONE, on whatever connection and
+ *  whatever it asks for next. A store that it names goes on from where it has everything already; who names none begins anew.
+ *  Source: failover draft 7.4.2, 5.17. */
+function oweFullUpdate(engine: Engine, turn: Turn, session: Session): void {
+  const { fullUpdateStore, fullUpdateCursor, partnerGeneration } = engine.endpoint;
+  const store = `${session.partnerStore ?? ""}/${partnerGeneration}`;
+  if (session.partnerStore !== null && store === fullUpdateStore) return;
+  session.isFullUpdate = false;
+  if (store === fullUpdateStore && fullUpdateCursor === 0) return;
+  turn.putEndpoint({ fullUpdateStore: store, fullUpdateCursor: 0 });
 }
 
 /** Takes up the partner's latest request when it may: UPDDONE follows once everything owed (or everything) has been answered. One
@@ -304,27 +317,21 @@ function onUpdateRequest(session: Session, request: UpdateRequest): void {
  *  requests, on however many connections, does not have every record searched for each of them. */
 export function takeUpRequest(engine: Engine, turn: Turn): void {
   const { session, requestTakenAt } = engine;
-  if (session === null || session.requested === null) return;
+  if (session === null || session.requestedXid === null) return;
   if (requestTakenAt !== null && turn.now.boot < requestTakenAt + REQUEST_INTERVAL_MS) return;
   engine.requestTakenAt = turn.now.boot;
-  const { xid, isForAll } = session.requested;
-  session.requested = null;
-  session.isFullUpdate = isForAll;
+  const xid = session.requestedXid;
+  session.requestedXid = null;
   const addresses = new Set(Array.from(engine.leases.unacknowledged(), ({ address }) => address));
-  if (isForAll) {
-    const cursor = fullUpdateCursor(engine, turn, session);
+  // One that is under way on this connection goes on: the queue keeps what it still waits for.
+  if (engine.endpoint.fullUpdateStore !== "" && !session.isFullUpdate) {
+    // The store may be another one than the one that asked for everything.
+    oweFullUpdate(engine, turn, session);
+    session.isFullUpdate = true;
+    const cursor = engine.endpoint.fullUpdateCursor;
     for (const { address } of engine.leases.bindings()) if (address > cursor) addresses.add(address);
   }
   engine.updates.beginRequest(xid, addresses);
-}
-
-/** Up to which address this very store of the partner has everything from an earlier connection. */
-function fullUpdateCursor(engine: Engine, turn: Turn, session: Session): number {
-  const { fullUpdateStore, fullUpdateCursor, partnerGeneration } = engine.endpoint;
-  const store = `${session.partnerStore ?? ""}/${partnerGeneration}`;
-  if (session.partnerStore !== null && store === fullUpdateStore) return fullUpdateCursor;
-  turn.putEndpoint({ fullUpdateStore: store, fullUpdateCursor: 0 });
-  return 0;
 }
 
 /** Source: failover draft 7.5.2, 9.5.2, 9.10.3. */

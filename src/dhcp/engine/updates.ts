@@ -67,12 +67,15 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
     if (mayAskFor(engine, turn, session, binding)) sendUpdate(engine, turn, session, binding);
     else updates.postpone(address, turn.now.boot);
   }
-  // The request under way is void once a later one has come, also while that waits to be taken up.
-  if (session.requested !== null) return;
+  // A later request, also one that waits to be taken up, is answered in the place of the one under way.
+  if (session.requestedXid !== null) return;
   const doneXid = updates.finishedRequest();
   if (doneXid === null) return;
   session.partnerUpdated = true;
-  if (session.isFullUpdate) turn.putEndpoint({ fullUpdateStore: "", fullUpdateCursor: 0 });
+  if (session.isFullUpdate) {
+    session.isFullUpdate = false;
+    turn.putEndpoint({ fullUpdateStore: "", fullUpdateCursor: 0 });
+  }
   answer(turn, session.connection, { type: "UPDDONE" }, doneXid);
 }
 

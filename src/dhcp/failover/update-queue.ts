@@ -156,11 +156,13 @@ export class UpdateQueue {
     this.#postponed.delete(address);
   }
 
-  /** The partner asked for updates: `addresses` must be settled before UPDDONE. A later request replaces an earlier. */
+  /** The partner asked for updates: `addresses` must be settled before UPDDONE, and what an earlier request still waits for,
+   *  which is answered by this one's (draft 7.4.2). */
   beginRequest(xid: number, addresses: Iterable<Ipv4>): void {
     const open = new Set(addresses);
-    this.#request = { xid, open };
     for (const address of open) this.#waiting.add(address);
+    for (const address of this.#request?.open ?? []) open.add(address);
+    this.#request = { xid, open };
   }
 
   /** The xid to answer with UPDDONE, once, when every address of the request has been answered. */

@@ -100,8 +100,8 @@ export interface EndpointRecord {
   readonly superseded: boolean;
   /** The boot in which this holder last read its own grant: under another one it reads it again before it serves (W11). */
   readonly verifiedBoot: string;
-  /** The partner's store and generation that are being given all records, and up to which address it has them: another
-   *  connection goes on from there. */
+  /** The partner's store and generation that are being given all records, "" when none are, and up to which address it has
+   *  them: another connection goes on from there. */
   readonly fullUpdateStore: string;
   readonly fullUpdateCursor: number;
   /** Which free addresses are this store's: the primary's are FREE, the secondary's BACKUP. Set when the store is made, and

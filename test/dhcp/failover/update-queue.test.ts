@@ -96,6 +96,19 @@ test("UPDDONE follows when everything of the request has been answered, once, an
   assert.equal(updates.finishedRequest(), null);
 });
 
+test("UPDDONE of a later request waits for what an earlier one still waits for, which is not sent again", () => {
+  const updates = queue();
+  updates.beginRequest(6, [X, Y]);
+  send(updates, 1);
+  updates.beginRequest(7, []);
+  assert.equal(send(updates, 2), Y);
+  assert.equal(send(updates, 3), null);
+  updates.answered(1, X);
+  assert.equal(updates.finishedRequest(), null);
+  updates.answered(2, Y);
+  assert.equal(updates.finishedRequest(), 7);
+});
+
 test("a request for nothing is done at once", () => {
   const updates = queue();
   updates.beginRequest(7, []);
