@@ -275,10 +275,7 @@ function acceptConnect(
   connection.helloAt = turn.now.boot;
   answer(turn, connection, { type: "CONNECTACK", ...ack }, frame.xid);
   if (refusal !== null) return refuse(engine, turn, connection, refusal);
-  // The primary dials anew only when it holds the old connection for dead: the newest handshake counts.
-  const reason = "replaced by a newer connection";
-  const old = engine.session?.connection ?? null;
-  if (old !== null) drop(engine, turn, old, reason, REJECT_REASON.duplicateConnection);
+  endOlder(engine, turn);
   if (engine.dialect.primarySettlesTerms && hello.mcltSeconds !== null) {
     settleTerms(engine, turn, { ...termsOf(engine.config), mcltSeconds: hello.mcltSeconds });
   }
@@ -296,7 +293,9 @@ function onConnectAck(
   if (frame.xid !== connection.helloXid) return;
   if (ack.rejectReason !== null) {
     const text = `the partner refuses the connection: ${ack.message ?? "no text"}`;
-    tellRefusal(engine, turn, { reason: TERMS_DIFFER, message: text }, ack.rejectReason);
+    // Beside one that it has accepted it refuses but the second.
+    if (engine.session === null)
+      tellRefusal(engine, turn, { reason: TERMS_DIFFER, message: text }, ack.rejectReason);
     return drop(engine, turn, connection, "refused by the partner");
   }
   agreeOnSides(engine, turn, ack);
@@ -305,6 +304,7 @@ function onConnectAck(
     disconnect(engine, turn, connection, { rejectReason: refusal.reason, message: refusal.message });
     return refuse(engine, turn, connection, refusal);
   }
+  endOlder(engine, turn);
   const { told } = connection;
   if (engine.dialect.primarySettlesTerms && told !== null && !settleTerms(engine, turn, told)) {
     return drop(engine, turn, connection, "the terms changed during the handshake");
@@ -312,6 +312,15 @@ function onConnectAck(
   const session = establish(engine, turn, connection, ack);
   if (session.echoes)
     takeSample(engine, turn, session, { askedAt: connection.helloAt, sentAt: frame.sentAt });
+}
+
+/** Of two accepted handshakes the newer counts, on either side: the primary dials anew only when it holds the old connection for
+ *  dead, and where both have dialed at once, the secondary answers CONNECT on one connection, or means the latter.
+ *  Source: failover draft 8.2. */
+function endOlder(engine: Engine, turn: Turn): void {
+  const old = engine.session?.connection ?? null;
+  const reason = "replaced by a newer connection";
+  if (old !== null) drop(engine, turn, old, reason, REJECT_REASON.duplicateConnection);
 }
 
 function refuse(engine: Engine, turn: Turn, connection: Connection, { reason, message }: Refusal): void {

@@ -75,6 +75,8 @@ export class ScriptedPartner {
   readonly written: DurableRecord[] = [];
   /** What clients were told, in order. */
   readonly replies: (MessageType | null)[] = [];
+  /** Which connections stand for the engine: opened, and not closed by it. */
+  readonly standing = new Set<ConnectionId>();
   /** What it did, in order: "append", or the type of the message that it sent. */
   readonly order: string[] = [];
   connection: ConnectionId = 0;
@@ -129,6 +131,8 @@ export class ScriptedPartner {
   }
 
   deliver(event: EngineEvent): void {
+    if (event.kind === "link-opened") this.standing.add(event.connection);
+    if (event.kind === "link-closed") this.standing.delete(event.connection);
     for (const effect of step(this.engine, event, this.now)) {
       if (effect.kind === "append") {
         this.order.push("append");
@@ -137,8 +141,10 @@ export class ScriptedPartner {
       if (effect.kind === "link-send") {
         this.heard.push(decode(effect.bytes));
         this.order.push(this.heard.at(-1)!.message.type);
-      } else if (effect.kind === "link-close") this.closed.push(effect.reason);
-      else if (effect.kind === "link-dial") this.dialed.push(effect.connection);
+      } else if (effect.kind === "link-close") {
+        this.closed.push(effect.reason);
+        this.standing.delete(effect.connection);
+      } else if (effect.kind === "link-dial") this.dialed.push(effect.connection);
       else if (effect.kind === "log") this.log.push(effect.entry);
       else if (effect.kind === "append") this.written.push(effect.record);
       else if (effect.kind === "reply") {
@@ -168,8 +174,15 @@ export class ScriptedPartner {
   /** TCP stands: as dialed by the engine, or opened by the partner. */
   open(): void {
     const dialed = this.dialed.at(-1);
-    this.connection = dialed ?? ++this.#accepted;
-    this.deliver({ kind: "link-opened", connection: this.connection, dialed: dialed !== undefined });
+    if (dialed === undefined) return this.dial();
+    this.connection = dialed;
+    this.deliver({ kind: "link-opened", connection: this.connection, dialed: true });
+  }
+
+  /** The partner dials itself, also beside a connection that the engine has dialed; it speaks on this one from now on. */
+  dial(): void {
+    this.connection = ++this.#accepted;
+    this.deliver({ kind: "link-opened", connection: this.connection, dialed: false });
   }
 
   /** Sends one message; returns what the engine answered in the same step. */
@@ -188,6 +201,11 @@ export class ScriptedPartner {
   /** Opens and shakes hands as the engine's role wants it. */
   meet(changes: Partial<Connect> = {}, sentAt?: number): readonly Heard[] {
     this.open();
+    return this.shakeHands(changes, sentAt);
+  }
+
+  /** On a connection that stands: CONNECT, or the answer to the engine's. */
+  shakeHands(changes: Partial<Connect> = {}, sentAt?: number): readonly Heard[] {
     const time = sentAt === undefined ? {} : { sentAt };
     const hello = { ...HELLO, ...changes };
     if (this.dialed.length === 0) return this.say({ type: "CONNECT", ...hello }, time);
