@@ -676,7 +676,7 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     "dhcp/engine/authority.ts",
-    "if (mendedSecs(secs) >= engine.config.maxSeconds) return true;",
+    "if (secs >= engine.config.maxSeconds) return true;",
     "",
     "hot standby: the standby owns its reserve and stays silent until secs says that nobody answers",
   ),

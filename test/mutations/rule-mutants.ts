@@ -911,15 +911,15 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     rule: "trap",
     patches: [
       {
-        file: "src/dhcp/failover/load-balance.ts",
-        find: "return secs > 255 && (secs & 0xff) === 0 ? secs >>> 8 : secs;",
+        file: "src/dhcp/server/client-request.ts",
+        find: "return secs > 255 && (secs & 255) === 0 ? secs >>> 8 : secs;",
         replace: "return secs;",
       },
     ],
     caught: {
       by: "test",
-      file: "test/dhcp/failover/load-balance.test.ts",
-      name: "secs that come byte-swapped are mended, others are left alone",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "a client is answered in its member's place once it has tried for maxSeconds, also by secs with swapped bytes",
     },
   },
   {

@@ -4,7 +4,7 @@
 import type { CompiledRelationship } from "../../api/compiled.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { after, type Instant, type Seconds } from "../../base/units.ts";
-import { assignedOwner, bucketOwner, mendedSecs } from "../failover/load-balance.ts";
+import { assignedOwner, bucketOwner } from "../failover/load-balance.ts";
 import type { Role } from "../failover/transition.ts";
 import type { AddressSource, LeaseAuthority, Service } from "../lease/authority.ts";
 import {
@@ -94,7 +94,7 @@ function isResponsible(
   sources: readonly AddressSource[],
 ): boolean {
   if (engine.endpoint.state !== "NORMAL") return true;
-  if (mendedSecs(secs) >= engine.config.maxSeconds) return true;
+  if (secs >= engine.config.maxSeconds) return true;
   if (reservedAddress !== null) {
     // A reserved address has one owner while it is free; nobody else could answer.
     const binding = engine.leases.get(reservedAddress) ?? freshBinding(reservedAddress);

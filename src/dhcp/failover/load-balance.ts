@@ -54,9 +54,3 @@ export function assignedOwner(client: ClientIdentity, assignment: Uint8Array): R
   const bucket = bucketOf(client);
   return ((assignment[bucket >> 3] ?? 0) & (1 << (bucket & 7))) === 0 ? "secondary" : "primary";
 }
-
-/** The client's own count of seconds, mending the clients that send it byte-swapped: they show a large multiple of 256.
- *  Source: RFC 3074 section 4 leans on `secs`; RFC 1542 3.2 says why it is unreliable. */
-export function mendedSecs(secs: number): number {
-  return secs > 255 && (secs & 0xff) === 0 ? secs >>> 8 : secs;
-}

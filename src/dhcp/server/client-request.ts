@@ -67,7 +67,8 @@ export function identityOf(message: DhcpMessage): ClientIdentity | "malformed" |
   return { clientIdentifier, hardwareType, hardwareAddress };
 }
 
-/** `secs` as meant: some clients send it with its bytes swapped, which shows as a large multiple of 256. */
+/** `secs` as meant: some clients send it with its bytes swapped, which shows as a large multiple of 256.
+ *  Source: RFC 3074 section 4 leans on it; RFC 1542 3.2 says why it is unreliable. */
 export function elapsedSeconds(message: DhcpMessage): number {
   const { secs } = message;
   return secs > 255 && (secs & 255) === 0 ? secs >>> 8 : secs;

@@ -22,6 +22,23 @@ test("hot standby: the standby owns its reserve and stays silent until secs says
   assert.equal(pair.lease(MAC[0]!, [pair.b], 10)?.from, "b");
 });
 
+test("a client is answered in its member's place once it has tried for maxSeconds, also by secs with swapped bytes", () => {
+  const pair = new Pair(relationship({ mode: "HotStandby", maxSeconds: seconds(3) }))
+    .startBoth()
+    .untilNormal();
+  for (const [secs, answers] of [
+    [0, 0],
+    [2, 0],
+    [0x0200, 0],
+    [3, 1],
+    [4, 1],
+    [0x0300, 1],
+  ] as const) {
+    const offers = pair.ask({ type: "DISCOVER", mac: MAC[0]!, secs }, [pair.b]);
+    assert.equal(offers.length, answers, `secs ${secs}`);
+  }
+});
+
 test("a first lease is MCLT at most, its renewal has the full length, and the partner knows it", () => {
   const pair = new Pair().startBoth().untilNormal();
   const first = pair.lease(MAC[0]!)!;

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromHex, toHex } from "../../../src/base/bytes.ts";
-import {
-  bucketOf,
-  bucketOwner,
-  hashBucketAssignment,
-  mendedSecs,
-} from "../../../src/dhcp/failover/load-balance.ts";
+import { bucketOf, bucketOwner, hashBucketAssignment } from "../../../src/dhcp/failover/load-balance.ts";
 
 function hardware(hex: string) {
   return { clientIdentifier: null, hardwareType: 1, hardwareAddress: fromHex(hex)! };
@@ -60,17 +55,4 @@ test("the hash bucket assignment has dhcpd's polarity and bit order", () => {
   assert.equal(toHex(hashBucketAssignment(100)), "ff".repeat(32));
   assert.equal(toHex(hashBucketAssignment(0)), "00".repeat(32));
   assert.equal(toHex(hashBucketAssignment(1.5625)).slice(0, 4), "0f00");
-});
-
-test("secs that come byte-swapped are mended, others are left alone", () => {
-  for (const [sent, meant] of [
-    [0, 0],
-    [3, 3],
-    [255, 255],
-    [256, 1],
-    [1024, 4],
-    [257, 257],
-  ] as const) {
-    assert.equal(mendedSecs(sent), meant);
-  }
 });

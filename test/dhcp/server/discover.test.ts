@@ -119,6 +119,8 @@ test("secs with swapped bytes is understood", () => {
     [0, 0],
     [3, 3],
     [255, 255],
+    [0x0100, 1],
+    [0x0101, 0x0101],
     [0x0300, 3],
     [0x0304, 0x0304],
   ] as const) {
