@@ -33,7 +33,7 @@ Clients lease all the while, behind a relay: 60 that stay, with leases of 60 s, 
 five a second, that try every 250 ms. The MCLT is 60 s.
 
 - *Longest wait*: from a new client's first DISCOVER to its ACK, the worst of all. Half a second is what a kill may cost, 3 s what a cut
-  or a lost node may: a server that does not answer is passed over once \`secs > maxSeconds\`, which is 2 s here. A member whose cable
+  or a lost node may: a server that does not answer is passed over once \`secs\` has reached \`maxSeconds\`, which is 2 s here. A member whose cable
   to the clients takes the carrier with it says so to its partner, which then answers all at once, within 1 s here. A pair that is deleted serves nobody until its new pods run,
   and after a power cut of everything, which counts here with the 3 s without power, nobody serves before the API does.
   After a wrong partner-down the side that is cut off stops, as the witness rule says: new clients that reach it alone wait until healing.

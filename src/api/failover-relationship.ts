@@ -41,7 +41,7 @@ const relationshipSpecSchema = z
     maxSeconds: secondsField(
       0,
       255,
-      "A member answers a client of its silent partner once the client has been trying for this long (the `secs` field of its request), in seconds, 0 to 255.",
+      "A member answers a client of its silent partner once the client has been trying for this long: from this value of `secs` in its request on, in seconds, 0 to 255. 0: both members answer all clients. A dhcpd answers only above its `load balance max seconds`, so that this is one more.",
     ).default(3),
     loadBalance: z
       .strictObject({

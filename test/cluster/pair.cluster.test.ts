@@ -60,7 +60,7 @@ describe("a pair on a real cluster", { skip: clusterUnmet() }, () => {
     await pair.disturb.with("link cut, carrier lost", cut, CUT_MS);
   });
 
-  it("the clients' network cut at one member, its carrier kept: the other answers who has waited longer than maxSeconds", async () => {
+  it("the clients' network cut at one member, its carrier kept: the other answers who has waited for maxSeconds", async () => {
     const cut = () => cutCable(pair.cluster.network, 2, "lan0", "carrier kept");
     await pair.disturb.with("clients' network cut at one member, carrier kept", cut, CUT_MS);
   });
