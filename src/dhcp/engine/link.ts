@@ -36,6 +36,8 @@ const PROTOCOL_VERSION = 1;
 /** Of TLS-request and TLS-reply. */
 const NO_TLS = 0;
 const TLS_REQUIRED = 2;
+/** Whoever does not understand a message of a lower type ends the connection; others are ignored. Source: failover draft 6.1. */
+const OPTIONAL_TYPE_MIN = 128;
 /** Connections that have not completed their handshake; for one more the oldest makes room, so that no number of mute ones
  *  keeps the partner out. */
 const PENDING_MAX = 4;
@@ -148,7 +150,10 @@ function receiveFrame(engine: Engine, turn: Turn, connection: Connection, frame:
   // Whole messages are signs of life, not bytes: one that never ends would keep a dead link (draft 8.3).
   connection.lastReceivedAt = turn.now.boot;
   const read = readMessage(frame);
-  if (read.kind === "unknown-type") return;
+  if (read.kind === "unknown-type") {
+    if (read.type >= OPTIONAL_TYPE_MIN) return;
+    return drop(engine, turn, connection, `unknown message type ${read.type}`);
+  }
   if (read.kind === "malformed") return drop(engine, turn, connection, `malformed message: ${read.field}`);
   const message = engine.dialect.hasExtras ? read.message : plain(read.message);
   if (engine.session?.connection === connection) {

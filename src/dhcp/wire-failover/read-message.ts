@@ -10,7 +10,7 @@ import { type OptionList, readOptionList } from "./option-list.ts";
 
 export type MessageRead =
   | { readonly kind: "message"; readonly message: FailoverMessage }
-  /** A type beyond 12: ignored, whatever it carries. */
+  /** A type that is none of draft 6.1's, whatever it carries. */
   | { readonly kind: "unknown-type"; readonly type: number }
   | { readonly kind: "malformed"; readonly field: string };
 

@@ -88,7 +88,7 @@ describe("silence that looks like life", () => {
   test("draft 7.8.2: whoever sends anything but its handshake is cut off in that time", () => {
     const partner = new ScriptedPartner();
     partner.open();
-    const unknown = Uint8Array.of(0, 12, 99, 12, 0, 0, 0, 0, 0, 0, 0, 0);
+    const unknown = Uint8Array.of(0, 12, 199, 12, 0, 0, 0, 0, 0, 0, 0, 0);
     for (let ms = 0; partner.closed.length === 0; ms += 200) {
       assert.ok(ms <= partner.engine.timing.handshakeMs);
       partner.sayBytes(unknown);
