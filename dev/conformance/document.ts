@@ -1,6 +1,7 @@
-// docs/protocol/conformance.md: every MUST, MUST NOT, SHOULD and SHOULD NOT of the RFCs that bind a DHCPv4 server here, with the
-// tests that hold it. Made from the tests' titles; nothing in it is written by hand.
+// docs/protocol/conformance.md: every MUST, MUST NOT, SHOULD and SHOULD NOT of the RFCs that bind a DHCPv4 server here, and every
+// MUST of the failover draft, with the tests that hold it. Made from the tests' titles; nothing in it is written by hand.
 
+import { type DraftMust, draftChapter } from "./failover-draft.ts";
 import { levelOf, type Requirement } from "./requirements.ts";
 
 const TITLES: Readonly<Record<number, string>> = {
@@ -47,12 +48,13 @@ const NOT_CLAIMED: readonly (readonly [rfc: string, title: string, instead: stri
 export function conformanceDocument(
   requirements: readonly Requirement[],
   files: ReadonlyMap<string, string>,
+  draftMusts: readonly DraftMust[],
 ): string {
   const rfcs = [...new Set(requirements.map(({ rfc }) => rfc))];
   const ours = requirements.filter(({ party }) => party === "server");
   const held = ours.filter(({ tests }) => (tests?.length ?? 0) > 0);
   return [
-    "<!-- Made by `npm run conformance` from test/conformance/requirements.json and the tests' titles. Do not edit. -->",
+    "<!-- Made by `npm run conformance` from test/conformance/requirements.json, failover-draft.json beside it and the tests' titles. Do not edit. -->",
     "# Conformance",
     "",
     "Every sentence of these RFCs that says MUST, MUST NOT, SHOULD, SHOULD NOT (or SHALL, REQUIRED) and binds a DHCPv4 server, with the",
@@ -63,6 +65,7 @@ export function conformanceDocument(
     "",
     ...summary(rfcs, requirements),
     ...notClaimed(),
+    ...draftChapter(draftMusts),
     ...rfcs.flatMap((rfc) =>
       chapter(
         rfc,

@@ -5,11 +5,12 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readOptions } from "../lib/options.ts";
 import { conformanceDocument } from "./document.ts";
+import { readDraftMusts } from "./failover-draft.ts";
 import { readRequirements, readTitles } from "./requirements.ts";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const FILE = join(ROOT, "docs/protocol/conformance.md");
-const HELP = `Writes docs/protocol/conformance.md anew: each MUST of the RFCs and the tests that hold it.
+const HELP = `Writes docs/protocol/conformance.md anew: each MUST of the RFCs and of the failover draft, and the tests that hold it.
 
   npm run conformance -- [--check]
 
@@ -17,7 +18,7 @@ const HELP = `Writes docs/protocol/conformance.md anew: each MUST of the RFCs an
 `;
 
 const { check } = readOptions(HELP, { check: { type: "boolean", default: false } });
-const text = conformanceDocument(readRequirements(ROOT), readTitles(ROOT));
+const text = conformanceDocument(readRequirements(ROOT), readTitles(ROOT), readDraftMusts(ROOT));
 
 if (!check) {
   writeFileSync(FILE, text);

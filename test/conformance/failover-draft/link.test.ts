@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { ENDPOINT_STATE_CODE } from "../../../src/dhcp/lease/durable-record.ts";
 import { SERVER_FLAG_STARTUP } from "../../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
-import { type Heard, ScriptedPartner } from "../../dhcp/engine/scripted-partner.ts";
+import { HELLO, type Heard, ScriptedPartner } from "../../dhcp/engine/scripted-partner.ts";
 
 const DIALECTS = ["Leasepair", "ISC"] as const;
 
@@ -38,6 +38,14 @@ test("draft 6.1: a message of an unknown type below 128 ends the connection, a h
   }
 });
 
+test("draft 6.1: an option that this server does not know is ignored", () => {
+  const partner = new ScriptedPartner().becomeNormal();
+  const plain = writeMessage({ type: "POOLREQ" }, partner.now.wall, 7);
+  const bytes = Uint8Array.of(...plain, 0x7f, 0xff, 0, 2, 1, 2);
+  new DataView(bytes.buffer).setUint16(0, bytes.length);
+  assert.deepEqual(types(partner.sayBytes(bytes)), ["POOLRESP"]);
+});
+
 test("draft 5.10, 6.1: every message has the time of its sending, and none of ours the xid of another", () => {
   const partner = new ScriptedPartner({ member: "a", dialect: "ISC" }).becomeNormal();
   const xids = new Set<number>();
@@ -65,8 +73,10 @@ test("draft 7.8: the primary's first word is CONNECT with all that it must say, 
 test("draft 7.9, 7.10: STATE follows an accepted CONNECTACK on either side, with state, flags and when it began", () => {
   for (const dialect of DIALECTS) {
     const secondary = new ScriptedPartner({ member: "b", dialect });
-    const answers = secondary.meet();
+    secondary.open();
+    const answers = secondary.say({ type: "CONNECT", ...HELLO }, { xid: 4_711 });
     assert.deepEqual(types(answers), ["CONNECTACK", "STATE"]);
+    assert.equal(answers[0]!.xid, 4_711);
     assert.deepEqual(optionsOf(answers[0]!).slice(0, 6), [22, 14, 19, 28, 20, 26]);
     assert.deepEqual(optionsOf(answers[1]!).slice(0, 3), [24, 23, 25]);
     assert.deepEqual(types(new ScriptedPartner({ member: "a", dialect }).meet()), ["STATE"]);

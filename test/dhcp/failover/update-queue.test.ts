@@ -109,6 +109,16 @@ test("UPDDONE of a later request waits for what an earlier one still waits for, 
   assert.equal(updates.finishedRequest(), 7);
 });
 
+test("news that come after a request do not hold up its UPDDONE", () => {
+  const updates = queue();
+  updates.beginRequest(7, [X]);
+  updates.enqueue(Y);
+  send(updates, 1);
+  send(updates, 2);
+  updates.answered(1, X);
+  assert.equal(updates.finishedRequest(), 7);
+});
+
 test("a request for nothing is done at once", () => {
   const updates = queue();
   updates.beginRequest(7, []);
