@@ -37,6 +37,11 @@ test("the relationship's values and defaults reach the configuration", () => {
   assert.deepEqual(config.members[0].interfaces, []);
 });
 
+test("lease stores are retained where the relationship does not say otherwise", () => {
+  const [relationship] = objectSet(relationshipJson()).relationships;
+  assert.equal(relationship?.spec.storage.retain, true);
+});
+
 test("an external member is reached at its own address and port, under the name it knows", () => {
   const external = { dialect: "ISC", address: "10.20.0.12", port: 847, relationshipName: "fo-campus" };
   const own = { name: "a", nodeName: "node-1", address: "10.20.0.11" };

@@ -1,9 +1,10 @@
-// npm run mutants: breaks each rule in a copy of the tree and sees it noticed. The last line says how many of how many.
+// npm run mutants: breaks each rule in a copy of the tree and sees it noticed. The last line says how many breaks of how many.
 
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readOptions } from "../../dev/lib/options.ts";
-import { describeCaught, MUTANTS, mutationsPage } from "./catalog.ts";
+import { breaksOf, describeCaught, MUTANTS, mutationsPage } from "./catalog.ts";
+import type { Mutant } from "./mutant.ts";
 import { tryMutant } from "./plant.ts";
 
 const PAGE = join(resolve(import.meta.dirname, "../.."), "docs/protocol/mutations.md");
@@ -12,7 +13,7 @@ const HELP = `Breaks each rule in a copy of the tree and sees it noticed.
 
   npm run mutants -- [--only TEXT] [--write]
 
-  --only TEXT  those with the text in their name or in what must notice them, e.g. --only "the simulator"
+  --only TEXT  those with the text in their rule, in their name or in what must notice them, e.g. --only "the simulator"
   --write      writes docs/protocol/mutations.md, and breaks nothing
 `;
 
@@ -29,21 +30,28 @@ function main(): number {
   return plantAll(only);
 }
 
+/** A break is caught when all that must notice it do. */
 function plantAll(text: string): number {
-  let caught = 0;
-  const wanted = MUTANTS.filter(({ name, caught }) => `${name}: ${describeCaught(caught)}`.includes(text));
-  for (const mutant of wanted) {
-    const started = process.hrtime.bigint();
-    const verdict = tryMutant(mutant);
-    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
-    if (verdict.caught) caught++;
-    const said = verdict.caught ? "caught" : `MISSED (wanted ${describeCaught(mutant.caught)})`;
-    process.stdout.write(
-      `${mutant.rule.padEnd(5)} ${mutant.name}: ${said} by ${verdict.by} (${seconds.toFixed(1)} s)\n`,
-    );
-  }
-  process.stdout.write(`${caught} of ${wanted.length} caught\n`);
-  return caught === wanted.length && caught > 0 ? 0 : 1;
+  const wanted = MUTANTS.filter(({ rule, name, caught }) =>
+    `${rule} ${name}: ${describeCaught(caught)}`.includes(text),
+  );
+  const breaks = breaksOf(wanted).map((mutants) => mutants.map(isNoticed));
+  const noticed = breaks.flat().filter(Boolean).length;
+  const caught = breaks.filter((each) => each.every(Boolean)).length;
+  process.stdout.write(`${noticed} of ${wanted.length} that must notice a break did\n`);
+  process.stdout.write(`${caught} of ${breaks.length} caught\n`);
+  return caught === breaks.length && caught > 0 ? 0 : 1;
+}
+
+function isNoticed(mutant: Mutant): boolean {
+  const started = process.hrtime.bigint();
+  const verdict = tryMutant(mutant);
+  const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+  const said = verdict.caught ? "caught" : `MISSED (wanted ${describeCaught(mutant.caught)})`;
+  process.stdout.write(
+    `${mutant.rule.padEnd(5)} ${mutant.name}: ${said} by ${verdict.by} (${seconds.toFixed(1)} s)\n`,
+  );
+  return verdict.caught;
 }
 
 process.exitCode = main();

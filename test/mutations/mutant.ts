@@ -18,9 +18,10 @@ export type Caught =
 export const CPU_MINUTES_MAX = 10;
 
 export interface Mutant {
-  /** The broken rule, in words. */
+  /** The broken rule, in words. A break that two must notice is there twice by this name, and is one break. */
   readonly name: string;
-  /** Its number: S1-S15, K1-K10, W1-W15, or "trap". */
+  /** The numbers of all rules that it breaks, by commas: S1-S15, L1-L3, K1-K10, W1-W15, a letter (an answer of the witness), or
+   *  "trap" with the section of the draft where docs/protocol/draft-errata.md explains it. */
   readonly rule: string;
   readonly patches: readonly Patch[];
   readonly caught: Caught;

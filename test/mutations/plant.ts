@@ -11,10 +11,17 @@ import { type Caught, CPU_MINUTES_MAX, type Mutant, type Patch } from "./mutant.
 const ROOT = resolve(import.meta.dirname, "../..");
 const COPIED = [
   "src",
+  "crds",
+  "dev",
+  "examples",
+  "test/api",
+  "test/controller",
   "test/dhcp",
+  "test/kube",
   "test/simulation",
   "test/durability",
   "test/corpus/failover",
+  "test/corpus/manifests",
   "package.json",
 ];
 const CPU_SECONDS_MAX = CPU_MINUTES_MAX * 60;

@@ -590,7 +590,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the earlier of two crossing leases may win",
-    rule: "W14",
+    rule: "W14, trap 7.1.3",
     patches: [
       {
         file: "src/dhcp/failover/acceptance.ts",
@@ -622,7 +622,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an old release ends a renewed lease",
-    rule: "S10",
+    rule: "S10, trap 7.1.3",
     patches: [
       {
         file: "src/dhcp/failover/acceptance.ts",
@@ -686,7 +686,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the lease's own end is a base of the lead",
-    rule: "S3",
+    rule: "S3, trap 9.9.2",
     patches: [
       {
         file: "src/dhcp/lease/lead-time.ts",
@@ -1213,7 +1213,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a long absence is no reason to wait for the partner",
-    rule: "S13",
+    rule: "S13, trap 9.3.2",
     patches: [
       {
         file: "src/dhcp/engine/startup.ts",

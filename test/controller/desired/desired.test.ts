@@ -297,6 +297,12 @@ test("a store in a claim: named by the store, mounted above the data directory, 
   assert.equal(JSON.stringify(objects).includes("hostPath"), false);
 });
 
+test("nothing of a pair whose stores are retained waits for anybody to be deleted", () => {
+  for (const objects of [rendered(), inClaims()])
+    for (const { body, kind, name } of objects)
+      assert.equal(at(body, "metadata.finalizers"), undefined, `${kind} ${name}`);
+});
+
 test("a retained claim has no owner to go with; one that is not, has the relationship, and no node waits for it", () => {
   const claimIn = (objects: readonly DesiredObject[]) =>
     find(objects, "PersistentVolumeClaim", claimName(OWNER_UID, "b"));

@@ -683,6 +683,17 @@ describe("draft 7.2.2: a partner that refuses this server's update", () => {
   });
 });
 
+test("draft 7.2.2: the acknowledgement of a lease credits nothing to the other client's that took its place", () => {
+  const partner = new ScriptedPartner({ bindings: [OWED] });
+  meetUnanswered(partner);
+  const told = partner.heard.find(({ message }) => message.type === "BNDUPD")!;
+  const [taken] = partner.update(lease({ clientHardwareAddress: OTHER, lastTransaction: at(-10) }));
+  assert.ok(taken?.message.type === "BNDACK" && taken.message.rejectReason === null);
+  const ack = { type: "BNDACK", address: ip("10.0.0.10"), rejectReason: null } as const;
+  partner.say({ ...ack, message: null, extras: null }, { xid: told.xid });
+  assert.equal(partner.binding("10.0.0.10")?.potentialAcked, 0);
+});
+
 test("a lost link is dialed again after a pause, and up to a quarter of it more by chance: many pairs that lose one switch do not dial in step", () => {
   for (const dialect of ["Leasepair", "ISC"] as const) {
     const pauses = [0, 1_000].map((random) => {

@@ -122,6 +122,18 @@ describe("hearing the partner's state", () => {
     }
   });
 
+  test("draft 9.6: RECOVER-WAIT is 254, as a dhcpd says it", () => {
+    const hearing = engineIn("NORMAL", "None");
+    const report = { flags: 0, startTimeOfState: hearing.now.wall, extras: null };
+    hearing.say({ type: "STATE", state: 254, ...report });
+    assert.equal(hearing.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
+    const saying = engineIn("RECOVER", "None");
+    saying.announce("PARTNER-DOWN");
+    const request = saying.heard.find(({ message }) => message.type.startsWith("UPDREQ"))!;
+    const [said] = saying.say({ type: "UPDDONE" }, { xid: request.xid });
+    assert.ok(said?.message.type === "STATE" && said.message.state === 254);
+  });
+
   test("S8: a new state is written down before it is announced", () => {
     for (const me of SETTLED_STATES)
       for (const heard of SETTLED_STATES) {

@@ -1,5 +1,5 @@
 // What a server may rest on, and how long it waits where it must not: one test for each way to be wrong about it.
-// Source: docs/protocol/witness.md W2, W4, W6, W7, W10; invariants S10, S12, S13.
+// Source: docs/protocol/witness.md W2, W4, W6, W7, W10; invariants S10, S12, S13; reliability rule K1.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -94,6 +94,32 @@ describe("W2", () => {
     }
     pair.run(2_000);
     assert.ok(pair.a.engine.proofAt! > before!);
+  });
+});
+
+describe("K1 without the API", () => {
+  test("a pair that is linked serves everybody, and changes no state", () => {
+    const pair = new FencedPair().startBoth().bothNormal();
+    const held = pair.lease(MAC)!;
+    pair.reaching.clear();
+    for (let i = 0; i < 4; i++) {
+      pair.run(M * 500);
+      assert.deepEqual([pair.a.state, pair.b.state], ["NORMAL", "NORMAL"]);
+      assert.equal(pair.renew(MAC, held.address)?.address, held.address);
+      assert.ok((pair.lease(newcomer(i))?.seconds ?? 0) > M - EPS, "as long as with the API");
+    }
+  });
+
+  test("a member that starts alone goes on with its saved state, however long it was away", () => {
+    const pair = new FencedPair().startBoth().bothNormal();
+    pair.reaching.clear();
+    pair.pass(31_000);
+    pair.kill(pair.a);
+    pair.kill(pair.b);
+    pair.pass(2 * M * 1000);
+    pair.start(pair.a);
+    pair.pass(60_000);
+    assert.equal(pair.a.state, "COMMUNICATIONS-INTERRUPTED");
   });
 });
 
