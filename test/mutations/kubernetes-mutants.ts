@@ -585,11 +585,16 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
         find: "return pool !== null && scope.poolsToSearch.includes(pool);",
         replace: "return pool === null || scope.poolsToSearch.includes(pool);",
       },
+      {
+        file: "src/dhcp/server/grant.ts",
+        find: "isDraining ? seconds(Math.min(wished, left)) : wished;",
+        replace: "isDraining && left > 0 ? seconds(Math.min(wished, left)) : wished;",
+      },
     ],
     caught: {
       by: "test",
-      file: "test/dhcp/engine/changes-in-flight.test.ts",
-      name: "S14: an address that is excluded while it is leased stays its client's to the lease's end, and is nobody's after",
+      file: "test/dhcp/server/discover.test.ts",
+      name: "a wish outside of pool or network, held by somebody, in quarantine or the partner's is passed over",
     },
   },
   {

@@ -37,8 +37,8 @@ export const TRAP_MUTANTS: readonly Mutant[] = [
     ],
     caught: {
       by: "test",
-      file: "test/dhcp/server/discover.test.ts",
-      name: "a wish outside of pool or network, held by somebody, in quarantine or the partner's is passed over",
+      file: "test/dhcp/engine/pair.test.ts",
+      name: "S1: who asks for an address in use is offered another one, by whichever member, also by one that is alone",
     },
   },
   {

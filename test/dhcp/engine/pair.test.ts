@@ -62,6 +62,17 @@ test("each client is answered by one member only while both are NORMAL", () => {
   assert.deepEqual([...givers].sort(), ["a", "b"]);
 });
 
+test("S1: who asks for an address in use is offered another one, by whichever member, also by one that is alone", () => {
+  const pair = new Pair().startBoth().untilNormal();
+  const { address: requested } = pair.lease(MAC[0]!)!;
+  const offers = () => pair.ask({ type: "DISCOVER", mac: MAC[1]!, secs: 9, requested });
+  assert.equal(offers().length, 2);
+  for (const { message } of offers()) assert.notEqual(message.yourAddress, ip(requested));
+  pair.cut();
+  pair.until("apart", () => pair.a.state !== "NORMAL" && pair.b.state !== "NORMAL");
+  for (const { message } of offers()) assert.notEqual(message.yourAddress, ip(requested));
+});
+
 test("the survivor of a kill answers the dead member's client and new clients, and both are NORMAL again after", () => {
   const pair = new Pair().startBoth().untilNormal();
   const first = pair.lease(MAC[0]!)!;
