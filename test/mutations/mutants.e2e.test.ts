@@ -9,7 +9,7 @@ import { occurrences, passedTests, tryMutant } from "./plant.ts";
 import { SIMULATION_MUTANTS } from "./simulation-mutants.ts";
 
 /** Every so many-th mutant that a test catches; the first of those that the simulator catches. */
-const STRIDE = 6;
+const STRIDE = 8;
 const QUICK_SIMULATED = SIMULATION_MUTANTS.slice(0, 5);
 const BREAKS_MIN = 40;
 /** By the section of the draft. */

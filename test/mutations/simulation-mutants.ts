@@ -4,6 +4,7 @@
 
 import type { Caught, Mutant } from "./mutant.ts";
 import { RULE_MUTANTS } from "./rule-mutants.ts";
+import { TRAP_MUTANTS } from "./trap-mutants.ts";
 
 /** A lease that is too long is one at the giver, by the cap, or by what the partner knows, whichever is seen first. */
 const LEAD = ["S3", "S4", "W3"];
@@ -129,6 +130,8 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ["S6", "S7"],
     3_100_000_106,
   ),
+  found("an address in use goes to whoever asks for it", ["S6"], 1),
+  found("what the partner promised is acknowledged and not kept", ["S6"], 1),
   {
     name: "a local word is followed although the API answers",
     rule: "W5",
@@ -143,10 +146,10 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
   },
 ];
 
-/** A breach of RULE_MUTANTS, which a test notices too. Throws when there is none of that name. */
+/** A breach that a test notices, too. Throws when there is none of that name. */
 function found(name: string, invariants: readonly string[], firstSeed: number): Mutant {
-  const breach = RULE_MUTANTS.find((mutant) => mutant.name === name);
-  if (breach === undefined) throw new Error(`no breach "${name}" among the rule mutants`);
+  const breach = [...RULE_MUTANTS, ...TRAP_MUTANTS].find((mutant) => mutant.name === name);
+  if (breach === undefined) throw new Error(`no breach "${name}" that a test notices`);
   return { ...breach, caught: bite(invariants, firstSeed) };
 }
 
