@@ -155,6 +155,38 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     caught: { by: "test", file: "test/dhcp/engine/witness.test.ts", name: "an epoch lower than seen" },
   },
   {
+    name: "no hold on hearing that an unseen grant was given back",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "return { clean: returned, hold: stampNow(engine, turn) };",
+        replace: "return { clean: returned };",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/taken-unheard.test.ts",
+      name: "W9: who hears on the link alone that its partner has given back a grant, and serves on, holds its free addresses",
+    },
+  },
+  {
+    name: "STARTUP out of NORMAL takes the holder's return for the end of it",
+    rule: "W9",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: 'const state = presentState(engine);\n  if (state === "NORMAL"',
+        replace: 'const { state } = engine.endpoint;\n  if (state === "NORMAL"',
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/taken-unheard.test.ts",
+      name: "W9: who hears on the link alone that its partner has given back a grant, and is started again, out of NORMAL, holds its free addresses",
+    },
+  },
+  {
     name: "no hold after a grant that came and went unseen",
     rule: "W9",
     patches: [
