@@ -294,8 +294,8 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
     lastTransactionAt: told.lastTransaction,
     statusSince: told.startTimeOfState,
     ipFlags: told.ipFlags,
-    hostname: told.hostname,
-    relayInformation: told.relayInformation,
+    hostname: told.hostname ?? null,
+    relayInformation: told.relayInformation ?? null,
   });
 }
 
@@ -324,7 +324,9 @@ function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: Part
 function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBinding | null {
   const status = STATUS_OF_CODE.get(update.status);
   if (status === undefined) return null;
-  const extras = readExtras(update.extras);
+  const { hostname, relayInformation, position } = readExtras(update.extras);
+  // Who tells where its store stands tells what it has: what it leaves out, it has not. Of any other it is not known.
+  const absent = position === undefined ? undefined : null;
   return {
     status,
     client: toClient(update),
@@ -333,8 +335,8 @@ function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBindi
     lastTransaction: corrected(session, update.lastTransaction ?? NEVER),
     startTimeOfState: corrected(session, update.startTimeOfState ?? NEVER),
     ipFlags: update.ipFlags & (IP_FLAG.reserved | IP_FLAG.bootp),
-    hostname: extras.hostname ?? null,
-    relayInformation: extras.relayInformation === undefined ? null : fromHex(extras.relayInformation),
+    hostname: hostname ?? absent,
+    relayInformation: relayInformation === undefined ? absent : fromHex(relayInformation),
   };
 }
 

@@ -18,8 +18,9 @@ export interface PartnerBinding {
   readonly lastTransaction: UnixSeconds;
   readonly startTimeOfState: UnixSeconds;
   readonly ipFlags: number;
-  readonly hostname: string | null;
-  readonly relayInformation: Uint8Array | null;
+  /** Null: there is none. Undefined: it was not told, as a dhcpd tells neither. */
+  readonly hostname: string | null | undefined;
+  readonly relayInformation: Uint8Array | null | undefined;
 }
 
 export type Acceptance =
@@ -179,6 +180,8 @@ function asActive(situation: Situation): Binding {
         potentialAcked: NEVER,
         potentialReceived: NEVER,
         lastTransactionAt: NEVER,
+        hostname: null,
+        relayInformation: null,
       };
   const expiresAt = latest(old.expiresAt, theirs.leaseExpiration);
   const lastTransactionAt = latest(old.lastTransactionAt, theirs.lastTransaction);
@@ -206,9 +209,16 @@ function asActive(situation: Situation): Binding {
     taken: false,
     sinceHold: mine.sinceHold || !sameGeneration,
     ipFlags: theirs.ipFlags,
-    hostname: theirNewsIsLater ? theirs.hostname : mine.hostname,
-    relayInformation: theirNewsIsLater ? theirs.relayInformation : mine.relayInformation,
+    hostname: theirNewsIsLater ? known(theirs.hostname, old.hostname) : old.hostname,
+    relayInformation: theirNewsIsLater
+      ? known(theirs.relayInformation, old.relayInformation)
+      : old.relayInformation,
   };
+}
+
+/** What was told; of what was not, what was known before: by its place a client has its reservation and counts. */
+function known<T>(told: T | null | undefined, before: T | null): T | null {
+  return told === undefined ? before : told;
 }
 
 /** The address as the partner's end, transfer or quarantine leaves it. */

@@ -44,9 +44,9 @@ export interface Extras {
   readonly carrierLost?: boolean;
   /** Digest of a shape that waits until the receiver holds it too, hex. */
   readonly pendingShape?: string;
-  /** The client's host name, in BNDUPD. */
+  /** The client's host name, and the value of option 82, hex; in BNDUPD, where beside a position their absence says that there is
+   *  none. */
   readonly hostname?: string;
-  /** Value of option 82, hex, in BNDUPD. */
   readonly relayInformation?: string;
 }
 

@@ -296,6 +296,25 @@ test("another client begins a new generation: no promise of the old one counts",
   assert.equal(expiresAt, NOW + 400);
 });
 
+test("within a generation what was not told of the client stays known; what is told, none included, counts", () => {
+  const place = Uint8Array.of(1, 1, 7);
+  const have = mine("ACTIVE", { hostname: "printer", relayInformation: place });
+  const untold = { hostname: undefined, relayInformation: undefined };
+  for (const [gets, want] of [
+    [theirs("ACTIVE", untold), ["printer", place]],
+    [theirs("ACTIVE"), [null, null]],
+    [theirs("ACTIVE", { hostname: "scanner", relayInformation: null }), ["scanner", null]],
+    [theirs("ACTIVE", { lastTransaction: unixSeconds(NOW - 200) }), ["printer", place]],
+  ] as const) {
+    const result = decide(have, gets);
+    assert.ok(result.kind === "accepted");
+    assert.deepEqual([result.next.hostname, result.next.relayInformation], want);
+  }
+  const other = decide({ ...have, ...LONG_AGO }, theirs("ACTIVE", { client: C2, ...untold }));
+  assert.ok(other.kind === "accepted");
+  assert.deepEqual([other.next.hostname, other.next.relayInformation], [null, null], "another client's");
+});
+
 test("a free address carries no promise, but remembers its last client", () => {
   const result = decide(mine("ACTIVE"), theirs("RELEASED"));
   assert.ok(result.kind === "accepted");
