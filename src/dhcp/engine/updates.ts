@@ -324,9 +324,10 @@ function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: Part
 function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBinding | null {
   const status = STATUS_OF_CODE.get(update.status);
   if (status === undefined) return null;
-  const { hostname, relayInformation, position } = readExtras(update.extras);
+  const { hostname, relayInformation, untold, position } = readExtras(update.extras);
   // Who tells where its store stands tells what it has: what it leaves out, it has not. Of any other it is not known.
   const absent = position === undefined ? undefined : null;
+  const place = untold === true ? undefined : absent;
   return {
     status,
     client: toClient(update),
@@ -336,7 +337,7 @@ function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBindi
     startTimeOfState: corrected(session, update.startTimeOfState ?? NEVER),
     ipFlags: update.ipFlags & (IP_FLAG.reserved | IP_FLAG.bootp),
     hostname: hostname ?? absent,
-    relayInformation: relayInformation === undefined ? absent : fromHex(relayInformation),
+    relayInformation: relayInformation === undefined ? place : fromHex(relayInformation),
   };
 }
 

@@ -48,12 +48,15 @@ export interface Extras {
    *  none. */
   readonly hostname?: string;
   readonly relayInformation?: string;
+  /** Written where option 82 is too long to be told: that it is absent does not say that there is none. */
+  readonly untold?: boolean;
 }
 
 const MAGIC = [0x4c, 0x53, 0x50, 0x52] as const;
 
-/** How an item's value is written: text as hex or UTF-8, a number in 4 bytes, a position (53 bits) in 8, a flag in none. */
-type Kind = "hex" | "text" | "number" | "position" | "flag";
+/** How an item's value is written: text as hex or UTF-8, a number in 4 bytes, a position (53 bits) in 8, a flag in none; and what is
+ *  too long for one item in several, by a code of their own: a part must not be taken for the whole. */
+type Kind = "hex" | "parts" | "text" | "number" | "position" | "flag";
 
 interface Item {
   readonly name: keyof Extras;
@@ -62,6 +65,8 @@ interface Item {
 }
 
 const item = (name: keyof Extras, code: number, kind: Kind): Item => ({ name, code, kind });
+
+const UNTOLD = item("untold", 28, "flag");
 
 /** In the order in which they are written; a reader takes any. */
 const ITEMS: readonly Item[] = [
@@ -89,13 +94,18 @@ const ITEMS: readonly Item[] = [
   item("carrierLost", 25, "flag"),
   item("hostname", 5, "text"),
   item("relayInformation", 6, "hex"),
+  item("relayInformation", 27, "parts"),
+  UNTOLD,
 ];
 const ITEM_OF_CODE: ReadonlyMap<number, Item> = new Map(ITEMS.map((one) => [one.code, one]));
 
 const VALUE_BYTES_MAX = 255;
+/** Of one value: an update with the longest name and client identifier fits a frame, and so does option 82 of any packet of 1500
+ *  bytes. */
+const PARTS_MAX = 5;
 const TWO_TO_32 = 2 ** 32;
 
-/** Encodes the extras; null when there are none. Values over 255 bytes are left out.
+/** Encodes the extras; null when there are none. Values that are too long are left out.
  *  Source: failover draft 12.29. */
 export function writeExtras(extras: Extras): Uint8Array | null {
   const bytes: number[] = [];
@@ -105,6 +115,9 @@ export function writeExtras(extras: Extras): Uint8Array | null {
     switch (kind) {
       case "hex":
         putBytes(bytes, code, fromHex(value as string));
+        break;
+      case "parts":
+        putParts(bytes, code, value as string);
         break;
       case "text":
         putBytes(bytes, code, new TextEncoder().encode(value as string));
@@ -138,6 +151,18 @@ function putBytes(bytes: number[], code: number, value: Uint8Array | null): void
   for (let i = 0; i < value.length; i++) bytes.push(value[i]!);
 }
 
+/** What putBytes leaves out, for its length; of what is longer yet, that it is not told. */
+function putParts(bytes: number[], code: number, hex: string): void {
+  const length = hex.length / 2;
+  if (length <= VALUE_BYTES_MAX) return;
+  if (length > PARTS_MAX * VALUE_BYTES_MAX) {
+    bytes.push(UNTOLD.code, 0);
+    return;
+  }
+  const part = 2 * VALUE_BYTES_MAX;
+  for (let at = 0; at < hex.length; at += part) putBytes(bytes, code, fromHex(hex.slice(at, at + part)));
+}
+
 /** The lower 32 bits. */
 function putUint32(bytes: number[], value: number): void {
   bytes.push((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
@@ -155,7 +180,8 @@ export function readExtras(bytes: Uint8Array | null): Extras {
     if (end > bytes.length) break;
     const known = ITEM_OF_CODE.get(bytes[offset]!);
     const value = known === undefined ? null : readValue(known.kind, bytes, start, end);
-    if (known !== undefined && value !== null) extras[known.name] = value;
+    if (known !== undefined && value !== null)
+      extras[known.name] = known.kind === "parts" ? `${extras[known.name] ?? ""}${value}` : value;
     offset = end;
   }
   return extras as Extras;
@@ -165,6 +191,7 @@ export function readExtras(bytes: Uint8Array | null): Extras {
 function readValue(kind: Kind, bytes: Uint8Array, start: number, end: number): string | number | true | null {
   switch (kind) {
     case "hex":
+    case "parts":
       return toHex(bytes.subarray(start, end));
     case "text":
       return new TextDecoder().decode(bytes.subarray(start, end));

@@ -71,7 +71,10 @@ class Draw {
         incomplete: this.below(2) === 0,
       }),
       writeExtras({ asks: this.number(), answers: this.below(20), proves: true }),
-      writeExtras({ hostname: "h".repeat(this.below(256)), relayInformation: "01".repeat(this.below(256)) }),
+      writeExtras({
+        hostname: "h".repeat(this.below(256)),
+        relayInformation: "01".repeat(this.below(1_400)),
+      }),
     ]);
   }
 

@@ -5,11 +5,22 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type CompiledRelationship, type Dialect, NO_LIMITS } from "../../../src/api/compiled.ts";
 import { toHex } from "../../../src/base/bytes.ts";
-import { after, seconds } from "../../../src/base/units.ts";
-import { BINDING_STATUS_CODE as STATUS } from "../../../src/dhcp/lease/binding.ts";
+import { after, seconds, unixSeconds } from "../../../src/base/units.ts";
+import { type Binding, BINDING_STATUS_CODE as STATUS } from "../../../src/dhcp/lease/binding.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
-import { type Extras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
-import { type ClientMessage, clientMessage, hex, ip, reservation, routed, scope } from "../server/world.ts";
+import { type Extras, readExtras, writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
+import { FRAME_BYTES_MAX } from "../../../src/dhcp/wire-failover/frame.ts";
+import {
+  type ClientMessage,
+  clientMessage,
+  hex,
+  identifiedClient,
+  ip,
+  reservation,
+  routed,
+  scope,
+} from "../server/world.ts";
+import { Pair, relationship, START } from "./pair.ts";
 import { ScriptedPartner } from "./scripted-partner.ts";
 
 const RESERVED = "10.0.0.12";
@@ -126,4 +137,57 @@ test("one of our own that leaves both out says that there is neither, and is bel
   lease(partner);
   tellRenewal(partner, { extras: { position: 1 } });
   assert.deepEqual(place(partner), [null, null]);
+});
+
+test("option 82 that one of our own cannot tell is not none", () => {
+  const partner = normal("Leasepair");
+  lease(partner);
+  tellRenewal(partner, { extras: { position: 1, relayInformation: "01".repeat(3_000) } });
+  assert.deepEqual(place(partner), [null, OPTION_82]);
+});
+
+test("option 82 of more than 255 bytes is known to both members: either renews by unicast what is reserved by circuit", () => {
+  const pair = new Pair(relationship({}, [byCircuit])).startBoth().untilNormal();
+  const longer = `${OPTION_82}09f9${"aa".repeat(249)}`;
+  const parts = { mac: MAC, relayInformation: longer };
+  const server = "192.0.2.1";
+  const [ack] = pair.ask({ type: "REQUEST", ...parts, requested: RESERVED, server }, [pair.a]);
+  assert.equal(ack?.message.messageType, "ACK");
+  pair.run(3_000);
+  for (const node of [pair.a, pair.b]) {
+    const { relayInformation } = node.binding(RESERVED) ?? {};
+    assert.equal(relayInformation && toHex(relayInformation), longer, node.name);
+    assert.equal(pair.renew(MAC, RESERVED, [node])?.from, node.name);
+  }
+});
+
+test("with the longest of everything an update fits a frame, and option 82 beyond 1,275 bytes is not told", () => {
+  const longest = (bytes: number): Partial<Binding> => ({
+    status: "ACTIVE",
+    client: identifiedClient("07".repeat(255), "02".repeat(16)),
+    expiresAt: unixSeconds(START + 500),
+    lastTransactionAt: unixSeconds(START - 100),
+    ipFlags: 1,
+    acknowledged: false,
+    hostname: "h".repeat(253),
+    relayInformation: new Uint8Array(bytes),
+  });
+  for (const [bytes, told] of [
+    [1_275, "00".repeat(1_275)],
+    [1_276, undefined],
+    [3_500, undefined],
+  ] as const) {
+    const partner = new ScriptedPartner({ member: "a", bindings: [longest(bytes)] });
+    partner.meet();
+    partner.announce("NORMAL", { store: "61".repeat(16), generation: 1, openedAt: 1, position: 1 });
+    const update = partner.heard.find(({ message }) => {
+      return message.type === "BNDUPD" && message.update.address === ip("10.0.0.10");
+    });
+    assert.ok(update?.message.type === "BNDUPD");
+    assert.ok(update.bytes.length <= FRAME_BYTES_MAX, `${update.bytes.length} bytes`);
+    const extras = readExtras(update.message.update.extras);
+    assert.deepEqual([extras.hostname, extras.relayInformation], ["h".repeat(253), told]);
+    assert.equal(extras.untold, told === undefined ? true : undefined);
+    assert.notEqual(extras.position, undefined);
+  }
 });

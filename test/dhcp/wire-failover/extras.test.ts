@@ -28,6 +28,7 @@ const ALL: Required<Extras> = {
   pendingShape: "0f".repeat(32),
   hostname: "printer",
   relayInformation: "010203",
+  untold: true,
 };
 
 test("each item has a code of its own: all of them together, and each alone, are read as they were written", () => {
@@ -36,6 +37,14 @@ test("each item has a code of its own: all of them together, and each alone, are
     const alone = { [name]: value };
     assert.deepEqual(readExtras(writeExtras(alone)), alone, name);
   }
+});
+
+test("option 82 of more than 255 bytes goes whole, in parts; of what is longer yet it is told that it is not told", () => {
+  for (const length of [0, 255, 256, 510, 1_275]) {
+    const extras = { relayInformation: "a5".repeat(length) };
+    assert.deepEqual(readExtras(writeExtras(extras)), extras, `${length} bytes`);
+  }
+  assert.deepEqual(readExtras(writeExtras({ relayInformation: "a5".repeat(1_276) })), { untold: true });
 });
 
 test("items of a later version are skipped, wherever they stand", () => {
