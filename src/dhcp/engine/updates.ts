@@ -186,16 +186,17 @@ export function onBindingUpdates(
   updates: readonly BindingUpdate[],
   xid: number,
 ): void {
+  // All verdicts on a batch go into one answer, and a frame has room for nothing else. Our own engines send none.
+  const isBatch = updates.length > 1;
   const verdicts = updates.map((update): UpdateVerdict => {
     engine.counters.updatesReceived += 1;
     const refusal = takeUpdate(engine, turn, session, update);
     if (refusal !== null) engine.counters.updatesRefusedByUs += 1;
-    // The texts on a whole batch could be longer than a frame.
-    const message = updates.length === 1 ? (refusal?.message ?? null) : null;
+    const message = isBatch ? null : (refusal?.message ?? null);
     return { address: update.address, rejectReason: refusal?.reason ?? null, message };
   });
   const [first, ...more] = verdicts as [UpdateVerdict, ...UpdateVerdict[]];
-  const extras = writeExtras(storePosition(engine, session));
+  const extras = isBatch ? null : writeExtras(storePosition(engine, session));
   const ack = { type: "BNDACK", ...first, extras, ...(more.length > 0 && { more }) } as const;
   answer(turn, session.connection, ack, xid);
 }

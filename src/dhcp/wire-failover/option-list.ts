@@ -2,6 +2,7 @@
 // A known option with a wrong length, or one that comes twice, makes the whole message malformed, as dhcpd has it;
 // unknown options are kept out of sight. Source: failover draft 6.2, 6.3.
 
+import { FRAME_BYTES_MAX, HEADER_BYTES } from "./frame.ts";
 import { FAILOVER_OPTION, type FailoverOptionName, OPTION_BYTES } from "./option-code.ts";
 
 export type OptionListRead =
@@ -62,8 +63,11 @@ export class OptionList {
   }
 }
 
-/** So many lists at most: the answer, which has at least 13 bytes for each, stays within a frame. */
-export const OPTION_LISTS_MAX = 128;
+/** An address with its binding-status, the least of an update; or with a reject-reason, the most of a verdict without a text. */
+const UPDATE_BYTES_MIN = 13;
+
+/** So many updates fit a frame, and so does the answer to them, even if it refuses each. */
+const OPTION_LISTS_MAX = Math.floor((FRAME_BYTES_MAX - HEADER_BYTES) / UPDATE_BYTES_MIN);
 
 /** Splits the options of a frame. Where `delimiter` comes again, another list begins.
  *  Source: failover draft 6.2 (code and length are two bytes each), 6.3. */

@@ -4,12 +4,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
-import type { BindingUpdate } from "../../../src/dhcp/wire-failover/message.ts";
-import { OPTION_LISTS_MAX } from "../../../src/dhcp/wire-failover/option-list.ts";
-import { ip } from "../server/world.ts";
+import { BINDING_STATUS_CODE } from "../../../src/dhcp/lease/binding.ts";
+import { FRAME_BYTES_MAX, writeFrame } from "../../../src/dhcp/wire-failover/frame.ts";
+import { type BindingUpdate, MESSAGE_TYPE } from "../../../src/dhcp/wire-failover/message.ts";
+import { hex, ip } from "../server/world.ts";
 import { START } from "./pair.ts";
 import { ABSENT, ScriptedPartner } from "./scripted-partner.ts";
 
+/** A message of 2,048 bytes has room for so many, of 13 bytes at least. */
+const UPDATES_MAX = 156;
 const at = (offset: number) => unixSeconds(START + offset);
 
 function lease(address: string, changes: Partial<BindingUpdate> = {}): BindingUpdate {
@@ -71,12 +74,39 @@ for (const dialect of ["Leasepair", "ISC"] as const)
     });
   });
 
-test("a batch of more addresses than its answer can hold ends the link", () => {
-  const batch = (count: number) => Array.from({ length: count }, () => ({ ...ABSENT }));
-  const full = new ScriptedPartner().becomeNormal();
-  assert.equal(sayBatch(full, batch(OPTION_LISTS_MAX)).length, 1);
-  assert.deepEqual(full.closed, []);
-  const beyond = new ScriptedPartner().becomeNormal();
-  sayBatch(beyond, batch(OPTION_LISTS_MAX + 1));
-  assert.match(beyond.closed.join(), /malformed message: option-2/);
+/** As a partner that tells its store, which our answers to it tell of ours. */
+function normal(): ScriptedPartner {
+  const partner = new ScriptedPartner();
+  partner.meet();
+  partner.announce("NORMAL", { store: "61".repeat(16), generation: 1, openedAt: 1, position: 1 });
+  partner.acknowledgeAll();
+  return partner;
+}
+
+test("as many updates as a message holds are taken, and answered in one message, whether each is taken or refused", () => {
+  for (const [address, rejectReason] of [
+    ["10.0.0.15", null],
+    ["198.51.100.7", 1],
+  ] as const) {
+    // BACKUP: of an address that is nobody's, FREE would be agreed on.
+    const update = { ...ABSENT, address: ip(address), status: BINDING_STATUS_CODE.BACKUP };
+    const partner = normal();
+    const heard = sayBatch(partner, Array<BindingUpdate>(UPDATES_MAX).fill(update));
+    assert.deepEqual(partner.closed, []);
+    const [ack] = heard.filter(({ message }) => message.type === "BNDACK");
+    assert.ok(ack?.message.type === "BNDACK");
+    assert.ok(ack.bytes.length <= FRAME_BYTES_MAX, `${ack.bytes.length} bytes`);
+    const verdicts = [ack.message, ...(ack.message.more ?? [])];
+    assert.deepEqual(
+      verdicts.map((verdict) => [verdict.address, verdict.rejectReason]),
+      Array(UPDATES_MAX).fill([ip(address), rejectReason]),
+    );
+  }
+});
+
+test("addresses without a binding-status, more than there could be updates in a message, end the link", () => {
+  const partner = normal();
+  const addresses = hex("000200040a00000f".repeat(UPDATES_MAX + 1));
+  partner.sayBytes(writeFrame(MESSAGE_TYPE.BNDUPD, partner.now.wall, 77, addresses));
+  assert.match(partner.closed.join(), /malformed message: option-2/);
 });
