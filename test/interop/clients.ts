@@ -22,6 +22,12 @@ const RENEWING_MS = 1_000;
 /** The client that has the longest identifier there is; the others have none. */
 const LONGEST_IDENTIFIER = 6;
 
+/** The client whose relay tells its circuit, and which tells its name: both once it asks for an address, not as it renews, which a
+ *  client does past its relay. */
+export const AT_CIRCUIT = 9;
+export const CIRCUIT = "706f72742d39";
+const NAMED_AT_CIRCUIT = { hostname: "printer", relayInformation: `0106${CIRCUIT}` } as const;
+
 type Answer = NonNullable<RelayAnswer["answer"]>;
 
 /** What a relay knows unless it is said otherwise. */
@@ -137,6 +143,7 @@ export class Clients {
         hardwareAddress,
         clientIdentifier,
         timeoutMs: REPEAT_MS,
+        ...(n === AT_CIRCUIT && request.ciaddr === undefined && NAMED_AT_CIRCUIT),
         ...request,
       } satisfies RelayRequest;
       this.#program.child.stdin?.write(`${JSON.stringify(line)}\n`);

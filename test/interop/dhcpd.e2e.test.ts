@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { SERVERS } from "./clients.ts";
-import { inLab, LAB_MISSING, type Lab, LEASE_SECONDS, MCLT_SECONDS } from "./lab.ts";
+import { AT_CIRCUIT, CIRCUIT, SERVERS } from "./clients.ts";
+import { inLab, LAB_MISSING, type Lab, LEASE_SECONDS, MCLT_SECONDS, POOL } from "./lab.ts";
 import { ADDRESS } from "./network.ts";
 import { eventually } from "./program.ts";
 import { takeOverFromDhcpds } from "./takeover.ts";
@@ -16,6 +16,22 @@ describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false, concurrency: 5
     "a pair of dhcpds is replaced member by member; no client fails, no address changes hands",
     takeOverFromDhcpds,
   );
+
+  test("a client whose address is reserved by circuit is renewed by the dhcpd, which tells no place, and then by us", () => {
+    const reserved = { address: POOL[5]!, circuit: CIRCUIT };
+    return inLab({ role: "primary", mode: "HotStandby", reserved }, async (lab) => {
+      const { address } = reserved;
+      const first = await lab.clients.acquire(AT_CIRCUIT);
+      assert.deepEqual([first?.address, first?.server], [address, ADDRESS.one]);
+      await lab.agree();
+      for (const server of [ADDRESS.one, ADDRESS.two, ADDRESS.one]) {
+        const held = await lab.clients.renew(AT_CIRCUIT, [server]);
+        assert.deepEqual([held?.address, held?.server], [address, server]);
+        await lab.agree();
+      }
+      assert.equal((await lab.engine.leases()).get(address)?.hostname, "printer");
+    });
+  });
 
   for (const role of ["primary", "secondary"] as const) {
     for (const mode of ["LoadBalance", "HotStandby"] as const) {

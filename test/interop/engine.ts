@@ -119,6 +119,7 @@ spec:
           status: String(row["status"]),
           hardwareAddress: row["hardwareAddress"] as string | null,
           expiresAt: Number(row["expiresAtUnix"] ?? 0),
+          hostname: row["hostname"] as string | null,
         };
         return [String(row["address"]), lease] as const;
       }),

@@ -19,6 +19,8 @@ export interface LabOptions {
   readonly mode: "LoadBalance" | "HotStandby";
   /** The MCLT, and the length of the leases. Unset: MCLT_SECONDS and LEASE_SECONDS. */
   readonly leadSeconds?: number;
+  /** An address of the pool that our engine alone knows to be reserved: for whoever is at the circuit, hex. */
+  readonly reserved?: { readonly address: string; readonly circuit: string };
 }
 
 export const MCLT_SECONDS = 60;
@@ -172,7 +174,7 @@ export async function inLab(
   }
 }
 
-function manifest({ role, mode, leadSeconds }: LabOptions, mcltSeconds = leadSeconds): string {
+function manifest({ role, mode, leadSeconds, reserved }: LabOptions, mcltSeconds = leadSeconds): string {
   const external = `{ dialect: ISC, address: ${ADDRESS.two}, port: ${PORT.dhcpd}, relationshipName: ${RELATIONSHIP} }`;
   return manifestText({
     mode,
@@ -184,6 +186,7 @@ function manifest({ role, mode, leadSeconds }: LabOptions, mcltSeconds = leadSec
       `{ name: us, nodeName: here, address: ${ADDRESS.one} }`,
       `{ name: them, external: ${external} }`,
     ],
+    reserved,
   });
 }
 
@@ -202,10 +205,23 @@ interface ManifestParts {
   readonly primary: string;
   readonly port: number;
   readonly members: readonly string[];
+  readonly reserved?: LabOptions["reserved"] | undefined;
 }
 
 function manifestText(parts: ManifestParts): string {
-  const { mode, primary, port, members, mcltSeconds = MCLT_SECONDS, leaseSeconds = LEASE_SECONDS } = parts;
+  const {
+    mode,
+    primary,
+    port,
+    members,
+    reserved,
+    mcltSeconds = MCLT_SECONDS,
+    leaseSeconds = LEASE_SECONDS,
+  } = parts;
+  const reservations =
+    reserved === undefined
+      ? "[]"
+      : `[{ address: ${reserved.address}, relayAgent: { circuitId: "${reserved.circuit}" } }]`;
   return `
 apiVersion: leasepair.io/v1alpha1
 kind: FailoverRelationship
@@ -226,5 +242,6 @@ spec:
   subnet: 10.77.0.0/24
   ranges: [{ start: ${POOL[0]}, end: ${POOL.at(-1)} }]
   leaseTime: { defaultSeconds: ${leaseSeconds}, maxSeconds: ${leaseSeconds} }
+  reservations: ${reservations}
 `;
 }

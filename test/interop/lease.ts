@@ -6,6 +6,8 @@ export interface Lease {
   readonly hardwareAddress: string | null;
   /** Unix seconds; 0 when none. */
   readonly expiresAt: number;
+  /** As our engine knows it. */
+  readonly hostname?: string | null;
 }
 
 /** Free addresses without a record are the primary's. */

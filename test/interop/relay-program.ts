@@ -17,6 +17,9 @@ export interface RelayRequest {
   readonly hardwareAddress: string;
   /** Hex; unset: the client has none. */
   readonly clientIdentifier?: string | undefined;
+  readonly hostname?: string | undefined;
+  /** Option 82, hex; unset: the relay adds none. */
+  readonly relayInformation?: string | undefined;
   readonly secs: number;
   readonly to: readonly string[];
   readonly ciaddr?: string;
@@ -81,9 +84,10 @@ function encode(request: RelayRequest, xid: number): Uint8Array {
   const add = (code: number, text: string | undefined) => {
     if (text !== undefined) options.push({ code, value: uint32Value(address(text)) });
   };
-  const { clientIdentifier } = request;
+  const { clientIdentifier, hostname, relayInformation } = request;
   if (clientIdentifier !== undefined)
     options.push({ code: OPTION.CLIENT_IDENTIFIER, value: fromHex(clientIdentifier)! });
+  if (hostname !== undefined) options.push({ code: OPTION.HOST_NAME, value: Buffer.from(hostname) });
   add(OPTION.REQUESTED_ADDRESS, request.requested);
   add(OPTION.SERVER_IDENTIFIER, request.server);
   const message = {
@@ -101,7 +105,7 @@ function encode(request: RelayRequest, xid: number): Uint8Array {
     sname: null,
     file: null,
     options,
-    relayInformation: null,
+    relayInformation: relayInformation === undefined ? null : fromHex(relayInformation),
   };
   return encodeMessage(message, { datagramBytesMax: null, maySplit: true }).bytes;
 }
