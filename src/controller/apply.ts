@@ -120,6 +120,8 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
   switch (effect.kind) {
     case "apply":
       return performApply(effect, context);
+    case "start-again":
+      return performStart(effect, context);
     case "delete-pod":
       await verifyBasis(effect.verify, context);
       return deleteAsFound(TYPES.Pod, effect, context);
@@ -209,6 +211,18 @@ async function performApply(
   });
 }
 
+/** By a merge patch: to apply the number alone would take back all the rest. */
+async function performStart(
+  { namespace, name, resourceVersion }: Extract<Effect, { kind: "start-again" }>,
+  context: ApplyContext,
+): Promise<void> {
+  const patch = { metadata: { resourceVersion }, spec: { replicas: 1 } };
+  await context.client.patchMerge(TYPES.StatefulSet, { namespace, name }, patch, {
+    fieldManager: FIELD_MANAGER,
+    ...callOptions(context),
+  });
+}
+
 /** Objects of other owners are never taken over. */
 function assertOurs(found: KubeObject, body: KubeObject): void {
   const owner = found.metadata.ownerReferences?.find(({ controller }) => controller === true)?.uid;
@@ -246,6 +260,8 @@ export function nameOfEffect(effect: Effect): string {
   switch (effect.kind) {
     case "apply":
       return `apply ${effect.object.kind} ${effect.object.name}`;
+    case "start-again":
+      return `scale StatefulSet ${effect.name}`;
     case "delete-pod":
       return `delete Pod ${effect.name}`;
     case "remove-store":

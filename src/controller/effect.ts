@@ -41,6 +41,13 @@ export type Effect =
       readonly resourceVersion: string | null;
       readonly verify: readonly BasisVersion[];
     }
+  /** A StatefulSet of no replica gets its one back; nothing else of it changes. */
+  | {
+      readonly kind: "start-again";
+      readonly namespace: string;
+      readonly name: string;
+      readonly resourceVersion: string;
+    }
   | {
       readonly kind: "delete-pod";
       readonly namespace: string;

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatTime } from "../../src/kube/resource.ts";
+import { formatTime, type KubeObject } from "../../src/kube/resource.ts";
 import { isReady, schedule, until } from "./life.ts";
 import { FAULTS, PairWorld, TestController, type TestControllerOptions } from "./pair-world.ts";
 
@@ -16,12 +16,11 @@ const DRILL = { type: "TestFailover", testFailover: { silence: "a", forSeconds: 
 async function start(options: TestControllerOptions = {}) {
   const world = new PairWorld();
   const controller = new TestController(world, options);
-  await until(world, [controller], "both NORMAL and listed", () => {
-    const stores = world.witness()["stores"] as Json | undefined;
-    return isReady(world) && Object.keys(stores ?? {}).length === 2;
-  });
+  await until(world, [controller], "both NORMAL and listed", () => isReady(world) && isListed(world));
   return { world, controller };
 }
+
+const isListed = (world: PairWorld) => Object.keys((world.witness()["stores"] ?? {}) as Json).length === 2;
 
 const effective = (world: PairWorld) =>
   (world.status("FailoverRelationship", "campus")["effective"] ?? {}) as Json;
@@ -166,6 +165,81 @@ test("Stop: once the operation has failed, the word that the lost holder's machi
   world.patch("Node", "node-2", { spec: { taints } });
   await until(world, [controller], "a holds", () => world.witness()["holder"] === "a");
   assert.equal(world.witness()["transferredFrom"], "b");
+});
+
+const BROKEN = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const refuse = (spec: Json) => (world: PairWorld) => world.patch("FailoverRelationship", "campus", { spec });
+const refuseClass = refuse({ clientClasses: [{ name: "phones", match: "nonsense(" }] });
+
+for (const [what, spec, strike, reason] of [
+  [
+    "a trusted authority that is none",
+    STOP,
+    refuse({ link: { tls: { trustedAuthorities: [BROKEN] } } }),
+    "Invalid",
+  ],
+  ["a class that is no expression", STOP, refuseClass, "InvalidExpression"],
+  ["a class that is no expression", DRILL, refuseClass, "InvalidExpression"],
+] as const) {
+  test(`${spec.type}, while the spec is refused for ${what}: its end starts the stopped member, and nothing else is taken from the spec`, async () => {
+    const { world, controller } = await start();
+    world.operate("act", spec);
+    await until(world, [controller], "stopped", () => !world.names("Pod").includes("campus-a-0"));
+    strike(world);
+    world.patch("FailoverRelationship", "campus", { spec: { maxClientLeadTimeSeconds: 7200 } });
+    const template = () => (world.get("StatefulSet", "campus-a")["spec"] as Json)["template"];
+    const before = template();
+    await until(world, [controller], "ended", () => ended(world) !== undefined);
+    assert.match(String(ended(world)?.["reason"]), /^(Returned|Passed)$/);
+    assert.equal(world.condition("Accepted")["reason"], reason);
+    assert.deepEqual([replicas(world, "a"), template()], [1, before]);
+    await until(world, [controller], "both NORMAL", () => isReady(world));
+    assert.deepEqual(world.violations, []);
+  });
+}
+
+test("a stopped member is started again when its operation is deleted while the spec is refused", async () => {
+  const { world, controller } = await start();
+  world.operate("act", DRILL);
+  await until(world, [controller], "stopped", () => !world.names("Pod").includes("campus-a-0"));
+  refuseClass(world);
+  await controller.look();
+  world.delete("FailoverOperation", "act");
+  await until(world, [controller], "a runs", () => world.names("Pod").includes("campus-a-0"));
+  assert.equal(world.condition("Accepted")["reason"], "InvalidExpression");
+});
+
+test("Stop: when the node of the member that stays is deleted, the stopped one is started and can be declared the survivor", async () => {
+  const { world, controller } = await start();
+  world.operate("act", STOP);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  await schedule(world, controller);
+  world.off.add("b");
+  world.delete("Node", "node-2");
+  await until(world, [controller], "a runs", () => world.names("Pod").includes("campus-a-0"));
+  assert.deepEqual(
+    [ended(world)?.["reason"], world.condition("Accepted")["reason"]],
+    ["StaysLost", "NodeNotFound"],
+  );
+  world.engines["a"] = { ...world.engines["a"], state: "CommunicationsInterrupted" };
+  world.operate("b-is-gone", {
+    type: "DeclarePartnerDown",
+    declarePartnerDown: { survivor: "a", partnerIs: "Destroyed" },
+  });
+  await until(world, [controller], "a holds", () => world.engines["a"]?.["state"] === "PartnerDown");
+  assert.deepEqual([world.witness()["holder"], world.witness()["transferredFrom"]], ["a", "b"]);
+});
+
+test("a stopped member is started again though another object of the pair cannot be written", async () => {
+  const refusesToApply = ({ kind }: KubeObject) => kind === "PodDisruptionBudget" && isRefusing;
+  let isRefusing = false;
+  const { world, controller } = await start({ refusesToApply });
+  world.operate("act", STOP);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  isRefusing = true;
+  world.delete("PodDisruptionBudget", "campus");
+  await until(world, [controller], "returned", () => ended(world)?.["reason"] === "Returned");
+  assert.equal(world.condition("Reconciling")["reason"], "ApplyFailed");
 });
 
 test("deleting an operation undoes it", async () => {

@@ -410,6 +410,8 @@ export interface TestControllerOptions {
   readonly refusesToCreate?: KubeError;
   /** What it answers to every write of a witness that grants. */
   readonly refusesToGrant?: KubeError;
+  /** Objects that it forbids to be applied. */
+  readonly refusesToApply?: (object: KubeObject) => boolean;
 }
 
 /** One controller process: it may die at a write, and comes back without its memory. */
@@ -490,7 +492,12 @@ export class TestController {
             : Promise.reject(refusesToCreate);
         }),
       replace: (type, object, options) => this.#write(() => real.replace(type, object, options)),
-      apply: (type, object, options) => this.#write(() => real.apply(type, object, options)),
+      apply: (type, object, options) =>
+        this.#write(() =>
+          this.#options.refusesToApply?.(object) === true
+            ? Promise.reject(new KubeError({ status: 403, reason: "Forbidden", message: "not this one" }))
+            : real.apply(type, object, options),
+        ),
       patchMerge: (type, key, patch, options) =>
         this.#write(() => real.patchMerge(type, key, patch, options)),
       patchStatus: (type, key, patch, options) =>

@@ -7,12 +7,11 @@
 import type { KubeObject } from "../../kube/resource.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
 import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
-import type { Observed, ObservedMember, Rejected } from "../observed.ts";
+import type { Observed, ObservedMember } from "../observed.ts";
 import { automaticStep } from "./automatic.ts";
 import { reportsOf } from "./basis.ts";
 import { carriersVerdict } from "./carriers.ts";
-import { type ChildrenPlan, MOVE_WAITS, planChildren } from "./children.ts";
-import { claimsUnread, volumeElsewhere } from "./claims.ts";
+import { type ChildrenPlan, MOVE_WAITS } from "./children.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
@@ -21,11 +20,11 @@ import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
 import { operationSteps } from "./operation.ts";
 import type { OperationStep } from "./operation-outcome.ts";
 import { bothNormal, type Pair, pairOf } from "./pair.ts";
-import { missingNode, noCertificate } from "./placement.ts";
+import { judge, type Plan } from "./plan.ts";
 import { pairRefusal } from "./pod-refusal.ts";
-import { RESTING, type RolloutStep, rolloutStep } from "./rollout.ts";
+import { RESTING, type RolloutStep } from "./rollout.ts";
+import { startsAgain } from "./start-again.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
-import { bothMoving } from "./store-move.ts";
 import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
 import { operationEffects, STATUSES_PER_LOOK, scopeEffects, tidyEffects } from "./tell.ts";
 import {
@@ -57,8 +56,6 @@ export interface Decision {
 
 /** Until the next look when this one could not do everything. Never 0: it may be that the next finds the same again. */
 const MORE_DUE_SECONDS = 1;
-
-const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, held: null, hashes: new Map() };
 
 export function decide(observed: Observed, options: RenderOptions): Decision {
   if (observed.relationship.deleting) {
@@ -112,41 +109,14 @@ function writeWitness(
   return { step, effects, requeueAfterSeconds: 5, watchedNodes: [], unexplained: [], rollout: "idle" };
 }
 
-interface Plan {
-  readonly problem: Rejected | null;
-  readonly children: ChildrenPlan;
-  readonly rollout: RolloutStep;
-}
-
-/** What is wrong with the spec or in the way, and what is to be rendered when nothing is. */
-function judge(pair: Pair, options: RenderOptions): Plan {
-  const { observed } = pair;
-  const none: RolloutStep = { kind: "none" };
-  const { compiled } = observed;
-  if (compiled.kind === "rejected") {
-    return { problem: compiled.rejected[0] ?? null, children: NO_CHILDREN, rollout: none };
-  }
-  const { config } = compiled;
-  const problem =
-    missingNode(observed, config) ??
-    noCertificate(observed) ??
-    claimsUnread(observed) ??
-    storeProblem(observed) ??
-    bothMoving(pair) ??
-    volumeElsewhere(observed, config);
-  if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
-  const children = planChildren(pair, config, options);
-  if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
-  return { problem: null, children, rollout: rolloutStep(observed, children.hashes) };
-}
-
 function reconcile(pair: Pair, operations: readonly OperationStep[], options: RenderOptions): Decision {
   const { observed } = pair;
   const plan = judge(pair, options);
   // The certificates before the pods that mount them.
   const link = linkEffects(pair, plan);
   const stores = plan.problem === null ? storeEffects(observed, pair.witness?.stores ?? {}) : [];
-  const work: Effect[] = [...stores, ...link, ...withCertificates(plan.children.effects, link)];
+  const children = withCertificates(plan.children.effects, link);
+  const work: Effect[] = [...startsAgain(observed, children), ...stores, ...link, ...children];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {
     const { pod, verify } = rollout;

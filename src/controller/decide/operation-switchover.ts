@@ -5,6 +5,7 @@
 // Source: docs/protocol/witness.md W1; failover draft 5.3.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import { map, text } from "../json.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
 import { liveness } from "./liveness.ts";
 import {
@@ -265,11 +266,17 @@ function running({ operation }: Act, reason: string, message: string, until: Uni
 
 /** Both in NORMAL on the newest configuration. */
 function isSettled({ observed, rests, stays }: Act): boolean {
-  const { compiled } = observed;
-  if (compiled.kind !== "compiled") return false;
+  const revision = newestRevision(observed);
   return [stays, rests].every(
-    (member) => isNormal(observed, member) && member.report?.activeRevision === compiled.config.revision,
+    (member) => isNormal(observed, member) && member.report?.activeRevision === revision,
   );
+}
+
+/** While the spec is refused, the one accepted last, if the share in it is the one that is wanted now; otherwise null: nobody can run it. */
+function newestRevision({ compiled, relationship, servedBy }: Observed): string | null {
+  if (compiled.kind === "compiled") return compiled.config.revision;
+  const accepted = map(relationship.status["effective"]);
+  return text(accepted["servedBy"]) === (servedBy ?? "") ? text(accepted["revision"]) : null;
 }
 
 function isNormal(observed: Observed, member: ObservedMember): boolean {
