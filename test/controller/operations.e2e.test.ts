@@ -242,6 +242,18 @@ test("a stopped member is started again though another object of the pair cannot
   assert.equal(world.condition("Reconciling")["reason"], "ApplyFailed");
 });
 
+test("Soft, at its end while the spec is refused: the share comes back once that is mended, and until then nobody says that it has", async () => {
+  const { world, controller } = await start();
+  world.operate("act", { ...SOFT, deadlineSeconds: 60 });
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  refuseClass(world);
+  await until(world, [controller], "ended", () => ended(world) !== undefined);
+  assert.deepEqual([ended(world)?.["reason"], effective(world)["servedBy"]], ["NotReturned", "b"]);
+  assert.match(String(ended(world)?.["message"]), /The spec is refused .* once that is mended/);
+  world.patch("FailoverRelationship", "campus", { spec: { clientClasses: null } });
+  await until(world, [controller], "the share is back", () => effective(world)["servedBy"] === undefined);
+});
+
 test("deleting an operation undoes it", async () => {
   const { world, controller } = await start();
   world.operate("act", STOP);
@@ -295,7 +307,7 @@ test("a member that does not come back after the end fails the operation, which 
   world.off.add("a");
   await until(world, [controller], "ended", () => ended(world) !== undefined);
   assert.equal(ended(world)?.["reason"], "NotReturned");
-  assert.match(String(ended(world)?.["message"]), /undone; see the relationship's condition Ready/);
+  assert.match(String(ended(world)?.["message"]), /undone\. See the relationship's condition Ready/);
   assert.equal(replicas(world, "a"), 1);
 });
 
@@ -374,6 +386,14 @@ for (const [what, spec, prepare, reason] of [
     },
     "RenewalsOnly",
   ],
+  ["a spec that is refused, by the field", SOFT, refuseClass, "NotAccepted"],
+  ["a spec that is refused, style Stop", STOP, refuseClass, "NotAccepted"],
+  [
+    "a spec that is refused, by the field",
+    DRILL,
+    refuse({ link: { tls: { trustedAuthorities: [BROKEN] } } }),
+    "NotAccepted",
+  ],
   ["a member that there is not", { type: "Switchover", switchover: { to: "c" } }, () => {}, "NotAMember"],
   ["a pair that is not well", SOFT, (world: PairWorld) => world.off.add("a"), "NotNormal"],
   ["another epoch", { ...STOP, expectedEpoch: 7 }, () => {}, "EpochMismatch"],
@@ -384,7 +404,7 @@ for (const [what, spec, prepare, reason] of [
     "Expired",
   ],
 ] as const) {
-  test(`refused, with what to do instead: ${what}`, async () => {
+  test(`${spec.type} ${reason}, with what to do instead: ${what}`, async () => {
     const { world, controller } = await start();
     prepare(world);
     world.turn();

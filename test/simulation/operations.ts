@@ -12,6 +12,7 @@ import {
   stoppedByOperation,
 } from "../../src/controller/decide/operation-outcome.ts";
 import { operationStatus } from "../../src/controller/decide/operation-status.ts";
+import { NO_CHILDREN, type Plan } from "../../src/controller/decide/plan.ts";
 import type { Witness, WitnessChange } from "../../src/controller/decide/witness.ts";
 import type { ObservedOperation } from "../../src/controller/observed.ts";
 import { type MemberView, observedOf } from "./controller-view.ts";
@@ -20,6 +21,8 @@ import type { Prng } from "./prng.ts";
 import { EPOCH_SECONDS } from "./sim-clock.ts";
 import type { Stage } from "./stage.ts";
 import type { AskedFor, LastReport } from "./witness-api.ts";
+
+const NOTHING_REFUSED: Plan = { problem: null, children: NO_CHILDREN, rollout: { kind: "none" } };
 
 export class Operations implements AskedFor {
   private readonly run: Stage;
@@ -87,7 +90,7 @@ export class Operations implements AskedFor {
       members: reports.map((report, node) => this.memberView(node as NodeIndex, report)),
       operation: this.operation,
     });
-    const [step] = operationSteps(observed, witness);
+    const [step] = operationSteps(observed, witness, () => NOTHING_REFUSED);
     if (step?.kind === "grant") return this.isTrue(step.change) ? step.change : null;
     if (step !== undefined) {
       this.tell(step.outcome.reason);

@@ -73,7 +73,10 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
   const before = storeProblem(observed) === null ? storesListedBefore(observed) : null;
   const upkeep = witnessUpkeep(witness, observed.members, before);
   if (upkeep !== null) return writeWitness(observed, upkeep, "witness", options);
-  const operations = witness === null ? [] : operationSteps(observed, witness);
+  const operations =
+    witness === null
+      ? []
+      : operationSteps(observed, witness, () => judge(pairOf(observed, witness), options));
   const granted = operations.find((step) => step.kind === "grant");
   if (granted !== undefined) return writeWitness(observed, granted.change, "grant", options);
   const automatic = automaticStep(observed, witness);

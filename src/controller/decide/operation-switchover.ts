@@ -18,8 +18,9 @@ import {
   type OperationStep,
 } from "./operation-outcome.ts";
 import { otherMember } from "./pair.ts";
+import type { Plan } from "./plan.ts";
 import { grant, uncappedMembers, type Witness } from "./witness.ts";
-import { CAUSE_WORDS, clockTime } from "./words.ts";
+import { CAUSE_WORDS, clockTime, rejectedText } from "./words.ts";
 
 /** What every step below looks at. */
 interface Act {
@@ -36,6 +37,7 @@ export function switchoverStep(
   observed: Observed,
   witness: Witness,
   operation: ObservedOperation,
+  plan: () => Plan,
 ): OperationStep {
   const report = (outcome: OperationOutcome): OperationStep => ({ kind: "report", operation, outcome });
   const act = actOf(observed, witness, operation);
@@ -43,7 +45,7 @@ export function switchoverStep(
     const names = observed.members.map(({ name }) => name).join(" and ");
     return report(failed("NotAMember", `The members are ${names}; name one of them in a new operation.`));
   }
-  if (!isStarted(operation)) return report(precondition(act) ?? begun(act));
+  if (!isStarted(operation)) return report(precondition(act) ?? hindrance(act, plan()) ?? begun(act));
   if (observed.now >= endOf(operation)) return report(wayBack(act));
   if (operation.switchover?.style === "Soft") return report(softStep(act));
   const lost = loss(act);
@@ -100,6 +102,17 @@ function precondition({ observed, witness, operation, rests, stays }: Act): Oper
   return failed("NotCappedYet", message);
 }
 
+/** What keeps children, or the share, as they are would keep them so for the operation as well. */
+function hindrance({ operation, rests }: Act, { children, problem }: Plan): OperationOutcome | null {
+  if (problem !== null) {
+    const message = `The spec is refused, so nothing can be changed: ${rejectedText(problem)} Create a new operation once Accepted is True.`;
+    return failed("NotAccepted", message);
+  }
+  const { held } = children;
+  if (held === null || operation.switchover?.style === "Soft") return null;
+  return failed(held.reason, `${rests.name} cannot be stopped: ${held.message} Create a new operation then.`);
+}
+
 function begun({ observed, operation, rests, stays, witness }: Act): OperationOutcome {
   const until = clockTime(unixSeconds(observed.now + operation.forSeconds), observed.now);
   const stops = operation.switchover?.style !== "Soft";
@@ -149,8 +162,8 @@ function softStep(act: Act): OperationOutcome {
   }
   if (hasStep(operation, "Holding")) {
     const message =
-      "The members are no longer both in NORMAL, so the share is as the spec says again. Look at the relationship's " +
-      "condition Ready; create a new operation once it is True.";
+      `The members are no longer both in NORMAL. ${shareHeld(act) ?? UNDONE} Look at the relationship's condition Ready; create a new ` +
+      "operation once it is True.";
     return failed("RolledBack", message);
   }
   return onTheWay(
@@ -242,8 +255,8 @@ function wayBack(act: Act): OperationOutcome {
   const deadline = unixSeconds(endOf(operation) + operation.deadlineSeconds);
   if (observed.now >= deadline) {
     const message =
-      `${rests.name} and ${stays.name} are not both in NORMAL again. What the operation changed is undone; see the ` +
-      "relationship's condition Ready for what is missing.";
+      shareHeld(act) ??
+      `${rests.name} and ${stays.name} are not both in NORMAL again. ${UNDONE} See the relationship's condition Ready for what is missing.`;
     return failed("NotReturned", message);
   }
   return running(act, "Returning", "Waiting until both members are in NORMAL again.", deadline);
@@ -256,8 +269,16 @@ function onTheWay(act: Act, reason: string, message: string): OperationOutcome {
   if (observed.now < deadline) return running(act, reason, message, deadline);
   return failed(
     "DeadlineExceeded",
-    `Not reached within ${operation.deadlineSeconds} s: ${message} Everything is as the spec says again.`,
+    `Not reached within ${operation.deadlineSeconds} s: ${message} ${shareHeld(act) ?? UNDONE}`,
   );
+}
+
+const UNDONE = "What the operation changed is undone.";
+
+/** Who was stopped is started in any case; the share is changed by a configuration that is accepted, only. Null: it is not held. */
+function shareHeld({ observed, operation }: Act): string | null {
+  if (operation.switchover?.style !== "Soft" || observed.compiled.kind === "compiled") return null;
+  return "The spec is refused meanwhile (see the condition Accepted): the share is as it says once that is mended.";
 }
 
 function running({ operation }: Act, reason: string, message: string, until: UnixSeconds): OperationOutcome {

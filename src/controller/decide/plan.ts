@@ -11,7 +11,7 @@ import { type RolloutStep, rolloutStep } from "./rollout.ts";
 import { bothMoving } from "./store-move.ts";
 import { storeProblem } from "./stores.ts";
 
-const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, held: null, hashes: new Map() };
+export const NO_CHILDREN: ChildrenPlan = { effects: [], conflict: null, held: null, hashes: new Map() };
 
 export interface Plan {
   readonly problem: Rejected | null;

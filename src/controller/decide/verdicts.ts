@@ -12,6 +12,7 @@ import { bothNormal, memberIn, type Pair, type PairMember, partnerOf } from "./p
 import { pairRefusal } from "./pod-refusal.ts";
 import { story } from "./story.ts";
 import { UNKNOWN_STORE, unlistedStores, type Witness } from "./witness.ts";
+import { rejectedText } from "./words.ts";
 
 const RECOVERING = ["Recover", "RecoverWait", "RecoverDone"];
 const CONFLICT = ["PotentialConflict", "ResolutionInterrupted", "ConflictDone"];
@@ -28,9 +29,7 @@ export function acceptedVerdict(problem: Rejected | null): Verdict {
   if (problem === null) {
     return { type: "Accepted", status: "True", reason: "Accepted", message: "The configuration is usable." };
   }
-  const where = `${problem.kind} ${problem.namespace}/${problem.name}`;
-  const field = problem.field === "" ? "" : ` ${problem.field}`;
-  const message = `${where}${field}: ${problem.message} The last good configuration stays in force.`;
+  const message = `${rejectedText(problem)} The last good configuration stays in force.`;
   return { type: "Accepted", status: "False", reason: problem.reason, message };
 }
 

@@ -2,6 +2,7 @@
 // UTC to the minute. Durations are rounded in growing steps, because each new text is a write to the API.
 
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
+import type { Rejected } from "../observed.ts";
 import type { UnknownCause } from "./liveness.ts";
 
 const MINUTE = 60;
@@ -76,4 +77,9 @@ const DRAFT_STATES: Readonly<Record<string, string>> = {
 /** A state as sentences and logs spell it. */
 export function draftState(state: string): string {
   return DRAFT_STATES[state] ?? state;
+}
+
+/** Which field of which object is refused, why, and what to do. */
+export function rejectedText({ field, kind, message, name, namespace }: Rejected): string {
+  return `${kind} ${namespace}/${name}${field === "" ? "" : ` ${field}`}: ${message}`;
 }

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatTime } from "../../../src/base/time.ts";
 import { unixSeconds } from "../../../src/base/units.ts";
-import { operationSteps } from "../../../src/controller/decide/operation.ts";
+import * as operations from "../../../src/controller/decide/operation.ts";
 import { isFinished, type OperationStep } from "../../../src/controller/decide/operation-outcome.ts";
 import { operationStatus } from "../../../src/controller/decide/operation-status.ts";
+import { NO_CHILDREN } from "../../../src/controller/decide/plan.ts";
 import type { Witness } from "../../../src/controller/decide/witness.ts";
 import type { Observed, ObservedOperation } from "../../../src/controller/observed.ts";
 import { member, NOW, observed, operation, STARTED, separated } from "../observed-fixture.ts";
@@ -20,6 +21,14 @@ const record = (changes: Partial<Witness> = {}): Witness => ({
 const granted = record({ epoch: 1, holder: "a", holderStore: "store-a" });
 const survivorIn = (state: string): Observed =>
   separated({ members: [member("a", { says: { state } }), member("b", { pod: null })] });
+
+/** Nothing is in the way of a change. */
+const operationSteps = (seen: Observed, witness: Witness): readonly OperationStep[] =>
+  operations.operationSteps(seen, witness, () => ({
+    problem: null,
+    children: NO_CHILDREN,
+    rollout: { kind: "none" },
+  }));
 
 function outcomeOf(seen: Observed, witness: Witness, of: ObservedOperation): string {
   const [step] = operationSteps({ ...seen, operations: [of] }, witness);
@@ -307,4 +316,19 @@ test("the status fixes the epoch at the start, keeps it while waiting, and close
   assert.equal(failed.completionTime, "2026-03-01T03:00:00Z");
   assert.equal(failed.conditions?.find(({ type }) => type === "Failed")?.status, "True");
   assert.equal(failed.conditions?.find(({ type }) => type === "Complete")?.status, "False");
+});
+
+test("a member whose StatefulSet has to stay as it is cannot be stopped; the share can still be changed", () => {
+  const held = { reason: "CertificateMissing", message: "No pod is made or changed before this is mended." };
+  const plan = { problem: null, children: { ...NO_CHILDREN, held }, rollout: { kind: "none" } } as const;
+  const switchover = { to: "b", style: "Stop" } as const;
+  const act = operation({ type: "Switchover", survivor: null, switchover });
+  const judged = (of: ObservedOperation) =>
+    shortOf(operations.operationSteps(observed({ operations: [of] }), record(), () => plan)[0]);
+  assert.equal(judged(act), "Failed/CertificateMissing");
+  assert.equal(
+    judged({ ...act, switchover: null, silence: "b", type: "TestFailover" }),
+    "Failed/CertificateMissing",
+  );
+  assert.equal(judged({ ...act, switchover: { to: "b", style: "Soft" } }), "Running/Started");
 });
