@@ -14,8 +14,11 @@ import { reportedAt } from "./read-report.ts";
 export interface Memory {
   /** The wall clock at the last look. */
   clock: UnixSeconds;
-  /** When each FailoverMember's report was last seen to change, by UID. */
-  readonly heard: Map<string, { readonly report: string; readonly at: UnixSeconds }>;
+  /** When each FailoverMember's report was last seen to change, and since when it is looked at, by UID. */
+  readonly heard: Map<
+    string,
+    { readonly report: string; readonly at: UnixSeconds; readonly since: UnixSeconds }
+  >;
   /** Since when each FailoverMember reports, without a gap, that it has lost its partner, by UID. */
   readonly apart: Map<string, { readonly since: UnixSeconds; readonly heardAt: UnixSeconds }>;
   /** When each node's Lease was last seen to be renewed, and last read, by the node's name. */
@@ -128,8 +131,13 @@ export function heardAt(memory: Memory, object: KubeObject, now: UnixSeconds): U
   if (known !== undefined && known.report === report) return known.at;
   const said = known === undefined ? reportedAt(object) : null;
   const at = said === null ? now : unixSeconds(Math.min(said, now));
-  memory.heard.set(uid, { report, at });
+  memory.heard.set(uid, { report, at, since: known?.since ?? now });
   return at;
+}
+
+/** Since when this process looks at the member's reports. */
+export function watchedSince({ heard }: Memory, uid: string, now: UnixSeconds): UnixSeconds {
+  return heard.get(uid)?.since ?? now;
 }
 
 /** Since when this process has seen the member say, without falling silent in between, that it has lost its partner;

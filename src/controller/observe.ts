@@ -36,6 +36,7 @@ import {
   nodeLeaseRenewedAt,
   notYetLookedAt,
   recentGrants,
+  watchedSince,
 } from "./memory.ts";
 import { admitsNode } from "./node-affinity.ts";
 import { nodeAddresses, observedNode, observedPod } from "./observe-machines.ts";
@@ -310,6 +311,7 @@ function observedMembers(
       report,
       reportVersion: object?.metadata.resourceVersion ?? "",
       heardAt: heard,
+      watchedSince: object === null ? unixSeconds(0) : watchedSince(memory, object.metadata.uid ?? "", now),
       pod: pod === undefined ? null : observedPod(pod),
       podRefusal: memory.refusals.get(set?.metadata.uid ?? "") ?? null,
       lastNode,

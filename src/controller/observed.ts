@@ -109,6 +109,8 @@ export interface ObservedMember {
   readonly reportVersion: string;
   /** When this controller last saw the report change (first sight: the report's own word for it). */
   readonly heardAt: UnixSeconds;
+  /** Since when this controller looks at the reports; 0 when there is no object. */
+  readonly watchedSince: UnixSeconds;
   readonly pod: ObservedPod | null;
   /** Why its StatefulSet makes no pod, in Kubernetes' words; null when that is not known, or has not been looked at. */
   readonly podRefusal: string | null;

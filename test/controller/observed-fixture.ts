@@ -113,6 +113,7 @@ export function member(
     report: report({ store: `store-${name}`, ...says }),
     reportVersion: `report-${name}`,
     heardAt: unixSeconds(NOW - 5),
+    watchedSince: unixSeconds(NOW - 3600),
     pod: {
       name: `campus-${name}-0`,
       uid: `pod-${name}`,

@@ -50,6 +50,15 @@ function keepSaying(world: PairWorld, member: string, field: string): void {
   });
 }
 
+/** Until the controller knows by its own looks that both live, unless the operation moves on. */
+async function watch(world: PairWorld, controller: TestController) {
+  const at = steps(world).at(-1);
+  for (let look = 0; look < 7 && (at === "Holding" || at === "Answering"); look++) {
+    world.turn();
+    await controller.look();
+  }
+}
+
 async function run(world: PairWorld, controller: TestController, spec: Json) {
   world.operate("act", spec);
   await until(world, [controller], "the operation has ended", () => ended(world) !== undefined);
@@ -131,6 +140,7 @@ for (const [type, spec, reached] of [
       const { world, controller } = await start();
       world.operate("act", spec);
       await until(world, [controller], reached, () => steps(world).includes(reached));
+      await watch(world, controller);
       strike(world);
       const struckAt = world.nowMs;
       await until(world, [controller], "started again", () => replicas(world, "a") === 1);
@@ -141,6 +151,26 @@ for (const [type, spec, reached] of [
     });
   }
 }
+
+test("Stop: a new leader does not take the reports of before an outage of the API for a loss, and finds a real one by itself", async () => {
+  const { world, controller } = await start();
+  world.operate("act", { ...STOP, switchover: { ...STOP.switchover, forSeconds: 600 } });
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  world.nowMs += 60_000;
+  const next = new TestController(world);
+  for (let look = 0; look < 10; look++) {
+    await next.look();
+    assert.deepEqual([ended(world), replicas(world, "a")], [undefined, 0]);
+    world.turn();
+  }
+  world.off.add("b");
+  world.nowMs += 60_000;
+  const afterIt = new TestController(world);
+  const ledAt = world.nowMs;
+  await until(world, [afterIt], "ended", () => ended(world) !== undefined);
+  assert.equal(ended(world)?.["reason"], "StaysLost");
+  assert.ok(world.nowMs - ledAt <= 40_000, `${(world.nowMs - ledAt) / 1000} s`);
+});
 
 test("Stop: a member that is lost before anybody is stopped leaves the other one running", async () => {
   const { world, controller } = await start();

@@ -98,6 +98,7 @@ function memberOf({ name, report, heardAt, pod }: MemberView): ObservedMember {
     },
     claim: null,
     apartSince: null,
+    watchedSince: unixSeconds(0),
   };
 }
 

@@ -7,7 +7,7 @@
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { map, text } from "../json.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
-import { liveness } from "./liveness.ts";
+import { liveness, SILENCE_SECONDS, type UnknownCause } from "./liveness.ts";
 import {
   endOf,
   expiry,
@@ -123,13 +123,25 @@ function begun({ observed, operation, rests, stays, witness }: Act): OperationOu
   return { phase: "Running", reason: "Started", message, until: null, epoch };
 }
 
+/** Causes that nobody writes by mistake. The others a new leader must see for itself: what it finds first may be from before the API was
+ *  away, with the next report on its way. */
+const CERTAIN_CAUSES: readonly UnknownCause[] = [
+  "PodGone",
+  "NotRunning",
+  "NodeGone",
+  "NodeOutOfService",
+  "NodeCordoned",
+];
+
 /** While one is stopped the other is all that clients have. Without it the operation fails at once, which starts the stopped one, and
  *  lets grants be made again. */
-function loss({ observed, operation, rests, stays, witness }: Act): OperationOutcome | null {
+function loss(act: Act): OperationOutcome | null {
+  const { observed, operation, rests, stays, witness } = act;
   const life = liveness(stays, rests, observed.now);
   const hasTakenOver = hasStep(operation, "Holding") || hasStep(operation, "Answering");
   const why = life.kind === "unknown" ? CAUSE_WORDS[life.why] : hasTakenOver ? whyClientsMiss(stays) : null;
-  if (why === null) return null;
+  const isCertain = life.kind === "unknown" && CERTAIN_CAUSES.includes(life.why);
+  if (why === null || (!isCertain && observed.now < watchedAt(act))) return null;
   const offForGood = `if the machine of ${stays.name} is off for good`;
   const next =
     witness.holder === stays.name
@@ -281,8 +293,15 @@ function shareHeld({ observed, operation }: Act): string | null {
   return "The spec is refused meanwhile (see the condition Accepted): the share is as it says once that is mended.";
 }
 
-function running({ operation }: Act, reason: string, message: string, until: UnixSeconds): OperationOutcome {
-  return { phase: "Running", reason, message, until, epoch: fixedEpoch(operation) };
+function running(act: Act, reason: string, message: string, end: UnixSeconds): OperationOutcome {
+  const watched = watchedAt(act);
+  const until = act.observed.now < watched && watched < end ? watched : end;
+  return { phase: "Running", reason, message, until, epoch: fixedEpoch(act.operation) };
+}
+
+/** From when on this controller has seen for itself whether the member that stays reports. */
+function watchedAt({ stays }: Act): UnixSeconds {
+  return unixSeconds(stays.watchedSince + SILENCE_SECONDS + 1);
 }
 
 /** Both in NORMAL on the newest configuration. */
