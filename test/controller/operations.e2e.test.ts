@@ -13,6 +13,8 @@ const SOFT = { type: "Switchover", switchover: { to: "b", forSeconds: 120 } };
 const STOP = { type: "Switchover", switchover: { to: "b", style: "Stop", forSeconds: 120 } };
 const DRILL = { type: "TestFailover", testFailover: { silence: "a", forSeconds: 60 } };
 
+const OUT = { key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" };
+
 async function start(options: TestControllerOptions = {}) {
   const world = new PairWorld();
   const controller = new TestController(world, options);
@@ -191,8 +193,7 @@ test("Stop: once the operation has failed, the word that the lost holder's machi
   world.off.add("b");
   await until(world, [controller], "a is back", () => world.names("Pod").includes("campus-a-0"));
   world.engines["a"] = { ...world.engines["a"], state: "CommunicationsInterrupted" };
-  const taints = [{ key: "node.kubernetes.io/out-of-service", value: "nodeshutdown", effect: "NoExecute" }];
-  world.patch("Node", "node-2", { spec: { taints } });
+  world.patch("Node", "node-2", { spec: { taints: [OUT] } });
   await until(world, [controller], "a holds", () => world.witness()["holder"] === "a");
   assert.equal(world.witness()["transferredFrom"], "b");
 });
@@ -282,6 +283,50 @@ test("Soft, at its end while the spec is refused: the share comes back once that
   assert.match(String(ended(world)?.["message"]), /The spec is refused .* once that is mended/);
   world.patch("FailoverRelationship", "campus", { spec: { clientClasses: null } });
   await until(world, [controller], "the share is back", () => effective(world)["servedBy"] === undefined);
+});
+
+for (const [what, spec, taints, withinSeconds] of [
+  ["by the taint", DRILL, [OUT], 20],
+  ["after a time of loss", DRILL, [], 45],
+  ["after a time of loss", SOFT, [], 45],
+] as const) {
+  test(`${spec.type}, on the way back: the member that is left is granted ${what} when the other one is lost, long before the deadline`, async () => {
+    const { world, controller } = await start();
+    const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 };
+    world.patch("FailoverRelationship", "campus", { spec: { partnerDown } });
+    await schedule(world, controller);
+    world.operate("act", { ...spec, deadlineSeconds: 86_400 });
+    // a does not take up the share of before, so that the way back lasts.
+    if (spec === SOFT) await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+    if (spec === SOFT) keepSaying(world, "a", "revisions");
+    await until(world, [controller], "returning", () => steps(world).includes("Returning"));
+    world.off.add("b");
+    world.patch("Node", "node-2", { spec: { taints } });
+    const lostAt = world.nowMs;
+    world.turn();
+    // It was started a moment ago, and had lost nobody before.
+    if (spec === DRILL) world.engines["a"] = { ...world.engines["a"], state: "CommunicationsInterrupted" };
+    await until(world, [controller], "granted", () => world.witness()["holder"] === "a");
+    assert.ok(world.nowMs - lostAt <= withinSeconds * 1000, `${(world.nowMs - lostAt) / 1000} s`);
+    if (spec === DRILL) assert.equal(ended(world)?.["reason"], "StaysLost");
+    assert.deepEqual([world.grants, world.violations], [1, []]);
+  });
+}
+
+test("TestFailover, on the way back: nothing is granted against the member that comes back, however long that takes", async () => {
+  const { world, controller } = await start();
+  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 };
+  world.patch("FailoverRelationship", "campus", { spec: { partnerDown } });
+  world.operate("act", { ...DRILL, deadlineSeconds: 300 });
+  await until(world, [controller], "silent", () => replicas(world, "a") === 0);
+  world.turn();
+  world.off.add("a");
+  await until(world, [controller], "returning", () => steps(world).includes("Returning"));
+  for (let look = 0; look < 40; look++) {
+    world.turn();
+    await controller.look();
+  }
+  assert.deepEqual([world.grants, ended(world)], [0, undefined]);
 });
 
 test("deleting an operation undoes it", async () => {

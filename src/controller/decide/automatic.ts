@@ -28,7 +28,7 @@ export type AutomaticStep =
 const NONE: AutomaticStep = { kind: "none" };
 
 export function automaticStep(observed: Observed, witness: Witness | null): AutomaticStep {
-  // What a Switchover or a TestFailover brings about is its own business until it ends; both have a deadline.
+  // That a member was stopped on purpose is no loss, until it is back or the operation fails; it has a deadline.
   if (witness === null || observed.operations.some(isExercise)) return NONE;
   for (const survivor of observed.members) {
     const partner = otherMember(observed, survivor);
@@ -42,8 +42,8 @@ export function automaticStep(observed: Observed, witness: Witness | null): Auto
 }
 
 function isExercise(operation: ObservedOperation): boolean {
-  const isOfKind = operation.switchover !== null || operation.silence !== null;
-  return isOfKind && isStarted(operation) && !isFinished(operation);
+  const stops = operation.switchover?.style === "Stop" || operation.silence !== null;
+  return stops && isStarted(operation) && !isFinished(operation);
 }
 
 interface Case {

@@ -133,13 +133,15 @@ const CERTAIN_CAUSES: readonly UnknownCause[] = [
   "NodeCordoned",
 ];
 
-/** While one is stopped the other is all that clients have. Without it the operation fails at once, which starts the stopped one, and
- *  lets grants be made again. */
+/** While one is stopped, or comes back, the other is all that clients have. Without it the operation fails at once, which starts the
+ *  stopped one, and lets grants be made again. */
 function loss(act: Act): OperationOutcome | null {
   const { observed, operation, rests, stays, witness } = act;
   const life = liveness(stays, rests, observed.now);
+  const isOver = observed.now >= endOf(operation);
   const hasTakenOver = hasStep(operation, "Holding") || hasStep(operation, "Answering");
-  const why = life.kind === "unknown" ? CAUSE_WORDS[life.why] : hasTakenOver ? whyClientsMiss(stays) : null;
+  const why =
+    life.kind === "unknown" ? CAUSE_WORDS[life.why] : hasTakenOver && !isOver ? whyClientsMiss(stays) : null;
   const isCertain = life.kind === "unknown" && CERTAIN_CAUSES.includes(life.why);
   if (why === null || (!isCertain && observed.now < watchedAt(act))) return null;
   const offForGood = `if the machine of ${stays.name} is off for good`;
@@ -243,7 +245,7 @@ function testStep(act: Act): OperationOutcome {
   );
 }
 
-/** After the end everything goes back by itself; here it is only watched. */
+/** After the end everything goes back by itself; here it is only watched, so that a loss meanwhile is found. */
 function wayBack(act: Act): OperationOutcome {
   const { observed, operation, rests, stays, witness } = act;
   const isTest = operation.type === "TestFailover";
@@ -264,6 +266,9 @@ function wayBack(act: Act): OperationOutcome {
     const message = `${stays.name} did not take over in time. Look at its pod, its interfaces and its log before you rely on it.`;
     return failed(isTest ? "NoAnswer" : "DeadlineExceeded", message);
   }
+  // Where nobody was stopped, grants have been made all the while.
+  const lost = operation.switchover?.style === "Soft" ? null : loss(act);
+  if (lost !== null) return lost;
   const deadline = unixSeconds(endOf(operation) + operation.deadlineSeconds);
   if (observed.now >= deadline) {
     const message =
