@@ -75,7 +75,7 @@ const operationSpecSchema = z
     expectedEpoch: integer(
       0,
       Number.MAX_SAFE_INTEGER,
-      "The operation fails unless status.witness.epoch of the relationship is exactly this, so that a repeat does no harm. Unset: not checked.",
+      "The operation fails unless status.witness.epoch of the relationship is exactly this, and when a Switchover or TestFailover of the same name and spec was begun at it before, so that a repeat does no harm. Unset: not checked.",
     ).optional(),
   })
   .meta({ description: "The act. It cannot be changed; create another operation instead." });

@@ -96,6 +96,15 @@ const memberSummarySchema = z.object({
   ready: z.boolean().optional().meta({ description: "Whether the member's pod is ready." }),
 });
 
+/** More are not told apart from new ones. */
+export const BEGUN_OPERATIONS_MAX = 100;
+
+const begunOperationSchema = z.object({
+  name: text({ description: "The operation's name.", form: "at most 253 characters", lengthMax: 253 }),
+  digest: digest("Digest of its spec."),
+  expectedEpoch: integer(0, Number.MAX_SAFE_INTEGER, "Its spec.expectedEpoch."),
+});
+
 export const relationshipStatusSchema = z
   .object({
     observedGeneration: observedGenerationField().optional(),
@@ -115,6 +124,12 @@ export const relationshipStatusSchema = z
     }).optional(),
     witness: witnessSchema.optional(),
     effective: effectiveSchema.optional(),
+    begunOperations: list(begunOperationSchema, {
+      max: BEGUN_OPERATIONS_MAX,
+      type: "atomic",
+      description:
+        "The latest Switchovers and TestFailovers with expectedEpoch that were begun at the present epoch. One of the same name and spec that is created again fails with AlreadyDone.",
+    }).optional(),
     scopes: integer(0, 1_000_000, "Number of accepted scopes.").optional(),
     reservations: integer(0, 10_000_000, "Number of accepted reservations.").optional(),
     maxClientLeadTimeSeconds: secondsField(60, 86400, "The MCLT that both members run on.").optional(),
@@ -123,4 +138,5 @@ export const relationshipStatusSchema = z
 
 export type WitnessStatus = z.output<typeof witnessSchema>;
 export type EffectiveStatus = z.output<typeof effectiveSchema>;
+export type BegunOperation = z.output<typeof begunOperationSchema>;
 export type MemberSummary = z.output<typeof memberSummarySchema>;

@@ -3,6 +3,7 @@
 // PARTNER-DOWN is decided, which the configuration contains); an object that is not ours, or belongs to an earlier relationship of the same name, is
 // left out here, so that nothing later can mistake it.
 
+import { digestOf } from "../api/digest.ts";
 import { type EffectiveStatus, EXCLUDED_ADDRESSES_MAX } from "../api/failover-relationship-status.ts";
 import { allowsMassDeletion, judgeDeletion, massDeletionHeld } from "../api/mass-deletion.ts";
 import { AFTER_SECONDS_DEFAULT } from "../api/partner-down.ts";
@@ -380,6 +381,7 @@ export function observedOperation(object: KubeObject): ObservedOperation {
   const test = map(spec["testFailover"]);
   const epoch = spec["expectedEpoch"];
   return {
+    digest: digestOf(spec),
     name: metadata.name ?? "",
     uid: metadata.uid ?? "",
     resourceVersion: metadata.resourceVersion ?? "",

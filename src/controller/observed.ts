@@ -295,6 +295,8 @@ export interface MemberCertificateView extends CertificateView {
 }
 
 export interface ObservedOperation {
+  /** Of its spec. */
+  readonly digest: string;
   readonly name: string;
   readonly uid: string;
   readonly resourceVersion: string;

@@ -210,6 +210,7 @@ export function witness(changes: Record<string, unknown> = {}): Record<string, u
 
 export function operation(changes: Partial<ObservedOperation> = {}): ObservedOperation {
   return {
+    digest: "d".repeat(64),
     name: "b-is-off",
     uid: "uid-of-operation",
     resourceVersion: "200",

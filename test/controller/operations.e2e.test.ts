@@ -411,22 +411,59 @@ test("every step has its time and its sentence, and the status says since when i
   assert.deepEqual(times, [...times].sort(), "in order");
 });
 
-for (const [type, spec] of Object.entries({ Soft: SOFT, Stop: STOP, TestFailover: DRILL })) {
-  test(`${type}: a finished one that GitOps creates again is refused by its notAfter and by its expectedEpoch`, async () => {
+/** It has finished, its time as a record is over, and the file is applied again, before another controller. */
+async function applyAgain(world: PairWorld, controller: TestController, spec: Json) {
+  world.nowMs += 61_000;
+  await until(world, [controller], "gone", () => !world.names("FailoverOperation").includes("act"));
+  return run(world, new TestController(world), spec);
+}
+
+for (const [type, spec, reason] of [
+  ["Soft", SOFT, "AlreadyDone"],
+  ["Stop", STOP, "EpochMismatch"],
+  ["TestFailover", DRILL, "AlreadyDone"],
+] as const) {
+  test(`${type}: one that GitOps creates again when its time is over is refused by its expectedEpoch, and later by its notAfter`, async () => {
     const { world, controller } = await start();
-    const epoch = world.witness()["epoch"] as number;
-    const notAfter = formatTime(world.nowMs + 600_000);
-    const once = { ...spec, expectedEpoch: epoch, notAfter };
+    const expectedEpoch = world.witness()["epoch"];
+    const notAfter = formatTime(world.nowMs + 900_000);
+    const once = { ...spec, expectedEpoch, notAfter, ttlSecondsAfterFinished: 60 };
     assert.equal((await run(world, controller, once))?.["type"], "Complete");
-    world.delete("FailoverOperation", "act");
-    world.patch("FailoverRelationship", "campus", { status: { witness: { epoch: epoch + 5 } } }, "status");
-    world.nowMs = Date.parse(notAfter) - 10_000;
-    assert.equal((await run(world, controller, once))?.["reason"], "EpochMismatch");
-    world.delete("FailoverOperation", "act");
-    world.nowMs = Date.parse(notAfter) + 1_000;
-    assert.equal((await run(world, controller, once))?.["reason"], "Expired");
+    const { grants } = world;
+    for (const again of [reason, reason]) {
+      assert.equal((await applyAgain(world, controller, once))?.["reason"], again);
+      assert.deepEqual([steps(world), effective(world)["servedBy"]], [[], undefined]);
+    }
+    world.nowMs = Date.parse(notAfter);
+    assert.equal((await applyAgain(world, controller, once))?.["reason"], "Expired");
+    assert.deepEqual([world.grants, world.violations], [grants, []]);
   });
 }
+
+test("another spec of the same name is another act, and so is the same after a grant, by its epoch", async () => {
+  const { world, controller } = await start();
+  const begun = () => world.status("FailoverRelationship", "campus")["begunOperations"] ?? [];
+  const once = { ...DRILL, expectedEpoch: 0, ttlSecondsAfterFinished: 60 };
+  assert.equal((await run(world, controller, once))?.["reason"], "Passed");
+  const longer = { ...once, testFailover: { silence: "a", forSeconds: 90 } };
+  assert.equal((await applyAgain(world, controller, longer))?.["reason"], "Passed");
+  assert.equal((begun() as Json[]).length, 2);
+  assert.equal((await applyAgain(world, controller, STOP))?.["reason"], "Returned");
+  assert.deepEqual(begun(), [], "the epoch is another one");
+});
+
+test("one that was deleted on its way is not begun again; one that was refused has done nothing, and may be tried again", async () => {
+  const { world, controller } = await start();
+  const once = { ...SOFT, expectedEpoch: 0 };
+  setReady(world, "a", "False");
+  assert.equal((await run(world, controller, once))?.["reason"], "NotNormal");
+  setReady(world, "a", "True");
+  world.delete("FailoverOperation", "act");
+  world.operate("act", once);
+  await until(world, [controller], "holding", () => steps(world).includes("Holding"));
+  world.delete("FailoverOperation", "act");
+  assert.equal((await run(world, controller, once))?.["reason"], "AlreadyDone");
+});
 
 const external = { name: "b", external: { dialect: "Leasepair", address: "198.51.100.2" } };
 

@@ -45,6 +45,7 @@ export class Operations implements AskedFor {
     const nothing = { survivor: null, switchover: null, silence: null };
     const type = prng.pick(["DeclarePartnerDown", "Switchover", "Switchover", "TestFailover"]);
     this.operation = {
+      digest: "",
       name: `operation-${++this.made}`,
       uid: "",
       resourceVersion: "",

@@ -7,6 +7,7 @@
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { map, text } from "../json.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
+import { wasBegun } from "./begun-operations.ts";
 import { liveness, SILENCE_SECONDS, type UnknownCause } from "./liveness.ts";
 import {
   endOf,
@@ -70,6 +71,12 @@ function precondition({ observed, witness, operation, rests, stays }: Act): Oper
   if (expectedEpoch !== null && expectedEpoch !== witness.epoch) {
     const message = `Expected epoch ${expectedEpoch}, but the witness has epoch ${witness.epoch}: somebody acted meanwhile. Create a new operation if it is still wanted.`;
     return failed("EpochMismatch", message);
+  }
+  if (expectedEpoch !== null && wasBegun(observed, operation)) {
+    const message =
+      `An operation of this name and spec was begun at epoch ${expectedEpoch} before, so this one is a repeat, and does nothing. If it is ` +
+      "wanted once more, create a new operation of another name.";
+    return failed("AlreadyDone", message);
   }
   if (observed.members.some(({ isExternal }) => isExternal)) {
     const message =

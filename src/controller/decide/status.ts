@@ -11,6 +11,7 @@ import type {
 import { API_STATES, type ApiState } from "../../api/failover-state.ts";
 import { formatIpv4 } from "../../base/ipv4.ts";
 import { formatTime } from "../../base/time.ts";
+import { begunOperations } from "./begun-operations.ts";
 import type { Condition } from "./condition.ts";
 import { memberIn, type Pair, type PairMember, previousMember } from "./pair.ts";
 import { takeoverAt } from "./story.ts";
@@ -43,7 +44,11 @@ export function relationshipStatus(pair: Pair, parts: StatusParts): FailoverRela
     effective: effective(pair, parts.place),
     conditions: [...parts.conditions],
   };
-  if (parts.witness !== null) status.witness = witnessStatus(parts.witness);
+  if (parts.witness !== null) {
+    status.witness = witnessStatus(parts.witness);
+    const begun = begunOperations(observed, parts.witness.epoch);
+    if (begun.length > 0) status.begunOperations = [...begun];
+  }
   if (compiled.kind === "compiled") {
     status.scopes = compiled.config.scopes.length;
     status.reservations = compiled.config.scopes.reduce((sum, scope) => sum + scope.reservations.length, 0);
