@@ -69,14 +69,19 @@ export function formatManifestError({ file, line, object, field, message }: Mani
   return [`${file}:${line}`, object, field, message].filter((part) => part !== "").join(": ");
 }
 
-/** Reads all objects of our group; documents of other groups are passed over, so that one directory may hold both. */
+const TOO_LARGE = "the file is larger than 64 MiB";
+/** As a file is for a moment that is being written anew. */
+const EMPTY = "the file is empty; to take away what was in it, remove the file";
+
+/** Reads all objects of our group, items of lists too; documents of other groups are passed over, so that one directory may hold both. */
 export function readManifests(texts: readonly ManifestText[]): Manifests {
   const objects = { relationships: [], scopes: [], reservationSets: [], operations: [] } as Collected;
   const errors: ManifestError[] = [];
   const seen = new Map<string, string>();
   for (const { file, text } of texts) {
-    if (text.length > TEXT_LENGTH_MAX) {
-      errors.push({ file, line: 1, object: "", field: "", message: "the file is larger than 64 MiB" });
+    const unusable = text.length > TEXT_LENGTH_MAX ? TOO_LARGE : text.trim() === "" ? EMPTY : null;
+    if (unusable !== null) {
+      errors.push({ file, line: 1, object: "", field: "", message: unusable });
       continue;
     }
     readFile(file, text, { objects, errors, seen });
@@ -123,8 +128,9 @@ function readDocument(
   file: string,
   document: Document.Parsed,
   at: (offset: number) => number,
-  { objects, errors, seen }: Collector,
+  collector: Collector,
 ): void {
+  const { errors } = collector;
   const line = at(document.contents?.range?.[0] ?? document.range[0]);
   const value = plainValue(document);
   if (value.kind === "failed") {
@@ -137,12 +143,33 @@ function readDocument(
     errors.push({ file, line, object: "", field: "", message });
     return;
   }
-  if (isForeign(value.json)) return;
-  const name = nameOf(value.json);
-  const parsed = parseObject(value.json);
+  const found = { document, file, line, at, collector };
+  const items = listItems(value.json);
+  if (items === null) readObject(value.json, "", found);
+  else for (const [i, item] of items.entries()) readObject(item, `items[${i}]`, found);
+}
+
+/** Where an object was found. */
+interface Found {
+  readonly document: Document.Parsed;
+  readonly file: string;
+  readonly line: number;
+  readonly at: (offset: number) => number;
+  readonly collector: Collector;
+}
+
+/** `place`: of a list's item, as a path from the document's root; "" for what is the document itself. */
+function readObject(json: unknown, place: string, { document, file, at, collector, ...found }: Found): void {
+  const { objects, errors, seen } = collector;
+  if (isForeign(json)) return;
+  const lineOf = (path: string) => at(offsetOf(document, path) ?? 0);
+  const line = place === "" ? found.line : lineOf(place);
+  const name = nameOf(json);
+  const parsed = parseObject(json);
   if (parsed.kind === "invalid") {
     for (const { field, message } of parsed.errors) {
-      errors.push({ file, line: at(offsetOf(document, field) ?? 0) || line, object: name, field, message });
+      const path = [place, field].filter((part) => part !== "").join(".");
+      errors.push({ file, line: lineOf(path) || line, object: name, field, message });
     }
     return;
   }
@@ -168,6 +195,13 @@ function plainValue(
       message: `not valid YAML: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
+}
+
+/** Of a `v1` List, which is how `kubectl get --output yaml` writes several objects; null for anything else. */
+function listItems(json: unknown): readonly unknown[] | null {
+  if (valueAt(json, ["apiVersion"]) !== "v1" || valueAt(json, ["kind"]) !== "List") return null;
+  const items = valueAt(json, ["items"]);
+  return Array.isArray(items) ? items : [];
 }
 
 /** An object of another API group. What has no apiVersion is taken for one of ours with a mistake in it. */

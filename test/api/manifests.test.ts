@@ -36,7 +36,11 @@ test("a missing field is reported at the line of what should hold it", () => {
 });
 
 const TEXT_CASES: readonly [string, string, RegExp[]][] = [
-  ["an empty text holds nothing", "", []],
+  [
+    "an empty file is being written, or was to be removed",
+    "\n",
+    [/^f\.yaml:1: .*is empty; .*remove the file/],
+  ],
   ["comments and empty documents hold nothing", "# nothing\n---\n---\n# nothing\n", []],
   ["objects of other groups are passed over", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n", []],
   ["text that is no YAML", "a: [1\nb: 2", [/^f\.yaml:\d: not valid YAML: /]],
@@ -83,6 +87,21 @@ test("a bad document does not keep the good ones from being read", () => {
   assert.deepEqual(
     objects.scopes.map(({ metadata }) => metadata.name),
     ["users"],
+  );
+});
+
+test("the items of a list, as kubectl writes them, count like documents, with their own lines", () => {
+  const list = (indented: string) => `apiVersion: v1\nkind: List\nitems:\n${indented}`;
+  const item = (scope: string) => scope.replace(/^/gm, "    ").replace(/^ {4}/, "  - ").trimEnd();
+  const two = [SCOPE, SCOPE.replace("users", "guests").replace("199", "1999")].map(item).join("\n");
+  const { objects, errors } = readManifests([{ file: "f.yaml", text: `${list(two)}\n` }]);
+  assert.deepEqual(
+    objects.scopes.map(({ metadata }) => metadata.name),
+    ["users"],
+  );
+  assert.match(
+    errors.map(formatManifestError).join("\n"),
+    /^f\.yaml:21: DHCPScope default\/guests: spec\.ranges\[0\]\.end: "10\.20\.0\.1999"/,
   );
 });
 

@@ -22,8 +22,9 @@ export interface ManifestSourceOptions {
   readonly post: (message: FromConfigSource) => void;
 }
 
-/** A change is read once the files have been quiet for so long: editors and tools write in several steps. */
-const SETTLE_MS = 200;
+/** A change is read once the files have been quiet for so long: editors and tools write in several steps, and half of a file may be a
+ *  configuration, too. */
+const SETTLE_MS = 400;
 /** Changes that no notification told of are found this often. */
 const LOOK_MS = 2_000;
 
@@ -32,7 +33,9 @@ export class ManifestSource {
   #watcher: fs.FSWatcher | null = null;
   #look: NodeJS.Timeout | null = null;
   #settle: NodeJS.Timeout | null = null;
+  /** Of the files as they were read last, and as they were seen last. */
   #fingerprint = "";
+  #seen = "";
   #lastVerdict = "";
 
   constructor(options: ManifestSourceOptions) {
@@ -44,7 +47,7 @@ export class ManifestSource {
     this.#watch();
     this.#look = setInterval(() => {
       this.#watch();
-      this.#readIfChanged();
+      this.#readOnceQuiet();
     }, LOOK_MS);
   }
 
@@ -65,12 +68,7 @@ export class ManifestSource {
   #watch(): void {
     if (this.#watcher !== null) return;
     try {
-      const watcher = fs.watch(this.#options.directory, () => {
-        this.#settle ??= setTimeout(() => {
-          this.#settle = null;
-          this.#readIfChanged();
-        }, SETTLE_MS);
-      });
+      const watcher = fs.watch(this.#options.directory, () => this.#lookSoon());
       watcher.on("error", () => {
         watcher.close();
         this.#watcher = null;
@@ -81,8 +79,21 @@ export class ManifestSource {
     }
   }
 
-  #readIfChanged(): void {
-    if (manifestsFingerprint(this.#options.directory) !== this.#fingerprint) this.#read();
+  #lookSoon(): void {
+    this.#settle ??= setTimeout(() => {
+      this.#settle = null;
+      this.#readOnceQuiet();
+    }, SETTLE_MS);
+  }
+
+  /** What has changed is read when two looks in a row have seen the same. */
+  #readOnceQuiet(): void {
+    const seen = manifestsFingerprint(this.#options.directory);
+    const isQuiet = seen === this.#seen;
+    this.#seen = seen;
+    if (seen === this.#fingerprint) return;
+    if (isQuiet) this.#read();
+    else this.#lookSoon();
   }
 
   #read(): void {

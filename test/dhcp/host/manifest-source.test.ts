@@ -182,6 +182,35 @@ describe("configuration from manifests", () => {
     assert.equal(ofKind("configured").length, 2);
   });
 
+  test("what stands in a file that is still being written never comes into force", async () => {
+    const file = join(directory, "campus.yaml");
+    writeFileSync(file, campusYaml());
+    start();
+    // Without its scope it is a configuration, too.
+    const half = campusYaml().split("---\n")[0] ?? "";
+    for (const text of [half, `${half}# half\n`, `${half}# three quarters\n`]) {
+      writeFileSync(file, text);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+    writeFileSync(file, campusYaml({ leaseSeconds: 1200 }));
+    await until(() => ofKind("configured").length === 2);
+    assert.deepEqual(
+      ofKind("configured").map(({ config }) => config.scopes.map(({ lease }) => lease.defaultSeconds)),
+      [[600], [1200]],
+    );
+    assert.deepEqual(ofKind("rejected"), []);
+  });
+
+  test("an emptied file takes nothing away", async () => {
+    const file = join(directory, "campus.yaml");
+    writeFileSync(file, campusYaml());
+    start();
+    writeFileSync(join(directory, "more.yaml"), "");
+    await until(() => ofKind("rejected").length === 1);
+    assert.match(ofKind("rejected")[0]?.problems[0]?.message ?? "", /is empty; .*remove the file/);
+    assert.equal(ofKind("configured").length, 1);
+  });
+
   test("a symlink swapped under the files, as the kubelet does, is followed", async () => {
     for (const [name, leaseSeconds] of [
       ["..one", 600],
