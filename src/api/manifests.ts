@@ -69,19 +69,14 @@ export function formatManifestError({ file, line, object, field, message }: Mani
   return [`${file}:${line}`, object, field, message].filter((part) => part !== "").join(": ");
 }
 
-const TOO_LARGE = "the file is larger than 64 MiB";
-/** As a file is for a moment that is being written anew. */
-const EMPTY = "the file is empty; to take away what was in it, remove the file";
-
 /** Reads all objects of our group, items of lists too; documents of other groups are passed over, so that one directory may hold both. */
 export function readManifests(texts: readonly ManifestText[]): Manifests {
   const objects = { relationships: [], scopes: [], reservationSets: [], operations: [] } as Collected;
   const errors: ManifestError[] = [];
   const seen = new Map<string, string>();
   for (const { file, text } of texts) {
-    const unusable = text.length > TEXT_LENGTH_MAX ? TOO_LARGE : text.trim() === "" ? EMPTY : null;
-    if (unusable !== null) {
-      errors.push({ file, line: 1, object: "", field: "", message: unusable });
+    if (text.length > TEXT_LENGTH_MAX) {
+      errors.push({ file, line: 1, object: "", field: "", message: "the file is larger than 64 MiB" });
       continue;
     }
     readFile(file, text, { objects, errors, seen });

@@ -7,6 +7,8 @@ import { type ManifestError, type Manifests, readManifests } from "../../api/man
 
 /** Files whose names begin with a dot are left out: the kubelet and editors put theirs there. */
 const FILE_NAME = /^[^.].*\.(ya?ml|json)$/;
+/** As a file is for a moment that is being written anew. */
+const EMPTY = "the file is empty; to take away what was in it, remove the file";
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** What tells one state of the directory's files from another: names, sizes, times, and what symlinks lead to. */
@@ -41,7 +43,10 @@ export function readManifestDirectory(directory: string): Manifests {
     const file = `${directory}/${name}`;
     try {
       if (fs.statSync(file).size > FILE_BYTES_MAX) throw new Error("the file is larger than 64 MiB");
-      return [{ file, text: fs.readFileSync(file, "utf8") }];
+      const text = fs.readFileSync(file, "utf8");
+      if (text.trim() !== "") return [{ file, text }];
+      report(file, EMPTY);
+      return [];
     } catch (error) {
       report(file, `cannot be read: ${reasonOf(error)}`);
       return [];
