@@ -141,9 +141,10 @@ export function nak(
   const { message, relayInformation } = request;
   const clientIdentifier = message.options.get(OPTION.CLIENT_IDENTIFIER);
   const options = identifying(request, "NAK");
-  options.push({ code: OPTION.MESSAGE, value: new Uint8Array(Buffer.from(NAK_TEXT[reason], "latin1")) });
   if (clientIdentifier !== undefined)
     options.push({ code: OPTION.CLIENT_IDENTIFIER, value: clientIdentifier });
+  // Last: beside the longest identifier there is no room for it.
+  options.push({ code: OPTION.MESSAGE, value: new Uint8Array(Buffer.from(NAK_TEXT[reason], "latin1")) });
   const flags = message.relayAddress === 0 ? message.flags : message.flags | FLAG_BROADCAST;
   // Both header fields stay empty: a NAK must not use them (table 3).
   const unused = new Uint8Array(0);

@@ -9,6 +9,7 @@ import {
   type ClientMessage,
   clientMessage,
   hardwareClient,
+  identifiedClient,
   ip,
   local,
   MAC_1,
@@ -109,6 +110,23 @@ test("RFC 6842: the client identifier comes back unaltered in OFFER, ACK and NAK
   for (const requested of ["10.0.0.15", "10.9.9.9"]) {
     const reply = asReply(new World().send(clientMessage({ ...parts, requested }), local()));
     assert.equal(optionHex(reply.message, OPTION.CLIENT_IDENTIFIER), clientId, reply.messageType);
+  }
+});
+
+test("RFC 6842 section 3: a NAK has the longest client identifier, and its text where there is room beside it", () => {
+  for (const [length, codes] of [
+    [251, [53, 54, 61, 56]],
+    [252, [53, 54, 61]],
+    [255, [53, 54, 61]],
+  ] as const) {
+    const clientId = "ab".repeat(length);
+    const world = new World(twoScopes({ reservations: [reservation("10.0.0.15", MAC_1)] }));
+    world.record("10.0.0.12", "ACTIVE", identifiedClient(clientId));
+    const renewal = clientMessage({ type: "REQUEST", clientId, ciaddr: "10.0.0.12" });
+    const { message, messageType } = asReply(world.send(renewal, routed("10.0.0.12", 68)));
+    assert.equal(messageType, "NAK");
+    assert.deepEqual([...message.options.keys()], codes);
+    assert.equal(optionHex(message, OPTION.CLIENT_IDENTIFIER), clientId);
   }
 });
 
