@@ -13,8 +13,9 @@ import {
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
+import { identityAt } from "./holder.ts";
 import type { ServerScope } from "./prepare-config.ts";
-import { identityAt, isReservedForAnother, reservationOn } from "./reservations.ts";
+import { isReservedForAnother, reservationOn } from "./reservations.ts";
 import { scopeIn } from "./subnet-select.ts";
 
 /** Candidates passed over per status before the search gives up, to go on there next time: bounds the work of one datagram. */
@@ -76,7 +77,7 @@ export function choice(
   address: Ipv4,
 ): ChosenAddress {
   const record = view.leases.get(address);
-  return { scope, address, record, client: identityAt(scope, record, address, request) };
+  return { scope, address, record, client: identityAt(scope, record, request) };
 }
 
 /** An address that is wanted for a reason of its own; null when it cannot be given. Quarantined addresses are given to

@@ -9,8 +9,8 @@ import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import { type ClientRequest, isPairIdentifier, type ServerView } from "./client-request.ts";
 import { abandoned } from "./grant.ts";
+import { isHeldBy } from "./holder.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
-import { isHeldBy } from "./reservations.ts";
 
 /** At most this share of a pool may be in quarantine for long, but always this many addresses. */
 export const DECLINED_SHARE_MAX = 0.1;

@@ -11,11 +11,12 @@ import {
   secondsUntil,
   type UnixSeconds,
 } from "../../base/units.ts";
-import { type Binding, type BindingStatus, freshBinding, IP_FLAG, isSameClient } from "../lease/binding.ts";
+import { type Binding, freshBinding, IP_FLAG, isSameClient } from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { uint32Option } from "../wire/options.ts";
 import type { ChosenAddress } from "./allocate.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
+import { OF_ITS_CLIENT } from "./holder.ts";
 import { clientHostname } from "./hostname.ts";
 import type { BindingChange } from "./outcome.ts";
 import type { ServerScope } from "./prepare-config.ts";
@@ -26,9 +27,6 @@ export interface LeaseTerm {
   /** What it would be told if nothing capped it. */
   readonly desiredSeconds: Seconds;
 }
-
-/** The statuses of a binding that still is the client's, on both servers. */
-const OF_ITS_CLIENT: ReadonlySet<BindingStatus> = new Set<BindingStatus>(["ACTIVE", "EXPIRED", "RELEASED"]);
 
 /** Whether a lease to this client continues what the record says, so that what was promised about it still counts. */
 export function isSameGeneration({ record, client }: Pick<ChosenAddress, "record" | "client">): boolean {

@@ -13,6 +13,7 @@ import { applyClasses } from "./classes.ts";
 import { type ClientRequest, identityOf, type ServerView } from "./client-request.ts";
 import { handleDecline } from "./decline.ts";
 import { handleDiscover } from "./discover.ts";
+import { recordedPlace } from "./holder.ts";
 import { handleInform } from "./inform.ts";
 import { handleLeasequery } from "./leasequery.ts";
 import { capRefusal, rateRefusal } from "./limits.ts";
@@ -20,7 +21,6 @@ import { dropped, type ServerOutcome } from "./outcome.ts";
 import { observeRelay } from "./relay-observe.ts";
 import { handleRelease } from "./release.ts";
 import { handleRequest } from "./request.ts";
-import { recordedPlace } from "./reservations.ts";
 import { type SubnetSelection, selectSubnet } from "./subnet-select.ts";
 
 /** A message that crossed more relays than this goes in circles. Source: RFC 1542 4.1.1. */

@@ -5,8 +5,8 @@
 
 import { circuitKey, portKey } from "./circuit-leases.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
+import { isHeldBy, leasesOf } from "./holder.ts";
 import type { DropReason } from "./outcome.ts";
-import { isHeldBy } from "./reservations.ts";
 import type { SubnetSelection } from "./subnet-select.ts";
 
 /** Why the datagram is dropped before anything else looks at it; null when its client and its circuit are in bounds. */
@@ -44,8 +44,7 @@ export function capRefusal(
   if (messageType !== "DISCOVER" && messageType !== "REQUEST") return null;
   const circuit = circuitKey(selection.scope, request.relay);
   if (circuit === null) return null;
-  const holds = view.leases.byClient(request.client).some(({ status }) => status === "ACTIVE");
-  if (holds) return null;
+  if (leasesOf(view, request, selection.network).length > 0) return null;
   const offers = view.offers.countOfCircuit(circuit, request.clientKey, request.now.boot);
   return view.limits.leases.countOf(circuit) + offers >= cap ? "circuit-leases" : null;
 }

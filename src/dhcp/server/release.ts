@@ -5,8 +5,8 @@ import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import { type ClientRequest, isPairIdentifier, type ServerView } from "./client-request.ts";
 import { released } from "./grant.ts";
+import { isHeldBy } from "./holder.ts";
 import { dropped, type ServerOutcome } from "./outcome.ts";
-import { isHeldBy } from "./reservations.ts";
 
 /** Takes a RELEASE, whichever of the two partners gave the lease. */
 export function handleRelease(view: ServerView, request: ClientRequest): ServerOutcome {

@@ -12,9 +12,10 @@ import type { RelayInformation } from "../wire/relay-agent.ts";
 import { type ChosenAddress, choice, isEligible, mayGive } from "./allocate.ts";
 import { type ClientRequest, isOwnIdentifier, type ServerView } from "./client-request.ts";
 import { grant, leaseTerm } from "./grant.ts";
+import { isHeldBy, leasesOf } from "./holder.ts";
 import { dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
 import { acknowledge, nak } from "./reply.ts";
-import { isHeldBy, isReservedForAnother, reservationFor, reservationOn } from "./reservations.ts";
+import { isReservedForAnother, reservationFor, reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
 
 /** The four forms. Source: RFC 2131 table 4. */
@@ -163,13 +164,10 @@ function isKnown(request: ClientRequest, { scope, address, record, client }: Cho
 }
 
 /** Whether the client has a running lease of another address on its network. */
-function holdsAnother({ leases }: ServerView, { client, now }: ClientRequest, on: SubnetSelection): boolean {
-  return leases
-    .byClient(client)
-    .some(
-      ({ status, expiresAt, address }) =>
-        status === "ACTIVE" && expiresAt > now.wall && scopeIn(on.network, address) !== null,
-    );
+function holdsAnother(view: ServerView, request: ClientRequest, { network }: SubnetSelection): boolean {
+  return leasesOf(view, request, network).some(
+    ({ expiresAt, address }) => expiresAt > request.now.wall && scopeIn(network, address) !== null,
+  );
 }
 
 /** Whether neither this server nor its partner can have leased the address: it is in no pool, or free and this server's to

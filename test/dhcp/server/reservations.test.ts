@@ -10,7 +10,6 @@ import {
   clientMessage,
   hardwareClient,
   hex,
-  identifiedClient,
   ip,
   local,
   MAC_1,
@@ -83,28 +82,6 @@ test("a second client at a reserved place gets another address while the first h
   const world = new World(twoScopes({ reservations: [atPlace(RESERVED, { circuitId: "0a" })] }));
   assert.equal(lease(world, { relayInformation: "01010a" }), RESERVED);
   assert.notEqual(lease(world, { relayInformation: "01010a", mac: MAC_2 }), RESERVED);
-});
-
-test("a machine with a reservation by hardware address keeps it when its client identifier changes", () => {
-  const world = new World(twoScopes({ reservations: [reservation(RESERVED, MAC_1)] }));
-  assert.equal(lease(world, { clientId: "00aabb" }), RESERVED);
-  assert.equal(lease(world, { clientId: "ff00000001000100" }), RESERVED);
-  assert.equal(lease(world, {}), RESERVED);
-  const renewed = asReply(renew(world, RESERVED, { clientId: "00aabb" }));
-  assert.equal(renewed.messageType, "ACK");
-  assert.deepEqual(renewed.binding?.next.client, hardwareClient());
-  assert.equal(renewed.binding?.newGeneration, false);
-  const release = { type: "RELEASE", ciaddr: RESERVED, server: "192.0.2.1", clientId: "00aabb" } as const;
-  assert.equal(answer(world.send(clientMessage(release), routed(RESERVED, 68))), "released");
-});
-
-test("a lease from before its reservation stays under the identity it was given to", () => {
-  const client = identifiedClient("00aabb");
-  const world = new World(twoScopes({ reservations: [reservation(RESERVED, MAC_1)] }));
-  world.record(RESERVED, "ACTIVE", client);
-  const renewed = asReply(renew(world, RESERVED, { clientId: "00aabb" }));
-  assert.equal(renewed.messageType, "ACK");
-  assert.deepEqual(renewed.binding?.next.client, client);
 });
 
 test("RFC 2131 section 4.2: without a reservation another client identifier is another client", () => {

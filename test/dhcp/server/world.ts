@@ -196,7 +196,7 @@ export class World {
   readonly offers = new OfferTable();
   readonly counters = new DatagramCounters();
   readonly limits = new ClientLimits();
-  readonly view: ServerView;
+  view: ServerView;
   wall = START;
   boot = 1_000_000;
 
@@ -212,6 +212,14 @@ export class World {
     const { leases, offers, authority, counters } = this;
     this.limits.configure(config, leases);
     this.view = { config, leases, offers, authority, counters, limits: this.limits };
+  }
+
+  /** Brings other scopes into force. */
+  reconfigure(scopes: readonly CompiledScope[], rest: Partial<CompiledRelationship> = {}): void {
+    const config = prepareConfig(compiledRelationship({ scopes, ...rest }), "a", {});
+    this.leases.configure(config.pools);
+    this.limits.configure(config, this.leases);
+    this.view = { ...this.view, config };
   }
 
   get now(): Instant {
