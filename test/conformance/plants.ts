@@ -68,7 +68,7 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}request.ts`,
-    'if (record?.status === "ACTIVE" && !isSameClient(record, client)) return "held-by-another";',
+    'if (record?.status === "ACTIVE" && !isOwn(scope, record, request)) return "held-by-another";',
     "",
     "3.1 step 4: a server that cannot satisfy the request answers with a NAK",
     "4.3.2: an address that is not the client's is refused in each of the four forms",

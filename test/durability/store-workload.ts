@@ -100,6 +100,7 @@ export function drawRecord(random: Random, n: number, addresses: number): Durabl
       ipFlags: n & 3,
       hostname: draw(3) === 0 ? `host-${n}-ä` : null,
       relayInformation: draw(3) === 0 ? new Uint8Array(draw(30)).fill(0x52) : null,
+      otherIdentifier: draw(5) === 0 ? new Uint8Array(draw(10)).fill(0x53) : null,
     },
   };
 }

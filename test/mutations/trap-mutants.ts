@@ -26,7 +26,7 @@ export const TRAP_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/server/allocate.ts",
-        find: '  if (record !== null && record.status === "ACTIVE" && !isSameClient(record, client)) return false;\n',
+        find: "    if (!isHeldBy(view, record, request)) return false;\n",
         replace: "",
       },
       {

@@ -161,6 +161,8 @@ function toUpdate(engine: Engine, binding: Binding, potential: UnixSeconds, posi
     ...(withClient && binding.hostname !== null && { hostname: binding.hostname }),
     ...(withClient &&
       binding.relayInformation !== null && { relayInformation: toHex(binding.relayInformation) }),
+    ...(withClient &&
+      binding.otherIdentifier !== null && { otherIdentifier: toHex(binding.otherIdentifier) }),
   };
   return {
     address: binding.address,
@@ -297,6 +299,7 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
     ipFlags: told.ipFlags,
     hostname: told.hostname ?? null,
     relayInformation: told.relayInformation ?? null,
+    otherIdentifier: told.otherIdentifier,
   });
 }
 
@@ -325,13 +328,14 @@ function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: Part
 function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBinding | null {
   const status = STATUS_OF_CODE.get(update.status);
   if (status === undefined) return null;
-  const { hostname, relayInformation, untold, position } = readExtras(update.extras);
+  const { hostname, relayInformation, otherIdentifier, untold, position } = readExtras(update.extras);
   // Who tells where its store stands tells what it has: what it leaves out, it has not. Of any other it is not known.
   const absent = position === undefined ? undefined : null;
   const place = untold === true ? undefined : absent;
+  const client = toClient(update);
   return {
     status,
-    client: toClient(update),
+    client,
     leaseExpiration: corrected(session, update.leaseExpiration ?? NEVER),
     potentialExpiration: corrected(session, update.potentialExpiration ?? NEVER),
     lastTransaction: corrected(session, update.lastTransaction ?? NEVER),
@@ -339,6 +343,7 @@ function toPartnerBinding(session: Session, update: BindingUpdate): PartnerBindi
     ipFlags: update.ipFlags & (IP_FLAG.reserved | IP_FLAG.bootp),
     hostname: hostname ?? absent,
     relayInformation: relayInformation === undefined ? place : fromHex(relayInformation),
+    otherIdentifier: client === null || otherIdentifier === undefined ? null : fromHex(otherIdentifier),
   };
 }
 

@@ -21,6 +21,8 @@ export interface PartnerBinding {
   /** Null: there is none. Undefined: it was not told, as a dhcpd tells neither. */
   readonly hostname: string | null | undefined;
   readonly relayInformation: Uint8Array | null | undefined;
+  /** Null: there is none, or it was not told. */
+  readonly otherIdentifier: Uint8Array | null;
 }
 
 export type Acceptance =
@@ -213,12 +215,21 @@ function asActive(situation: Situation): Binding {
     relayInformation: theirNewsIsLater
       ? known(theirs.relayInformation, old.relayInformation)
       : old.relayInformation,
+    otherIdentifier: otherIdentifier(situation, sameGeneration),
   };
 }
 
 /** What was told; of what was not, what was known before: by its place a client has its reservation and counts. */
 function known<T>(told: T | null | undefined, before: T | null): T | null {
   return told === undefined ? before : told;
+}
+
+/** Once another identity of its machine has used a lease, it stays that machine's: a partner that never says so takes
+ *  nothing back. */
+function otherIdentifier({ mine, theirs }: Situation, sameGeneration: boolean): Uint8Array | null {
+  if (!sameGeneration) return theirs.otherIdentifier;
+  const isMineLater = mine.otherIdentifier !== null && theirs.lastTransaction < mine.lastTransactionAt;
+  return isMineLater ? mine.otherIdentifier : (theirs.otherIdentifier ?? mine.otherIdentifier);
 }
 
 /** The address as the partner's end, transfer or quarantine leaves it. */

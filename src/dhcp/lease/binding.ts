@@ -42,6 +42,10 @@ export interface Binding {
   readonly status: BindingStatus;
   /** The holder; for a free address the last one (it may get it back). Null for a never used address. */
   readonly client: ClientIdentity | null;
+  /** Option 61, empty for none, that another identity of the holder's machine sent when it last used this lease, because a
+   *  reservation by hardware address let it. The lease is that machine's then: both identities', on its hardware alone.
+   *  Null: `client` alone has used it. */
+  readonly otherIdentifier: Uint8Array | null;
   /** E: when the lease told to the client ends. NEVER when none was given. */
   readonly expiresAt: UnixSeconds;
   /** The potential expiration this server told its partner (durable before the message leaves, S5). */
@@ -76,6 +80,7 @@ export function freshBinding(address: Ipv4): Binding {
     address,
     status: "FREE",
     client: null,
+    otherIdentifier: null,
     expiresAt: NEVER,
     potentialSent: NEVER,
     potentialAcked: NEVER,
@@ -102,6 +107,7 @@ export function withoutPromises(
   return {
     ...binding,
     status,
+    otherIdentifier: null,
     expiresAt: NEVER,
     potentialSent: NEVER,
     potentialAcked: NEVER,
@@ -117,6 +123,13 @@ export function withoutPromises(
 /** W: the latest end this server must reckon with for the address. Source: failover draft 7.1.5, read as the maximum of all. */
 export function latestPossibleEnd(binding: Binding): UnixSeconds {
   return latest(binding.expiresAt, binding.potentialSent, binding.potentialAcked, binding.potentialReceived);
+}
+
+/** The same hardware type and address; tells no clients apart that send option 61. */
+export function isSameHardware(a: ClientIdentity, b: ClientIdentity): boolean {
+  if (a.hardwareType !== b.hardwareType || a.hardwareAddress.length !== b.hardwareAddress.length)
+    return false;
+  return a.hardwareAddress.every((byte, i) => byte === b.hardwareAddress[i]);
 }
 
 export function isSameClient(binding: Binding, client: ClientIdentity): boolean {

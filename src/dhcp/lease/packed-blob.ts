@@ -1,4 +1,4 @@
-// The variable part of a lease record as one run of bytes: client, host name, relay information.
+// The variable part of a lease record as one run of bytes: client, host name, relay information, the client's other identifier.
 // In memory only; what is on disk is the store's matter (store/record-codec.ts).
 
 import { assert } from "../../base/assert.ts";
@@ -9,16 +9,19 @@ const HAS_CLIENT = 1;
 const HAS_CLIENT_IDENTIFIER = 2;
 const HAS_HOSTNAME = 4;
 const HAS_RELAY_INFORMATION = 8;
+/** Few leases have one: its length, in a byte, and its bytes are the last ones. */
+const HAS_OTHER_IDENTIFIER = 16;
 /** flags, htype, hlen, length of option 61 (one byte each), of host name and of option 82 (two bytes each). */
 const HEADER_BYTES = 8;
 
 const scratch = Buffer.alloc(BLOB_BYTES_MAX);
 
-type VariablePart = Pick<Binding, "client" | "hostname" | "relayInformation">;
+export type VariablePart = Pick<Binding, "client" | "otherIdentifier" | "hostname" | "relayInformation">;
 
 /** The bytes of the variable part, empty when there is nothing to keep. A view, valid until the next call. */
-export function encodeBlob({ client, hostname, relayInformation }: VariablePart): Buffer {
-  if (client === null && hostname === null && relayInformation === null) return scratch.subarray(0, 0);
+export function encodeBlob({ client, otherIdentifier, hostname, relayInformation }: VariablePart): Buffer {
+  if (client === null && otherIdentifier === null && hostname === null && relayInformation === null)
+    return scratch.subarray(0, 0);
   const clientIdentifier = client?.clientIdentifier ?? null;
   let flags = 0;
   let end = HEADER_BYTES;
@@ -40,6 +43,11 @@ export function encodeBlob({ client, hostname, relayInformation }: VariablePart)
     flags |= HAS_RELAY_INFORMATION;
     end = copyIn(relayInformation, end);
   }
+  if (otherIdentifier !== null) {
+    flags |= HAS_OTHER_IDENTIFIER;
+    end = copyIn(Uint8Array.of(otherIdentifier.length), end);
+    end = copyIn(otherIdentifier, end);
+  }
   scratch[0] = flags;
   scratch[1] = client?.hardwareType ?? 0;
   scratch[2] = client?.hardwareAddress.length ?? 0;
@@ -59,6 +67,8 @@ export function decodeBlob(bytes: Buffer, at: number): VariablePart {
   const end = relayAt + bytes.readUInt16LE(at + 6);
   return {
     client: (flags & HAS_CLIENT) === 0 ? null : decodeClient(bytes, at, hardwareAt, identifierAt, hostnameAt),
+    otherIdentifier:
+      (flags & HAS_OTHER_IDENTIFIER) === 0 ? null : copyOut(bytes, end + 1, end + 1 + bytes[end]!),
     hostname: (flags & HAS_HOSTNAME) === 0 ? null : bytes.toString("utf8", hostnameAt, relayAt),
     relayInformation: (flags & HAS_RELAY_INFORMATION) === 0 ? null : copyOut(bytes, relayAt, end),
   };

@@ -1,12 +1,19 @@
 // Finds the records of a client, and keeps each record's variable part: hash chains over slots, bytes in an arena.
 // Chains are as long as a client has addresses, give or take a collision.
 
-import type { Binding, ClientIdentity } from "./binding.ts";
+import type { ClientIdentity } from "./binding.ts";
 import { Arena } from "./packed-arena.ts";
-import { blobHasClient, decodeBlob, encodeBlob, hashIdentity, isSameIdentity } from "./packed-blob.ts";
+import {
+  blobHasClient,
+  decodeBlob,
+  encodeBlob,
+  hashIdentity,
+  isSameIdentity,
+  type VariablePart,
+} from "./packed-blob.ts";
 import { type LeaseColumns, NONE } from "./packed-columns.ts";
 
-const NOTHING = { client: null, hostname: null, relayInformation: null } as const;
+const NOTHING = { client: null, otherIdentifier: null, hostname: null, relayInformation: null } as const;
 /** Buckets come in parts, each of which doubles by itself, so that no lease waits for all others to be filed anew. */
 const PART_BITS = 5;
 const BUCKETS_MIN = 16;
@@ -32,13 +39,13 @@ export class ClientIndex {
   }
 
   /** The variable part of a record, copied out. */
-  read(slot: number): Pick<Binding, "client" | "hostname" | "relayInformation"> {
+  read(slot: number): VariablePart {
     const place = this.#columns.blob[slot]!;
     return place === NONE ? NOTHING : decodeBlob(this.#arena.chunkOf(place), this.#arena.offsetOf(place));
   }
 
   /** Takes over the variable part of a record and files it under its client. */
-  set(slot: number, part: Pick<Binding, "client" | "hostname" | "relayInformation">): void {
+  set(slot: number, part: VariablePart): void {
     const blob = encodeBlob(part);
     if (this.#isStored(slot, blob)) return;
     const inPlace = this.#hasClient(slot) && part.client !== null && this.#isFiledUnder(slot, blob);
@@ -54,7 +61,7 @@ export class ClientIndex {
 
   /** Slots of all records with this client, in no particular order. */
   slotsOf(client: ClientIdentity): number[] {
-    const wanted = encodeBlob({ client, hostname: null, relayInformation: null });
+    const wanted = encodeBlob({ ...NOTHING, client });
     const hash = hashIdentity(wanted, 0, this.#seed);
     const columns = this.#columns;
     const found: number[] = [];

@@ -255,11 +255,12 @@ export class PackedLeaseTable implements LeaseTable {
     const status = STATUS_OF_CODE.get(columns.status[slot]!);
     assert(status !== undefined, "a record in use has a status");
     const flags = columns.flags[slot]!;
-    const { client, hostname, relayInformation } = this.#clients.read(slot);
+    const { client, otherIdentifier, hostname, relayInformation } = this.#clients.read(slot);
     return {
       address: columns.address[slot] as Ipv4,
       status,
       client,
+      otherIdentifier,
       expiresAt: columns.expiresAt[slot] as UnixSeconds,
       potentialSent: columns.potentialSent[slot] as UnixSeconds,
       potentialAcked: columns.potentialAcked[slot] as UnixSeconds,

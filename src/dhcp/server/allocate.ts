@@ -3,17 +3,11 @@
 // asked for each one (invariant S6), and an address held under an offer to somebody else is passed over.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import {
-  type Binding,
-  type BindingStatus,
-  type ClientIdentity,
-  freshBinding,
-  isSameClient,
-} from "../lease/binding.ts";
+import { type Binding, type BindingStatus, type ClientIdentity, freshBinding } from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
-import { identityAt } from "./holder.ts";
+import { identityAt, isHeldBy, recordsOf } from "./holder.ts";
 import type { ServerScope } from "./prepare-config.ts";
 import { isReservedForAnother, reservationOn } from "./reservations.ts";
 import { scopeIn } from "./subnet-select.ts";
@@ -64,8 +58,10 @@ export function mayGive(
   request: ClientRequest,
   { address, record, client }: Omit<ChosenAddress, "scope">,
 ): boolean {
-  if (record !== null && record.status === "ACTIVE" && !isSameClient(record, client)) return false;
-  if (view.offers.isHeldForAnother(address, request.clientKey, request.now.boot)) return false;
+  if (record?.status === "ACTIVE") {
+    // Offered to another, it was to another identity of the same machine, or before the partner said that it is leased.
+    if (!isHeldBy(view, record, request)) return false;
+  } else if (view.offers.isHeldForAnother(address, request.clientKey, request.now.boot)) return false;
   return view.authority.mayAllocate(record ?? freshBinding(address), client, request.now);
 }
 
@@ -104,7 +100,7 @@ function reservedAddress(view: ServerView, request: ClientRequest, network: read
 
 /** The address the client holds, else the one it held last. */
 function previousAddress(view: ServerView, request: ClientRequest, network: readonly ServerScope[]) {
-  const previous = view.leases.byClient(request.client).toSorted(byLikelihood);
+  const previous = recordsOf(view, request).toSorted(byLikelihood);
   for (const { address } of previous) {
     const chosen = wanted(view, request, network, address);
     if (chosen !== null) return chosen;

@@ -40,6 +40,8 @@ export function handleDiscover(
   if (needsProbe(view, request, chosen)) return startProbe(view, request, chosen);
   if (mayCommitAtOnce(view, request, chosen.scope)) return commitAtOnce(view, request, chosen, term);
   const circuit = circuitKey(chosen.scope, request.relay);
+  // It runs and is the client's own: held for another, it was offered to another identity of the same machine.
+  if (chosen.record?.status === "ACTIVE") offers.releaseAddress(chosen.address);
   if (!offers.hold(chosen.address, clientKey, now.boot, circuit)) return dropped("offer-table-full");
   const { scope, address } = chosen;
   const reservationWaits = reserved === address ? null : reserved;

@@ -16,7 +16,7 @@ import { OPTION } from "../wire/option-table.ts";
 import { uint32Option } from "../wire/options.ts";
 import type { ChosenAddress } from "./allocate.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
-import { OF_ITS_CLIENT } from "./holder.ts";
+import { OF_ITS_CLIENT, otherIdentifierOf } from "./holder.ts";
 import { clientHostname } from "./hostname.ts";
 import type { BindingChange } from "./outcome.ts";
 import type { ServerScope } from "./prepare-config.ts";
@@ -71,6 +71,7 @@ export function grant(request: ClientRequest, chosen: ChosenAddress, term: Lease
     ...base,
     status: "ACTIVE",
     client: chosen.client,
+    otherIdentifier: sameGeneration ? otherIdentifierOf(base, request.client) : null,
     expiresAt: sameGeneration ? latest(base.expiresAt, told) : told,
     lastTransactionAt: now,
     statusSince: sameGeneration && base.status === "ACTIVE" ? base.statusSince : now,
@@ -94,6 +95,7 @@ export function abandoned(record: Binding, now: UnixSeconds): BindingChange {
     ...record,
     status: "ABANDONED",
     client: null,
+    otherIdentifier: null,
     hostname: null,
     relayInformation: null,
     lastTransactionAt: now,

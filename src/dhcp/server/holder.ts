@@ -5,11 +5,19 @@
 // as many clients.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type Binding, type BindingStatus, type ClientIdentity, isSameClient } from "../lease/binding.ts";
+import {
+  type Binding,
+  type BindingStatus,
+  type ClientIdentity,
+  isSameClient,
+  isSameHardware,
+} from "../lease/binding.ts";
 import { type RelayInformation, readRelayInformation } from "../wire/relay-agent.ts";
 import type { ServerView } from "./client-request.ts";
 import { type ServerScope, scopeOfAddress } from "./prepare-config.ts";
 import { type Claimant, reservationFor } from "./reservations.ts";
+
+const NO_IDENTIFIER = new Uint8Array(0);
 
 /** The statuses of a binding that still is the client's, on both servers. */
 export const OF_ITS_CLIENT: ReadonlySet<BindingStatus> = new Set<BindingStatus>([
@@ -19,47 +27,66 @@ export const OF_ITS_CLIENT: ReadonlySet<BindingStatus> = new Set<BindingStatus>(
 ]);
 
 /** Whether the record names the client, or its machine where that counts. */
-export function isOwn(scope: ServerScope, record: Binding, claimant: Claimant): boolean {
-  if (isSameClient(record, claimant.client)) return true;
-  if (record.client === null || !isSameHardware(record.client, claimant.client)) return false;
+export function isOwn(scope: ServerScope | null, record: Binding, claimant: Claimant): boolean {
+  const { client } = claimant;
+  const isNamed = isSameClient(record, client);
+  if (isNamed && record.otherIdentifier === null) return true;
+  if (record.client === null || !isSameHardware(record.client, client)) return false;
+  if (isNamed || isOtherIdentity(record, client)) return true;
+  if (scope === null) return false;
   const reserved = reservationFor(scope, claimant);
   return reserved?.address === record.address && reserved.client?.clientIdentifier === null;
 }
 
-function isSameHardware(a: ClientIdentity, b: ClientIdentity): boolean {
-  if (a.hardwareType !== b.hardwareType || a.hardwareAddress.length !== b.hardwareAddress.length)
-    return false;
-  return a.hardwareAddress.every((byte, i) => byte === b.hardwareAddress[i]);
+function isOtherIdentity({ otherIdentifier }: Binding, { clientIdentifier }: ClientIdentity): boolean {
+  const shown = clientIdentifier ?? NO_IDENTIFIER;
+  if (otherIdentifier === null || otherIdentifier.length !== shown.length) return false;
+  return otherIdentifier.every((byte, i) => byte === shown[i]);
+}
+
+/** Binding.otherIdentifier once the client uses the lease of the record. */
+export function otherIdentifierOf(record: Binding, client: ClientIdentity): Uint8Array | null {
+  if (record.client === null || !isSameHardware(record.client, client)) return null;
+  return isSameClient(record, client) ? record.otherIdentifier : (client.clientIdentifier ?? NO_IDENTIFIER);
 }
 
 /** The same of a record, in whatever scope its address lies. */
 export function isHeldBy(view: ServerView, record: Binding, claimant: Claimant): boolean {
-  if (isSameClient(record, claimant.client)) return true;
-  const scope = scopeOfAddress(view.config, record.address);
-  return scope !== null && isOwn(scope, record, claimant);
+  return isOwn(scopeOfAddress(view.config, record.address), record, claimant);
 }
 
 /** The identity under which the client holds, or would get, an address: a lease that is its own goes on as it began. */
 export function identityAt(scope: ServerScope, record: Binding | null, claimant: Claimant): ClientIdentity {
   const { client } = claimant;
   if (record?.client == null || !OF_ITS_CLIENT.has(record.status)) return client;
+  // The same one may come from other hardware.
+  if (isSameClient(record, client)) return client;
   return isOwn(scope, record, claimant) ? record.client : client;
 }
 
-/** The client's running leases on a network, and elsewhere those under the identity that it shows. */
+/** The records of what the client holds or held last under the identity that it shows, and those of its machine under
+ *  its hardware address alone. */
+export function recordsOf(view: ServerView, claimant: Claimant): readonly Binding[] {
+  const { client } = claimant;
+  const own = view.leases.byClient(client);
+  if (client.clientIdentifier === null) return own;
+  const machines = view.leases.byClient({ ...client, clientIdentifier: null });
+  return [...own, ...machines.filter((record) => isHeldBy(view, record, claimant))];
+}
+
+/** The client's running leases: those, and what is reserved for it on a network and runs under another identity of its. */
 export function leasesOf(
-  { leases }: ServerView,
+  view: ServerView,
   claimant: Claimant,
   network: readonly ServerScope[],
 ): readonly Binding[] {
-  const running = leases.byClient(claimant.client).filter(({ status }) => status === "ACTIVE");
-  for (const scope of network) {
+  const reserved = network.flatMap((scope) => {
     const address = reservationFor(scope, claimant)?.address;
-    const record = address === undefined ? null : leases.get(address);
-    if (record?.status !== "ACTIVE" || isSameClient(record, claimant.client)) continue;
-    if (isOwn(scope, record, claimant)) running.push(record);
-  }
-  return running;
+    return (address === undefined ? null : view.leases.get(address)) ?? [];
+  });
+  return [...recordsOf(view, claimant), ...reserved].filter(
+    (record) => record.status === "ACTIVE" && isHeldBy(view, record, claimant),
+  );
 }
 
 /** What the relay said when the client's lease was given: a client that renews by unicast bypasses the relay, and what

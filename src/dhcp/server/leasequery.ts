@@ -4,7 +4,7 @@
 
 import { IPV4_ANY, type Ipv4, prefixContains } from "../../base/ipv4.ts";
 import { type Instant, secondsUntil } from "../../base/units.ts";
-import type { Binding, ClientIdentity } from "../lease/binding.ts";
+import { type Binding, type ClientIdentity, isSameHardware } from "../lease/binding.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { BOOTREPLY, type DhcpMessage, encodeMessage } from "../wire/message.ts";
 import { MESSAGE_TYPE_CODE } from "../wire/message-type.ts";
@@ -82,16 +82,14 @@ function byHardware(query: Query): readonly Binding[] | null {
   if (view.leases.size > RECORDS_MAX) return null;
   const found: Binding[] = [];
   for (const record of view.leases.bindings()) {
-    if (isRunning(query, record) && record.client !== null && isHardware(record.client, message))
+    if (
+      isRunning(query, record) &&
+      record.client !== null &&
+      isSameHardware(record.client, { ...message, clientIdentifier: null })
+    )
       found.push(record);
   }
   return found;
-}
-
-function isHardware(client: ClientIdentity, { hardwareType, hardwareAddress }: DhcpMessage): boolean {
-  if (client.hardwareType !== hardwareType || client.hardwareAddress.length !== hardwareAddress.length)
-    return false;
-  return client.hardwareAddress.every((byte, i) => byte === hardwareAddress[i]);
 }
 
 function isRunning({ now }: Query, record: Binding): boolean {

@@ -78,6 +78,12 @@ export class OfferTable {
     if (offer !== undefined) this.#remove(offer);
   }
 
+  /** Forgets the offer of an address, whoever's it is. */
+  releaseAddress(address: Ipv4): void {
+    const offer = this.#byAddress.get(address);
+    if (offer !== undefined) this.#remove(offer);
+  }
+
   #makeRoom(now: BootMs): boolean {
     if (this.#byClient.size < this.offersMax) return true;
     const oldest = this.#oldest();

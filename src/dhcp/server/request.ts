@@ -3,7 +3,6 @@
 // A NAK is sent only for what is surely wrong; what somebody else may know better is met with silence.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { isSameClient } from "../lease/binding.ts";
 import type { Arrival } from "../ports.ts";
 import type { DhcpMessage } from "../wire/message.ts";
 import { OPTION } from "../wire/option-table.ts";
@@ -12,7 +11,7 @@ import type { RelayInformation } from "../wire/relay-agent.ts";
 import { type ChosenAddress, choice, isEligible, mayGive } from "./allocate.ts";
 import { type ClientRequest, isOwnIdentifier, type ServerView } from "./client-request.ts";
 import { grant, leaseTerm } from "./grant.ts";
-import { isHeldBy, leasesOf } from "./holder.ts";
+import { isHeldBy, isOwn, leasesOf } from "./holder.ts";
 import { dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
 import { acknowledge, nak } from "./reply.ts";
 import { isReservedForAnother, reservationFor, reservationOn } from "./reservations.ts";
@@ -157,9 +156,9 @@ function hasBetterAddress(
 }
 
 /** Whether this server has a record of this client at this address, running or not. */
-function isKnown(request: ClientRequest, { scope, address, record, client }: ChosenAddress): boolean {
+function isKnown(request: ClientRequest, { scope, address, record }: ChosenAddress): boolean {
   if (record?.status === "ABANDONED" || record?.status === "RESET") return false;
-  if (record !== null && isSameClient(record, client)) return true;
+  if (record !== null && isOwn(scope, record, request)) return true;
   return reservationFor(scope, request)?.address === address;
 }
 
@@ -180,11 +179,8 @@ function isSurelyNobodys(view: ServerView, request: ClientRequest, chosen: Chose
 }
 
 /** The reasons for a NAK that no other server's knowledge can overrule. */
-function surelyWrong(
-  request: ClientRequest,
-  { scope, address, record, client }: ChosenAddress,
-): NakReason | null {
-  if (record?.status === "ACTIVE" && !isSameClient(record, client)) return "held-by-another";
+function surelyWrong(request: ClientRequest, { scope, address, record }: ChosenAddress): NakReason | null {
+  if (record?.status === "ACTIVE" && !isOwn(scope, record, request)) return "held-by-another";
   return isReservedForAnother(scope, address, request) ? "reserved-for-another" : null;
 }
 

@@ -110,6 +110,7 @@ const BINDING_COLUMNS = [
   "sinceHold",
   "ipFlags",
   "relayInformation",
+  "otherIdentifier",
 ] as const;
 
 type BindingRow = { readonly kind: "binding" } & Readonly<Record<(typeof BINDING_COLUMNS)[number], Cell>>;
@@ -143,6 +144,7 @@ export function bindingRow(binding: Binding): BindingRow {
     sinceHold: binding.sinceHold,
     ipFlags: binding.ipFlags,
     relayInformation: hexOrNull(binding.relayInformation),
+    otherIdentifier: hexOrNull(binding.otherIdentifier),
   };
 }
 

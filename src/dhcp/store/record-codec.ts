@@ -33,6 +33,7 @@ const BINDING_TAG = {
   client: 14,
   sinceHold: 17,
   ipFlags: 18,
+  otherIdentifier: 19,
 } as const satisfies Record<keyof Binding, number>;
 
 /** Up to this tag a lease's fields are numbers of 32 bits. */
@@ -126,7 +127,8 @@ function encodeBinding(writer: FrameWriter, binding: Binding): void {
   if (binding.ipFlags !== 0) writer.unsigned(BINDING_TAG.ipFlags, binding.ipFlags);
   if (binding.hostname !== null) writer.text(BINDING_TAG.hostname, binding.hostname);
   if (binding.relayInformation !== null) writer.bytes(BINDING_TAG.relayInformation, binding.relayInformation);
-  const { client } = binding;
+  const { client, otherIdentifier } = binding;
+  if (otherIdentifier !== null) writer.bytes(BINDING_TAG.otherIdentifier, otherIdentifier);
   if (client === null) return;
   writer.bytes(TAG_HARDWARE_ADDRESS, client.hardwareAddress);
   writer.unsigned(TAG_HARDWARE_TYPE, client.hardwareType);
@@ -145,6 +147,7 @@ function decodeBinding(fields: FieldCursor): DurableRecord | null {
     else if (fields.tag === TAG_CLIENT_IDENTIFIER) clientIdentifier = fields.bytes();
     else if (fields.tag === TAG_HARDWARE_TYPE) hardwareType = fields.unsigned();
     else if (fields.tag === BINDING_TAG.hostname) binding.hostname = fields.text();
+    else if (fields.tag === BINDING_TAG.otherIdentifier) binding.otherIdentifier = fields.bytes();
     else if (fields.tag === BINDING_TAG.relayInformation) binding.relayInformation = fields.bytes();
     else if (!decodeNumberOf(binding, fields)) return null;
   }

@@ -50,6 +50,8 @@ export interface Extras {
   readonly relayInformation?: string;
   /** Written where option 82 is too long to be told: that it is absent does not say that there is none. */
   readonly untold?: boolean;
+  /** Binding.otherIdentifier, hex, in BNDUPD. */
+  readonly otherIdentifier?: string;
 }
 
 const MAGIC = [0x4c, 0x53, 0x50, 0x52] as const;
@@ -95,6 +97,7 @@ const ITEMS: readonly Item[] = [
   item("hostname", 5, "text"),
   item("relayInformation", 6, "hex"),
   item("relayInformation", 27, "parts"),
+  item("otherIdentifier", 29, "hex"),
   UNTOLD,
 ];
 const ITEM_OF_CODE: ReadonlyMap<number, Item> = new Map(ITEMS.map((one) => [one.code, one]));

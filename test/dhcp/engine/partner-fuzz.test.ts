@@ -75,6 +75,7 @@ class Draw {
         hostname: "h".repeat(this.below(256)),
         relayInformation: "01".repeat(this.below(1_400)),
       }),
+      writeExtras({ otherIdentifier: "02".repeat(this.below(256)) }),
     ]);
   }
 

@@ -8,7 +8,7 @@ import { seconds } from "../../../src/base/units.ts";
 import { isOwnClient } from "../../../src/dhcp/engine/authority.ts";
 import { REST_BEYOND_QUOTA } from "../../../src/dhcp/engine/sweep.ts";
 import { DECLINED_ALWAYS } from "../../../src/dhcp/server/decline.ts";
-import { clientMessage, ip, reservation, routed, scope } from "../server/world.ts";
+import { type ClientMessage, clientMessage, ip, reservation, routed, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
 
 const MAC = "020000000001";
@@ -137,6 +137,35 @@ test("a client that gets a reservation elsewhere moves to it at a renewal, and b
     assert.ok(node.log.some(({ event }) => event === "reservation-honoured"));
   }
   assert.equal(pair.lease(MAC)?.address, "10.0.0.40");
+});
+
+test("a machine whose reservation is removed keeps its lease at both members, under whichever identity it used it last", () => {
+  const pair = pairWith({ reservations: [reservation(RESERVED, MAC)] }, "NORMAL");
+  const [firmware, system] = [{ clientId: "00aabb" }, { clientId: "ff0001" }];
+  const ask = (parts: Omit<ClientMessage, "mac">, nodes = [pair.a, pair.b]) =>
+    pair.ask({ mac: MAC, ...parts }, nodes).map(({ message }) => message.messageType);
+  const owner = pair.a.binding(RESERVED)?.status === "BACKUP" ? pair.b : pair.a;
+  const selecting = { requested: RESERVED, server: owner === pair.a ? "192.0.2.1" : "192.0.2.2" };
+  for (const identity of [firmware, system]) {
+    assert.deepEqual(ask({ type: "DISCOVER", secs: 9, ...identity }, [owner]), ["OFFER"]);
+    assert.deepEqual(ask({ type: "REQUEST", ...selecting, ...identity }, [owner]), ["ACK"]);
+    settle(pair);
+  }
+  const config = relationship({ revision: "revision-2" }, [
+    scope("first", "10.0.0.0/24", ["10.0.0.10", "10.0.0.29"]),
+  ]);
+  for (const node of [pair.a, pair.b]) pair.deliver(node, { kind: "configured", config });
+  settle(pair);
+  const renewal = { type: "REQUEST", ciaddr: RESERVED, giaddr: "0.0.0.0" } as const;
+  for (const node of [pair.a, pair.b]) {
+    for (const identity of [firmware, system])
+      assert.deepEqual(ask({ ...renewal, ...identity }, [node]), ["ACK"]);
+    assert.deepEqual(ask({ ...renewal, clientId: "ff0002" }, [node]), ["NAK"]);
+    settle(pair);
+  }
+  const [a, b] = [pair.a.binding(RESERVED), pair.b.binding(RESERVED)];
+  assert.deepEqual(a?.client, b?.client);
+  assert.deepEqual(a?.otherIdentifier, b?.otherIdentifier);
 });
 
 test("thousands of reserved addresses come to the members that serve their clients, a part at a time", () => {

@@ -39,6 +39,7 @@ function theirs(status: BindingStatus, changes: Partial<PartnerBinding> = {}): P
     hostname: null,
     ipFlags: 0,
     relayInformation: null,
+    otherIdentifier: null,
     ...changes,
   };
 }
@@ -262,6 +263,7 @@ function told({
     hostname: rest.hostname,
     ipFlags: 0,
     relayInformation: rest.relayInformation,
+    otherIdentifier: rest.otherIdentifier,
   };
 }
 
@@ -273,6 +275,24 @@ test("W4: within a generation no time falls, and the partner's promise is rememb
   assert.equal(result.next.potentialAcked, NOW + 800);
   assert.equal(result.next.potentialReceived, NOW + 700);
   assert.equal(result.next.lastTransactionAt, NOW - 50);
+});
+
+test("another identity of the holder's machine is the later one told, is not taken back, and ends with the generation", () => {
+  const [one, two] = [Uint8Array.of(1), Uint8Array.of(2)];
+  const next = (known: Partial<Binding>, told: Partial<PartnerBinding>) => {
+    const result = decide(mine("ACTIVE", known), theirs("ACTIVE", told));
+    assert.ok(result.kind === "accepted");
+    return result.next.otherIdentifier;
+  };
+  const later = { lastTransactionAt: unixSeconds(NOW) };
+  assert.deepEqual(next({}, { otherIdentifier: two }), two);
+  assert.deepEqual(next({ otherIdentifier: one }, { otherIdentifier: two }), two);
+  assert.deepEqual(next({ otherIdentifier: one, ...later }, { otherIdentifier: two }), one);
+  assert.deepEqual(next({ otherIdentifier: one }, {}), one, "a partner that does not know of it");
+  assert.equal(next({ otherIdentifier: one, ...LONG_AGO }, { client: C2 }), null);
+  const ended = decide(mine("ACTIVE", { otherIdentifier: one, ...LONG_AGO }), theirs("EXPIRED"));
+  assert.ok(ended.kind === "accepted");
+  assert.equal(ended.next.otherIdentifier, null);
 });
 
 test("a lease that ended here but was not settled goes on under the same promises", () => {

@@ -26,6 +26,7 @@ function theirs(status: BindingStatus, spokeAt = NOW, potential = NOW + 100): Pa
     hostname: null,
     ipFlags: 0,
     relayInformation: null,
+    otherIdentifier: null,
   };
 }
 

@@ -46,10 +46,12 @@ function drawClient(draw: Draw): ClientIdentity | null {
 }
 
 function drawBinding(draw: Draw): Binding {
+  const client = drawClient(draw);
   return {
     ...freshBinding(address(draw(400))),
     status: STATUSES[draw(STATUSES.length)]!,
-    client: drawClient(draw),
+    client,
+    otherIdentifier: client !== null && draw(4) === 0 ? new Uint8Array(draw(256)).fill(draw(256)) : null,
     expiresAt: draw(200) as UnixSeconds,
     potentialSent: draw(200) as UnixSeconds,
     potentialAcked: draw(200) as UnixSeconds,

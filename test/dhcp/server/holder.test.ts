@@ -83,6 +83,15 @@ test("a lease from before its reservation stays under the identity it was given 
   assert.equal(answer(release(world)), "released");
 });
 
+test("a running lease is renewed and offered to its machine while another identity of it thinks about an offer of it", () => {
+  const world = new World(BY_HARDWARE);
+  lease(world, { clientId: FIRMWARE });
+  for (const identity of [{}, { clientId: SYSTEM }, { clientId: FIRMWARE }]) {
+    assert.equal(discover(world, identity), RESERVED);
+    assert.equal(answer(renew(world, { clientId: FIRMWARE })), "ACK");
+  }
+});
+
 test("a lease of a settled record is a new one, under the identity that asks for it", () => {
   for (const status of ["FREE", "EXPIRED", "RELEASED"] as const) {
     const world = new World(BY_HARDWARE);
@@ -111,6 +120,62 @@ test("RFC 2131 section 4.3.2: a client keeps its lease when its reservation by h
     assert.equal(discover(world, identity), RESERVED, name);
     assert.equal(answer(release(world, identity)), "released", name);
   }
+});
+
+test("a client whose reservation outside the ranges is removed keeps its lease until its end", () => {
+  const outside = "10.0.0.50";
+  const world = new World(reserving(reservation(outside, MAC_1)));
+  assert.equal(lease(world, { clientId: SYSTEM }), outside);
+  world.reconfigure(twoScopes());
+  world.pass(1_800);
+  const renewal = clientMessage({ type: "REQUEST", ciaddr: outside, clientId: SYSTEM });
+  const { message } = asReply(world.send(renewal, routed(outside, 68)));
+  assert.equal(optionHex(message, 51), (1_800).toString(16).padStart(8, "0"));
+});
+
+for (const first of [{ clientId: FIRMWARE }, {}]) {
+  test(`a machine whose reservation is removed keeps its lease under the identity that used it last, ${JSON.stringify(first)} before`, () => {
+    const world = new World(BY_HARDWARE);
+    const identity = { clientId: SYSTEM };
+    assert.equal(lease(world, first), RESERVED);
+    assert.equal(lease(world, identity), RESERVED);
+    world.reconfigure(twoScopes());
+    for (const parts of [identity, first]) {
+      assert.equal(answer(renew(world, parts)), "ACK");
+      assert.equal(answer(reboot(world, parts)), "ACK");
+      assert.equal(discover(world, { ...parts, requested: RESERVED }), RESERVED);
+    }
+    const stranger = { clientId: "ff99" };
+    assert.equal(asReply(renew(world, stranger)).nakReason, "held-by-another");
+    assert.notEqual(discover(world, { ...stranger, requested: RESERVED }), RESERVED);
+    assert.equal(asDropped(release(world, stranger)), "not-the-holder");
+    assert.equal(answer(release(world, identity)), "released");
+  });
+}
+
+test("S1: an identity that moved to other hardware has no part in what its former machine holds under a new one", () => {
+  const world = new World(BY_HARDWARE);
+  assert.equal(lease(world, { clientId: FIRMWARE }), RESERVED);
+  assert.equal(lease(world, { clientId: SYSTEM }), RESERVED);
+  for (const scopes of [BY_HARDWARE, twoScopes()]) {
+    world.reconfigure(scopes);
+    const moved = { clientId: FIRMWARE, mac: MAC_2 };
+    for (const requested of [undefined, RESERVED]) {
+      const parts = requested === undefined ? moved : { ...moved, requested };
+      assert.notEqual(discover(world, parts), RESERVED);
+    }
+    assert.equal(answer(renew(world, moved)), "NAK");
+    assert.equal(answer(reboot(world, moved)), "NAK");
+    assert.equal(asDropped(release(world, moved)), "not-the-holder");
+    assert.equal(answer(renew(world, { clientId: SYSTEM })), "ACK");
+  }
+});
+
+test("RFC 2131 section 4.2: a client identifier that no other shares its lease with may come from other hardware", () => {
+  const world = new World();
+  world.record(RESERVED, "ACTIVE", identifiedClient(SYSTEM));
+  const renewed = asReply(renew(world, { clientId: SYSTEM, mac: MAC_2 }));
+  assert.deepEqual(renewed.binding?.next.client, identifiedClient(SYSTEM, MAC_2));
 });
 
 test("a client whose reservation moved is sent to the new address, and may give the old one back", () => {

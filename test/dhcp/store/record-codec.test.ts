@@ -36,6 +36,7 @@ const BINDING: Binding = {
   ipFlags: 3,
   hostname: "prüfling",
   relayInformation: new Uint8Array([1, 2, 3]),
+  otherIdentifier: new Uint8Array([4, 0, 6]),
 };
 
 function encoded(record: DurableRecord): Buffer {
@@ -63,7 +64,10 @@ const RECORDS: readonly [string, DurableRecord][] = [
     "a client without a hardware address",
     binding({ client: { ...CLIENT, hardwareType: 0, hardwareAddress: new Uint8Array(0) } }),
   ],
-  ["empty values, which are not absent ones", binding({ hostname: "", relayInformation: new Uint8Array(0) })],
+  [
+    "empty values, which are not absent ones",
+    binding({ hostname: "", relayInformation: new Uint8Array(0), otherIdentifier: new Uint8Array(0) }),
+  ],
   [
     "values of 254 and 255 bytes",
     binding({ hostname: "h".repeat(254), relayInformation: new Uint8Array(255) }),
@@ -110,7 +114,7 @@ test("every binding status and every endpoint state reads as it was written", ()
 
 test("the bytes of a binding are these, in this format version for ever", () => {
   const hex = encoded(
-    binding({ hostname: null, relayInformation: null, sinceHold: false, ipFlags: 0 }),
+    binding({ hostname: null, relayInformation: null, otherIdentifier: null, sinceHold: false, ipFlags: 0 }),
   ).toString("hex");
   const fields = [
     "0104fffffffe 020107 030101 04020100 0503010000 060401000000 0704ffffffff 08014d",

@@ -28,6 +28,7 @@ const ALL: Required<Extras> = {
   pendingShape: "0f".repeat(32),
   hostname: "printer",
   relayInformation: "010203",
+  otherIdentifier: "00aabb",
   untold: true,
 };
 
