@@ -70,6 +70,7 @@ def binding(fields):
     row["ipFlags"] = number(fields, 18)
     row["hostname"] = fields[12].decode() if 12 in fields else None
     row["relayInformation"] = hex_or_none(fields, 13)
+    row["otherIdentifier"] = hex_or_none(fields, 19)
     row["client"] = None if 14 not in fields else {
         "clientIdentifier": hex_or_none(fields, 16),
         "hardwareType": number(fields, 15),
