@@ -115,6 +115,7 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
   const secrets = flags.imagePullSecret.length === 0 ? {} : { imagePullSecrets: flags.imagePullSecret };
   const priority = flags.priorityClass === undefined ? {} : { priorityClassName: flags.priorityClass };
   const { createLogger } = await import("../dhcp/host/logger.ts");
+  const { endProcess } = await import("../dhcp/host/end-process.ts");
   const { runController } = await import("../controller/main.ts");
   const { loadKubeConfig } = await import("../kube/connection.ts");
   const logger = createLogger({ level, fields: { component: "controller" } });
@@ -145,6 +146,5 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
   });
   const code = await ended.promise;
   await controller.stop();
-  logger.flush();
-  process.exit(code);
+  await endProcess(code, !(await logger.flush()));
 }

@@ -3,6 +3,7 @@
 // then the first event. A disk that fails silences the engine at once: it must come back from its log.
 
 import { flushCompileCache } from "node:module";
+import { setTimeout as pause } from "node:timers/promises";
 import { FaultError } from "../base/fault.ts";
 import { createEngine } from "./engine/engine.ts";
 import type { Engine } from "./engine/engine-state.ts";
@@ -10,6 +11,7 @@ import type { LogEntry, MemberReport } from "./engine/event.ts";
 import type { Journal } from "./engine/journal.ts";
 import { memberReport } from "./engine/report.ts";
 import { EngineRunner } from "./engine/runner.ts";
+import { type End, endEntry, exitCode } from "./engine-end.ts";
 import { ConfigWorker } from "./host/api-worker.ts";
 import { CARRIER_LOOK_MS, CarrierWatch } from "./host/carrier.ts";
 import { registerClientMetrics } from "./host/client-metrics.ts";
@@ -19,6 +21,7 @@ import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
 import { declarePartnerDown, shutDown } from "./host/declare-request.ts";
+import { endProcess } from "./host/end-process.ts";
 import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
 import { explain } from "./host/explain-request.ts";
 import { FileDisk } from "./host/files.ts";
@@ -54,30 +57,11 @@ export interface EngineOptions {
   readonly logLevel: LogEntry["level"];
 }
 
-export const ENGINE_EXIT = {
-  /** Stopped in order. */
-  stopped: 0,
-  /** An operating failure: disk, address, port, capability, configuration. */
-  failed: 1,
-  /** The data directory is another's, or in use. Starting again will not help. */
-  refused: 3,
-  /** A bug of ours. */
-  crashed: 70,
-} as const;
-
-type End =
-  | { readonly kind: "signal"; readonly signal: string }
-  /** The disk is full: what is held in reserve is enough to stop in order. */
-  | { readonly kind: "full"; readonly fault: FaultError }
-  | { readonly kind: "fault"; readonly fault: FaultError }
-  | { readonly kind: "crash"; readonly error: unknown };
-
 const DHCP_SERVER_PORT = 67;
 const REPORT_MS = 1_000;
 const TEND_MS = 2_000;
 /** For the last records to become durable and the partner to hear PAUSED. Well within a pod's grace of 30 s. */
 const STOP_MS = 8_000;
-const REFUSALS: readonly string[] = ["DATA_DIRECTORY_LOCKED", "STORE_FOREIGN", "STORE_FORMAT_NEWER"];
 
 /** Runs an engine until it is told to stop or must, then ends the process. The only process.exit of the engine. */
 export async function engineProcess(options: EngineOptions): Promise<never> {
@@ -90,17 +74,17 @@ export async function engineProcess(options: EngineOptions): Promise<never> {
     process.on(signal, () => end.resolve({ kind: "signal", signal }));
   }
   process.on("uncaughtException", (error) => end.resolve({ kind: "crash", error }));
-  const code = await runEngine(options, logger, end);
-  logger.flush();
-  process.exit(code);
+  const { cause, isHeldUp } = await runEngine(options, logger, end);
+  const isFlushed = await logger.flush();
+  return endProcess(exitCode(cause), isHeldUp || !isFlushed);
 }
 
-/** Starts the engine, waits for `end`, and stops it. Returns the exit code. */
+/** Starts the engine, waits for `end`, and stops it. Held up: not all of it came to its end. */
 async function runEngine(
   options: EngineOptions,
   logger: Logger,
   end: PromiseWithResolvers<End>,
-): Promise<number> {
+): Promise<{ readonly cause: End; readonly isHeldUp: boolean }> {
   const engine = new EngineProcess(options, logger, end);
   const starting = engine.start().catch((error: unknown) => {
     end.resolve(error instanceof FaultError ? { kind: "fault", fault: error } : { kind: "crash", error });
@@ -111,37 +95,9 @@ async function runEngine(
   if (!isInOrder) engine.silence();
   logger.log(endEntry(cause));
   if (cause.kind !== "signal") process.stderr.write(`leasepair engine: ${endEntry(cause).message}\n`);
-  const deadline = new Promise<void>((resolve) => setTimeout(resolve, STOP_MS).unref());
-  const stopped = isInOrder ? engine.stopInOrder() : engine.stopFailed(endEntry(cause).message, starting);
-  await Promise.race([deadline, stopped]);
-  if (cause.kind === "signal") return ENGINE_EXIT.stopped;
-  if (cause.kind === "crash") return ENGINE_EXIT.crashed;
-  return REFUSALS.includes(cause.fault.code) ? ENGINE_EXIT.refused : ENGINE_EXIT.failed;
-}
-
-function endEntry(end: End): LogEntry {
-  switch (end.kind) {
-    case "signal":
-      return {
-        level: "info",
-        event: "stopping",
-        message: "stopping in order",
-        fields: { signal: end.signal },
-      };
-    case "full":
-    case "fault":
-      return {
-        level: "error",
-        event: "engine-failed",
-        message: end.fault.message,
-        fields: { code: end.fault.code },
-      };
-    case "crash": {
-      const { error } = end;
-      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-      return { level: "error", event: "engine-crashed", message: text, fields: {} };
-    }
-  }
+  const stopping = isInOrder ? engine.stopInOrder() : engine.stopFailed(endEntry(cause).message, starting);
+  const isStopped = await Promise.race([stopping.then(() => true), pause(STOP_MS, false, { ref: false })]);
+  return { cause, isHeldUp: !isStopped };
 }
 
 /** What runs once the engine stands. */
@@ -155,6 +111,7 @@ interface Running {
 
 class EngineProcess {
   readonly #options: EngineOptions;
+  readonly #logger: Logger;
   readonly #log: (entry: LogEntry) => void;
   readonly #end: PromiseWithResolvers<End>;
   readonly #clock = new SystemClock();
@@ -176,6 +133,7 @@ class EngineProcess {
     const { namespace, relationship, member, dataDirectory, manifests, kubeconfig } = options;
     this.#options = options;
     this.#end = end;
+    this.#logger = logger;
     this.#log = logger.log;
     this.#feed = new ConfigFeed({
       ...options,
@@ -434,6 +392,7 @@ class EngineProcess {
       lateReplies: running?.runner.lateReplies ?? 0,
       linkLosses: counters?.linkLosses ?? 0,
       strangers: this.#outlets.strangers,
+      logLinesLost: this.#logger.lost(),
       isReady: this.#notReadyReason() === null,
       isSourceReachable: this.#feed.isSourceReachable,
     };

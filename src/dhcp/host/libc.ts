@@ -16,6 +16,7 @@ const functions = {
   recvmmsg: library.func("int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)"),
   sendmmsg: library.func("int sendmmsg(int fd, void *messages, uint32_t count, int flags)"),
   close: library.func("int close(int fd)"),
+  _exit: library.func("void _exit(int code)"),
   flock: library.func("int flock(int fd, int operation)"),
   adjtimex: library.func("int adjtimex(void *timex)"),
   clock_gettime: library.func("int clock_gettime(int clock, void *time)"),

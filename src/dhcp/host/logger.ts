@@ -1,27 +1,28 @@
 // The engine's log: one JSON object per line on standard output, an event id each, what clients sent only as fields.
-// Written in the background: a reader that stops reading costs log lines, never leases.
+// Written in the background: a reader that stops reading, or a full disk behind it, costs log lines, never leases.
 
-import { type DestinationStream, destination, pino } from "pino";
+import { pino } from "pino";
 import type { LogEntry } from "../engine/event.ts";
+import { LogOutput } from "./log-output.ts";
 
 export interface Logger {
   readonly log: (entry: LogEntry) => void;
-  /** Writes out what is still buffered, at the end of the process. */
-  flush(): void;
+  /** Lines that could not be written, since the start. */
+  readonly lost: () => number;
+  /** Writes out what is still buffered, at the end of the process. False when nobody takes it in time. */
+  flush(): Promise<boolean>;
 }
 
 export interface LoggerOptions {
   readonly level: LogEntry["level"];
   /** Put into every line, such as relationship and member. */
   readonly fields: Readonly<Record<string, string>>;
-  /** Where to, instead of standard output. */
-  readonly stream?: DestinationStream & { flushSync?: () => void };
 }
 
-const BUFFERED_BYTES_MAX = 4 * 1024 * 1024;
+const STANDARD_OUTPUT = 1;
 
 export function createLogger(options: LoggerOptions): Logger {
-  const stream = options.stream ?? destination({ dest: 1, sync: false, maxLength: BUFFERED_BYTES_MAX });
+  const output = new LogOutput({ fd: STANDARD_OUTPUT, onWorksAgain: (lost) => log(linesLost(lost)) });
   const writer = pino(
     {
       level: options.level,
@@ -30,16 +31,18 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    output,
   );
+  const log = ({ level, event, message, fields }: LogEntry) => writer[level]({ event, ...fields }, message);
+  process.on("exit", () => output.writeRest());
+  return { log, lost: () => output.lost, flush: () => output.flush() };
+}
+
+function linesLost(lost: number): LogEntry {
   return {
-    log: ({ level, event, message, fields }) => writer[level]({ event, ...fields }, message),
-    flush: () => {
-      try {
-        stream.flushSync?.();
-      } catch {
-        // Standard output is gone; nobody is left to tell.
-      }
-    },
+    level: "warn",
+    event: "log-lines-lost",
+    message: "lines of this log could not be written and are missing before this one",
+    fields: { lost },
   };
 }

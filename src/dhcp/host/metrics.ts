@@ -22,6 +22,7 @@ export interface EngineCounts {
   readonly lateReplies: number;
   readonly linkLosses: number;
   readonly strangers: number;
+  readonly logLinesLost: number;
   readonly isReady: boolean;
   readonly isSourceReachable: boolean;
 }
@@ -201,6 +202,9 @@ function registerCounts(registers: Registry[], counts: () => EngineCounts): void
   );
   counter("leasepair_failover_strangers_total", "Connections from others than the partner.", null, (c) =>
     one(c.strangers),
+  );
+  counter("leasepair_log_lines_lost_total", "Lines of the log that could not be written.", null, (c) =>
+    one(c.logLinesLost),
   );
   const flag = (name: string, help: string, value: (c: EngineCounts) => boolean) =>
     new Gauge({
