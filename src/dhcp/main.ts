@@ -205,6 +205,7 @@ class EngineProcess {
     flushCompileCache();
     this.#feed.attach((message) => this.#onConfigMessage(message, running));
     this.#intervals.push(setInterval(() => this.#tend(), TEND_MS));
+    this.#watchDisk(running.disk, this.#directory);
     const report = () => this.#worker.report(this.#memberReport(running.engine));
     this.#intervals.push(setInterval(report, REPORT_MS));
     this.#watchCarrier(running);
@@ -217,6 +218,20 @@ class EngineProcess {
     });
     const look = () => watch.look(membersOf(engine.config, this.#options.member).own);
     this.#intervals.push(setInterval(look, CARRIER_LOOK_MS));
+  }
+
+  /** A medium that was taken away takes writes as before and keeps nothing. */
+  #watchDisk(disk: FileDisk, { lock }: DataDirectory): void {
+    let isLooking = false;
+    const look = () => {
+      if (isLooking) return;
+      isLooking = true;
+      disk.verify([lock], (fault) => {
+        isLooking = false;
+        if (fault !== null) this.#end.resolve({ kind: "fault", fault });
+      });
+    };
+    this.#intervals.push(setInterval(look, TEND_MS));
   }
 
   #tend(): void {

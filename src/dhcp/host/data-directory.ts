@@ -4,6 +4,7 @@
 import * as fs from "node:fs";
 import { FaultError } from "../../base/fault.ts";
 import { diskFault } from "./files.ts";
+import type { OpenFile } from "./in-place.ts";
 import { call, LINUX } from "./libc.ts";
 import { processName } from "./port-holder.ts";
 
@@ -23,6 +24,8 @@ export interface DataDirectory {
   readonly path: string;
   /** The directory that the lease store lies in. */
   readonly leases: string;
+  /** Held for as long as the directory is. */
+  readonly lock: OpenFile;
   /** Lets another process in. The kernel does the same when this one dies. */
   release(): void;
 }
@@ -32,8 +35,8 @@ export interface DataDirectory {
 export function openDataDirectory(path: string): DataDirectory {
   const leases = `${path}/${DATA_FILES.leases}`;
   for (const directory of [path, leases]) makePrivateDirectory(directory);
-  const fd = lock(path);
-  return { path, leases, release: () => fs.closeSync(fd) };
+  const held = lock(path);
+  return { path, leases, lock: held, release: () => fs.closeSync(held.fd) };
 }
 
 function makePrivateDirectory(path: string): void {
@@ -46,7 +49,7 @@ function makePrivateDirectory(path: string): void {
   }
 }
 
-function lock(path: string): number {
+function lock(path: string): OpenFile {
   const file = `${path}/${DATA_FILES.lock}`;
   let fd: number;
   try {
@@ -67,5 +70,5 @@ function lock(path: string): number {
   }
   fs.ftruncateSync(fd, 0);
   fs.writeSync(fd, `${process.pid}\n`, 0);
-  return fd;
+  return { path: file, fd };
 }

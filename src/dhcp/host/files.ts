@@ -6,13 +6,14 @@ import { randomFillSync } from "node:crypto";
 import * as fs from "node:fs";
 import { FaultError } from "../../base/fault.ts";
 import type { Disk, DiskDone } from "../ports.ts";
+import { checkInPlace, type OpenFile } from "./in-place.ts";
 
 const FILE_MODE = 0o600;
 const READ_BLOCK_BYTES = 1 << 16;
 /** What stat(2) counts in. */
 const BLOCK_BYTES = 512;
 
-type NodeDone = (error: NodeJS.ErrnoException | null) => void;
+type NodeDone = (error: NodeJS.ErrnoException | FaultError | null) => void;
 /** `written` counts from the start of the bytes. */
 type WriteDone = (error: NodeJS.ErrnoException | null, written: number) => void;
 
@@ -134,7 +135,17 @@ export class FileDisk extends FileReader implements Disk {
     });
   }
 
+  /** Fails, for good, when one of the files that are open here, or of `others`, is not what its name leads to any more. */
+  verify(others: readonly OpenFile[], done: DiskDone): void {
+    this.#enqueue(`find the files of ${this.directory} in place`, done, (finish) => {
+      const own = [...this.#descriptors].map(([name, fd]) => ({ path: this.path(name), fd }));
+      checkInPlace([...others, ...own], finish);
+    });
+  }
+
+  /** Names are settled when a segment begins: it begins where the ones before it are. */
   syncDirectory(done: DiskDone): void {
+    this.verify([], () => {});
     this.#enqueue(`sync ${this.directory}`, done, (finish) => syncDirectory(this.directory, finish));
   }
 
@@ -266,6 +277,7 @@ function syncDirectory(directory: string, done: NodeDone): void {
 
 /** DISK_FULL, DISK_READ_ONLY or DISK_FAILED, with the operation, the errno and what to do. */
 export function diskFault(what: string, error: unknown): FaultError {
+  if (error instanceof FaultError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
   const text = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
   if (code === "ENOSPC" || code === "EDQUOT") {

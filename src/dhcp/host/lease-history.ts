@@ -104,7 +104,8 @@ export class LeaseHistory {
 
   async #open(): Promise<{ handle: fs.FileHandle; bytes: number }> {
     const { directory } = this.#options;
-    await fs.mkdir(directory, { recursive: true, mode: 0o700 });
+    // Not the data directory itself: one that was taken away is not made anew.
+    await fs.mkdir(directory, { mode: 0o700 }).catch(ignoreExisting);
     const handle = await fs.open(`${directory}/${HISTORY_FILE}`, "a", 0o600);
     return { handle, bytes: (await handle.stat()).size };
   }
@@ -144,6 +145,10 @@ export class LeaseHistory {
       fields: { code: fault.code, lost: this.lost },
     });
   }
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EEXIST") throw error;
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

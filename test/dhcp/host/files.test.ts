@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -83,6 +83,47 @@ describe("a disk over files", () => {
     assert.equal(fault?.code, "DISK_FAILED");
     assert.match(fault?.message ?? "", /cannot sync .*log: EINVAL/);
   });
+
+  test("files that were written, renamed and removed by the disk itself are in place", async () => {
+    const disk = new FileDisk(directory);
+    disk.append("prepared", text("1"), () => {});
+    disk.rename("prepared", "one", () => {});
+    disk.append("prepared", text("2"), () => {});
+    disk.rename("prepared", "two", () => {});
+    disk.remove("one", () => {});
+    assert.equal(await outcome((done) => disk.verify([], done)), null);
+    assert.equal(await outcome((done) => disk.syncDirectory(done)), null);
+    await new Promise<void>((resolve) => disk.close(resolve));
+  });
+
+  for (const [what, act] of [
+    ["deleted", () => rmSync(directory, { recursive: true })],
+    [
+      "replaced by a copy",
+      () => {
+        renameSync(directory, `${directory}.old`);
+        cpSync(`${directory}.old`, directory, { recursive: true });
+        rmSync(`${directory}.old`, { recursive: true });
+      },
+    ],
+  ] as const) {
+    test(`a directory that was ${what} is a fault for good, at a look and where a segment begins`, async () => {
+      const [looked, begun] = [new FileDisk(directory), new FileDisk(directory)];
+      for (const disk of [looked, begun]) {
+        assert.equal(await outcome((done) => disk.append("log", text("x"), done)), null);
+      }
+      act();
+      for (const disk of [looked, begun]) {
+        assert.equal(await outcome((done) => disk.sync("log", done)), null, "the kernel says nothing");
+      }
+      const fault = await outcome((done) => looked.verify([], done));
+      assert.equal(fault?.code, "DATA_DIRECTORY_GONE");
+      assert.match(fault?.message ?? "", new RegExp(`^${directory}/log is no longer`));
+      assert.equal(await outcome((done) => looked.append("log", text("x"), done)), fault);
+      const first = await outcome((done) => begun.syncDirectory(done));
+      assert.equal(first?.code, "DATA_DIRECTORY_GONE");
+    });
+  }
 
   test("reading what is not there is a fault that names the file", () => {
     assert.throws(() => new FileDisk(directory).read("nope"), {
