@@ -91,7 +91,7 @@ Examples:
   leasepair controller --image registry.example.org/leasepair:0.1.0
   leasepair controller --kubeconfig ~/.kube/config --image leasepair:dev --no-leader-election --namespace default
 
-Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it; the pairs go on without it.
+Logs JSON lines to standard output. SIGTERM, Ctrl-C or the end of its terminal (SIGHUP) stops it; the pairs go on without it.
 
 Exit codes: 0 stopped in order; 1 failed, or lost the election's Lease; 2 wrong command line.`,
     )
@@ -115,12 +115,12 @@ async function runControllerCommand(flags: ControllerFlags): Promise<void> {
   const secrets = flags.imagePullSecret.length === 0 ? {} : { imagePullSecrets: flags.imagePullSecret };
   const priority = flags.priorityClass === undefined ? {} : { priorityClassName: flags.priorityClass };
   const { createLogger } = await import("../dhcp/host/logger.ts");
-  const { endProcess } = await import("../dhcp/host/end-process.ts");
+  const { endProcess, STOP_SIGNALS } = await import("../dhcp/host/end-process.ts");
   const { runController } = await import("../controller/main.ts");
   const { loadKubeConfig } = await import("../kube/connection.ts");
   const logger = createLogger({ level, fields: { component: "controller" } });
   const ended = Promise.withResolvers<number>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => ended.resolve(EXIT.ok));
+  for (const signal of STOP_SIGNALS) process.on(signal, () => ended.resolve(EXIT.ok));
   const load = () => loadKubeConfig({ kubeconfig, context: null });
   // A wrong kubeconfig is a mistake in the command line: it is said now, not in the background.
   await load();

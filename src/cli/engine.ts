@@ -40,7 +40,7 @@ The failover link to another Leasepair member is TLS 1.3 with a certificate on b
 
 Needs the capability NET_BIND_SERVICE for ports below 1024 and NET_RAW to serve local interfaces. No privileges are
 needed with --dhcp-port 1067, \`spec.link.port\` of 1024 or above, and relays only.
-Logs JSON lines to standard output. SIGTERM or Ctrl-C stops it in order.
+Logs JSON lines to standard output. SIGTERM, Ctrl-C or the end of its terminal (SIGHUP) stops it in order.
 
 Exit codes: 0 stopped in order; 1 failed (disk, address, port, capability, configuration); 2 wrong command line;
 3 refused (the data directory is another member's, in use, or of a newer release); 70 a bug in leasepair.`;

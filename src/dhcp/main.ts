@@ -21,7 +21,7 @@ import { ConfigFeed } from "./host/config-feed.ts";
 import type { FromConfigThread } from "./host/config-message.ts";
 import { type DataDirectory, openDataDirectory } from "./host/data-directory.ts";
 import { declarePartnerDown, shutDown } from "./host/declare-request.ts";
-import { endProcess } from "./host/end-process.ts";
+import { endProcess, STOP_SIGNALS } from "./host/end-process.ts";
 import { EngineOutlets, type LinkSecurity, membersOf } from "./host/engine-outlets.ts";
 import { explain } from "./host/explain-request.ts";
 import { FileDisk } from "./host/files.ts";
@@ -70,7 +70,7 @@ export async function engineProcess(options: EngineOptions): Promise<never> {
   // What is not permitted shows, with its remedy, where it is needed.
   takeUpCapabilities();
   const end = Promise.withResolvers<End>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const signal of STOP_SIGNALS) {
     process.on(signal, () => end.resolve({ kind: "signal", signal }));
   }
   process.on("uncaughtException", (error) => end.resolve({ kind: "crash", error }));

@@ -12,6 +12,8 @@ const NETWORK = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}`;
 const METRICS_PORT = 29_647;
 const STOP_MS = 8_000;
 
+const TO_FULL_DEVICE = ["sh", "-c", 'exec "$0" "$@" > /dev/full'];
+
 let directory = "";
 before(() => {
   directory = mkdtempSync(join(tmpdir(), "leasepair-log-faults-"));
@@ -28,24 +30,24 @@ function startEngine(name: string, wrapper: readonly string[] = []): RunningCli 
   return startCli(["engine", ...args, ...paths], {}, wrapper);
 }
 
-async function metrics(engine: RunningCli): Promise<string> {
+async function metrics(process: RunningCli): Promise<string> {
   const deadline = performance.now() + 60_000;
   for (;;) {
     try {
       return await (await fetch(`http://${NETWORK}.63:${METRICS_PORT}/metrics`)).text();
     } catch (error) {
       if (performance.now() > deadline)
-        throw new Error(`never came up: ${engine.errors()}`, { cause: error });
+        throw new Error(`never came up: ${process.errors()}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
 }
 
 /** Stops it; resolves to the exit code, null when it had to be killed. */
-async function stop(engine: RunningCli): Promise<number | null> {
-  engine.child.kill("SIGTERM");
-  const timeout = setTimeout(() => engine.child.kill("SIGKILL"), STOP_MS);
-  const code = await engine.ended();
+async function stop(process: RunningCli, signal: NodeJS.Signals): Promise<number | null> {
+  process.child.kill(signal);
+  const timeout = setTimeout(() => process.child.kill("SIGKILL"), STOP_MS);
+  const code = await process.ended();
   clearTimeout(timeout);
   return code;
 }
@@ -54,7 +56,7 @@ async function assertServesAndStops(engine: RunningCli): Promise<void> {
   try {
     await metrics(engine);
     assert.match(await metrics(engine), /leasepair_log_lines_lost_total\{[^}]*\} [1-9]/);
-    assert.equal(await stop(engine), 0, engine.errors());
+    assert.equal(await stop(engine, "SIGTERM"), 0, engine.errors());
     assert.equal(engine.errors(), "");
   } finally {
     engine.child.kill("SIGKILL");
@@ -63,11 +65,39 @@ async function assertServesAndStops(engine: RunningCli): Promise<void> {
 }
 
 test("an engine whose log is on a full file system serves, counts what is lost, and stops in order", async () => {
-  await assertServesAndStops(startEngine("full", ["sh", "-c", 'exec "$0" "$@" > /dev/full']));
+  await assertServesAndStops(startEngine("full", TO_FULL_DEVICE));
 });
 
 test("so does one whose log nobody reads any more", async () => {
   const engine = startEngine("unread");
   engine.child.stdout?.destroy();
   await assertServesAndStops(engine);
+});
+
+test("so does a controller, which a closed terminal stops", async () => {
+  const kubeconfig = join(directory, "nowhere.kubeconfig");
+  const context = { cluster: "c", user: "u" };
+  const nowhere = {
+    apiVersion: "v1",
+    kind: "Config",
+    clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1", "insecure-skip-tls-verify": true } }],
+    users: [{ name: "u", user: { token: "t" } }],
+    contexts: [{ name: "x", context }],
+    "current-context": "x",
+  };
+  writeFileSync(kubeconfig, JSON.stringify(nowhere));
+  const args = ["--image", "leasepair:dev", "--kubeconfig", kubeconfig, "--no-leader-election"];
+  const at = ["--metrics-address", `${NETWORK}.63:${METRICS_PORT}`, "--log-level", "debug"];
+  const controller = startCli(["controller", ...args, ...at], {}, TO_FULL_DEVICE);
+  try {
+    await metrics(controller);
+    // Time for a watch to fail, which is logged.
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await metrics(controller);
+    assert.equal(await stop(controller, "SIGHUP"), 0, controller.errors());
+    assert.equal(controller.errors(), "");
+  } finally {
+    controller.child.kill("SIGKILL");
+    await controller.ended();
+  }
 });
