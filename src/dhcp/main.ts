@@ -97,7 +97,7 @@ async function runEngine(
   if (cause.kind !== "signal") process.stderr.write(`leasepair engine: ${endEntry(cause).message}\n`);
   const stopping = isInOrder ? engine.stopInOrder() : engine.stopFailed(endEntry(cause).message, starting);
   const isStopped = await Promise.race([stopping.then(() => true), pause(STOP_MS, false, { ref: false })]);
-  return { cause, isHeldUp: !isStopped };
+  return { cause, isHeldUp: !isStopped || engine.isHeldUp };
 }
 
 /** What runs once the engine stands. */
@@ -411,6 +411,11 @@ class EngineProcess {
       isReady: this.#notReadyReason() === null,
       isSourceReachable: this.#feed.isSourceReachable,
     };
+  }
+
+  /** A thread did not end when it was told to. */
+  get isHeldUp(): boolean {
+    return this.#worker.isRunning;
   }
 
   refuseReadiness(reason: string): void {

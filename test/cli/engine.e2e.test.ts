@@ -1,9 +1,11 @@
 // Whole engines as processes on loopback: what a user sees of start, stop, restart and refusal.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -262,6 +264,24 @@ describe("engines as processes", () => {
     // What it had made durable is whole.
     const verdict = await runCli(["store", "verify", "--data-dir", join(directory, "a")]);
     assert.match(verdict.stdout, /^sound/);
+  });
+
+  test("a configuration thread that the kernel holds up does not keep it from stopping", async () => {
+    const kubeconfig = join(directory, "hung.kubeconfig");
+    execFileSync("mkfifo", [kubeconfig]);
+    const args = ["--relationship", "default/campus", "--member", "a", "--data-dir", join(directory, "c")];
+    const engine = startCli(["engine", ...args, "--kubeconfig", kubeconfig]);
+    engines.push(engine);
+    // Open for writing only once somebody reads: the thread is in the kernel then, and waits for a text that never comes.
+    const writer = await open(kubeconfig, "w");
+    try {
+      engine.child.kill("SIGTERM");
+      const timeout = setTimeout(() => engine.child.kill("SIGKILL"), 8_000);
+      assert.equal(await engine.ended(), 0, engine.errors());
+      clearTimeout(timeout);
+    } finally {
+      await writer.close();
+    }
   });
 
   test("without an API and without a stored configuration it waits, and stops when told", async () => {

@@ -1,6 +1,7 @@
 // The DHCP thread's end of the configuration thread: starts it, restarts it when it dies, hears from it. The thread has
 // its own heap, so that a huge list of objects or a fault of the client library costs the configuration, never service.
 
+import { setTimeout as pause } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { LogEntry, MemberReport } from "../engine/event.ts";
 import type { ConfigThreadData, FromConfigThread, ToConfigThread } from "./config-message.ts";
@@ -19,6 +20,7 @@ const RESTART_MS_MAX = 60_000;
 /** A thread that lived this long was healthy: the next restart is quick again. */
 const HEALTHY_MS = 60_000;
 const STOP_MS = 3_000;
+const TERMINATE_MS = 1_000;
 
 export class ConfigWorker {
   readonly #options: ConfigWorkerOptions;
@@ -70,17 +72,23 @@ export class ConfigWorker {
     this.#send({ kind: "keep-snapshots" });
   }
 
-  /** Ends the thread: in order, which may write a last report and takes at most STOP_MS, or at once. */
+  /** Ends the thread: in order, which may write a last report and takes at most STOP_MS, or at once. One that the kernel holds
+   *  up (a hung mount) ends with the process only: it is given up, and isRunning stays true. */
   async stop(isInOrder: boolean): Promise<void> {
     this.#stopping = true;
     if (this.#restart !== null) clearTimeout(this.#restart);
     const worker = this.#worker;
     if (worker === null) return;
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-    const timeout = setTimeout(() => void worker.terminate(), isInOrder ? STOP_MS : 0);
     this.#send({ kind: "stop" });
-    await ended;
-    clearTimeout(timeout);
+    await Promise.race([ended, pause(isInOrder ? STOP_MS : 0, null, { ref: false })]);
+    if (!this.isRunning) return;
+    void worker.terminate();
+    await Promise.race([ended, pause(TERMINATE_MS, null, { ref: false })]);
+  }
+
+  get isRunning(): boolean {
+    return this.#worker !== null;
   }
 
   #send(message: ToConfigThread): void {

@@ -42,7 +42,10 @@ export function readManifestDirectory(directory: string): Manifests {
   const texts = names.flatMap((name) => {
     const file = `${directory}/${name}`;
     try {
-      if (fs.statSync(file).size > FILE_BYTES_MAX) throw new Error("the file is larger than 64 MiB");
+      const stat = fs.statSync(file);
+      // Reading a FIFO would wait for whoever writes to it.
+      if (!stat.isFile()) throw new Error("it is no regular file; remove it, or begin its name with a dot");
+      if (stat.size > FILE_BYTES_MAX) throw new Error("the file is larger than 64 MiB");
       const text = fs.readFileSync(file, "utf8");
       if (text.trim() !== "") return [{ file, text }];
       report(file, EMPTY);
