@@ -2,6 +2,7 @@
 // tools. One process at a time: an flock(2) that the kernel drops with the process, however it dies.
 
 import * as fs from "node:fs";
+import { dirname } from "node:path";
 import { FaultError } from "../../base/fault.ts";
 import { diskFault } from "./files.ts";
 import type { OpenFile } from "./in-place.ts";
@@ -41,12 +42,33 @@ export function openDataDirectory(path: string): DataDirectory {
 
 function makePrivateDirectory(path: string): void {
   try {
-    fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    makeDirectories(path);
     // Leases name people's devices: nobody else reads them. An existing directory may have been made wider.
     if ((fs.statSync(path).mode & 0o077) !== 0) fs.chmodSync(path, DIRECTORY_MODE);
   } catch (error) {
-    throw diskFault(`use ${path} as data directory`, error);
+    throw diskFault(
+      `use ${path} as data directory`,
+      error,
+      "Name a directory on a disk that outlives restarts.",
+    );
   }
+}
+
+/** With the directories above it. Not Node's own recursive mkdir: where nothing can be made, as below /proc, that tries for ever. */
+function makeDirectories(path: string): void {
+  if (isDirectory(path)) return;
+  const parent = dirname(path);
+  if (parent !== path) makeDirectories(parent);
+  try {
+    fs.mkdirSync(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    // The other member's engine may have made what is above both at the same time.
+    if (!isDirectory(path)) throw error;
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function lock(path: string): OpenFile {

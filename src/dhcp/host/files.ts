@@ -275,8 +275,9 @@ function syncDirectory(directory: string, done: NodeDone): void {
   });
 }
 
-/** DISK_FULL, DISK_READ_ONLY or DISK_FAILED, with the operation, the errno and what to do. */
-export function diskFault(what: string, error: unknown): FaultError {
+/** DISK_FULL, DISK_NOT_WRITABLE or DISK_FAILED, with the operation, the errno and what to do: `remedy` where the errno does not
+ *  say it. */
+export function diskFault(what: string, error: unknown, remedy = ""): FaultError {
   if (error instanceof FaultError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
   const text = `cannot ${what}: ${error instanceof Error ? error.message : String(error)}`;
@@ -284,8 +285,8 @@ export function diskFault(what: string, error: unknown): FaultError {
     return new FaultError("DISK_FULL", `${text}. Free space on this file system; nothing is lost.`, error);
   }
   if (code === "EROFS" || code === "EACCES" || code === "EPERM") {
-    const remedy = "Make the directory writable for the user that the engine runs as.";
-    return new FaultError("DISK_NOT_WRITABLE", `${text}. ${remedy}`, error);
+    const forbidden = "Make the directory writable for the user that the engine runs as.";
+    return new FaultError("DISK_NOT_WRITABLE", `${text}. ${forbidden}`, error);
   }
-  return new FaultError("DISK_FAILED", text, error);
+  return new FaultError("DISK_FAILED", remedy === "" ? text : `${text}. ${remedy}`, error);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
@@ -57,8 +57,23 @@ test("a second process is refused with the first one's pid, and let in once the 
   openDataDirectory(root).release();
 });
 
-test("a path that cannot be a directory is a fault that names it", () => {
-  const fault = faultOf(() => openDataDirectory("/dev/null/data"));
-  assert.equal(fault.code, "DISK_FAILED");
-  assert.match(fault.message, /\/dev\/null\/data/);
-});
+for (const path of ["/dev/null/data", "/proc/data", "/proc/data/deep", "DIR/dangling", "DIR/dangling/deep"]) {
+  // In a process of its own: what tries for ever can only be killed.
+  test(`a path that cannot be a directory, ${path}, is a fault that names it and the remedy`, () => {
+    symlinkSync(join(root, "nowhere"), join(root, "dangling"));
+    const place = path.replace("DIR", root);
+    const source = new URL("../../../src/dhcp/host/data-directory.ts", import.meta.url).href;
+    const program = `import { openDataDirectory } from "${source}";
+      try { openDataDirectory(process.argv[1]); } catch (fault) { console.log(fault.code, fault.message); }`;
+    const args = ["--input-type=module", "-e", program, place];
+    const { stdout } = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      timeout: 20_000,
+      killSignal: "SIGKILL",
+    });
+    assert.match(
+      stdout,
+      new RegExp(`^DISK_FAILED cannot use ${place} as data directory: E.*Name a directory on a disk`),
+    );
+  });
+}
