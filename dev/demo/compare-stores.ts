@@ -9,13 +9,11 @@ interface DumpLine {
 }
 
 /** Fields of a binding on which both members must agree. */
-const SHARED_FIELDS = [
-  "status",
-  "clientIdentifier",
-  "hardwareAddress",
-  "expiresAt",
-  "lastTransactionAt",
-] as const;
+const SHARED_FIELDS = ["status", "clientIdentifier", "hardwareAddress"] as const;
+/** Times, each on the member's own clock. */
+const SHARED_TIMES = ["expiresAt", "lastTransactionAt"] as const;
+/** A member puts its partner's times on its own clock by what it has measured, on a busy machine a second off. */
+const CLOCK_MS = 2_000;
 
 export interface StoreComparison {
   readonly leases: number;
@@ -36,12 +34,26 @@ export function compareStores(a: string, b: string): StoreComparison {
       differences.push(`${address}: only ${one === undefined ? "the second" : "the first"} store has it`);
       continue;
     }
-    for (const field of SHARED_FIELDS) {
-      const [x, y] = [JSON.stringify(one[field] ?? null), JSON.stringify(other[field] ?? null)];
-      if (x !== y) differences.push(`${address}: ${field} is ${x} in the first store, ${y} in the second`);
+    const differ = [
+      ...SHARED_FIELDS.filter((field) => said(one, field) !== said(other, field)),
+      ...SHARED_TIMES.filter((field) => !isSameTime(one[field], other[field])),
+    ];
+    for (const field of differ) {
+      const values = `${said(one, field)} in the first store, ${said(other, field)} in the second`;
+      differences.push(`${address}: ${field} is ${values}`);
     }
   }
   return { leases: left.size, differences };
+}
+
+function said(line: DumpLine, field: string): string {
+  return JSON.stringify(line[field] ?? null);
+}
+
+/** Two RFC 3339 texts, or null for never. */
+function isSameTime(one: unknown, other: unknown): boolean {
+  if (typeof one !== "string" || typeof other !== "string") return (one ?? null) === (other ?? null);
+  return Math.abs(Date.parse(one) - Date.parse(other)) <= CLOCK_MS;
 }
 
 function bindingsOf(dump: string): Map<string, DumpLine> {
