@@ -20,14 +20,15 @@ const LONGEST = [
   "checks.test.ts",
   "rest.long.cluster.test.ts",
   "upgrade.cluster.test.ts",
+  "nodes.cluster.test.ts",
   "controllers.long.cluster.test.ts",
+  "wrong-partner-down.cluster.test.ts",
   "alerts.cluster.test.ts",
   "claims.cluster.test.ts",
-  "wrong-partner-down.cluster.test.ts",
   "pair.cluster.test.ts",
   "chart.cluster.test.ts",
+  "api.cluster.test.ts",
   "etcd-restore.cluster.test.ts",
-  "nodes.cluster.test.ts",
   "stores.cluster.test.ts",
 ];
 const FILE_LIMIT_SECONDS = 240;

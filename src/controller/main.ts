@@ -17,7 +17,7 @@ import { Caches } from "./caches.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import { type HealthServer, startHealthServer } from "./health-server.ts";
 import { nameFields } from "./keys.ts";
-import { forgetGone, newMemory, noteReport } from "./memory.ts";
+import { forgetGone, newMemory, noteReport, takeOverGrants } from "./memory.ts";
 import { type ControllerMetrics, createMetrics } from "./metrics.ts";
 
 export interface RunControllerOptions {
@@ -178,6 +178,8 @@ class Controller implements RunningController {
   #lead(): void {
     if (this.#stopped || this.#queue !== null) return;
     const { engine, log, retryMs } = this.#options;
+    const now = unixSeconds(Math.floor(this.#timing.wallMs() / 1000));
+    takeOverGrants(this.#memory, this.#caches.list("FailoverRelationship", null), now);
     const apply = {
       client: this.#client,
       recorder: this.#recorder,

@@ -5,7 +5,7 @@ import type { ScopeHistory } from "../api/mass-deletion.ts";
 import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Compilations } from "./compile-once.ts";
-import { GRANT_WINDOW_SECONDS, WATCH_SECONDS } from "./decide/automatic.ts";
+import { GRANT_WINDOW_SECONDS, GRANTS_PER_WINDOW, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
 import { type Json, map, text } from "./json.ts";
 import type { MemberReportView, ObservedLink, StoreRecord } from "./observed.ts";
@@ -183,6 +183,16 @@ export function noteNodeLease(
 export function nodeLeaseRenewedAt(memory: Memory, node: string, now: UnixSeconds): UnixSeconds | null {
   const known = memory.nodeLeases.get(node);
   return known === undefined || now - known.readAt > 3 * WATCH_SECONDS ? null : known.at;
+}
+
+/** Takes over from an earlier leader: which of the grants that stand it made within the last minute is written nowhere, so each of
+ *  them counts. */
+export function takeOverGrants(memory: Memory, relationships: readonly KubeObject[], now: UnixSeconds): void {
+  const standing = relationships.filter(({ status }) => text(map(map(status)["witness"])["holder"]) !== "");
+  memory.automaticGrants = [
+    ...recentGrants(memory, now),
+    ...standing.slice(0, GRANTS_PER_WINDOW).map(() => now),
+  ];
 }
 
 /** The grants that still count against the limit of automatic ones. */

@@ -13,6 +13,7 @@ import {
   noteReport,
   notYetLookedAt,
   recentGrants,
+  takeOverGrants,
 } from "../../src/controller/memory.ts";
 import { NOW, report } from "./observed-fixture.ts";
 
@@ -103,4 +104,23 @@ test("after a clock that was set back every relationship is looked at anew befor
   noteClock(memory, later(-7200));
   assert.equal(unseen(-7200), "other");
   assert.equal(unseen(-6900), null);
+});
+
+test("a new leader counts every grant that stands: an earlier one may have made it within the minute", () => {
+  const memory = newMemory();
+  const pair = (holder: string | null) => ({
+    apiVersion: "",
+    kind: "FailoverRelationship",
+    metadata: {},
+    status: { witness: { epoch: 1, holder } },
+  });
+  takeOverGrants(memory, [pair("a"), pair(null), pair("b"), { ...pair(null), status: {} }], NOW);
+  assert.deepEqual(recentGrants(memory, later(59)), [NOW, NOW]);
+  assert.deepEqual(recentGrants(memory, later(60)), []);
+  takeOverGrants(
+    memory,
+    Array.from({ length: 1_000 }, () => pair("a")),
+    later(60),
+  );
+  assert.equal(recentGrants(memory, later(60)).length, 3);
 });
