@@ -3,6 +3,7 @@
 
 import { type DraftMust, draftChapter } from "./failover-draft.ts";
 import { levelOf, type Requirement } from "./requirements.ts";
+import { cell } from "./table-cell.ts";
 
 const TITLES: Readonly<Record<number, string>> = {
   1534: "Interoperation Between DHCP and BOOTP",
@@ -121,8 +122,4 @@ function holder(row: Requirement, files: ReadonlyMap<string, string>): string {
   return (row.tests ?? [])
     .map((title) => `${cell(title)} (${files.get(title) ?? "no such test"})`)
     .join("<br>");
-}
-
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
 }

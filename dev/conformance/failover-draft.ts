@@ -3,6 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { cell } from "./table-cell.ts";
 
 /** A requirement that an implementer can break. One of `held` and `errata` is there, or both. */
 export interface DraftMust {
@@ -47,8 +48,4 @@ function holder({ held = [], errata = [] }: DraftMust): string {
   });
   const departures = errata.length > 0 ? [`**Errata:** ${errata.join("; ")}`] : [];
   return [...tests, ...departures].join("<br>");
-}
-
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("<", "&lt;");
 }
