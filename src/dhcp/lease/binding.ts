@@ -1,7 +1,7 @@
 // The binding of one address: who holds it, until when, and what the two servers have promised each other about it.
 // Words are the failover draft's (5.11 binding-status, 7.1.5 times). Bindings are immutable: a change is a new one.
 
-import { toHex } from "../../base/bytes.ts";
+import { bytesEqual, toHex } from "../../base/bytes.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { latest, NEVER, type UnixSeconds } from "../../base/units.ts";
 
@@ -127,9 +127,7 @@ export function latestPossibleEnd(binding: Binding): UnixSeconds {
 
 /** The same hardware type and address; tells no clients apart that send option 61. */
 export function isSameHardware(a: ClientIdentity, b: ClientIdentity): boolean {
-  if (a.hardwareType !== b.hardwareType || a.hardwareAddress.length !== b.hardwareAddress.length)
-    return false;
-  return a.hardwareAddress.every((byte, i) => byte === b.hardwareAddress[i]);
+  return a.hardwareType === b.hardwareType && bytesEqual(a.hardwareAddress, b.hardwareAddress);
 }
 
 export function isSameClient(binding: Binding, client: ClientIdentity): boolean {

@@ -4,6 +4,7 @@
 // Source: RFC 2131 4.2. A hardware address alone proves nothing: machines behind one, with identifiers of their own, are
 // as many clients.
 
+import { bytesEqual } from "../../base/bytes.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import {
   type Binding,
@@ -39,9 +40,7 @@ export function isOwn(scope: ServerScope | null, record: Binding, claimant: Clai
 }
 
 function isOtherIdentity({ otherIdentifier }: Binding, { clientIdentifier }: ClientIdentity): boolean {
-  const shown = clientIdentifier ?? NO_IDENTIFIER;
-  if (otherIdentifier === null || otherIdentifier.length !== shown.length) return false;
-  return otherIdentifier.every((byte, i) => byte === shown[i]);
+  return otherIdentifier !== null && bytesEqual(otherIdentifier, clientIdentifier ?? NO_IDENTIFIER);
 }
 
 /** Binding.otherIdentifier once the client uses the lease of the record. */
