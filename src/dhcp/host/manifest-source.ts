@@ -5,12 +5,13 @@
 import * as fs from "node:fs";
 import { compile, danglingReferences } from "../../api/compile.ts";
 import type { CompiledRelationship } from "../../api/compiled.ts";
+import { digestOf } from "../../api/digest.ts";
 import type { FailoverOperationObject } from "../../api/failover-operation.ts";
 import type { ManifestError, Manifests } from "../../api/manifests.ts";
 import type { Rejection } from "../../api/object-set.ts";
 import type { LogEntry, MemberReport } from "../engine/event.ts";
 import type { ConfigProblem, FromConfigSource } from "./config-message.ts";
-import { manifestsFingerprint, readManifestDirectory, specDigest } from "./manifests.ts";
+import { manifestsFingerprint, readManifestDirectory } from "./manifests.ts";
 
 export interface ManifestSourceOptions {
   readonly namespace: string;
@@ -133,7 +134,7 @@ export class ManifestSource {
     if (metadata.namespace !== namespace || spec.relationshipRef.name !== relationship) return;
     if (spec.type !== "DeclarePartnerDown" || spec.declarePartnerDown?.survivor !== member) return;
     if (spec.notAfter !== undefined && Date.parse(spec.notAfter) < Date.now()) return;
-    const digest = specDigest(spec);
+    const digest = digestOf(spec);
     this.#options.post({ kind: "declared-partner-down", operation: metadata.name, digest });
   }
 }

@@ -1,7 +1,6 @@
 // The files of a manifests directory: which they are, whether they changed, what stands in them. What the text means is
 // src/api/manifests.ts's business.
 
-import { createHash } from "node:crypto";
 import * as fs from "node:fs";
 import { type ManifestError, type Manifests, readManifests } from "../../api/manifests.ts";
 
@@ -68,14 +67,4 @@ function listManifests(directory: string): readonly string[] {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-/** Lower-case hex SHA-256 over a value's JSON with sorted keys: which of two specs is the same act. */
-export function specDigest(spec: unknown): string {
-  const text = JSON.stringify(spec, (_key, value: unknown) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  );
-  return createHash("sha256").update(text).digest("hex");
 }
