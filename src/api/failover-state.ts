@@ -23,6 +23,14 @@ export type ApiState = (typeof API_STATE)[DraftState];
 
 export const API_STATES = Object.values(API_STATE) as [ApiState, ...ApiState[]];
 
+/** Whose beginning nobody needs to be warned of. */
+export const GOOD_STATES: readonly string[] = [
+  API_STATE.NORMAL,
+  API_STATE["RECOVER-DONE"],
+  API_STATE["CONFLICT-DONE"],
+  API_STATE.STARTUP,
+];
+
 /** The API's word for a state in the draft's spelling; null when it is no state. */
 export function toApiState(state: string): ApiState | null {
   return Object.hasOwn(API_STATE, state) ? API_STATE[state as DraftState] : null;

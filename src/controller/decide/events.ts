@@ -3,6 +3,7 @@
 
 import type { FailoverRelationshipStatus } from "../../api/failover-relationship.ts";
 import type { MemberSummary } from "../../api/failover-relationship-status.ts";
+import { GOOD_STATES } from "../../api/failover-state.ts";
 import type { Effect, EventWish } from "../effect.ts";
 import type { ObservedOperation, ObservedRelationship } from "../observed.ts";
 import { type Condition, readConditions } from "./condition.ts";
@@ -15,7 +16,6 @@ type Regarding = EventWish["regarding"];
 
 /** Conditions whose every turn is news; the others follow from the members' states. */
 const TOLD_CONDITIONS = ["Accepted", "WitnessHealthy", "LinkSecure", "CarriersPresent"];
-const GOOD_STATES = ["Normal", "RecoverDone", "ConflictDone", "Startup"];
 
 export function relationshipReference(relationship: ObservedRelationship): Regarding {
   const { apiVersion, namespace, name, uid } = relationship;

@@ -2,6 +2,7 @@
 // state on the member's own FailoverMember, also one so short that no report shows it.
 // Written by the configuration thread alone: the DHCP thread never touches the API.
 
+import { GOOD_STATES, toApiState } from "../../api/failover-state.ts";
 import type { EventInput } from "../../kube/events.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { LogEntry } from "../engine/event.ts";
@@ -14,8 +15,6 @@ const SCOPE_EVENTS: Readonly<Record<ScopeNewsEvent, Pick<EventInput, "type" | "r
   "reservation-waits": { type: "Normal", reason: "ReservationWaits", action: "OfferOtherAddress" },
 };
 const STATE_CHANGED = "state-changed";
-/** As the controller's Events of the relationship have it. */
-const GOOD_STATES: readonly string[] = ["NORMAL", "RECOVER-DONE", "CONFLICT-DONE", "STARTUP"];
 
 /** Whether a line of the engine's log is told in the API as well. */
 export function isNews(entry: LogEntry): boolean {
@@ -33,7 +32,8 @@ export function newsEvent(entry: LogEntry, object: KubeObject): EventInput {
   const { namespace = null, name = "", uid = "" } = metadata;
   const regarding = { apiVersion, kind, namespace, name, uid };
   if (isOfMember(entry)) {
-    const type = GOOD_STATES.includes(String(entry.fields["to"])) ? "Normal" : "Warning";
+    const state = toApiState(String(entry.fields["to"])) ?? "";
+    const type = GOOD_STATES.includes(state) ? "Normal" : "Warning";
     return { regarding, type, reason: "StateChanged", action: "ChangeState", note: entry.message };
   }
   const { scope: _, address, ...others } = entry.fields;
