@@ -3,7 +3,7 @@
 
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import { unixSeconds } from "../base/units.ts";
+import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { KubeClient } from "../kube/client.ts";
 import { ConnectionPool } from "../kube/connection.ts";
 import { Elector } from "../kube/elector.ts";
@@ -178,8 +178,7 @@ class Controller implements RunningController {
   #lead(): void {
     if (this.#stopped || this.#queue !== null) return;
     const { engine, log, retryMs } = this.#options;
-    const now = unixSeconds(Math.floor(this.#timing.wallMs() / 1000));
-    takeOverGrants(this.#memory, this.#caches.list("FailoverRelationship", null), now);
+    takeOverGrants(this.#memory, this.#caches.list("FailoverRelationship", null), this.#now());
     const apply = {
       client: this.#client,
       recorder: this.#recorder,
@@ -207,10 +206,14 @@ class Controller implements RunningController {
     this.#addAll();
   }
 
+  #now(): UnixSeconds {
+    return unixSeconds(Math.floor(this.#timing.wallMs() / 1000));
+  }
+
   /** Only what comes while this process leads counts. */
   #hear(member: KubeObject): void {
     if (this.#queue === null) return;
-    noteReport(this.#memory, member, unixSeconds(Math.floor(this.#timing.wallMs() / 1000)));
+    noteReport(this.#memory, member, this.#now());
   }
 
   #addAll(): void {

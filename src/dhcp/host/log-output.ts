@@ -75,15 +75,14 @@ export class LogOutput {
 
   /** A write may take fewer bytes than given. `lines` is how many the bytes hold. */
   #write(bytes: Buffer, from: number, lines: number): void {
-    const goOn = (error: NodeJS.ErrnoException | null, written: number) => {
+    fs.write(this.#fd, bytes, from, bytes.length - from, null, (error, written = 0) => {
       if (error?.code === "EAGAIN") setTimeout(() => this.#write(bytes, from, lines), BUSY_MS);
       else if (error === null && from + written < bytes.length) this.#write(bytes, from + written, lines);
       else {
         this.#settle(bytes, from + written, lines);
         this.#writeNext();
       }
-    };
-    fs.write(this.#fd, bytes, from, bytes.length - from, null, (error, written = 0) => goOn(error, written));
+    });
   }
 
   /** Nothing more of these bytes is written; of a failed write `written` are. */

@@ -90,9 +90,8 @@ export class MemberStatusWriter {
     const addresses = JSON.stringify(report.addresses);
     const isDue =
       key !== this.#writtenKey ||
-      (report.state !== "NORMAL" && now - this.#writtenAtMs >= SIGN_OF_LIFE_MS) ||
-      (addresses !== this.#writtenAddresses && now - this.#addressesAtMs >= ADDRESSES_MS) ||
-      (this.#isLost() && now - this.#writtenAtMs >= SIGN_OF_LIFE_MS);
+      ((report.state !== "NORMAL" || this.#isLost()) && now - this.#writtenAtMs >= SIGN_OF_LIFE_MS) ||
+      (addresses !== this.#writtenAddresses && now - this.#addressesAtMs >= ADDRESSES_MS);
     if (!isDue) return;
     this.#writing = this.#write(report, key, addresses).finally(() => {
       this.#writing = null;
