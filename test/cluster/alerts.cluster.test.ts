@@ -11,7 +11,7 @@ import { eventually } from "../../dev/demo/teller.ts";
 import { CONTROLLER } from "./controllers.ts";
 import { recordFact } from "./disturbance.ts";
 import { INTERVALS, Monitoring } from "./monitoring.ts";
-import { memberStatus, pairObjects, untilNormal } from "./pair-objects.ts";
+import { AUTOMATIC, memberStatus, pairObjects, untilNormal } from "./pair-objects.ts";
 
 /** Nodes that no test here crashes. */
 const ON = [1, 3] as const;
@@ -29,9 +29,7 @@ describe("alerting on a real cluster", { skip: clusterUnmet(), timeout: 840_000 
   let monitoring: Monitoring;
   before(async () => {
     cluster = await startOperatorCluster((line) => console.log(line));
-    cluster.apply(
-      pairObjects({ partnerDown: { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 } }),
-    );
+    cluster.apply(pairObjects({ partnerDown: AUTOMATIC }));
     await normal();
     monitoring = await Monitoring.start(cluster);
   });

@@ -11,19 +11,17 @@ import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { effects, freshReplicas, leader, type Replica } from "./controllers.ts";
-import { memberStatus, PAIR, pairObjects } from "./pair-objects.ts";
+import { AUTOMATIC, memberStatus, PAIR, pairObjects } from "./pair-objects.ts";
+import { ROUNDS } from "./rounds.ts";
 import { runningPair } from "./running-pair.ts";
 
-const ROUNDS = Number(process.env["LEASEPAIR_ROUNDS"] ?? 3);
 /** A grant follows afterSeconds after the loss, and a new leader has to see that for itself. */
 const GRANT_MS = 120_000;
 const LEADER_MS = 60_000;
-const AFTER_SECONDS = 10;
 
 describe("controllers that die and freeze, on a real cluster", { skip: clusterUnmet() }, () => {
-  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: AFTER_SECONDS };
   // One on each node: with the leader frozen and another node lost there still is one to take over.
-  const pair = runningPair(pairObjects({ partnerDown }), () =>
+  const pair = runningPair(pairObjects({ partnerDown: AUTOMATIC }), () =>
     startOperatorCluster((line) => console.log(line), ["controller.replicas=3"]),
   );
 

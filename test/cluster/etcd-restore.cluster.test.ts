@@ -6,15 +6,14 @@ import { describe, it } from "node:test";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { CUT_MS } from "./faults.ts";
-import { memberStatus, PAIR, pairObjects } from "./pair-objects.ts";
+import { AUTOMATIC, memberStatus, PAIR, pairObjects } from "./pair-objects.ts";
 import { runningPair } from "./running-pair.ts";
 
 const GRANT_MS = 90_000;
 const RECREATED_MS = 120_000;
 
 describe("etcd restored from an older copy", { skip: clusterUnmet(), timeout: 840_000 }, () => {
-  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 };
-  const pair = runningPair(pairObjects({ partnerDown }));
+  const pair = runningPair(pairObjects({ partnerDown: AUTOMATIC }));
 
   const epoch = () => {
     const path = "jsonpath={.status.witness.epoch}{.status.witness.holder}";

@@ -10,6 +10,8 @@ export type MemberName = (typeof MEMBERS)[number];
 export const SERVERS: Readonly<Record<MemberName, string>> = { a: "10.20.0.11", b: "10.20.0.12" };
 export const LEASES = { renewSeconds: 5, rebindSeconds: 10 } as const;
 export const METRICS_PORT = 9647;
+/** PARTNER-DOWN without a human's word, soon after a loss. */
+export const AUTOMATIC = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 } as const;
 const NORMAL_MS = 90_000;
 
 /** FailoverRelationship and two DHCPScopes; `spec` is merged into the relationship's, `farEnd` ends the range of the clients

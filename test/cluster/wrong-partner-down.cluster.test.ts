@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { recordFact } from "./disturbance.ts";
-import { memberStatus, pairObjects, SERVERS } from "./pair-objects.ts";
+import { AUTOMATIC, memberStatus, pairObjects, SERVERS } from "./pair-objects.ts";
 import { runningPair } from "./running-pair.ts";
 
 /** So few addresses that the survivor needs those of the member that was cut off. */
@@ -21,8 +21,7 @@ const SILENCE_MS = 15_000;
 const TAKEOVER_MS = 120_000;
 
 describe("a wrong partner-down on a real cluster", { skip: clusterUnmet(), timeout: 840_000 }, () => {
-  const partnerDown = { fencing: "Witness", automatic: "Enabled", afterSeconds: 10 };
-  const pair = runningPair(pairObjects({ partnerDown }, FAR_END));
+  const pair = runningPair(pairObjects({ partnerDown: AUTOMATIC }, FAR_END));
 
   it("no address is given twice, the cut-off side falls silent, and both are NORMAL once healed", async () => {
     const cut = (state: "up" | "down") => {

@@ -14,6 +14,7 @@ import {
   hardwareClient,
   identifiedClient,
   ip,
+  lease,
   local,
   MAC_1,
   MAC_2,
@@ -34,15 +35,6 @@ const BY_HARDWARE = reserving(reservation(RESERVED, MAC_1));
 
 function discover(world: World, parts: Partial<ClientMessage>): string {
   return formatIpv4(asReply(world.send(clientMessage({ type: "DISCOVER", ...parts }), local())).address);
-}
-
-/** DISCOVER and REQUEST; the address acknowledged. */
-function lease(world: World, parts: Partial<ClientMessage>): string {
-  const requested = discover(world, parts);
-  const request = clientMessage({ type: "REQUEST", ...parts, requested, server: "192.0.2.1" });
-  const ack = asReply(world.send(request, local()));
-  assert.equal(ack.messageType, "ACK");
-  return formatIpv4(ack.address);
 }
 
 const renew = (world: World, parts: Partial<ClientMessage> = {}) =>

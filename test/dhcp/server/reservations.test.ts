@@ -11,6 +11,7 @@ import {
   hardwareClient,
   hex,
   ip,
+  lease,
   local,
   MAC_1,
   MAC_2,
@@ -27,16 +28,9 @@ function atPlace(address: string, place: Partial<CompiledRelayAgent>) {
   return { ...reservation(address, MAC_1), hardwareAddress: null, relayAgent };
 }
 
-/** DISCOVER and REQUEST through the relay of the first scope; the address acknowledged. */
-function lease(world: World, parts: Partial<ClientMessage>): string {
-  const relayed = { giaddr: "10.0.0.1", ...parts };
-  const offer = asReply(world.send(clientMessage({ type: "DISCOVER", ...relayed }), routed("10.0.0.1")));
-  const requested = formatIpv4(offer.address);
-  const request = clientMessage({ type: "REQUEST", ...relayed, requested, server: "192.0.2.1" });
-  const ack = asReply(world.send(request, routed("10.0.0.1")));
-  assert.equal(ack.messageType, "ACK");
-  return formatIpv4(ack.address);
-}
+/** Through the relay of the first scope. */
+const relayedLease = (world: World, parts: Partial<ClientMessage>) =>
+  lease(world, { giaddr: "10.0.0.1", ...parts }, routed("10.0.0.1"));
 
 function renew(world: World, ciaddr: string, parts: Partial<ClientMessage> = {}) {
   return world.send(clientMessage({ type: "REQUEST", ciaddr, ...parts }), routed(ciaddr, 68));
@@ -51,10 +45,10 @@ test("RFC 3046 section 2: circuit, remote and subscriber id of option 82 each re
   ] as const;
   for (const [place, relayInformation] of cases) {
     const world = new World(twoScopes({ reservations: [atPlace(RESERVED, place)] }));
-    assert.equal(lease(world, { relayInformation }), RESERVED, relayInformation);
+    assert.equal(relayedLease(world, { relayInformation }), RESERVED, relayInformation);
     const other = new World(twoScopes({ reservations: [atPlace(RESERVED, place)] }));
-    assert.notEqual(lease(other, { relayInformation: "01020a02 020100 060100" }), RESERVED);
-    assert.notEqual(lease(other, { mac: MAC_2 }), RESERVED);
+    assert.notEqual(relayedLease(other, { relayInformation: "01020a02 020100 060100" }), RESERVED);
+    assert.notEqual(relayedLease(other, { mac: MAC_2 }), RESERVED);
   }
 });
 
@@ -65,14 +59,14 @@ test("the most exact place counts, a client identifier or hardware address goes 
     reservation("10.0.0.17", MAC_2),
   ];
   const world = () => new World(twoScopes({ reservations }));
-  assert.equal(lease(world(), { relayInformation: "01010a" }), "10.0.0.15");
-  assert.equal(lease(world(), { relayInformation: "01010a 02010b" }), "10.0.0.16");
-  assert.equal(lease(world(), { relayInformation: "01010a 02010b", mac: MAC_2 }), "10.0.0.17");
+  assert.equal(relayedLease(world(), { relayInformation: "01010a" }), "10.0.0.15");
+  assert.equal(relayedLease(world(), { relayInformation: "01010a 02010b" }), "10.0.0.16");
+  assert.equal(relayedLease(world(), { relayInformation: "01010a 02010b", mac: MAC_2 }), "10.0.0.17");
 });
 
 test("a client that got its address by its place renews by unicast, where no relay names the place", () => {
   const world = new World(twoScopes({ reservations: [atPlace(RESERVED, { circuitId: "0a" })] }));
-  lease(world, { relayInformation: "01010a" });
+  relayedLease(world, { relayInformation: "01010a" });
   const reply = asReply(renew(world, RESERVED));
   assert.equal(reply.messageType, "ACK");
   assert.equal(reply.binding?.next.relayInformation?.length, 3);
@@ -80,14 +74,14 @@ test("a client that got its address by its place renews by unicast, where no rel
 
 test("a second client at a reserved place gets another address while the first holds the reserved one", () => {
   const world = new World(twoScopes({ reservations: [atPlace(RESERVED, { circuitId: "0a" })] }));
-  assert.equal(lease(world, { relayInformation: "01010a" }), RESERVED);
-  assert.notEqual(lease(world, { relayInformation: "01010a", mac: MAC_2 }), RESERVED);
+  assert.equal(relayedLease(world, { relayInformation: "01010a" }), RESERVED);
+  assert.notEqual(relayedLease(world, { relayInformation: "01010a", mac: MAC_2 }), RESERVED);
 });
 
 test("RFC 2131 section 4.2: without a reservation another client identifier is another client", () => {
   const world = new World();
-  const first = lease(world, { clientId: "00aabb" });
-  const second = lease(world, { clientId: "00aacc" });
+  const first = relayedLease(world, { clientId: "00aabb" });
+  const second = relayedLease(world, { clientId: "00aacc" });
   assert.notEqual(first, second);
   assert.equal(answer(renew(world, first, { clientId: "00aabb" })), "ACK");
   assert.equal(answer(renew(world, second, { clientId: "00aacc" })), "ACK");
@@ -111,7 +105,7 @@ test("a client that was given a reservation elsewhere is sent to it at its renew
     const arrival = "ciaddr" in parts ? routed("10.0.0.12", 68) : local();
     const refused = asReply(world.send(clientMessage({ type: "REQUEST", ...parts }), arrival));
     assert.deepEqual([refused.messageType, refused.nakReason], ["NAK", "reserved-elsewhere"]);
-    assert.equal(lease(world, {}), RESERVED);
+    assert.equal(relayedLease(world, {}), RESERVED);
   }
   const occupied = new World(scopes());
   occupied.record("10.0.0.12", "ACTIVE", hardwareClient());

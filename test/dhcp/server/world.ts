@@ -9,7 +9,7 @@ import {
   DEFAULT_SCOPE_POLICY,
 } from "../../../src/api/compiled.ts";
 import { fromHex, toHex } from "../../../src/base/bytes.ts";
-import { type Ipv4, ipv4, parseIpv4, parseIpv4Prefix } from "../../../src/base/ipv4.ts";
+import { formatIpv4, type Ipv4, ipv4, parseIpv4, parseIpv4Prefix } from "../../../src/base/ipv4.ts";
 import { bootMs, type Instant, seconds, unixSeconds } from "../../../src/base/units.ts";
 import type { LeaseAuthority } from "../../../src/dhcp/lease/authority.ts";
 import {
@@ -328,6 +328,16 @@ export function local(source = "0.0.0.0", address = "10.0.0.1"): Arrival {
 
 export function routed(source: string, sourcePort = 67): Arrival {
   return { kind: "routed", source: ip(source), sourcePort };
+}
+
+/** DISCOVER and REQUEST; the address acknowledged. */
+export function lease(world: World, parts: Partial<ClientMessage>, arrival = local()): string {
+  const offer = asReply(world.send(clientMessage({ type: "DISCOVER", ...parts }), arrival));
+  const requested = formatIpv4(offer.address);
+  const request = clientMessage({ type: "REQUEST", ...parts, requested, server: "192.0.2.1" });
+  const ack = asReply(world.send(request, arrival));
+  assert.equal(ack.messageType, "ACK");
+  return formatIpv4(ack.address);
 }
 
 export function asReply(outcome: ServerOutcome): ReplyOutcome & { readonly message: DhcpMessage } {
