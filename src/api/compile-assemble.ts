@@ -1,6 +1,7 @@
 // The last step of compile(): accepted scopes to the engine's configuration with its digests.
 
-import { parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
+import { type Ipv4Prefix, parseIpv4, parseIpv4Prefix } from "../base/ipv4.ts";
+import { Memo } from "../base/memo.ts";
 import { seconds } from "../base/units.ts";
 import { cutHoles, singleAddress } from "./address-ranges.ts";
 import { classPoolsOf } from "./client-class-compile.ts";
@@ -8,7 +9,7 @@ import { compileLimits } from "./client-limits.ts";
 import type { ReservationBook } from "./compile-reservations.ts";
 import type { ScopeAlone } from "./compile-scope.ts";
 import type { AddressRange, CompiledClassPool, CompiledRelationship, CompiledScope } from "./compiled.ts";
-import type { DHCPScopeObject } from "./dhcp-scope.ts";
+import type { DHCPScopeObject, DHCPScopeSpec } from "./dhcp-scope.ts";
 import { digestOf } from "./digest.ts";
 import type { FailoverRelationshipObject } from "./failover-relationship.ts";
 import { policyInForce } from "./partner-down.ts";
@@ -20,13 +21,14 @@ export interface ScopeDraft {
   readonly book: ReservationBook;
 }
 
-/** A scope as the engine gets it, and the part of its pools that counts for the shape. */
+/** A scope as the engine gets it, and the part of it that counts for the shape. */
 interface ShapedScope {
   readonly scope: CompiledScope;
-  readonly shapePools: readonly AddressRange[];
-  /** Which addresses are limited to classes. */
-  readonly shapeClassPools: readonly CompiledClassPool[];
+  readonly shape: object;
 }
+
+/** Of each scope's spec. */
+const assembled = new Memo<DHCPScopeSpec, ShapedScope>();
 
 /** `kept`: scopes of the last good configuration that stay in force. */
 export function assemble(
@@ -39,13 +41,16 @@ export function assemble(
   const { fencing, automatic, afterSeconds } = policyInForce(relationship);
   const { servedBy, excludedAddresses = [] } = relationship.status?.effective ?? {};
   const shaped = [
-    ...drafts.map((draft) => ({
-      scope: assembleScope(draft),
-      shapePools: draft.alone.shapePools,
-      shapeClassPools: classPoolsOf(draft.alone.shapeByClasses),
-    })),
+    ...drafts.map((draft) => {
+      const { object, alone, book } = draft;
+      const of = [object.metadata.name, alone, ...book.reservations];
+      return assembled.get(object.spec, of, () => ({
+        scope: assembleScope(draft),
+        shape: shapeOf(alone.subnet, alone.shapePools, classPoolsOf(alone.shapeByClasses)),
+      }));
+    }),
     // What was cut for reservations is no longer known of these; both engines keep the same, so they still agree.
-    ...kept.map((scope) => ({ scope, shapePools: scope.pools, shapeClassPools: scope.classPools })),
+    ...kept.map((scope) => ({ scope, shape: shapeOf(scope.subnet, scope.pools, scope.classPools) })),
   ].sort((a, b) => a.scope.subnet.address - b.scope.subnet.address);
   const body = {
     namespace: metadata.namespace,
@@ -81,7 +86,7 @@ function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
   const byClasses = new Map(
     [...alone.shapeByClasses].map(([key, ranges]) => [key, cutHoles(ranges, taken)] as const),
   );
-  return {
+  return Object.freeze({
     name: metadata.name,
     subnet: alone.subnet,
     sharedNetwork: spec.sharedNetwork ?? null,
@@ -95,7 +100,16 @@ function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
     boot: alone.boot,
     reservations,
     policy: alone.policy,
-  };
+  });
+}
+
+/** `classPools`: which addresses are limited to classes. */
+function shapeOf(
+  subnet: Ipv4Prefix,
+  pools: readonly AddressRange[],
+  classPools: readonly CompiledClassPool[],
+): object {
+  return Object.freeze({ subnet, pools, ...(classPools.length > 0 && { classPools }) });
 }
 
 /** What both engines must agree on. Reservations and routers are left out: they activate at once on each side, and an
@@ -106,10 +120,6 @@ function shapeDigest(
 ): string {
   const { mode, primary, primaryPercent, reservePercent, mcltSeconds } = body;
   const share = mode === "LoadBalance" ? primaryPercent : reservePercent;
-  const scopes = shaped.map(({ scope, shapePools, shapeClassPools }) => ({
-    subnet: scope.subnet,
-    pools: shapePools,
-    ...(shapeClassPools.length > 0 && { classPools: shapeClassPools }),
-  }));
+  const scopes = shaped.map(({ shape }) => shape);
   return digestOf({ mode, primary, share, mcltSeconds, scopes });
 }

@@ -10,6 +10,7 @@ import {
   parseIpv4,
   prefixContains,
 } from "../base/ipv4.ts";
+import { Memo } from "../base/memo.ts";
 import type { CompiledRelayAgent, CompiledReservation } from "./compiled.ts";
 import { showValue } from "./field-error.ts";
 import { encodeOptions } from "./option-values.ts";
@@ -41,6 +42,35 @@ export function addReservations(
   entries: readonly Reservation[],
   { list, owner }: { readonly list: string; readonly owner: string },
 ): readonly Fault[] {
+  if (entries.length === 0) return [];
+  const { subnet, taken } = book;
+  const of = [list, subnet.address, subnet.prefixLength, ...taken.keys()];
+  const alone = checkedAlone.get(entries, of, () => checkReservations(newBook(subnet, taken), entries, list));
+  const { added, clients } = alone;
+  const isFree = added.every(
+    ({ address }, i) => !book.byAddress.has(address) && !book.byClient.has(clients[i] as string),
+  );
+  // What is wrong is said anew, with those that stand in the way.
+  if (alone.faults.length > 0 || !isFree) return checkReservations(book, entries, list).faults;
+  for (const [i, reservation] of added.entries()) {
+    book.byAddress.set(reservation.address, owner);
+    book.byClient.set(clients[i] as string, owner);
+    book.reservations.push(reservation);
+  }
+  return [];
+}
+
+interface Checked {
+  readonly faults: readonly Fault[];
+  /** What can be added when there are no faults, and the clientText() of each. */
+  readonly added: readonly CompiledReservation[];
+  readonly clients: readonly string[];
+}
+
+/** Entries by themselves, when nothing else is reserved in their scope. */
+const checkedAlone = new Memo<readonly Reservation[], Checked>();
+
+function checkReservations(book: ReservationBook, entries: readonly Reservation[], list: string): Checked {
   const faults: Fault[] = [];
   const added: CompiledReservation[] = [];
   const ownClients = new Map<string, number>();
@@ -61,13 +91,7 @@ export function addReservations(
     ownClients.set(client, i);
     added.push(compiled);
   }
-  if (faults.length > 0) return faults;
-  for (const reservation of added) {
-    book.byAddress.set(reservation.address, owner);
-    book.byClient.set(clientText(reservation), owner);
-    book.reservations.push(reservation);
-  }
-  return [];
+  return { faults, added, clients: [...ownClients.keys()] };
 }
 
 /** One text per client of a reservation. */
@@ -114,7 +138,7 @@ function compileReservation(
     }
     return null;
   }
-  return {
+  return Object.freeze({
     address,
     hardwareAddress:
       entry.hardwareAddress === undefined ? null : `01${entry.hardwareAddress.replaceAll(":", "")}`,
@@ -122,7 +146,7 @@ function compileReservation(
     relayAgent: entry.relayAgent === undefined ? null : compileRelayAgent(entry.relayAgent),
     hostname: entry.hostname ?? null,
     options: options.options,
-  };
+  });
 }
 
 function compileRelayAgent(relayAgent: NonNullable<Reservation["relayAgent"]>): CompiledRelayAgent {

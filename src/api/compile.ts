@@ -3,16 +3,17 @@
 // rest still compiles. Precedence: object-order.ts.
 
 import { formatIpv4, formatIpv4Prefix, type Ipv4, type Ipv4Prefix, prefixContains } from "../base/ipv4.ts";
+import { Memo } from "../base/memo.ts";
 import { countAddresses } from "./address-ranges.ts";
 import { classesInForce, classReferenceFaults, compileClientClasses } from "./client-class-compile.ts";
 import { assemble, type ScopeDraft } from "./compile-assemble.ts";
 import { keepReservations, keptScopes, lastGoodOf } from "./compile-last-good.ts";
 import { compileMembers, portConflicts } from "./compile-relationship.ts";
 import { addReservations, type Fault, newBook } from "./compile-reservations.ts";
-import { compileScopeAlone, type ScopeAlone } from "./compile-scope.ts";
+import { compileScopeAlone, type ScopeAlone, type ScopeAloneCompiled } from "./compile-scope.ts";
 import type { CompiledMember, CompiledRelationship, CompiledScope } from "./compiled.ts";
 import type { DHCPReservationSetObject } from "./dhcp-reservation-set.ts";
-import type { DHCPScopeObject } from "./dhcp-scope.ts";
+import type { DHCPScopeObject, DHCPScopeSpec } from "./dhcp-scope.ts";
 import type { FailoverRelationshipObject } from "./failover-relationship.ts";
 import type { ObjectMeta } from "./kind.ts";
 import type { KindName } from "./kinds.ts";
@@ -25,7 +26,11 @@ export const SCOPES_MAX = 4096;
 export const ADDRESSES_MAX = 4_194_304;
 export const RESERVATIONS_MAX = 262_144;
 
-/** Compiles one relationship with its scopes and reservations. `lastGood`: the configuration in force, if any; what a
+/** What each scope's spec gives by itself. */
+const aloneOf = new Memo<DHCPScopeSpec, ScopeAloneCompiled>();
+
+/** Compiles one relationship with its scopes and reservations. Only what changed is worked through: what was made of an object
+ *  before, by its identity, is kept, so that objects must not be changed after they were given here. `lastGood`: the configuration in force, if any; what a
  *  refused object had in it stays (compile-last-good.ts), so that a mistake in an edit takes nothing from clients. */
 export function compile(
   objects: ObjectSet,
@@ -100,8 +105,12 @@ function acceptScopes(
   const accepted: ScopeDraft[] = [];
   const neighbours = new Neighbours();
   const classes = new Set((relationship.spec.clientClasses ?? []).map(({ name }) => name));
+  const { scopeDefaults } = relationship.spec;
+  const inherited = JSON.stringify([scopeDefaults, memberAddresses]);
   for (const object of scopesOf(relationship, scopes)) {
-    const alone = compileScopeAlone(object.spec, relationship.spec.scopeDefaults, memberAddresses);
+    const alone = aloneOf.get(object.spec, [inherited], () =>
+      compileScopeAlone(object.spec, scopeDefaults, memberAddresses),
+    );
     const faults =
       alone.kind === "refused"
         ? alone.faults

@@ -5,6 +5,7 @@
 import { compile } from "../api/compile.ts";
 import type { EffectiveStatus } from "../api/failover-relationship-status.ts";
 import type { CompileResult, ObjectSet } from "../api/object-set.ts";
+import { areSame } from "../base/memo.ts";
 
 /** The last compilation of each relationship, by its key, and what it was made of. */
 export type Compilations = Map<
@@ -23,9 +24,7 @@ export function compileOnce(
   const key = `${namespace}/${name}`;
   const inputs = [JSON.stringify(effective), ...set.relationships, ...set.scopes, ...set.reservationSets];
   const before = known.get(key);
-  const isSame =
-    before?.inputs.length === inputs.length && inputs.every((one, i) => one === before.inputs[i]);
-  if (isSame) return before.result;
+  if (before !== undefined && areSame(before.inputs, inputs)) return before.result;
   const relationships = set.relationships.map((relationship) =>
     relationship.metadata.namespace === namespace && relationship.metadata.name === name
       ? { ...relationship, status: { effective } }

@@ -18,6 +18,7 @@ import {
   parseFailoverRelationship,
 } from "../../api/parse.ts";
 import { parseOnce } from "../../api/parse-once.ts";
+import { areSame } from "../../base/memo.ts";
 import { unixSeconds } from "../../base/units.ts";
 import { KubeClient } from "../../kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
@@ -273,8 +274,7 @@ export class ApiSource {
       ),
       ...[...relationships, ...scopes, ...sets].flatMap(({ metadata, spec }) => [metadata.uid, spec]),
     ];
-    const before = this.#inputs;
-    const isSame = inputs.length === before?.length && inputs.every((input, i) => input === before[i]);
+    const isSame = this.#inputs !== null && areSame(this.#inputs, inputs);
     if (isSame && (this.#problems.length === 0 || now - this.#compiledAtMs < REFUSED_AGAIN_MS)) return false;
     this.#inputs = inputs;
     this.#compiledAtMs = now;
