@@ -86,7 +86,7 @@ function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
   const byClasses = new Map(
     [...alone.shapeByClasses].map(([key, ranges]) => [key, cutHoles(ranges, taken)] as const),
   );
-  return Object.freeze({
+  return {
     name: metadata.name,
     subnet: alone.subnet,
     sharedNetwork: spec.sharedNetwork ?? null,
@@ -100,7 +100,7 @@ function assembleScope({ object, alone, book }: ScopeDraft): CompiledScope {
     boot: alone.boot,
     reservations,
     policy: alone.policy,
-  });
+  };
 }
 
 /** `classPools`: which addresses are limited to classes. */
@@ -109,7 +109,7 @@ function shapeOf(
   pools: readonly AddressRange[],
   classPools: readonly CompiledClassPool[],
 ): object {
-  return Object.freeze({ subnet, pools, ...(classPools.length > 0 && { classPools }) });
+  return { subnet, pools, ...(classPools.length > 0 && { classPools }) };
 }
 
 /** What both engines must agree on. Reservations and routers are left out: they activate at once on each side, and an
