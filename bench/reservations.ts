@@ -52,7 +52,8 @@ function measure(count: number): ReadonlyMap<string, number> {
   const sets = cpu("configuration thread: parse", () =>
     jsons.map((json) => parsed("DHCPReservationSet", json)),
   );
-  const config = cpu("configuration thread: compile", () => compiled(sets));
+  compiled(sets.slice(1));
+  const config = cpu("configuration thread: compile after one more set", () => compiled(sets));
   const packed = cpu("configuration thread: pack", () => packConfig(config));
   const engine = createEngine({
     member: "a",
