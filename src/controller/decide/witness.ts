@@ -173,7 +173,8 @@ function clear(witness: Witness, members: readonly ObservedMember[]): WitnessCha
 }
 
 /** W13: a member's new store is listed only when no grant of the old one is open. W10: it takes a listed one's place only
- *  while the partner's listed store is complete; two empty stores wait for a human, for nobody knows their leases. */
+ *  while the partner's listed store is complete, or a human has put the two together; else two empty stores wait for a human, for nobody
+ *  knows their leases. */
 function listStores(witness: Witness, members: readonly ObservedMember[]): WitnessChange | null {
   const listed: string[] = [];
   const known = { ...witness, stores: knownStores(witness, members) };
@@ -181,7 +182,8 @@ function listStores(witness: Witness, members: readonly ObservedMember[]): Witne
   for (const { name, report } of members) {
     if (report === null || report.store === "" || report.store === stores[name]) continue;
     if (holdsGrant(witness, name)) continue;
-    if (known.stores[name] !== undefined && !isPartnerComplete(known, members, name)) continue;
+    const isFirst = known.stores[name] === undefined;
+    if (!isFirst && !isPartnerComplete(known, members, name) && !areJoined(members)) continue;
     stores[name] = report.store;
     listed.push(name);
   }
@@ -202,6 +204,17 @@ function knownStores({ stores }: Witness, members: readonly ObservedMember[]): W
   );
   if (!isFound) return stores;
   return Object.fromEntries(Object.entries(stores).filter(([, store]) => store !== UNKNOWN_STORE));
+}
+
+/** Whether both, without fencing, hold everything and are NORMAL with each other: stores that nobody lists meet by a human's word alone,
+ *  and once fencing is back the members would drop each other for good. */
+function areJoined(members: readonly ObservedMember[]): boolean {
+  return (
+    members.length === 2 &&
+    members.every(
+      ({ report }) => report?.state === "Normal" && report.complete && report.fencing !== "Witness",
+    )
+  );
 }
 
 /** Whether the other member still has its listed store, with all that the two knew. */

@@ -90,6 +90,20 @@ test("two empty stores wait for a human: neither is listed while the partner is 
   });
 });
 
+test("two new stores that are NORMAL with each other are listed: without fencing a human has put them together (W10)", () => {
+  const listed = (ofA: object, ofB: object) => {
+    const says = (store: string, more: object) =>
+      ({ store, state: "Normal", fencing: "None", ...more }) as const;
+    const both = [member("a", { says: says("new-a", ofA) }), member("b", { says: says("new-b", ofB) })];
+    return witnessUpkeep(record(), both)?.witness.stores;
+  };
+  assert.deepEqual(listed({}, {}), { a: "new-a", b: "new-b" });
+  for (const missing of [{ complete: false }, { state: "RecoverDone" }, { fencing: "Witness" }]) {
+    assert.equal(listed(missing, {}), undefined);
+    assert.equal(listed({}, missing), undefined);
+  }
+});
+
 test("what is in order is not written", () => {
   assert.equal(witnessUpkeep(record(), [member("a"), member("b")]), null);
 });
