@@ -127,7 +127,8 @@ function addRestore(store: Command): void {
     .description(
       "Puts a copy of a member's lease store in the place of the present one, which is kept beside it. The engine does not " +
         "believe the copy: it starts in RECOVER, fetches all leases from its partner, serves nobody until MCLT has passed, and " +
-        "drops the copy's leases when the partner has seen a later state of them. The engine must be stopped.",
+        "drops the copy's leases when the partner has seen a later state of them. So never restore both members' copies: each would " +
+        "drop its leases. The engine must be stopped.",
     )
     .requiredOption("--data-dir <dir>", "data directory of a member")
     .requiredOption("--from <dir>", "a copy of a data directory, or of the directory `leases` in it")

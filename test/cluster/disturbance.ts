@@ -11,7 +11,7 @@ import { condition, LEASES, pairObjects, SERVERS, states } from "./pair-objects.
 
 /** Those that stay. */
 export const CLIENTS = 60;
-const NEWCOMER_EVERY_MS = 200;
+export const NEWCOMER_EVERY_MS = 200;
 const SETTLE_MS = 120_000;
 
 export class Disturbance {
