@@ -10,6 +10,7 @@ import { OPERATOR_NAMESPACE } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { startUdhcpc } from "../../dev/demo/udhcpc.ts";
+import { revokeAll } from "./certificates.ts";
 import { CONTROLLER } from "./controllers.ts";
 import { CUT_MS, cutCable, drain, podOf, uncordon } from "./faults.ts";
 import { condition, PAIR, pairObjects, states } from "./pair-objects.ts";
@@ -82,6 +83,10 @@ describe("a pair on a real cluster", { skip: clusterUnmet() }, () => {
     });
     const rollout = ["rollout", "status", "deployment/leasepair-controller", "--timeout=90s"];
     pair.cluster.kubectl("--namespace", OPERATOR_NAMESPACE, ...rollout);
+  });
+
+  it("the authority of the link deleted: both have certificates of another, and what the old one signed is refused", async () => {
+    await pair.disturb.with("authority of the link deleted", () => revokeAll(pair, true), CUT_MS);
   });
 
   it("a node frozen: the other serves, and both agree again when it thaws", async () => {
