@@ -128,7 +128,7 @@ export function tellScope(
 
 function tellRelay(turn: Turn, relay: Ipv4): void {
   const message =
-    "the partner's clients come here in vain through this relay: it seems to know this member only";
+    "the partner's clients end up here through this relay, and none at the partner: it seems to know this member only";
   turn.log("warn", "relay-knows-one-member", message, { relay: formatIpv4(relay) });
 }
 

@@ -207,7 +207,7 @@ function objection(
   frame: FailoverFrame,
 ): Refusal | null {
   if (hello.protocolVersion !== PROTOCOL_VERSION) {
-    const message = `this server speaks protocol version ${PROTOCOL_VERSION}, not ${hello.protocolVersion}`;
+    const message = `this server speaks protocol version ${PROTOCOL_VERSION}, not ${hello.protocolVersion ?? "one that is not named"}`;
     return { reason: REJECT_REASON.versionMismatch, message };
   }
   const security = "tlsRequest" in hello ? objectionToSecurity(hello) : null;
@@ -234,6 +234,9 @@ function objection(
   }
   if (!hello.maxUnackedUpdates) {
     return { reason: REJECT_REASON.missingBindingInformation, message: "max-unacked-bndupd is missing or 0" };
+  }
+  if (hello.receiveTimerSeconds === null) {
+    return { reason: REJECT_REASON.missingBindingInformation, message: "receive-timer is missing" };
   }
   return "hashBuckets" in hello ? objectionToTerms(engine, hello) : null;
 }

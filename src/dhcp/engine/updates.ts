@@ -26,7 +26,8 @@ import {
   latestPossibleEnd,
   withoutPromises,
 } from "../lease/binding.ts";
-import { scopeOfAddress } from "../server/prepare-config.ts";
+import { OF_ITS_CLIENT } from "../server/holder.ts";
+import { isInfrastructure, isRouter, scopeOfAddress } from "../server/prepare-config.ts";
 import { CLIENT_IDENTIFIER_BYTES_MAX } from "../wire/client-id.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON, type UpdateVerdict } from "../wire-failover/message.ts";
@@ -227,9 +228,11 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   }
   const mine = engine.leases.get(update.address);
   // That nobody holds such an address is agreed on, also after its scope is gone here: else it would be told for ever.
-  const isForeign = mine === null && !isConfigured(engine, update.address) && !keepsStrays(engine);
-  if (isForeign && (theirs.status === "ACTIVE" || theirs.status === "BACKUP")) {
-    return { reason: REJECT_REASON.illegalAddress, message: "the address is in no scope of this server" };
+  const fault = addressFault(engine, update.address);
+  const isForeign = mine === null && fault !== null && !keepsStrays(engine);
+  const isTaken = theirs.status === "ACTIVE" || theirs.status === "BACKUP";
+  if (fault !== null && ((isForeign && isTaken) || isNewLease(engine, mine, theirs))) {
+    return { reason: REJECT_REASON.illegalAddress, message: fault };
   }
   const before = mine ?? freshBinding(update.address);
   if (isEnd(theirs.status) && !mayConsent(engine, turn, before)) {
@@ -306,12 +309,25 @@ function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { read
 /** A dhcpd says so of what it will never have. One of our own may be about to have it, unless here too it is in no scope; but
  *  it says so without a record alone, and an address of the secondary's without one there is nobody's. */
 function isNowhere(engine: Engine, address: Ipv4, refused: Binding | null): boolean {
-  const isSettled = engine.dialect.unknownAddressIsSettled || !isConfigured(engine, address);
+  const isSettled = engine.dialect.unknownAddressIsSettled || addressFault(engine, address) !== null;
   return isSettled || (refused !== null && isLost(engine, refused));
 }
 
-function isConfigured(engine: Engine, address: Ipv4): boolean {
-  return scopeOfAddress(engine.serverConfig, address) !== null;
+/** Why no client can have the address, in a range or not; null when one can. Routers are no part of the shape, so that one of our
+ *  own may hear of them later: a lease that it gave before is taken, and runs to its end (K9).
+ *  Source: failover draft 7.1.3, 12.21. */
+function addressFault({ serverConfig, leases, dialect }: Engine, address: Ipv4): string | null {
+  const scope = scopeOfAddress(serverConfig, address);
+  if (scope === null) return "the address is in no scope of this server";
+  if (leases.poolOf(address) !== null || scope.reservations.has(address)) return null;
+  const isNobodys = isInfrastructure(serverConfig, scope, address);
+  if (!isNobodys && (dialect.hasExtras || !isRouter(scope, address))) return null;
+  return "the address can be no client's";
+}
+
+/** A dhcpd gives what it believes in a range of its own. What was given before the address was taken runs on. */
+function isNewLease({ dialect }: Engine, mine: Binding | null, theirs: PartnerBinding): boolean {
+  return !dialect.hasExtras && theirs.status === "ACTIVE" && !OF_ITS_CLIENT.has(mine?.status ?? "FREE");
 }
 
 /** Two clients with a running lease of one address: only after a wrong PARTNER-DOWN, and never silently. */

@@ -3,8 +3,9 @@
 
 import type { CompiledClientClass, CompiledLimits, CompiledMember } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
-import { type Ipv4, type Ipv4Prefix, prefixContains } from "../../base/ipv4.ts";
+import { broadcastAddress, type Ipv4, type Ipv4Prefix, prefixContains } from "../../base/ipv4.ts";
 import type { Pool } from "../lease/lease-table.ts";
+import { OPTION } from "../wire/option-table.ts";
 import { decodeOptions } from "./configured-options.ts";
 import type { EngineConfig, EngineScope } from "./engine-config.ts";
 import { packReservations, ReservationIndex } from "./reservation-index.ts";
@@ -119,6 +120,24 @@ export function scopeOfAddress(config: ServerConfig, address: Ipv4): ServerScope
   }
   const scope = config.scopes[low - 1];
   return scope !== undefined && prefixContains(scope.config.subnet, address) ? scope : null;
+}
+
+/** Whether the address is its network's own, or a member's: no range of the scope has it, and it is part of the shape. */
+export function isInfrastructure(
+  { member, partner }: ServerConfig,
+  { config: { subnet } }: ServerScope,
+  address: Ipv4,
+): boolean {
+  if (address === subnet.address || address === broadcastAddress(subnet)) return true;
+  return [member, partner].some((one) => one.address === address || one.linkAddress === address);
+}
+
+/** Whether the scope's clients are told that the address is a router's. */
+export function isRouter({ options }: ServerScope, address: Ipv4): boolean {
+  const routers = options.get(OPTION.ROUTERS) ?? new Uint8Array(0);
+  const view = new DataView(routers.buffer, routers.byteOffset, routers.byteLength);
+  for (let at = 0; at + 4 <= routers.length; at += 4) if (view.getUint32(at) === address) return true;
+  return false;
 }
 
 /** The scopes on one wire with `scope`, itself first. */

@@ -15,13 +15,14 @@ export function observeRelay(
 ): Ipv4 | null {
   const { message, client, clientKey, now } = request;
   const { relayAddress, messageType } = message;
-  if (messageType === "REQUEST") {
-    const chosen = addressOption(message.options, OPTION.SERVER_IDENTIFIER);
-    if (chosen === view.config.partner.address) watch.reachedPartner(relayAddress, now.boot);
-    return null;
-  }
-  if (messageType !== "DISCOVER" || view.authority.isResponsible(client, 0, null, network)) return null;
+  if (messageType !== "REQUEST") return null;
+  const chosen = addressOption(message.options, OPTION.SERVER_IDENTIFIER);
+  if (chosen === view.config.partner.address) watch.reachedPartner(relayAddress, now.boot);
+  // Where a relay puts itself in the server's place (RFC 5107), nobody sees whom its clients choose.
+  const isOurs = chosen !== null && view.config.ownAddresses.has(chosen);
+  if (!isOurs || view.authority.isResponsible(client, 0, null, network)) return null;
+  // Its `secs` are those of its DISCOVER (RFC 2131 3.1 step 3).
   const secs = elapsedSeconds(message);
   if (secs >= partnerWellSeconds || !view.authority.isResponsible(client, secs, null, network)) return null;
-  return watch.cameInVain(relayAddress, clientKey, now.boot) ? relayAddress : null;
+  return watch.wentAstray(relayAddress, clientKey, now.boot) ? relayAddress : null;
 }

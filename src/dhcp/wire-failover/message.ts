@@ -68,7 +68,7 @@ export interface Connect {
   readonly maxUnackedUpdates: number | null;
   readonly receiveTimerSeconds: number | null;
   readonly vendorClass: string;
-  readonly protocolVersion: number;
+  readonly protocolVersion: number | null;
   /** TLS inside the protocol: 0 none, 1 desired, 2 required; null = option absent. */
   readonly tlsRequest: number | null;
   /** A message-digest came along. Never written. */
@@ -84,7 +84,7 @@ export interface ConnectAck {
   readonly maxUnackedUpdates: number | null;
   readonly receiveTimerSeconds: number | null;
   readonly vendorClass: string;
-  readonly protocolVersion: number;
+  readonly protocolVersion: number | null;
   /** 0: no TLS inside the protocol. null = option absent, as it must be where CONNECT has no TLS-request (table 7.9-1). */
   readonly tlsReply: number | null;
   /** null = accepted. Of a refusal's options max-unacked-bndupd, receive-timer and vendor class are absent (table 7.9-1). */

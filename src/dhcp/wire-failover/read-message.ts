@@ -95,7 +95,7 @@ function readCommonConnect(options: OptionList) {
     maxUnackedUpdates: options.uint("max-unacked-bndupd"),
     receiveTimerSeconds: options.uint("receive-timer"),
     vendorClass: options.text("vendor-class-identifier") ?? "",
-    protocolVersion: options.uint("protocol-version") ?? 1,
+    protocolVersion: options.uint("protocol-version"),
     extras: copy(options.bytes("vendor-specific-options")),
   };
 }

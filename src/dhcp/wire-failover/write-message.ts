@@ -94,7 +94,7 @@ function writeCommonConnect(writer: OptionWriter, connect: Connect | ConnectAck)
   if (connect.maxUnackedUpdates !== null) writer.uint("max-unacked-bndupd", connect.maxUnackedUpdates);
   if (connect.receiveTimerSeconds !== null) writer.uint("receive-timer", connect.receiveTimerSeconds);
   if (connect.vendorClass !== "") writer.text("vendor-class-identifier", connect.vendorClass);
-  writer.uint("protocol-version", connect.protocolVersion);
+  if (connect.protocolVersion !== null) writer.uint("protocol-version", connect.protocolVersion);
 }
 
 function writeBindingUpdate(writer: OptionWriter, update: BindingUpdate): void {

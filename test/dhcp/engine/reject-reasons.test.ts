@@ -4,16 +4,18 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { CompiledScope } from "../../../src/api/compiled.ts";
 import { toHex } from "../../../src/base/bytes.ts";
 import { bootMs, seconds, unixSeconds } from "../../../src/base/units.ts";
 import { createEngine } from "../../../src/dhcp/engine/engine.ts";
 import { DIALECT } from "../../../src/dhcp/failover/dialect.ts";
 import { RETRY_AFTER_REFUSAL_MS } from "../../../src/dhcp/failover/update-queue.ts";
 import type { Binding } from "../../../src/dhcp/lease/binding.ts";
+import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import type { BindingUpdate, Connect } from "../../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
-import { hardwareClient, ip } from "../server/world.ts";
+import { hardwareClient, ip, scope } from "../server/world.ts";
 import { START } from "./pair.ts";
 import { HELLO, ScriptedPartner, type ScriptOptions } from "./scripted-partner.ts";
 
@@ -59,6 +61,15 @@ interface Refused {
   readonly begin?: (partner: ScriptedPartner) => void;
 }
 
+/** The network's own addresses and those of both members. */
+const NOBODYS = ["192.0.2.0", "192.0.2.255", "192.0.2.1", "192.0.2.2"] as const;
+const ROUTERS = ["192.0.2.3", "192.0.2.4"] as const;
+/** A range beside the members' own addresses. */
+const WITH_SERVERS: CompiledScope = {
+  ...scope("servers", "192.0.2.0/24", ["192.0.2.100", "192.0.2.119"]),
+  options: [{ code: OPTION.ROUTERS, hex: "c0000203c0000204" }],
+};
+
 const running: ScriptOptions = { bindings: [RUNNING] };
 const abandoned: ScriptOptions = { bindings: [{ status: "ABANDONED" }] };
 const released: ScriptOptions = { bindings: [{ ...RUNNING, status: "RELEASED", acknowledged: false }] };
@@ -79,6 +90,17 @@ const UPDATES: readonly Refused[] = [
     when: "a free address of no scope that it is to own",
     update: { address: ip("198.51.100.7"), status: STATUS.BACKUP },
   },
+  ...(["Leasepair", "ISC"] as const).flatMap((dialect) =>
+    [...NOBODYS, ...(dialect === "ISC" ? ROUTERS : [])].flatMap((address) =>
+      (["ACTIVE", "BACKUP"] as const).map((status) => ({
+        reason: 1,
+        text: "the address can be no client's",
+        when: `${status} of ${address}, which no client can have, told by a partner that speaks ${dialect}`,
+        options: { dialect, config: { scopes: [WITH_SERVERS] } },
+        update: lease({ address: ip(address), status: STATUS[status] }),
+      })),
+    ),
+  ),
   {
     reason: 3,
     text: "no assigned-IP-address",
@@ -268,6 +290,8 @@ const HELLOS: readonly Unmet[] = [
     hello: { relationshipName: "\ufeffnet/campus" },
   },
   { reason: 14, text: /version 1, not 0/, when: "version 0", hello: { protocolVersion: 0 } },
+  { reason: 14, text: /not one that is not named/, when: "no version", hello: { protocolVersion: null } },
+  { reason: 3, text: /receive-timer/, when: "no receive timer", hello: { receiveTimerSeconds: null } },
 ];
 const sameSide = (side: number) => ({ extras: writeExtras({ side }) });
 const ISC: ScriptOptions = { dialect: "ISC" };
