@@ -52,6 +52,11 @@ export function ownFreeStatus(engine: Engine): "FREE" | "BACKUP" {
   return engine.role === "primary" ? "FREE" : "BACKUP";
 }
 
+/** The status of those that are the partner's. */
+function partnerFreeStatus(engine: Engine): "FREE" | "BACKUP" {
+  return engine.role === "primary" ? "BACKUP" : "FREE";
+}
+
 /** Whether the address may go to the client. One that was taken from the partner rests where the server is no more in
  *  PARTNER-DOWN until the partner knows of it: a holder whose grant went to its partner meanwhile comes back with such, and the
  *  partner waits for no longer than they could last when it entered (W7, W9). Source: invariant S6. */
@@ -95,6 +100,8 @@ function isResponsible(
 ): boolean {
   if (engine.endpoint.state !== "NORMAL") return true;
   if (secs >= engine.config.maxSeconds) return true;
+  // Which of its clients the partner cannot hear is not known here: all are answered (carrier.ts).
+  if (engine.session?.partnerCarrierLost === true) return true;
   if (reservedAddress !== null) {
     // A reserved address has one owner while it is free; nobody else could answer.
     const binding = engine.leases.get(reservedAddress) ?? freshBinding(reservedAddress);
@@ -102,9 +109,14 @@ function isResponsible(
     if (binding.status === "BACKUP") return engine.role === "secondary";
   }
   if (isOwnClient(engine, client)) return true;
-  // Which of its clients the partner cannot hear is not known here: all are answered (carrier.ts).
-  if (engine.session?.partnerCarrierLost === true) return true;
   return isPartnerExhausted(engine, sources);
+}
+
+/** Whether the address is free, the partner's, and the partner answers. */
+function isPartnersToGive(engine: Engine, { status }: Binding): boolean {
+  const { session } = engine;
+  if (presentState(engine) !== "NORMAL" || session?.partnerState !== "NORMAL") return false;
+  return !session.partnerCarrierLost && status === partnerFreeStatus(engine);
 }
 
 /** The member's part by configuration: whose clients are whose. Not Engine.role, which says whose free addresses are whose
@@ -131,7 +143,7 @@ function responsibleMember(engine: Engine, client: ClientIdentity): Role {
 /** Whether addresses come from there, and the partner has none left to give: as a dhcpd sees it, for the client's network alone,
  *  whatever there is elsewhere. Each member gives from its own part, so that two that both answer give no address twice. */
 function isPartnerExhausted(engine: Engine, sources: readonly AddressSource[]): boolean {
-  const partnerStatus = ownFreeStatus(engine) === "FREE" ? "BACKUP" : "FREE";
+  const partnerStatus = partnerFreeStatus(engine);
   let isAny = false;
   for (const { config, poolsToSearch } of sources) {
     if (!config.enabled) continue;
@@ -145,7 +157,7 @@ function isPartnerExhausted(engine: Engine, sources: readonly AddressSource[]): 
 function allocatableStatuses(engine: Engine): readonly BindingStatus[] {
   const own = ownFreeStatus(engine);
   if (engine.endpoint.state !== "PARTNER-DOWN") return [own];
-  return [own, own === "FREE" ? "BACKUP" : "FREE", "EXPIRED", "RELEASED", "RESET"];
+  return [own, partnerFreeStatus(engine), "EXPIRED", "RELEASED", "RESET"];
 }
 
 /** The authority that the DHCP server asks during one step. */
@@ -155,6 +167,7 @@ export function leaseAuthority(engine: Engine, turn: Turn): LeaseAuthority {
     isOwnClient: (client) => presentState(engine) === "PARTNER-DOWN" || isOwnClient(engine, client),
     isResponsible: (client, secs, reservedAddress, sources) =>
       isResponsible(engine, client, secs, reservedAddress, sources),
+    isPartnersToGive: (binding) => isPartnersToGive(engine, binding),
     allocatableStatuses: allocatableStatuses(engine),
     mayAllocate: (binding, client) => mayAllocate(engine, binding, client, turn.early),
     cappedLease: (binding, desired) => allowedLease(engine, turn.moments, { binding, desired }),

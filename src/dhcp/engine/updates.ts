@@ -20,6 +20,7 @@ import {
   type Binding,
   type BindingStatus,
   type ClientIdentity,
+  clientKey,
   freshBinding,
   IP_FLAG,
   isSameClient,
@@ -27,7 +28,7 @@ import {
   withoutPromises,
 } from "../lease/binding.ts";
 import { OF_ITS_CLIENT } from "../server/holder.ts";
-import { isInfrastructure, isRouter, scopeOfAddress } from "../server/prepare-config.ts";
+import { isInfrastructure, isRouter, networkName, scopeOfAddress } from "../server/prepare-config.ts";
 import { CLIENT_IDENTIFIER_BYTES_MAX } from "../wire/client-id.ts";
 import { type Extras, readExtras, writeExtras } from "../wire-failover/extras.ts";
 import { type BindingUpdate, REJECT_REASON, type UpdateVerdict } from "../wire-failover/message.ts";
@@ -283,8 +284,16 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
 /** What both sides agree on; an address whose lease is over thereby finds its way to where its client is served. */
 function putAgreed(engine: Engine, turn: Turn, before: Binding, next: Binding): void {
   turn.putBinding(next);
+  if (next.status === "ACTIVE") settleOffer(engine, next);
   const wasLease = before.status === "ACTIVE" || isEnd(before.status);
   if (wasLease && next.status === "FREE") giveHome(engine, turn, next);
+}
+
+/** The client has what it asked both members for: what it was offered here is for others. */
+function settleOffer({ serverConfig, offers }: Engine, { address, client }: Binding): void {
+  const scope = scopeOfAddress(serverConfig, address);
+  if (scope !== null && client !== null) offers.settle(clientKey(client), networkName(scope));
+  offers.left.settle(address);
 }
 
 /** A store that does not know the leases keeps what it is told of an ended one, with all that the partner must reckon

@@ -28,6 +28,9 @@ export interface LeaseAuthority {
     sources: readonly AddressSource[],
   ): boolean;
 
+  /** Whether this address is free and the partner's to give, and the partner is there to give it to a new client. */
+  isPartnersToGive(binding: Binding): boolean;
+
   /** Whether this client's first answer is this server's, as the two servers share the clients out, whatever the other
    *  one does: of two servers that do not hear each other, only one may commit a lease before the client has chosen. */
   isOwnClient(client: ClientIdentity): boolean;

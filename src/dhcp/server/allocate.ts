@@ -8,10 +8,12 @@ import { OPTION } from "../wire/option-table.ts";
 import { addressOption } from "../wire/options.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 import { identityAt, isHeldBy, recordsOf } from "./holder.ts";
-import type { ServerScope } from "./prepare-config.ts";
+import { networkName, type ServerScope } from "./prepare-config.ts";
 import { isReservedForAnother, reservationOn } from "./reservations.ts";
 import { scopeIn } from "./subnet-select.ts";
 
+/** Old offers on the client's network that are looked at for one whose address it may have. */
+const UNTAKEN_MAX = 64;
 /** Candidates passed over per status before the search gives up, to go on there next time: bounds the work of one datagram. */
 export const CANDIDATES_REFUSED_MAX = 8_192;
 
@@ -34,7 +36,8 @@ export function chooseAddress(
     reservedAddress(view, request, network) ??
     previousAddress(view, request, network) ??
     requestedAddress(view, request, network) ??
-    freeAddress(view, request, network)
+    freeAddress(view, request, network) ??
+    untakenAddress(view, request, network)
   );
 }
 
@@ -65,6 +68,11 @@ export function mayGive(
   return view.authority.mayAllocate(record ?? freshBinding(address), client, request.now);
 }
 
+/** The same of an address that was offered to somebody else. */
+const mayTakeOver: typeof mayGive = (view, request, { address, record, client }) =>
+  record?.status !== "ACTIVE" &&
+  view.authority.mayAllocate(record ?? freshBinding(address), client, request.now);
+
 /** The address with all that decisions about it need. */
 export function choice(
   view: ServerView,
@@ -83,6 +91,7 @@ function wanted(
   request: ClientRequest,
   network: readonly ServerScope[],
   address: Ipv4,
+  may = mayGive,
 ): ChosenAddress | null {
   const scope = scopeIn(network, address);
   if (scope === null || !isEligible(view, request, scope, address)) return null;
@@ -90,7 +99,7 @@ function wanted(
   if (record?.status === "ABANDONED") return null;
   if (!scope.config.enabled && record?.status !== "ACTIVE") return null;
   const chosen = choice(view, request, scope, address);
-  return mayGive(view, request, chosen) ? chosen : null;
+  return may(view, request, chosen) ? chosen : null;
 }
 
 function reservedAddress(view: ServerView, request: ClientRequest, network: readonly ServerScope[]) {
@@ -118,6 +127,17 @@ function byLikelihood(a: Binding, b: Binding): number {
 function requestedAddress(view: ServerView, request: ClientRequest, network: readonly ServerScope[]) {
   const address = addressOption(request.message.options, OPTION.REQUESTED_ADDRESS);
   return address === null ? null : wanted(view, request, network, address);
+}
+
+/** What was offered to others and not taken, when there is nothing else: an offer promises nothing (RFC 2131 3.1 step 2). */
+function untakenAddress(view: ServerView, request: ClientRequest, network: readonly ServerScope[]) {
+  for (const name of new Set(network.map(networkName))) {
+    for (const address of view.offers.untaken(name, request.now.boot, UNTAKEN_MAX)) {
+      const chosen = wanted(view, request, network, address, mayTakeOver);
+      if (chosen !== null) return chosen;
+    }
+  }
+  return null;
 }
 
 function freeAddress(

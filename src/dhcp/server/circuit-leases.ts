@@ -6,7 +6,7 @@ import { toHex } from "../../base/bytes.ts";
 import type { Binding } from "../lease/binding.ts";
 import type { LeaseTable } from "../lease/lease-table.ts";
 import { type RelayInformation, readRelayInformation } from "../wire/relay-agent.ts";
-import { type ServerConfig, type ServerScope, scopeOfAddress } from "./prepare-config.ts";
+import { networkName, type ServerConfig, type ServerScope, scopeOfAddress } from "./prepare-config.ts";
 import { RateLimiter } from "./rate-limit.ts";
 
 /** Buckets kept at once. A key is at most about 1.2 KB, so both tables together stay below 30 MB. */
@@ -86,7 +86,7 @@ function circuitOfBinding(config: ServerConfig, binding: Binding): string | null
 /** One text per circuit; null when the relay named none. */
 export function circuitKey(scope: ServerScope, relay: RelayInformation | null): string | null {
   const port = portKey(relay);
-  return port === null ? null : `${scope.config.sharedNetwork ?? `=${scope.config.name}`} ${port}`;
+  return port === null ? null : `${networkName(scope)} ${port}`;
 }
 
 /** One text per port of a relay; null when the relay named none. */

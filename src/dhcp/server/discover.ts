@@ -1,6 +1,8 @@
 // DISCOVER: whether this server answers, with which address and for how long.
 // Source: RFC 2131 4.3.1, RFC 3074 (load balance, behind the authority). Writes nothing durable: an offer is only held.
 
+import type { Ipv4 } from "../../base/ipv4.ts";
+import { freshBinding } from "../lease/binding.ts";
 import { OPTION } from "../wire/option-table.ts";
 import { type ChosenAddress, choice, chooseAddress, isEligible, mayGive } from "./allocate.ts";
 import { circuitKey } from "./circuit-leases.ts";
@@ -8,7 +10,7 @@ import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-re
 import { grant, type LeaseTerm, leaseTerm } from "./grant.ts";
 import { offerIpv6Only, offerNoAutoConfiguration, wantsNoAddress } from "./no-address.ts";
 import { type DropReason, dropped, type ServerOutcome } from "./outcome.ts";
-import type { ServerScope } from "./prepare-config.ts";
+import { networkName, type ServerScope } from "./prepare-config.ts";
 import { needsProbe } from "./probe.ts";
 import { acknowledge, offer } from "./reply.ts";
 import { reservationOn } from "./reservations.ts";
@@ -21,7 +23,7 @@ export function handleDiscover(
   selection: SubnetSelection | null,
 ): ServerOutcome {
   const { authority, offers } = view;
-  const { client, clientKey, now } = request;
+  const { client } = request;
   if (authority.service !== "All") return dropped("not-serving");
   if (selection === null) return dropped("no-subnet");
   const { network } = selection;
@@ -31,33 +33,47 @@ export function handleDiscover(
   }
   const answering = network.find((scope) => wantsNoAddress(request, scope));
   if (answering !== undefined) return offerIpv6Only(view, request, answering);
+  if (isPartners(view, request, network, reserved)) return dropped("reserved-at-partner");
   const chosen = offeredBefore(view, request, selection) ?? chooseAddress(view, request, network);
   if (chosen === null) {
     return offerNoAutoConfiguration(view, request, selection.scope) ?? dropped(whyNone(network));
   }
   const term = leaseTerm(view, request, chosen);
   if (term.leaseSeconds <= 0) return dropped("no-lease-time");
+  // Held for another, it was left untaken, or it runs, is the client's own and was offered to another identity of the same machine.
+  offers.releaseAddress(chosen.address);
   if (needsProbe(view, request, chosen)) return startProbe(view, request, chosen);
   if (mayCommitAtOnce(view, request, chosen.scope)) return commitAtOnce(view, request, chosen, term);
-  const circuit = circuitKey(chosen.scope, request.relay);
-  // It runs and is the client's own: held for another, it was offered to another identity of the same machine.
-  if (chosen.record?.status === "ACTIVE") offers.releaseAddress(chosen.address);
-  if (!offers.hold(chosen.address, clientKey, now.boot, circuit)) return dropped("offer-table-full");
+  if (!hold(view, request, chosen)) return dropped("offer-table-full");
   const { scope, address } = chosen;
   const reservationWaits = reserved === address ? null : reserved;
   return offer(view, request, { scope, address, term, reservationWaits });
 }
 
-/** The address stays the client's until it is known whether somebody uses it. */
-function startProbe(
+/** Whether the client is left to the partner, which alone can give it the address reserved for it. */
+function isPartners(
   view: ServerView,
   request: ClientRequest,
-  { scope, address }: ChosenAddress,
-): ServerOutcome {
-  const { clientKey, now, message } = request;
-  const circuit = circuitKey(scope, request.relay);
-  if (!view.offers.hold(address, clientKey, now.boot, circuit)) return dropped("offer-table-full");
-  return { kind: "probe", address, clientKey, hardwareAddress: message.hardwareAddress };
+  network: readonly ServerScope[],
+  reserved: Ipv4 | null,
+): boolean {
+  const scope = reserved === null ? null : scopeIn(network, reserved);
+  if (reserved === null || scope === null || !scope.config.enabled) return false;
+  if (!isEligible(view, request, scope, reserved)) return false;
+  const record = view.leases.get(reserved) ?? freshBinding(reserved);
+  return view.authority.isPartnersToGive(record) && view.offers.left.isLeft(reserved, request.now.boot);
+}
+
+function hold(view: ServerView, request: ClientRequest, { scope, address }: ChosenAddress): boolean {
+  const place = { network: networkName(scope), circuit: circuitKey(scope, request.relay) };
+  return view.offers.hold(address, request.clientKey, request.now.boot, place);
+}
+
+/** The address stays the client's until it is known whether somebody uses it. */
+function startProbe(view: ServerView, request: ClientRequest, chosen: ChosenAddress): ServerOutcome {
+  const { clientKey, message } = request;
+  if (!hold(view, request, chosen)) return dropped("offer-table-full");
+  return { kind: "probe", address: chosen.address, clientKey, hardwareAddress: message.hardwareAddress };
 }
 
 function whyNone(network: readonly ServerScope[]): DropReason {

@@ -34,6 +34,8 @@ export type DropReason =
   | "class-not-allowed"
   /** The partner answers this client. */
   | "not-responsible"
+  /** The partner answers this client, whose reserved address is its to give. */
+  | "reserved-at-partner"
   | "no-free-address"
   | "offer-table-full"
   /** The client, or its circuit, asks more often than it may. */

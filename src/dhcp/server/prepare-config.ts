@@ -140,6 +140,11 @@ export function isRouter({ options }: ServerScope, address: Ipv4): boolean {
   return false;
 }
 
+/** One text per network: the same for all scopes on one wire. */
+export function networkName({ config }: ServerScope): string {
+  return config.sharedNetwork ?? `=${config.name}`;
+}
+
 /** The scopes on one wire with `scope`, itself first. */
 export function networkOf(config: ServerConfig, scope: ServerScope): readonly ServerScope[] {
   return config.networks[scope.pool] ?? [scope];

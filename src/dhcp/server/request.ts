@@ -3,6 +3,7 @@
 // A NAK is sent only for what is surely wrong; what somebody else may know better is met with silence.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
+import { freshBinding } from "../lease/binding.ts";
 import type { Arrival } from "../ports.ts";
 import type { DhcpMessage } from "../wire/message.ts";
 import { OPTION } from "../wire/option-table.ts";
@@ -150,9 +151,8 @@ function hasBetterAddress(
   const { record } = chosen;
   if (record?.status === "ABANDONED") return false;
   if (mayGive(view, request, chosen)) return true;
-  // Free, but the partner's to give: it will, as long as it is the one that answers for it.
-  const isFree = record === null || record.status === "FREE" || record.status === "BACKUP";
-  return isFree && !view.authority.isResponsible(request.client, 0, reserved, network);
+  // Free, but the partner's to give: it will, while it is there.
+  return view.authority.isPartnersToGive(record ?? freshBinding(reserved));
 }
 
 /** Whether this server has a record of this client at this address, running or not. */

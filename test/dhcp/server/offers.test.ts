@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ipv4 } from "../../../src/base/ipv4.ts";
 import { bootMs } from "../../../src/base/units.ts";
-import { OFFER_HOLD_MS, OFFER_HOLD_MS_MIN, OfferTable } from "../../../src/dhcp/server/offers.ts";
+import { OFFER_HOLD_MS, OFFER_HOLD_MS_MIN, OFFER_UNTAKEN_MS, OfferTable } from "../../../src/dhcp/server/offers.ts";
 
 const A = ipv4(1);
 const B = ipv4(2);
@@ -54,4 +54,32 @@ test("release frees the address and tolerates what is not there", () => {
   offers.release("one");
   offers.release("one");
   assert.ok(offers.hold(A, "two", at(1)));
+});
+
+test("an offer counts as untaken after ten seconds without a repetition; the oldest comes first, each network by itself", () => {
+  const offers = new OfferTable();
+  const place = { network: "wire", circuit: null };
+  offers.hold(A, "one", at(0), place);
+  offers.hold(B, "two", at(1), place);
+  offers.hold(ipv4(3), "three", at(0), { ...place, network: "other" });
+  const untaken = (ms: number, limit = 10) => offers.untaken("wire", at(ms), limit);
+  assert.deepEqual(untaken(OFFER_UNTAKEN_MS - 1), []);
+  assert.deepEqual(untaken(OFFER_UNTAKEN_MS), [A]);
+  assert.deepEqual(untaken(OFFER_UNTAKEN_MS + 1), [A, B]);
+  assert.deepEqual(untaken(OFFER_UNTAKEN_MS + 1, 1), [A]);
+  offers.hold(A, "one", at(5_000), place);
+  assert.deepEqual(untaken(OFFER_UNTAKEN_MS + 1), [B]);
+  offers.release("two");
+  assert.deepEqual(untaken(OFFER_UNTAKEN_MS + 5_000), [A]);
+});
+
+test("a client's offer is settled by a lease on its network alone", () => {
+  const offers = new OfferTable();
+  offers.hold(A, "one", at(0), { network: "wire", circuit: "port" });
+  offers.settle("one", "other");
+  offers.settle("two", "wire");
+  assert.equal(offers.size, 1);
+  offers.settle("one", "wire");
+  assert.equal(offers.size, 0);
+  assert.equal(offers.countOfCircuit("port", "", at(0)), 0);
 });

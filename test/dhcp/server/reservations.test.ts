@@ -118,7 +118,7 @@ test("a client keeps its address while the reserved one is nobody's to give, and
   world.record("10.0.0.12", "ACTIVE", hardwareClient());
   world.record(RESERVED, "BACKUP", null);
   assert.equal(answer(renew(world, "10.0.0.12")), "ACK");
-  world.authority.responsible = false;
+  world.authority.hasPartner = true;
   assert.equal(answer(renew(world, "10.0.0.12")), "NAK");
 });
 

@@ -124,6 +124,8 @@ export interface FakeAuthority extends LeaseAuthority {
   allocatableStatuses: readonly BindingStatus[];
   responsible: boolean;
   own: boolean;
+  /** Whether free addresses that are not the server's to give are a partner's that answers. */
+  hasPartner: boolean;
   mcltSeconds: number;
   questions: string[];
   refuse: (binding: Binding, client: ClientIdentity) => boolean;
@@ -136,11 +138,16 @@ export function fakeAuthority(): FakeAuthority {
     allocatableStatuses: ["FREE"],
     responsible: true,
     own: true,
+    hasPartner: false,
     mcltSeconds: 86_400,
     questions: [],
     refuse: () => false,
     isOwnClient() {
       return this.own;
+    },
+    isPartnersToGive({ status }) {
+      const isFree = status === "FREE" || status === "BACKUP";
+      return this.hasPartner && isFree && !this.allocatableStatuses.includes(status);
     },
     isResponsible(_client, secs, reserved) {
       this.questions.push(`responsible secs=${secs} reserved=${reserved}`);
