@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { DEFAULT_SCOPE_POLICY } from "../../../src/api/compiled.ts";
 import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { DECLINED_ALWAYS } from "../../../src/dhcp/server/decline.ts";
+import { OFFER_UNTAKEN_MS } from "../../../src/dhcp/server/offers.ts";
 import { PROBE_LOST_MS, PROBE_TRIES_MAX, PROBES_MAX } from "../../../src/dhcp/server/probe-table.ts";
 import { clientMessage, ip, MAC_1, MAC_2, routed, scope } from "../server/world.ts";
 import { Pair, relationship } from "./pair.ts";
@@ -137,4 +138,18 @@ test("probes at the same time are bounded, and beyond the bound addresses are of
   assert.equal(pair.a.engine.probes?.size, PROBES_MAX);
   assert.equal(pair.replies.length, 5);
   assert.equal(pair.a.engine.probes?.counts.skipped, 5);
+});
+
+test("an address that was offered and not taken is looked for anew before another client is offered it", () => {
+  const pair = alone(["10.0.0.10", "10.0.0.11"]);
+  discover(pair);
+  const only = probed(pair);
+  result(pair, only, false);
+  pair.run(OFFER_UNTAKEN_MS);
+  assert.deepEqual(discover(pair, MAC_2), []);
+  assert.deepEqual(pair.a.probes, [only, only]);
+  result(pair, only, false);
+  assert.deepEqual(offers(pair), [only, only]);
+  const late = pair.ask({ type: "REQUEST", mac: MAC_1, requested: only, server: "192.0.2.1" }, [pair.a]);
+  assert.equal(late[0]?.message.messageType, "NAK");
 });

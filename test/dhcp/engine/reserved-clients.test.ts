@@ -49,7 +49,12 @@ function offers({ pair, mac }: Setting, secs: number, to: readonly Node[] = [pai
 const isAnother = (offer: string | undefined, node: Node) =>
   offer?.startsWith(`${node.name} 10.0.0.`) === true && !offer.endsWith(RESERVED);
 
-const SETTINGS: readonly [what: string, side: "a" | "b", secs: number, changes: Partial<CompiledRelationship>][] = [
+const SETTINGS: readonly [
+  what: string,
+  side: "a" | "b",
+  secs: number,
+  changes: Partial<CompiledRelationship>,
+][] = [
   ["below maxSeconds", "a", 0, {}],
   ["below maxSeconds", "b", 0, {}],
   ["past maxSeconds", "a", 4, {}],
@@ -98,7 +103,13 @@ test("a reserved address that nobody can give costs its client nothing: another 
       for (const node of [pair.a, pair.b]) {
         const client = status === "ABANDONED" ? null : hardwareClient(OTHER);
         const expiresAt = (pair.now.wall + (status === "ACTIVE" ? 1800 : 0)) as never;
-        const binding = { ...freshBinding(ip(RESERVED)), status, client, expiresAt, statusSince: pair.now.wall };
+        const binding = {
+          ...freshBinding(ip(RESERVED)),
+          status,
+          client,
+          expiresAt,
+          statusSince: pair.now.wall,
+        };
         node.engine.leases.put({ ...binding, acknowledged: true });
       }
       const below = offers(setting, 0);

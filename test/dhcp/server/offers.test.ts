@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ipv4 } from "../../../src/base/ipv4.ts";
 import { bootMs } from "../../../src/base/units.ts";
-import { OFFER_HOLD_MS, OFFER_HOLD_MS_MIN, OFFER_UNTAKEN_MS, OfferTable } from "../../../src/dhcp/server/offers.ts";
+import {
+  OFFER_HOLD_MS,
+  OFFER_HOLD_MS_MIN,
+  OFFER_UNTAKEN_MS,
+  OfferTable,
+} from "../../../src/dhcp/server/offers.ts";
 
 const A = ipv4(1);
 const B = ipv4(2);

@@ -5,7 +5,18 @@ import { test } from "node:test";
 import type { CompiledScope } from "../../../src/api/compiled.ts";
 import { formatIpv4 } from "../../../src/base/ipv4.ts";
 import { OFFER_UNTAKEN_MS } from "../../../src/dhcp/server/offers.ts";
-import { answer, asDropped, asReply, clientMessage, ip, local, reservation, routed, scope, World } from "./world.ts";
+import {
+  answer,
+  asDropped,
+  asReply,
+  clientMessage,
+  ip,
+  local,
+  reservation,
+  routed,
+  scope,
+  World,
+} from "./world.ts";
 
 const mac = (i: number) => `06${i.toString(16).padStart(10, "0")}`;
 const UNTAKEN_SECONDS = OFFER_UNTAKEN_MS / 1000;
