@@ -548,7 +548,11 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     name: "a queued reply leaves although the state changed",
     rule: "W12",
     patches: [
-      { file: "src/dhcp/engine/runner.ts", find: "|| serial !== this.engine.decisionSerial", replace: "" },
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "serial !== this.engine.decisionSerial;",
+        replace: "false;",
+      },
     ],
     caught: {
       by: "test",
@@ -562,14 +566,46 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/runner.ts",
-        find: "return this.#ports.clock.now().boot > notAfter ||",
-        replace: "return",
+        find: "if (!isOfAnotherState && boot <= notAfter) return",
+        replace: "if (!isOfAnotherState) return",
       },
     ],
     caught: {
       by: "test",
       file: "test/dhcp/engine/runner.test.ts",
       name: "W12: an ACK whose record took longer than a second to become durable does not leave",
+    },
+  },
+  {
+    name: "a lease that is told again is told in full",
+    rule: "W12",
+    patches: [
+      {
+        file: "src/dhcp/server/commit.ts",
+        find: "const leaseSeconds = seconds(Math.max(0, Math.min(term.leaseSeconds, left)));",
+        replace: "const leaseSeconds = seconds(Math.max(0, left - left + term.leaseSeconds));",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/runner.test.ts",
+      name: "W12: a client whose ACK came too late is told what is on disk when it asks again, without another record",
+    },
+  },
+  {
+    name: "a CONTACT overtakes a change of the state on its way to the disk",
+    rule: "W2",
+    patches: [
+      {
+        file: "src/dhcp/engine/runner.ts",
+        find: "const waits = this.#changesState ||",
+        replace: "const waits = false &&",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/runner.test.ts",
+      name: "W2: who has left PARTNER-DOWN proves nothing by a CONTACT before that is on disk",
     },
   },
   {

@@ -24,6 +24,7 @@ import {
   type ReplyOutcome,
 } from "../server/outcome.ts";
 import { scopeOfAddress } from "../server/prepare-config.ts";
+import { transactionOf } from "../wire/message.ts";
 import { leaseAuthority, ownFreeStatus } from "./authority.ts";
 import type { Engine } from "./engine-state.ts";
 import type { LogEntry } from "./event.ts";
@@ -31,8 +32,11 @@ import { owe } from "./owe.ts";
 import type { ScopeNewsEvent } from "./scope-news.ts";
 import type { Turn } from "./turn.ts";
 
-/** A reply that could not leave for so long is dropped: the client's clock runs from its request (W12). */
-const REPLY_AGE_MS_MAX = 1_000;
+/** A grant that could not leave for so long is dropped: the client's clock runs from its request (W12). */
+const GRANT_AGE_MS_MAX = 1_000;
+/** Any other reply promises nothing that a wait could make untrue (see commit.ts for a lease that is told again), and waits behind
+ *  other clients' records until its client asks again. Source: RFC 2131 4.1 (after 3 to 5 seconds). */
+const REPLY_AGE_MS_MAX = 3_000;
 
 /** What came in and is to be decided. */
 export interface IncomingDatagram {
@@ -54,6 +58,7 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
     config: engine.serverConfig,
     leases: engine.leases,
     offers: engine.offers,
+    untold: engine.untold,
     authority: leaseAuthority(engine, turn),
     counters: engine.datagrams,
     ...(tries === null && { limits: engine.limits }),
@@ -161,13 +166,14 @@ function tellReservations(engine: Engine, turn: Turn, outcome: ReplyOutcome): vo
   tellScope(engine, turn, { level: "info", event: "reservation-waits", message, address, fields });
 }
 
-function reply(engine: Engine, turn: Turn, outcome: ReplyOutcome): void {
+function reply(engine: Engine, turn: Turn, { address, binding, bytes, route }: ReplyOutcome): void {
   turn.do({
     kind: "reply",
-    route: outcome.route,
-    bytes: outcome.bytes,
-    notAfter: bootAfter(turn.now.boot, REPLY_AGE_MS_MAX),
+    route,
+    bytes,
+    notAfter: bootAfter(turn.now.boot, binding === null ? REPLY_AGE_MS_MAX : GRANT_AGE_MS_MAX),
     serial: engine.decisionSerial,
+    grants: binding === null ? null : { address, transaction: transactionOf(bytes) },
   });
 }
 

@@ -17,6 +17,7 @@ import { OfferTable } from "../server/offers.ts";
 import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
 import { ProbeTable } from "../server/probe-table.ts";
 import { RelayWatch } from "../server/relay-watch.ts";
+import { UntoldGrants } from "../server/untold-grants.ts";
 import { configuredRole } from "./authority.ts";
 import { balanceWhenDue } from "./balance.ts";
 import { onCarrier } from "./carrier.ts";
@@ -91,6 +92,7 @@ export function createEngine(boot: EngineBoot): Engine {
     role: configuredRole(boot.config, boot.member),
     leases,
     offers: new OfferTable(),
+    untold: new UntoldGrants(),
     endpoint: newEndpoint(boot),
     startupEndsAt: boot.now.boot,
     isStopping: false,

@@ -79,11 +79,19 @@ export type Effect =
       readonly notAfter: Instant["boot"];
       /** Engine.decisionSerial as of the decision: when it has risen since, the reply is dropped too (W12). */
       readonly serial: number;
+      /** What the reply grants with a record of this turn; null when it leans on none. */
+      readonly grants: { readonly address: Ipv4; readonly transaction: number } | null;
     }
   /** Asks whether anybody uses the address, by ICMP and, on an interface, by ARP; ends in one "probe-result". */
   | { readonly kind: "probe"; readonly address: Ipv4; readonly interface: string | null }
   | { readonly kind: "link-dial"; readonly connection: ConnectionId }
-  | { readonly kind: "link-send"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  /** `isContact`: a CONTACT, which tells of the endpoint alone and need not wait behind bindings (draft 8.3). */
+  | {
+      readonly kind: "link-send";
+      readonly connection: ConnectionId;
+      readonly bytes: Uint8Array;
+      readonly isContact: boolean;
+    }
   | { readonly kind: "link-close"; readonly connection: ConnectionId; readonly reason: string }
   | { readonly kind: "wake"; readonly at: Instant["boot"] }
   /** For the lease history. */

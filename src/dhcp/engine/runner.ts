@@ -4,6 +4,8 @@
 // A failed write or sync is final: nothing leaves any more, the process must end and recover from its log (S2, F6).
 
 import type { FaultError } from "../../base/fault.ts";
+import type { BootMs } from "../../base/units.ts";
+import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { AddressProber, ClientSocket, Clock, PartnerLink, Timers } from "../ports.ts";
 import { step } from "./engine.ts";
 import type { Engine } from "./engine-state.ts";
@@ -30,24 +32,36 @@ type VisibleEffect = Exclude<Effect, { kind: "append" } | { kind: "wake" } | { k
 interface WaitingTurn {
   readonly effects: readonly VisibleEffect[];
   readonly done: () => void;
+  readonly changesState: boolean;
   durable: boolean;
 }
+
+/** Between two lines about replies that came too late. */
+const LATE_LINE_INTERVAL_MS = 60_000;
 
 export class EngineRunner {
   readonly engine: Engine;
   readonly #ports: RunnerPorts;
   /** Effects of the turn in the making. */
   #turn: VisibleEffect[] = [];
+  #contacts: VisibleEffect[] = [];
   #turnHasRecords = false;
+  #changesState = false;
+  /** The endpoint as it was ordered onto the disk last. */
+  #endpoint: Pick<EndpointRecord, "state" | "complete">;
   /** Turns whose records are on their way to the disk, or that stand behind one, oldest first. */
   readonly #waiting: WaitingTurn[] = [];
   #failed = false;
   /** Replies dropped because they would have left too late, or under another state than they were decided in (W12). */
   lateReplies = 0;
+  /** Those that the disk or the process held up: since the last line about them, and when that was. */
+  #heldUp = 0;
+  #heldUpToldAt = Number.NEGATIVE_INFINITY;
 
   constructor(engine: Engine, ports: RunnerPorts) {
     this.engine = engine;
     this.#ports = ports;
+    this.#endpoint = engine.endpoint;
   }
 
   /** Lets the engine take one event. Nothing becomes visible before endTurn(). */
@@ -61,11 +75,15 @@ export class EngineRunner {
       case "append":
         this.#ports.journal.append(effect.record);
         this.#turnHasRecords = true;
+        if (effect.record.kind === "endpoint") this.#noteEndpoint(effect.record.endpoint);
         return;
       case "wake":
         return this.#ports.timers.wakeAt(effect.at);
       case "log":
         return this.#ports.log(effect.entry);
+      case "link-send":
+        (effect.isContact ? this.#contacts : this.#turn).push(effect);
+        return;
       default:
         this.#turn.push(effect);
     }
@@ -75,22 +93,43 @@ export class EngineRunner {
    *  to the disk, the effects happen at once. `done` is called after the last of them; never once the disk has failed. */
   endTurn(done: () => void = () => {}): void {
     if (this.#failed) return;
+    this.#sendContacts();
     const effects = this.#turn;
+    const changesState = this.#changesState;
     this.#turn = [];
+    this.#changesState = false;
     if (!this.#turnHasRecords) {
       if (effects.length === 0) return done();
       if (this.#waiting.length === 0) return this.#perform({ effects, done });
-      this.#waiting.push({ effects, done, durable: true });
+      this.#waiting.push({ effects, done, changesState, durable: true });
       return;
     }
     this.#turnHasRecords = false;
-    const waiting: WaitingTurn = { effects, done, durable: false };
+    const waiting: WaitingTurn = { effects, done, changesState, durable: false };
     this.#waiting.push(waiting);
     this.#ports.journal.flush((fault) => {
       if (fault !== null) return this.#fail(fault);
       waiting.durable = true;
       this.#release();
     });
+  }
+
+  /** Whether the turn changes anything that a CONTACT tells of or proves (W2 b). */
+  #noteEndpoint(next: EndpointRecord): void {
+    const before = this.#endpoint;
+    this.#changesState ||= next.state !== before.state || next.complete !== before.complete;
+    this.#endpoint = next;
+  }
+
+  /** A CONTACT does not wait for a slow disk to take bindings: the partner would take the silence for a cut, and both would write even
+   *  more. Behind a change of the state itself it waits for its turn. */
+  #sendContacts(): void {
+    const contacts = this.#contacts;
+    if (contacts.length === 0) return;
+    this.#contacts = [];
+    const waits = this.#changesState || this.#waiting.some(({ changesState }) => changesState);
+    if (waits) this.#turn.push(...contacts);
+    else this.#perform({ effects: contacts, done: () => {} });
   }
 
   /** True once everything delivered so far is durable and performed. */
@@ -106,8 +145,7 @@ export class EngineRunner {
     for (const effect of effects) {
       switch (effect.kind) {
         case "reply":
-          if (this.#isTooLate(effect)) this.lateReplies += 1;
-          else this.#ports.clientSocket.send(effect.route, effect.bytes);
+          this.#reply(effect);
           break;
         case "history":
           this.#ports.history?.(effect.entry);
@@ -132,8 +170,23 @@ export class EngineRunner {
   }
 
   /** The last check, right before the send (W12). */
-  #isTooLate({ notAfter, serial }: Extract<Effect, { kind: "reply" }>): boolean {
-    return this.#ports.clock.now().boot > notAfter || serial !== this.engine.decisionSerial;
+  #reply({ route, bytes, notAfter, serial, grants }: Extract<Effect, { kind: "reply" }>): void {
+    const { boot } = this.#ports.clock.now();
+    const isOfAnotherState = serial !== this.engine.decisionSerial;
+    if (!isOfAnotherState && boot <= notAfter) return this.#ports.clientSocket.send(route, bytes);
+    this.lateReplies += 1;
+    if (isOfAnotherState) return;
+    if (grants !== null) this.engine.untold.note(grants.address, grants.transaction);
+    this.#tellHeldUp(boot);
+  }
+
+  #tellHeldUp(now: BootMs): void {
+    this.#heldUp += 1;
+    if (now - this.#heldUpToldAt < LATE_LINE_INTERVAL_MS) return;
+    const message = "replies came too late to be sent: the disk takes too long, or the process was held up";
+    this.#ports.log({ level: "warn", event: "replies-late", message, fields: { count: this.#heldUp } });
+    this.#heldUp = 0;
+    this.#heldUpToldAt = now;
   }
 
   #fail(fault: FaultError): void {

@@ -17,6 +17,7 @@ import type { OfferTable } from "./offers.ts";
 import type { ServerConfig } from "./prepare-config.ts";
 import type { ProbeTable } from "./probe-table.ts";
 import type { RelayWatch } from "./relay-watch.ts";
+import type { UntoldGrants } from "./untold-grants.ts";
 
 /** What the server knows and asks. `offers` and `counters` change as datagrams are handled; nothing else does. */
 export interface ServerView {
@@ -24,6 +25,8 @@ export interface ServerView {
   readonly leases: LeaseTable;
   readonly offers: OfferTable;
   readonly authority: LeaseAuthority;
+  /** Absent where no ACK waits for a disk. */
+  readonly untold?: UntoldGrants;
   readonly counters?: DatagramCounters;
   /** Absent where nothing is limited. */
   readonly limits?: ClientLimits;

@@ -7,12 +7,13 @@ import { OPTION } from "../wire/option-table.ts";
 import { type ChosenAddress, choice, chooseAddress, isEligible, mayGive } from "./allocate.ts";
 import { circuitKey } from "./circuit-leases.ts";
 import { type ClientRequest, elapsedSeconds, type ServerView } from "./client-request.ts";
-import { grant, type LeaseTerm, leaseTerm } from "./grant.ts";
+import { commit } from "./commit.ts";
+import { leaseTerm } from "./grant.ts";
 import { offerIpv6Only, offerNoAutoConfiguration, wantsNoAddress } from "./no-address.ts";
 import { type DropReason, dropped, type ServerOutcome } from "./outcome.ts";
 import { networkName, type ServerScope } from "./prepare-config.ts";
 import { needsProbe } from "./probe.ts";
-import { acknowledge, offer } from "./reply.ts";
+import { offer } from "./reply.ts";
 import { reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
 
@@ -43,7 +44,9 @@ export function handleDiscover(
   // Held for another, it was left untaken, or it runs, is the client's own and was offered to another identity of the same machine.
   offers.releaseAddress(chosen.address);
   if (needsProbe(view, request, chosen)) return startProbe(view, request, chosen);
-  if (mayCommitAtOnce(view, request, chosen.scope)) return commitAtOnce(view, request, chosen, term);
+  if (mayCommitAtOnce(view, request, chosen.scope)) {
+    return commit(view, request, chosen, { term, isRapid: true });
+  }
   if (!hold(view, request, chosen)) return dropped("offer-table-full");
   const { scope, address } = chosen;
   const reservationWaits = reserved === address ? null : reserved;
@@ -86,20 +89,6 @@ function whyNone(network: readonly ServerScope[]): DropReason {
 function mayCommitAtOnce(view: ServerView, request: ClientRequest, scope: ServerScope): boolean {
   const isAsked = request.message.options.get(OPTION.RAPID_COMMIT)?.length === 0;
   return isAsked && scope.config.policy.rapidCommit && view.authority.isOwnClient(request.client);
-}
-
-/** An ACK instead of the OFFER, with the lease that goes with it. */
-function commitAtOnce(
-  view: ServerView,
-  request: ClientRequest,
-  chosen: ChosenAddress,
-  term: LeaseTerm,
-): ServerOutcome {
-  const { scope, address } = chosen;
-  const lease = { scope, address, term, isRapid: true };
-  const outcome = acknowledge(view, request, lease, grant(request, chosen, term));
-  if (outcome.kind === "reply") view.offers.release(request.clientKey);
-  return outcome;
 }
 
 /** The address still held for the client, if it may be offered again; its reservation goes before it. */

@@ -52,12 +52,12 @@ export function offer(view: ServerView, request: ClientRequest, lease: LeaseRepl
   return reply("OFFER", { route, encoded, address, reservationWaits });
 }
 
-/** An ACK of a lease; `binding` must be durable before it leaves. */
+/** An ACK of a lease; `binding` must be durable before it leaves, null: the lease is on disk already. */
 export function acknowledge(
   view: ServerView,
   request: ClientRequest,
   lease: LeaseReply,
-  binding: BindingChange,
+  binding: BindingChange | null,
 ): ServerOutcome {
   const route = routeReply(view, request, lease.address);
   if (route === null) return dropped("no-route");
@@ -232,7 +232,7 @@ interface ReplyParts {
   readonly route: ReplyRoute;
   readonly encoded: EncodedMessage;
   readonly address: Ipv4;
-  readonly binding?: BindingChange;
+  readonly binding?: BindingChange | null;
   readonly nakReason?: NakReason;
   readonly reservationWaits?: Ipv4 | null;
 }

@@ -11,10 +11,11 @@ import { addressOption } from "../wire/options.ts";
 import type { RelayInformation } from "../wire/relay-agent.ts";
 import { type ChosenAddress, choice, isEligible, mayGive } from "./allocate.ts";
 import { type ClientRequest, isOwnIdentifier, type ServerView } from "./client-request.ts";
-import { grant, leaseTerm } from "./grant.ts";
+import { commit } from "./commit.ts";
+import { leaseTerm } from "./grant.ts";
 import { isHeldBy, isOwn, leasesOf } from "./holder.ts";
 import { dropped, type NakReason, type ServerOutcome } from "./outcome.ts";
-import { acknowledge, nak } from "./reply.ts";
+import { nak } from "./reply.ts";
 import { isReservedForAnother, reservationFor, reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
 
@@ -186,11 +187,8 @@ function surelyWrong(request: ClientRequest, { scope, address, record }: ChosenA
 
 /** The ACK with its binding, as far as the authority lets it. */
 function give(view: ServerView, request: ClientRequest, chosen: ChosenAddress): ServerOutcome {
-  const { scope, address } = chosen;
   if (!mayGive(view, request, chosen)) return dropped("not-ours-to-give");
   const term = leaseTerm(view, request, chosen);
   if (term.leaseSeconds <= 0) return dropped("no-lease-time");
-  const outcome = acknowledge(view, request, { scope, address, term }, grant(request, chosen, term));
-  if (outcome.kind === "reply") view.offers.release(request.clientKey);
-  return outcome;
+  return commit(view, request, chosen, { term, isRapid: false });
 }

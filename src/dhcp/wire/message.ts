@@ -73,6 +73,11 @@ export type MessageRead =
 const EMPTY_SNAME = new Uint8Array(64);
 const EMPTY_FILE = new Uint8Array(128);
 
+/** Transaction id of any DHCP message, request or reply. Source: RFC 2131 2 (figure 1, `xid`). */
+export function transactionOf(bytes: Uint8Array): number {
+  return readUint32(bytes, 4);
+}
+
 /** Reads one datagram's payload. Time and memory are linear in its length, which is bounded.
  *  Source: RFC 2131 2 (figure 1), 4.1 (overload order: options, file, sname). */
 export function decodeMessage(bytes: Uint8Array): MessageRead {
@@ -120,7 +125,7 @@ function decodeHeader(bytes: Uint8Array, hlen: number): MessageHeader {
     op: bytes[0] as number,
     hardwareType: bytes[1] as number,
     hops: bytes[3] as number,
-    xid: readUint32(bytes, 4),
+    xid: transactionOf(bytes),
     secs: ((bytes[8] as number) << 8) | (bytes[9] as number),
     flags: ((bytes[10] as number) << 8) | (bytes[11] as number),
     clientAddress: ipv4(readUint32(bytes, 12)),

@@ -57,6 +57,8 @@ export class Node {
   starts = 0;
   /** The configurations that it was given, by their shape; a test may take them away. */
   readonly kept = new Map<string, EngineConfig>();
+  /** How long its disk takes for a sync. */
+  syncMs = 1;
   /** Stores this member has had before. */
   lostStores = 0;
   /** How far this machine's wall clock is from true time, in seconds. */
@@ -188,7 +190,7 @@ export class Pair {
         flush: (done) => {
           const group = pending;
           pending = [];
-          this.#after(1, () => {
+          this.#after(node.syncMs, () => {
             if (!alive()) return;
             node.disk.push(...group);
             done(null);
