@@ -1,6 +1,7 @@
 // Grants whose ACK was not sent, because a slow disk let it grow too old (W12). They are on disk, and the client, which does
 // not know of them, asks again with the same transaction: it is told what stands there, without another record to wait for.
-// Volatile and bounded: losing an entry costs a client another try.
+// Volatile and bounded: losing an entry costs a client another try. Source: RFC 2131 4.1 (a client repeats its request under the
+// same xid), witness rule W12.
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 
