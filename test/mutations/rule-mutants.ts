@@ -593,22 +593,6 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "a CONTACT overtakes a change of the state on its way to the disk",
-    rule: "W2",
-    patches: [
-      {
-        file: "src/dhcp/engine/runner.ts",
-        find: "const waits = this.#changesState ||",
-        replace: "const waits = false &&",
-      },
-    ],
-    caught: {
-      by: "test",
-      file: "test/dhcp/engine/runner.test.ts",
-      name: "W2: who has left PARTNER-DOWN proves nothing by a CONTACT before that is on disk",
-    },
-  },
-  {
     name: "fencing is switched off while somebody holds a grant",
     rule: "l",
     patches: [

@@ -16,9 +16,9 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/runner.ts",
-        find: "const waiting: WaitingTurn = { effects, done, changesState, durable: false };\n",
+        find: "const waiting: WaitingTurn = { effects, done, durable: false };\n",
         replace:
-          'const isReply = ({ kind }: VisibleEffect): boolean => kind === "reply";\n    this.#perform({ effects: effects.filter(isReply), done: () => {} });\n    const later = effects.filter((effect) => !isReply(effect));\n    const waiting: WaitingTurn = { effects: later, done, changesState, durable: false };\n',
+          'const isReply = ({ kind }: VisibleEffect): boolean => kind === "reply";\n    this.#perform({ effects: effects.filter(isReply), done: () => {} });\n    const later = effects.filter((effect) => !isReply(effect));\n    const waiting: WaitingTurn = { effects: later, done, durable: false };\n',
       },
     ],
     caught: bite(["S2"], 3),

@@ -85,13 +85,7 @@ export type Effect =
   /** Asks whether anybody uses the address, by ICMP and, on an interface, by ARP; ends in one "probe-result". */
   | { readonly kind: "probe"; readonly address: Ipv4; readonly interface: string | null }
   | { readonly kind: "link-dial"; readonly connection: ConnectionId }
-  /** `isContact`: a CONTACT, which tells of the endpoint alone and need not wait behind bindings (draft 8.3). */
-  | {
-      readonly kind: "link-send";
-      readonly connection: ConnectionId;
-      readonly bytes: Uint8Array;
-      readonly isContact: boolean;
-    }
+  | { readonly kind: "link-send"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
   | { readonly kind: "link-close"; readonly connection: ConnectionId; readonly reason: string }
   | { readonly kind: "wake"; readonly at: Instant["boot"] }
   /** For the lease history. */

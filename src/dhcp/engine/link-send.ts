@@ -22,7 +22,7 @@ export function answer(turn: Turn, connection: Connection, message: FailoverMess
 
 function write(turn: Turn, connection: Connection, message: FailoverMessage, xid: number): void {
   const bytes = writeMessage(turn.dialect.hasExtras ? message : plain(message), turn.now.wall, xid);
-  turn.do({ kind: "link-send", connection: connection.id, bytes, isContact: message.type === "CONTACT" });
+  turn.do({ kind: "link-send", connection: connection.id, bytes });
 }
 
 /** Without what only our own engines understand, and mean when they say it. */

@@ -5,7 +5,6 @@
 
 import type { FaultError } from "../../base/fault.ts";
 import type { BootMs } from "../../base/units.ts";
-import type { EndpointRecord } from "../lease/durable-record.ts";
 import type { AddressProber, ClientSocket, Clock, PartnerLink, Timers } from "../ports.ts";
 import { step } from "./engine.ts";
 import type { Engine } from "./engine-state.ts";
@@ -32,7 +31,6 @@ type VisibleEffect = Exclude<Effect, { kind: "append" } | { kind: "wake" } | { k
 interface WaitingTurn {
   readonly effects: readonly VisibleEffect[];
   readonly done: () => void;
-  readonly changesState: boolean;
   durable: boolean;
 }
 
@@ -44,11 +42,7 @@ export class EngineRunner {
   readonly #ports: RunnerPorts;
   /** Effects of the turn in the making. */
   #turn: VisibleEffect[] = [];
-  #contacts: VisibleEffect[] = [];
   #turnHasRecords = false;
-  #changesState = false;
-  /** The endpoint as it was ordered onto the disk last. */
-  #endpoint: Pick<EndpointRecord, "state" | "complete">;
   /** Turns whose records are on their way to the disk, or that stand behind one, oldest first. */
   readonly #waiting: WaitingTurn[] = [];
   #failed = false;
@@ -61,7 +55,6 @@ export class EngineRunner {
   constructor(engine: Engine, ports: RunnerPorts) {
     this.engine = engine;
     this.#ports = ports;
-    this.#endpoint = engine.endpoint;
   }
 
   /** Lets the engine take one event. Nothing becomes visible before endTurn(). */
@@ -75,15 +68,11 @@ export class EngineRunner {
       case "append":
         this.#ports.journal.append(effect.record);
         this.#turnHasRecords = true;
-        if (effect.record.kind === "endpoint") this.#noteEndpoint(effect.record.endpoint);
         return;
       case "wake":
         return this.#ports.timers.wakeAt(effect.at);
       case "log":
         return this.#ports.log(effect.entry);
-      case "link-send":
-        (effect.isContact ? this.#contacts : this.#turn).push(effect);
-        return;
       default:
         this.#turn.push(effect);
     }
@@ -93,43 +82,22 @@ export class EngineRunner {
    *  to the disk, the effects happen at once. `done` is called after the last of them; never once the disk has failed. */
   endTurn(done: () => void = () => {}): void {
     if (this.#failed) return;
-    this.#sendContacts();
     const effects = this.#turn;
-    const changesState = this.#changesState;
     this.#turn = [];
-    this.#changesState = false;
     if (!this.#turnHasRecords) {
       if (effects.length === 0) return done();
       if (this.#waiting.length === 0) return this.#perform({ effects, done });
-      this.#waiting.push({ effects, done, changesState, durable: true });
+      this.#waiting.push({ effects, done, durable: true });
       return;
     }
     this.#turnHasRecords = false;
-    const waiting: WaitingTurn = { effects, done, changesState, durable: false };
+    const waiting: WaitingTurn = { effects, done, durable: false };
     this.#waiting.push(waiting);
     this.#ports.journal.flush((fault) => {
       if (fault !== null) return this.#fail(fault);
       waiting.durable = true;
       this.#release();
     });
-  }
-
-  /** Whether the turn changes anything that a CONTACT tells of or proves (W2 b). */
-  #noteEndpoint(next: EndpointRecord): void {
-    const before = this.#endpoint;
-    this.#changesState ||= next.state !== before.state || next.complete !== before.complete;
-    this.#endpoint = next;
-  }
-
-  /** A CONTACT does not wait for a slow disk to take bindings: the partner would take the silence for a cut, and both would write even
-   *  more. Behind a change of the state itself it waits for its turn. */
-  #sendContacts(): void {
-    const contacts = this.#contacts;
-    if (contacts.length === 0) return;
-    this.#contacts = [];
-    const waits = this.#changesState || this.#waiting.some(({ changesState }) => changesState);
-    if (waits) this.#turn.push(...contacts);
-    else this.#perform({ effects: contacts, done: () => {} });
   }
 
   /** True once everything delivered so far is durable and performed. */
