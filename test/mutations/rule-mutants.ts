@@ -1040,6 +1040,54 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "two restored stores call each other old copies",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner-store.ts",
+        find: "  if (!complete && extras.incomplete === true) return { own: false, partners: false };\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-restored.test.ts",
+      name: "two restored stores drop nothing and tell each other all they have, without fencing, that of a the younger",
+    },
+  },
+  {
+    name: "two restored stores wait for nobody under Witness",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "const areBothBereft = isBereft(engine) && engine.session?.partnerIncomplete === true;",
+        replace: "const areBothBereft = false;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-restored.test.ts",
+      name: "two restored stores drop nothing and tell each other all they have, under Witness, that of a the younger",
+    },
+  },
+  {
+    name: "who waits for a human goes on without asking a complete partner",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: '  if (state === "RECOVER-WAIT" && isBereft(engine) && !session.partnerIncomplete) return "RECOVER";\n',
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-restored.test.ts",
+      name: "a restored store that waits for a human fetches everything once its partner has a complete one",
+    },
+  },
+  {
     name: "a full update's progress is kept past what the partner has not got",
     rule: "W10",
     patches: [

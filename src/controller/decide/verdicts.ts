@@ -3,7 +3,7 @@
 // Source: Kubernetes API conventions; kstatus for Reconciling and Stalled.
 
 import type { Fencing } from "../../api/partner-down.ts";
-import type { Rejected } from "../observed.ts";
+import type { MemberReportView, Rejected } from "../observed.ts";
 import { carrierSentences } from "./carriers.ts";
 import { pairClaimProblem } from "./claims.ts";
 import { readConditions, type Verdict } from "./condition.ts";
@@ -216,6 +216,9 @@ export function witnessVerdict(pair: Pair): Verdict {
   if (lost.length > 0) {
     return verdict("False", "StoresLost", storesLostText(pair, lost));
   }
+  if (pair.members.every(({ report }) => report !== null && waitsForHuman(report))) {
+    return verdict("False", "StoresLost", BOTH_RESTORED);
+  }
   if (pair.members.filter(({ report }) => report?.state === "PartnerDown").length === 2) {
     return verdict(
       "False",
@@ -234,6 +237,15 @@ export function witnessVerdict(pair: Pair): Verdict {
   const holds = witness.holder === null ? "nobody holds a grant" : `${witness.holder} holds the grant`;
   return verdict("True", "Reading", `Epoch ${witness.epoch}, ${holds}.`);
 }
+
+/** Fenced, it has all that its partner has, and the partner has not all leases either (W10). */
+function waitsForHuman({ state, complete, fencing }: MemberReportView): boolean {
+  return state === "RecoverWait" && !complete && fencing === "Witness";
+}
+
+const BOTH_RESTORED =
+  "Neither lease store holds all leases: both were restored from backups, say. What was leased since is not known. Once no such " +
+  "lease can run any more, set spec.partnerDown.fencing to None until both members are NORMAL.";
 
 function storesLostText({ observed, witness }: Pair, lost: readonly string[]): string {
   const { adoptFrom, namespace, name } = observed.relationship;

@@ -59,9 +59,11 @@ export function outdatedStores(
   session: Session,
   extras: Extras,
 ): { readonly own: boolean; readonly partners: boolean } {
+  const { complete, partnerStore } = engine.endpoint;
+  // Two that both lack leases, as two restored backups do, fetch all from each other: dropped, theirs would be known to nobody.
+  if (!complete && extras.incomplete === true) return { own: false, partners: false };
   const own = isOwnStoreOutdated(engine, extras);
   const partners = isPartnerStoreOutdated(engine, session, extras);
-  const { complete, partnerStore } = engine.endpoint;
   if (own || partners || !complete || extras.incomplete === true) return { own, partners };
   // Whoever was completed by another store remembers that one. So of two complete stores of which one alone remembers the
   // other, that one was left behind: its partner went on with somebody else, a dhcpd, which tells no store, or a newer one.

@@ -256,6 +256,7 @@ function nextState(
 ): SettledState | null {
   // A RECOVER-DONE of an older connection is void: the partner gave on meanwhile (W7).
   if (state === "RECOVER-DONE" && partner === "PARTNER-DOWN" && !session.updatesReceived) return "RECOVER";
+  if (state === "RECOVER-WAIT" && isBereft(engine) && !session.partnerIncomplete) return "RECOVER";
   const next = onPartnerState(state, partner, engine.endpoint.fencing);
   // Left only for a partner that holds all our news from this very connection (W7).
   if (state === "PARTNER-DOWN" && next === "NORMAL" && !isPartnerUpToDate(engine, session)) return null;
@@ -367,9 +368,9 @@ function finishRecovery(engine: Engine, turn: Turn): void {
     enterState(engine, turn, "RECOVER-WAIT", cause);
     return leaveRecoverWait(engine, turn);
   }
-  enterState(engine, turn, "RECOVER-DONE", cause, {
-    complete: true,
-    superseded: false,
+  const areBothBereft = isBereft(engine) && engine.session?.partnerIncomplete === true;
+  enterState(engine, turn, areBothBereft ? "RECOVER-WAIT" : "RECOVER-DONE", cause, {
+    ...(!areBothBereft && { complete: true, superseded: false }),
     ...(!complete && { hold: stampNow(engine, turn) }),
   });
   reactToPartner(engine, turn);
@@ -380,7 +381,7 @@ function finishRecovery(engine: Engine, turn: Turn): void {
 export function leaveRecoverWait(engine: Engine, turn: Turn): void {
   if (engine.endpoint.state !== "RECOVER-WAIT" || engine.startupEndsAt !== null) return;
   const bothNew = areBothNew(engine);
-  if (bothNew && !isFirstPair(engine)) return;
+  if ((bothNew && !isFirstPair(engine)) || isBereft(engine)) return;
   if (!bothNew && turn.early.wall < recoverWaitEndsAt(engine)) return;
   const changes = { complete: true, superseded: false };
   enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown", changes);
@@ -398,6 +399,13 @@ function areBothNew(engine: Engine): boolean {
   // A dhcpd cannot say whether it was ever in NORMAL; it skips the wait in the same place.
   if (engine.dialect.hasExtras && !session.partnerNeverNormal) return false;
   return session.partnerState !== null && isRecovery(session.partnerState);
+}
+
+/** A store that was in use and lacks leases. Of two, only a human can say that none of those that both lack runs any more, by
+ *  switching fencing off (W10). */
+function isBereft(engine: Engine): boolean {
+  const { complete, agreedMcltSeconds } = engine.endpoint;
+  return isFenced(engine) && !complete && agreedMcltSeconds !== 0;
 }
 
 /** No other store was ever listed for either member, so that nobody can hold a lease of a lost one. Two empty stores

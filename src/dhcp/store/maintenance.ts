@@ -81,6 +81,8 @@ export function markRestored(
         outageSince: now,
         hold: null,
         aloneSince: 1,
+        // What its partner had got already that one may have lost.
+        fullUpdateCursor: 0,
       },
     });
   }

@@ -142,7 +142,7 @@ test("stores of members of other names are refused: their leases would be nobody
 });
 
 test("stores that nobody found are told with what to correct, those of an adopted UID and those of its own name", () => {
-  const empty = { complete: false, state: "RecoverWait", serving: "None" } as const;
+  const empty = { complete: false, state: "RecoverWait", serving: "None", fencing: "Witness" } as const;
   const members = [member("a", { says: empty }), member("b", { says: empty })];
   const told = (stores: Record<string, string>, adoptFrom: string | null) => {
     const status = { witness: witness({ stores }) };
@@ -159,4 +159,8 @@ test("stores that nobody found are told with what to correct, those of an adopte
     told({ a: "x", b: "y" }, null)?.message ?? "",
     /is new.*kubectl -n dhcp delete secret campus-store/,
   );
+  // Both restored: the witness knows them.
+  const restored = told({ a: "store-a", b: "store-b" }, null);
+  assert.equal(restored?.reason, "StoresLost");
+  assert.match(restored.message, /restored from backups.*spec\.partnerDown\.fencing to None/);
 });

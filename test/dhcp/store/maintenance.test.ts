@@ -112,6 +112,7 @@ test("a restored store knows its leases, is in RECOVER and incomplete, and remem
     complete: false,
     outageSince: NOW,
     aloneSince: 1,
+    fullUpdateCursor: 0,
     hold: null,
   } as const;
   model.apply({ kind: "endpoint", endpoint });
