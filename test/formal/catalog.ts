@@ -86,7 +86,9 @@ export type SystemName = keyof typeof SYSTEMS;
 /** The system in the sizes of LONG_LEASES; one whose MCLT changes keeps its own MCLTs. */
 export function withLongLeases(name: SystemName): Partial<ModelOptions> {
   const system: Partial<ModelOptions> = SYSTEMS[name];
-  return system.mcltNew === undefined ? { ...system, ...LONG_LEASES } : { ...system, lease: LONG_LEASES.lease };
+  return system.mcltNew === undefined
+    ? { ...system, ...LONG_LEASES }
+    : { ...system, lease: LONG_LEASES.lease };
 }
 
 /** Where an omission shows. */
