@@ -234,7 +234,7 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/controller/decide/witness.ts",
-        find: "    if (known.stores[name] !== undefined && !isPartnerComplete(known, members, name)) continue;\n",
+        find: "    if (!isFirst && !isPartnerComplete(known, members, name) && !areJoined(members)) continue;\n",
         replace: "",
       },
     ],
