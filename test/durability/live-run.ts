@@ -89,6 +89,7 @@ export async function expectHolds(run: LiveRun): Promise<number> {
     if (problems.length === 0) break;
     if (performance.now() > deadline) failWith(pair, "not told in time", problems);
   }
+  await pause(SYNCED_MS);
   const now = await killBothHolding(run);
   expectNoViolation(run, "at the end");
   return load.ledger.holds(now).length;
@@ -105,6 +106,8 @@ async function killBothHolding({ pair, load }: LiveRun): Promise<number> {
   return now;
 }
 
+/** What an engine was told it shows before it is on its disk, which may be slow; to whoever told it, it says nothing until then. */
+const SYNCED_MS = 2_000;
 /** For updates that are on their way between two NORMAL members. */
 const TOLD_MS = 30_000;
 /** Addresses whose history a failure shows. */
