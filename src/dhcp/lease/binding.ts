@@ -33,8 +33,19 @@ export interface ClientIdentity {
 
 /** One text per client, fit for a Map: equal exactly when the identity that counts is equal. */
 export function clientKey(client: ClientIdentity): string {
-  if (client.clientIdentifier !== null) return `i${toHex(client.clientIdentifier)}`;
-  return `h${client.hardwareType.toString(16)}:${toHex(client.hardwareAddress)}`;
+  const { clientIdentifier, hardwareType, hardwareAddress } = client;
+  if (clientIdentifier !== null) return identifierKey(toHex(clientIdentifier));
+  return hardwareKey(hardwareType, toHex(hardwareAddress));
+}
+
+/** clientKey() of who sends this option 61, in hex. */
+export function identifierKey(hex: string): string {
+  return `i${hex}`;
+}
+
+/** clientKey() of who sends no option 61 and this chaddr, in hex. */
+export function hardwareKey(hardwareType: number, hex: string): string {
+  return `h${hardwareType.toString(16)}:${hex}`;
 }
 
 export interface Binding {

@@ -5,7 +5,7 @@
 import type { CompiledReservation } from "../../api/compiled.ts";
 import { assert } from "../../base/assert.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
-import { type ClientIdentity, clientKey } from "../lease/binding.ts";
+import { type ClientIdentity, clientKey, hardwareKey, identifierKey } from "../lease/binding.ts";
 import { decodeOptions, hexBytes } from "./configured-options.ts";
 import { exactestFirst, type Place, placeKey, placeOf } from "./place.ts";
 
@@ -163,9 +163,9 @@ function keyOf({
     const { place, mask } = placeOf(relayAgent);
     return placeKey(place, mask);
   }
-  if (clientIdentifier !== null) return `i${clientIdentifier}`;
+  if (clientIdentifier !== null) return identifierKey(clientIdentifier);
   assert(hardwareAddress !== null, "a reservation names a hardware address or a client identifier");
-  return `h${Number.parseInt(hardwareAddress.slice(0, 2), 16).toString(16)}:${hardwareAddress.slice(2)}`;
+  return hardwareKey(Number.parseInt(hardwareAddress.slice(0, 2), 16), hardwareAddress.slice(2));
 }
 
 function identityOf({ clientIdentifier, hardwareAddress }: Whom): ClientIdentity {

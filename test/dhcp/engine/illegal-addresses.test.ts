@@ -4,16 +4,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { CompiledScope } from "../../../src/api/compiled.ts";
-import { unixSeconds } from "../../../src/base/units.ts";
-import type { Binding } from "../../../src/dhcp/lease/binding.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import type { BindingUpdate } from "../../../src/dhcp/wire-failover/message.ts";
-import { hardwareClient, ip, scope } from "../server/world.ts";
-import { START } from "./pair.ts";
+import { ip, scope } from "../server/world.ts";
 import { ScriptedPartner } from "./scripted-partner.ts";
+import { at, lease, RUNNING, STATUS } from "./told-lease.ts";
 
-const STATUS = { FREE: 1, ACTIVE: 2, EXPIRED: 3, RELEASED: 4, BACKUP: 7 } as const;
-const at = (offset: number) => unixSeconds(START + offset);
 const MAC = "020000000001";
 const REFUSED = "the address can be no client's";
 /** The network's own addresses and those of both members. */
@@ -24,26 +20,6 @@ const WITH_SERVERS: CompiledScope = {
   ...scope("servers", "192.0.2.0/24", ["192.0.2.100", "192.0.2.119"]),
   options: [{ code: OPTION.ROUTERS, hex: "c0000203c0000204" }],
 };
-
-const RUNNING: Partial<Binding> = {
-  status: "ACTIVE",
-  client: hardwareClient(MAC),
-  expiresAt: at(500),
-  potentialAcked: at(800),
-  lastTransactionAt: at(-100),
-};
-
-function lease(changes: Partial<BindingUpdate> = {}): Partial<BindingUpdate> {
-  return {
-    status: STATUS.ACTIVE,
-    clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
-    leaseExpiration: at(400),
-    potentialExpiration: at(600),
-    startTimeOfState: at(-50),
-    lastTransaction: at(-50),
-    ...changes,
-  };
-}
 
 /** Why the engine refuses the update; null when it takes it. */
 function verdict(partner: ScriptedPartner, update: Partial<BindingUpdate>) {

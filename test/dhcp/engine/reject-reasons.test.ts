@@ -15,35 +15,12 @@ import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import { writeExtras } from "../../../src/dhcp/wire-failover/extras.ts";
 import type { BindingUpdate, Connect } from "../../../src/dhcp/wire-failover/message.ts";
 import { writeMessage } from "../../../src/dhcp/wire-failover/write-message.ts";
-import { hardwareClient, ip, scope } from "../server/world.ts";
+import { ip, scope } from "../server/world.ts";
 import { START } from "./pair.ts";
 import { HELLO, ScriptedPartner, type ScriptOptions } from "./scripted-partner.ts";
+import { at, lease, RUNNING, STATUS } from "./told-lease.ts";
 
-const STATUS = { FREE: 1, ACTIVE: 2, EXPIRED: 3, RELEASED: 4, ABANDONED: 5, RESET: 6, BACKUP: 7 } as const;
-const at = (offset: number) => unixSeconds(START + offset);
-const CLIENT = Uint8Array.of(1, 2, 0, 0, 0, 0, 1);
 const OTHER = Uint8Array.of(1, 2, 0, 0, 0, 0, 2);
-
-/** A lease that this server knows, whose client was last heard 100 s ago. */
-const RUNNING: Partial<Binding> = {
-  status: "ACTIVE",
-  client: hardwareClient("020000000001"),
-  expiresAt: at(500),
-  potentialAcked: at(800),
-  lastTransactionAt: at(-100),
-};
-
-function lease(changes: Partial<BindingUpdate> = {}): Partial<BindingUpdate> {
-  return {
-    status: STATUS.ACTIVE,
-    clientHardwareAddress: CLIENT,
-    leaseExpiration: at(400),
-    potentialExpiration: at(600),
-    startTimeOfState: at(-50),
-    lastTransaction: at(-50),
-    ...changes,
-  };
-}
 
 /** NORMAL with what is owed still on its way. */
 function meetUnanswered(partner: ScriptedPartner): void {
