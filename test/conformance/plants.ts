@@ -164,8 +164,8 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     "dhcp/lease/binding.ts",
-    "if (client.clientIdentifier !== null) return",
-    "if (client.clientIdentifier !== null && client.clientIdentifier[0] === 1000) return",
+    "if (clientIdentifier !== null) return identifierKey",
+    "if (clientIdentifier !== null && clientIdentifier[0] === 1000) return identifierKey",
     "4.2: the client identifier is the key when sent, else the hardware address",
     "9.14: client identifiers are opaque: any bytes tell two clients apart, and nothing else about them matters",
   ),
