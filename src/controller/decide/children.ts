@@ -2,7 +2,7 @@
 // somebody else controls are never taken over; a relationship of the same name deleted a moment ago may still own some.
 
 import type { CompiledRelationship } from "../../api/compiled.ts";
-import { isInForce } from "../../kube/apply.ts";
+import { isInForce, withDigest } from "../../kube/apply.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import { type DesiredObject, renderMember, renderPair } from "../desired/desired.ts";
 import {
@@ -53,8 +53,9 @@ export function planChildren(pair: Pair, config: CompiledRelationship, options: 
   let held: ChildrenPlan["held"] = null;
   const effects: Effect[] = [];
   const hashes = new Map<string, string>();
-  for (const object of desired) {
-    const child = observed.children.get(childKey(object.kind, object.name));
+  for (const rendered of desired) {
+    const child = observed.children.get(childKey(rendered.kind, rendered.name));
+    const object = observed.relationship.paused ? withWrittenTemplate(rendered, child) : rendered;
     if (problem !== null && isHeld(problem, object, child)) {
       const { reason, message } = problem;
       held = { reason, message: `No pod is made or changed before this is mended: ${message}` };
@@ -76,7 +77,7 @@ export function planChildren(pair: Pair, config: CompiledRelationship, options: 
           : [];
       effects.push({ kind: "apply", object, resourceVersion: child.resourceVersion, verify });
     } else if (object.kind === "StatefulSet" && object.member !== null && isTakenIn(child.object)) {
-      const hash = object.body.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
+      const hash = rendered.body.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
       if (hash !== undefined) hashes.set(object.member, hash);
     }
   }
@@ -94,6 +95,20 @@ function moveHeld(member: string): ChildrenPlan["held"] {
     `The lease store of ${member} changes its place once both members are NORMAL and ready, one after the other: ` +
     "its next pod begins an empty one, and its partner must have all leases by then.";
   return { reason: MOVE_WAITS, message };
+}
+
+/** `rendered` with the template of the StatefulSet that stands there: while rollouts are paused, a pod that is evicted or deleted
+ *  comes back as it was. */
+function withWrittenTemplate(rendered: DesiredObject, child: ObservedChild | undefined): DesiredObject {
+  const { body, kind } = rendered;
+  const hash = child?.object.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH];
+  if (kind !== "StatefulSet" || child === undefined || hash === undefined) return rendered;
+  // What somebody else changed in it is set right.
+  if (hash === body.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH]) return rendered;
+  const annotations = { ...body.metadata.annotations, [ANNOTATION_TEMPLATE_HASH]: hash };
+  const spec = { ...map(body["spec"]), template: map(child.object["spec"])["template"] };
+  const written = { ...body, metadata: { ...body.metadata, annotations }, spec };
+  return { ...rendered, body: withDigest(written, ANNOTATION_RENDERED) };
 }
 
 /** A pod without its certificate does not start, and one with a useless one meets nobody: what runs is left alone, and comes

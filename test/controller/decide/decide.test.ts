@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { unixSeconds } from "../../../src/base/units.ts";
 import { decide } from "../../../src/controller/decide/decide.ts";
 import type { Observed } from "../../../src/controller/observed.ts";
+import type { KubeObject } from "../../../src/kube/resource.ts";
 import {
   children,
   conditionOf,
@@ -214,6 +215,37 @@ test("a restart waits for every change that must come first", () => {
     );
     assert.equal(conditionOf(statusAfter(seen), "Reconciling")?.reason, reason, why);
   }
+});
+
+test("while rollouts are paused a template stays as it is written, for the pod that is evicted, and all else is put right", () => {
+  const next = { ...OPTIONS, image: "leasepair:next" };
+  const paused = { relationship: relationship({ paused: true }) };
+  const setsAfter = (changes: Partial<Observed>) =>
+    decide(observed(changes), next).effects.flatMap((effect) =>
+      effect.kind === "apply" && effect.object.kind === "StatefulSet" ? [effect.object.body] : [],
+    );
+  const specOf = (set: KubeObject) => set["spec"] as { replicas: number; template: unknown };
+
+  const standing = children();
+  for (const set of setsAfter(paused)) {
+    const key = `StatefulSet/${set.metadata.name}`;
+    const child = standing.get(key)!;
+    assert.deepEqual(specOf(set), specOf(child.object), key);
+    standing.set(key, { ...child, object: set });
+  }
+  assert.deepEqual(setsAfter({ ...paused, children: standing }), [], "a second look writes nothing");
+  const patch = statusPatch(decide(observed({ ...paused, children: standing }), next).effects);
+  assert.equal(conditionOf(patch ?? {}, "Reconciling")?.reason, "Paused");
+
+  const stopped = { member: "a", operation: "maintenance", until: unixSeconds(NOW + 600) };
+  const [stop, ...others] = setsAfter({ ...paused, stopped, children: standing });
+  assert.deepEqual([stop?.metadata.name, others.length], ["campus-a", 0]);
+  assert.equal(specOf(stop!).replicas, 0);
+  assert.doesNotMatch(JSON.stringify(stop), /leasepair:next/);
+
+  const resumed = setsAfter({ children: standing });
+  assert.equal(resumed.length, 2);
+  for (const set of resumed) assert.match(JSON.stringify(set), /leasepair:next/);
 });
 
 test("no pod is deleted before the StatefulSets' controller has seen both new templates, nor the primary's before", () => {
