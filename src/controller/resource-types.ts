@@ -5,12 +5,7 @@ import { dhcpScopeKind } from "../api/dhcp-scope.ts";
 import { failoverMemberKind } from "../api/failover-member.ts";
 import { failoverOperationKind } from "../api/failover-operation.ts";
 import { failoverRelationshipKind } from "../api/failover-relationship.ts";
-import type { KindNames } from "../api/kind.ts";
-import type { ResourceType } from "../kube/resource.ts";
-
-function ownType({ group, version, plural, kind }: KindNames): ResourceType {
-  return { group, version, plural, kind, namespaced: true };
-}
+import { namespacedType, type ResourceType } from "../kube/resource.ts";
 
 function builtIn(group: string, plural: string, kind: string, namespaced = true): ResourceType {
   return { group, version: "v1", plural, kind, namespaced };
@@ -19,11 +14,11 @@ function builtIn(group: string, plural: string, kind: string, namespaced = true)
 const RBAC = "rbac.authorization.k8s.io";
 
 export const TYPES = {
-  FailoverRelationship: ownType(failoverRelationshipKind),
-  FailoverMember: ownType(failoverMemberKind),
-  FailoverOperation: ownType(failoverOperationKind),
-  DHCPScope: ownType(dhcpScopeKind),
-  DHCPReservationSet: ownType(dhcpReservationSetKind),
+  FailoverRelationship: namespacedType(failoverRelationshipKind),
+  FailoverMember: namespacedType(failoverMemberKind),
+  FailoverOperation: namespacedType(failoverOperationKind),
+  DHCPScope: namespacedType(dhcpScopeKind),
+  DHCPReservationSet: namespacedType(dhcpReservationSetKind),
   StatefulSet: builtIn("apps", "statefulsets", "StatefulSet"),
   Pod: builtIn("", "pods", "Pod"),
   ServiceAccount: builtIn("", "serviceaccounts", "ServiceAccount"),

@@ -46,6 +46,16 @@ export interface ResourceType {
   readonly namespaced: boolean;
 }
 
+/** Of a namespaced kind, of which more may be known than its place. */
+export function namespacedType({
+  group,
+  version,
+  plural,
+  kind,
+}: Omit<ResourceType, "namespaced">): ResourceType {
+  return { group, version, plural, kind, namespaced: true };
+}
+
 /** `group/version`, or `version` for the core group. */
 export function apiVersion(type: ResourceType): string {
   return type.group === "" ? type.version : `${type.group}/${type.version}`;

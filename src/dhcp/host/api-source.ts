@@ -3,7 +3,10 @@
 
 import { compile } from "../../api/compile.ts";
 import type { CompiledRelationship } from "../../api/compiled.ts";
-import { API_GROUP, API_VERSION } from "../../api/kind.ts";
+import { dhcpReservationSetKind } from "../../api/dhcp-reservation-set.ts";
+import { dhcpScopeKind } from "../../api/dhcp-scope.ts";
+import { failoverRelationshipKind } from "../../api/failover-relationship.ts";
+import { API_GROUP } from "../../api/kind.ts";
 import {
   allowsMassDeletion,
   judgeDeletion,
@@ -24,7 +27,7 @@ import { KubeClient } from "../../kube/client.ts";
 import { ConnectionPool, loadKubeConfig } from "../../kube/connection.ts";
 import { EventRecorder } from "../../kube/events.ts";
 import { Reflector } from "../../kube/reflector.ts";
-import type { KubeObject, ResourceType } from "../../kube/resource.ts";
+import { type KubeObject, namespacedType } from "../../kube/resource.ts";
 import { systemTiming } from "../../kube/timing.ts";
 import type { LogEntry, MemberReport } from "../engine/event.ts";
 import { SystemClock } from "./clock.ts";
@@ -53,13 +56,9 @@ const UNTOLD_MAX = 20;
 /** Without any word from the API for so long (bookmarks come every minute) it counts as lost. */
 const SILENCE_SECONDS_MAX = 95;
 
-function resourceType(kind: string, plural: string): ResourceType {
-  return { group: API_GROUP, version: API_VERSION, plural, kind, namespaced: true };
-}
-
-const RELATIONSHIP = resourceType("FailoverRelationship", "failoverrelationships");
-const SCOPE = resourceType("DHCPScope", "dhcpscopes");
-const RESERVATION_SET = resourceType("DHCPReservationSet", "dhcpreservationsets");
+const RELATIONSHIP = namespacedType(failoverRelationshipKind);
+const SCOPE = namespacedType(dhcpScopeKind);
+const RESERVATION_SET = namespacedType(dhcpReservationSetKind);
 
 export class ApiSource {
   readonly #options: ApiSourceOptions;

@@ -6,7 +6,7 @@
 import { failoverMemberKind } from "../../api/failover-member.ts";
 import { toApiState } from "../../api/failover-state.ts";
 import type { KubeClient } from "../../kube/client.ts";
-import { formatTime, type KubeObject, type ResourceType } from "../../kube/resource.ts";
+import { formatTime, type KubeObject, namespacedType } from "../../kube/resource.ts";
 import { backoffMs, describe, type KubeLog, type Timing } from "../../kube/timing.ts";
 import type { MemberReport } from "../engine/event.ts";
 import type { ConfigProblem } from "./config-message.ts";
@@ -27,13 +27,7 @@ const ADDRESSES_MS = 60_000;
 const RETRY_MS_MIN = 500;
 const RETRY_MS_MAX = 10_000;
 
-export const MEMBER: ResourceType = {
-  group: failoverMemberKind.group,
-  version: failoverMemberKind.version,
-  plural: failoverMemberKind.plural,
-  kind: failoverMemberKind.kind,
-  namespaced: true,
-};
+export const MEMBER = namespacedType(failoverMemberKind);
 
 interface Condition {
   readonly type: string;
