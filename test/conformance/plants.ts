@@ -561,6 +561,12 @@ export const PLANTS: readonly Plant[] = [
     "RFC 4388 section 6.4.3: without giaddr, and RFC 4388 section 7: from a stranger, there is no answer",
   ),
   plant(
+    `${SERVER}search-pace.ts`,
+    "if (this.#restsUntil !== null && now < this.#restsUntil) return false;",
+    "",
+    "RFC 4388 section 7: queries by hardware address, each a search of all records, leave nearly all the time to others",
+  ),
+  plant(
     `${SERVER}leasequery.ts`,
     "list === undefined || list.includes(code)",
     "list?.includes(code) === true",

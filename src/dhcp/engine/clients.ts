@@ -59,6 +59,7 @@ export function decideDatagram(engine: Engine, turn: Turn, incoming: IncomingDat
     leases: engine.leases,
     offers: engine.offers,
     untold: engine.untold,
+    searches: engine.searches,
     authority: leaseAuthority(engine, turn),
     counters: engine.datagrams,
     ...(tries === null && { limits: engine.limits }),

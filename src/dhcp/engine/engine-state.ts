@@ -21,6 +21,7 @@ import type { OfferTable } from "../server/offers.ts";
 import type { ServerConfig, ServerSettings } from "../server/prepare-config.ts";
 import type { ProbeTable } from "../server/probe-table.ts";
 import type { RelayWatch } from "../server/relay-watch.ts";
+import type { SearchPace } from "../server/search-pace.ts";
 import type { UntoldGrants } from "../server/untold-grants.ts";
 import type { DropLog } from "./drop-log.ts";
 import type { Declaration, WitnessReading } from "./event.ts";
@@ -155,6 +156,7 @@ export interface Engine {
   readonly leases: LeaseTable;
   readonly offers: OfferTable;
   readonly untold: UntoldGrants;
+  readonly searches: SearchPace;
   /** As on disk, or on its way there. Its `state` is what a restart would find. */
   endpoint: EndpointRecord;
   /** Set while in STARTUP: when waiting for the partner ends. */

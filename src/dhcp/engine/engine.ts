@@ -17,6 +17,7 @@ import { OfferTable } from "../server/offers.ts";
 import { prepareConfig, type ServerSettings } from "../server/prepare-config.ts";
 import { ProbeTable } from "../server/probe-table.ts";
 import { RelayWatch } from "../server/relay-watch.ts";
+import { SearchPace } from "../server/search-pace.ts";
 import { UntoldGrants } from "../server/untold-grants.ts";
 import { configuredRole } from "./authority.ts";
 import { balanceWhenDue } from "./balance.ts";
@@ -93,6 +94,7 @@ export function createEngine(boot: EngineBoot): Engine {
     leases,
     offers: new OfferTable(),
     untold: new UntoldGrants(),
+    searches: new SearchPace(),
     endpoint: newEndpoint(boot),
     startupEndsAt: boot.now.boot,
     isStopping: false,

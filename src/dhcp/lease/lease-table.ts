@@ -29,6 +29,8 @@ export interface LeaseTable {
   forget(address: Ipv4): void;
   /** Bindings whose client (holder, or last holder of a free address) this is, in address order. */
   byClient(client: ClientIdentity): readonly Binding[];
+  /** The same of whoever has the client's hardware type and address, under whatever identifier. Looked for among all records. */
+  byHardware(client: ClientIdentity): readonly Binding[];
   /** Dynamic addresses of a pool in this status: for FREE the never used ones first, in address order; then the least
    *  recently used (statusSince, then address). */
   candidates(pool: number, status: BindingStatus): Iterable<Binding>;

@@ -93,6 +93,17 @@ export function blobHasClient(bytes: Buffer, at: number): boolean {
   return (bytes[at]! & HAS_CLIENT) !== 0;
 }
 
+/** Whether the blob at `at` names a client of this hardware, whatever its identifier. */
+export function blobHasHardware(bytes: Buffer, at: number, client: ClientIdentity): boolean {
+  const { hardwareType, hardwareAddress } = client;
+  if (!blobHasClient(bytes, at) || bytes[at + 1] !== hardwareType) return false;
+  if (bytes[at + 2] !== hardwareAddress.length) return false;
+  // From its end: many machines are of one maker, whose part comes first.
+  for (let i = hardwareAddress.length - 1; i >= 0; i--)
+    if (bytes[at + HEADER_BYTES + i] !== hardwareAddress[i]) return false;
+  return true;
+}
+
 /** Hash of the identity that counts (option 61, else hardware type and address). Seeded: clients choose these bytes. */
 export function hashIdentity(bytes: Buffer, at: number, seed: number): number {
   const identifier = (bytes[at]! & HAS_CLIENT_IDENTIFIER) !== 0;

@@ -5,6 +5,7 @@ import type { ClientIdentity } from "./binding.ts";
 import { Arena } from "./packed-arena.ts";
 import {
   blobHasClient,
+  blobHasHardware,
   decodeBlob,
   encodeBlob,
   hashIdentity,
@@ -68,6 +69,18 @@ export class ClientIndex {
     const { buckets } = this.#partOf(hash);
     for (let slot = buckets[hash & (buckets.length - 1)]!; slot !== NONE; slot = columns.clientNext[slot]!) {
       if (columns.clientHash[slot] === hash && this.#isFiledUnder(slot, wanted)) found.push(slot);
+    }
+    return found;
+  }
+
+  /** Slots of all records with a client of this hardware, in no particular order. Looks at every slot. */
+  slotsOfHardware(client: ClientIdentity): number[] {
+    const columns = this.#columns;
+    const found: number[] = [];
+    for (let slot = 0; slot < columns.highWater; slot++) {
+      const place = columns.blob[slot]!;
+      if (place === NONE) continue;
+      if (blobHasHardware(this.#arena.chunkOf(place), this.#arena.offsetOf(place), client)) found.push(slot);
     }
     return found;
   }

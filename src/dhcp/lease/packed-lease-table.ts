@@ -125,7 +125,14 @@ export class PackedLeaseTable implements LeaseTable {
   }
 
   byClient(client: ClientIdentity): readonly Binding[] {
-    const slots = this.#clients.slotsOf(client);
+    return this.#inAddressOrder(this.#clients.slotsOf(client));
+  }
+
+  byHardware(client: ClientIdentity): readonly Binding[] {
+    return this.#inAddressOrder(this.#clients.slotsOfHardware(client));
+  }
+
+  #inAddressOrder(slots: number[]): readonly Binding[] {
     if (slots.length > 1) slots.sort((a, b) => this.#columns.address[a]! - this.#columns.address[b]!);
     return slots.map((slot) => this.#bindingAt(slot));
   }

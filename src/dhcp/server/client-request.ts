@@ -17,9 +17,10 @@ import type { OfferTable } from "./offers.ts";
 import type { ServerConfig } from "./prepare-config.ts";
 import type { ProbeTable } from "./probe-table.ts";
 import type { RelayWatch } from "./relay-watch.ts";
+import type { SearchPace } from "./search-pace.ts";
 import type { UntoldGrants } from "./untold-grants.ts";
 
-/** What the server knows and asks. `offers` and `counters` change as datagrams are handled; nothing else does. */
+/** What the server knows and asks. `offers`, `searches` and `counters` change as datagrams are handled; nothing else does. */
 export interface ServerView {
   readonly config: ServerConfig;
   readonly leases: LeaseTable;
@@ -27,6 +28,7 @@ export interface ServerView {
   readonly authority: LeaseAuthority;
   /** Absent where no ACK waits for a disk. */
   readonly untold?: UntoldGrants;
+  readonly searches: SearchPace;
   readonly counters?: DatagramCounters;
   /** Absent where nothing is limited. */
   readonly limits?: ClientLimits;

@@ -4,7 +4,7 @@
 
 import { IPV4_ANY, type Ipv4, prefixContains } from "../../base/ipv4.ts";
 import { type Instant, secondsUntil } from "../../base/units.ts";
-import { type Binding, type ClientIdentity, isSameHardware } from "../lease/binding.ts";
+import type { Binding, ClientIdentity } from "../lease/binding.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { BOOTREPLY, type DhcpMessage, encodeMessage } from "../wire/message.ts";
 import { MESSAGE_TYPE_CODE } from "../wire/message-type.ts";
@@ -16,9 +16,9 @@ import { scopeOfAddress } from "./prepare-config.ts";
 import { renewalTimes } from "./reply-options.ts";
 import { SERVER_PORT } from "./reply-route.ts";
 
-/** A query by hardware address may have to look at every record, because clients are kept by their identifier. Beyond so
- *  many it is not answered: packets of clients wait meanwhile. */
-const RECORDS_MAX = 65_536;
+/** A query by hardware address looks at every record, because clients are kept by their identifier: a million take ten
+ *  milliseconds. Beyond so many it is not answered: packets of clients wait meanwhile. */
+const RECORDS_MAX = 1_048_576;
 
 interface Query {
   readonly view: ServerView;
@@ -76,20 +76,13 @@ function byIdentifier(query: Query, identifier: Uint8Array): readonly Binding[] 
   return query.view.leases.byClient(client).filter((record) => isRunning(query, record));
 }
 
-/** Whatever identifier they came with; null when there are too many records to look at. */
+/** Whatever identifier they came with; null when there are too many records to look at, or too many were just looked at. */
 function byHardware(query: Query): readonly Binding[] | null {
-  const { view, message } = query;
-  if (view.leases.size > RECORDS_MAX) return null;
-  const found: Binding[] = [];
-  for (const record of view.leases.bindings()) {
-    if (
-      isRunning(query, record) &&
-      record.client !== null &&
-      isSameHardware(record.client, { ...message, clientIdentifier: null })
-    )
-      found.push(record);
-  }
-  return found;
+  const { view, message, now } = query;
+  const { leases, searches } = view;
+  if (leases.size > RECORDS_MAX || !searches.take(leases.size, now.boot)) return null;
+  const client = { ...message, clientIdentifier: null };
+  return leases.byHardware(client).filter((record) => isRunning(query, record));
 }
 
 function isRunning({ now }: Query, record: Binding): boolean {

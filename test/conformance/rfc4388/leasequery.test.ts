@@ -113,6 +113,22 @@ test("RFC 4388 section 6.4.3: without giaddr, and RFC 4388 section 7: from a str
   assert.equal(asDropped(ask(nobody, { ciaddr: "10.0.0.12" })), "leasequery-refused");
 });
 
+test("RFC 4388 section 7: queries by hardware address, each a search of all records, leave nearly all the time to others", () => {
+  const world = held();
+  const records = 5_000;
+  for (let n = 0; n < records; n++) world.record(`10.7.${n >>> 8}.${n & 255}`, "FREE", null);
+  const answers = (parts: Query) => ask(world, parts).kind === "reply";
+  assert.ok(answers({ mac: MAC_1 }));
+  assert.equal(asDropped(ask(world, { mac: MAC_1 })), "leasequery-too-wide");
+  world.boot += 5;
+  let answered = 0;
+  for (let ms = 0; ms < 100; ms++, world.boot++) {
+    for (let n = 0; n < 10; n++) if (answers({ mac: MAC_1 })) answered++;
+    assert.ok(answers({ ciaddr: "10.0.0.12" }) && answers({ clientId: "00aabb" }), "these need no search");
+  }
+  assert.equal(answered, 20, "one in five milliseconds, of which it takes half of one");
+});
+
 test("RFC 4388 section 6.4.2: both members of a pair answer alike, relay information included", () => {
   const pair = new Pair(relationship({ leasequeryFrom: [parseIpv4Prefix("10.0.0.1/32") as Ipv4Prefix] }));
   pair.startBoth().untilNormal();

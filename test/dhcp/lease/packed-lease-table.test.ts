@@ -107,7 +107,9 @@ function compareCheap(packed: PackedLeaseTable, naive: NaiveLeaseTable, draw: Dr
   assert.equal(packed.poolOf(probe), naive.poolOf(probe));
   assert.deepEqual(packed.get(probe), naive.get(probe));
   const client = drawClient(draw);
-  if (client !== null) assert.deepEqual(packed.byClient(client), naive.byClient(client));
+  if (client === null) return;
+  assert.deepEqual(packed.byClient(client), naive.byClient(client));
+  assert.deepEqual(packed.byHardware(client), naive.byHardware(client));
 }
 
 for (const seed of [1, 2, 3, 4]) {

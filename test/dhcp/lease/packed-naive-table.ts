@@ -8,6 +8,7 @@ import {
   type ClientIdentity,
   clientKey,
   freshBinding,
+  isSameHardware,
 } from "../../../src/dhcp/lease/binding.ts";
 import type { LeaseTable, Pool, StatusCounts } from "../../../src/dhcp/lease/lease-table.ts";
 
@@ -47,6 +48,10 @@ export class NaiveLeaseTable implements LeaseTable {
     return [...this.bindings()].filter(
       (binding) => binding.client !== null && clientKey(binding.client) === key,
     );
+  }
+
+  byHardware(hardware: ClientIdentity): readonly Binding[] {
+    return [...this.bindings()].filter(({ client }) => client !== null && isSameHardware(client, hardware));
   }
 
   candidates(pool: number, status: BindingStatus): Binding[] {

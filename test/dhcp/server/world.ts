@@ -28,6 +28,7 @@ import { handleDatagram } from "../../../src/dhcp/server/handle-datagram.ts";
 import { OfferTable } from "../../../src/dhcp/server/offers.ts";
 import type { ReplyOutcome, ServerOutcome } from "../../../src/dhcp/server/outcome.ts";
 import { prepareConfig, type ServerSettings } from "../../../src/dhcp/server/prepare-config.ts";
+import { SearchPace } from "../../../src/dhcp/server/search-pace.ts";
 import {
   BOOTREQUEST,
   type DhcpMessage,
@@ -201,6 +202,7 @@ export class World {
   readonly authority = fakeAuthority();
   readonly leases = new PackedLeaseTable();
   readonly offers = new OfferTable();
+  readonly searches = new SearchPace();
   readonly counters = new DatagramCounters();
   readonly limits = new ClientLimits();
   view: ServerView;
@@ -216,9 +218,9 @@ export class World {
     if (PARTNER.of !== null) joinPartner(this.authority, PARTNER.of(relationship), () => this.now);
     const config = prepareConfig(relationship, "a", settings);
     this.leases.configure(config.pools);
-    const { leases, offers, authority, counters } = this;
+    const { leases, offers, searches, authority, counters } = this;
     this.limits.configure(config, leases);
-    this.view = { config, leases, offers, authority, counters, limits: this.limits };
+    this.view = { config, leases, offers, searches, authority, counters, limits: this.limits };
   }
 
   /** Brings other scopes into force. */
