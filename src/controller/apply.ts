@@ -3,6 +3,7 @@
 // decided on, and what else it rests on is read again past all caches: a stale decision fails, changes nothing,
 // and is made anew (reliability rule K4). Never retries by itself: the queue does, after a fresh look.
 
+import { assert } from "../base/assert.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { isConflict, isNotFound, KubeError } from "../kube/kube-error.ts";
@@ -11,8 +12,9 @@ import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
 import { performRelease, performRemoval } from "./apply-removal.ts";
 import { writeStoreRecord } from "./apply-store-record.ts";
+import type { DesiredObject } from "./desired/desired.ts";
 import { FIELD_MANAGER, storeRecordName } from "./desired/names.ts";
-import type { BasisVersion, Effect, StatusTarget } from "./effect.ts";
+import type { BasisVersion, Effect, EventWish, StatusTarget } from "./effect.ts";
 import { outdated } from "./outdated.ts";
 import { TYPES, type WatchedKind } from "./resource-types.ts";
 
@@ -26,6 +28,8 @@ export interface ApplyContext {
   readonly now: () => Date;
   /** Asked before every write: only a leader writes. */
   readonly mayWrite: () => boolean;
+  /** Told what the API server made of each object that is applied; gives whether it keeps it in another way. */
+  readonly noteApplied: (applied: KubeObject, kept: KubeObject) => boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -204,11 +208,27 @@ async function performApply(
   const { metadata } = object.body;
   const body =
     resourceVersion === null ? object.body : { ...object.body, metadata: { ...metadata, resourceVersion } };
-  await context.client.apply(type, body, {
+  const kept = await context.client.apply(type, body, {
     fieldManager: FIELD_MANAGER,
     force: true,
     ...callOptions(context),
   });
+  if (context.noteApplied(object.body, kept)) context.recorder.record(alteredEvent(object));
+}
+
+function alteredEvent({ body, kind, name, namespace }: DesiredObject): EventWish {
+  const [owner] = body.metadata.ownerReferences ?? [];
+  assert(owner !== undefined, "what is rendered has an owner");
+  const { apiVersion, kind: ownerKind, name: ownerName, uid } = owner;
+  return {
+    regarding: { apiVersion, kind: ownerKind, namespace, name: ownerName, uid },
+    type: "Warning",
+    reason: "AlteredByPolicy",
+    action: "Apply",
+    note:
+      `An admission policy or webhook of the cluster changes what the controller writes into ${kind} ${name}. It is used as it is kept: ` +
+      `look whether the servers can run like that (kubectl get ${kind.toLowerCase()} -n ${namespace} ${name} -o yaml), else exempt it.`,
+  };
 }
 
 /** By a merge patch: to apply the number alone would take back all the rest. */

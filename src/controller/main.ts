@@ -17,7 +17,7 @@ import { Caches } from "./caches.ts";
 import type { RenderOptions } from "./desired/render-options.ts";
 import { type HealthServer, startHealthServer } from "./health-server.ts";
 import { nameFields } from "./keys.ts";
-import { forgetGone, newMemory, noteReport, takeOverGrants } from "./memory.ts";
+import { forgetGone, newMemory, noteApplied, noteReport, takeOverGrants } from "./memory.ts";
 import { type ControllerMetrics, createMetrics } from "./metrics.ts";
 
 export interface RunControllerOptions {
@@ -184,6 +184,7 @@ class Controller implements RunningController {
       recorder: this.#recorder,
       now: () => new Date(this.#timing.wallMs()),
       mayWrite: () => this.isLeader(),
+      noteApplied: (applied: KubeObject, kept: KubeObject) => noteApplied(this.#memory, applied, kept),
     };
     const context = {
       cache: this.#caches,

@@ -30,6 +30,7 @@ import { type Json, map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
 import { linkPlaceOf, unreadableAuthority } from "./link-place.ts";
 import {
+  alteredRendering,
   apartSince,
   heardAt,
   linkInMemory,
@@ -92,7 +93,7 @@ export function observe(
     stopped: stoppedByOperation(listed, membersOf(object), now),
     operations: listed,
     ...scopesOf(cache, namespace, name),
-    children: children(cache, object, storeUidIn(memory, object)),
+    children: children(cache, memory, object),
     claimsRefusal: cache.refusal("PersistentVolumeClaim", namespace),
     lastFailure: memory.failures.get(key) ?? null,
     rollingElsewhere: [...memory.rolling].find((other) => other !== key) ?? null,
@@ -442,9 +443,10 @@ function versionOf({ metadata }: KubeObject) {
 /** By name, not by label or owner: what stands where ours should stand is a finding, whoever made it. */
 function children(
   cache: Cache,
+  memory: Memory,
   relationship: KubeObject,
-  storeUid: string | null,
 ): ReadonlyMap<string, ObservedChild> {
+  const storeUid = storeUidIn(memory, relationship);
   const { namespace = "", name = "" } = relationship.metadata;
   const members = membersOf(relationship).map((member) => member.name);
   const names = [name, ...members.map((member) => memberObjectName(name, member))];
@@ -462,6 +464,7 @@ function children(
         resourceVersion: object.metadata.resourceVersion ?? "",
         ownerUid: ownerUid(object),
         deleting: object.metadata.deletionTimestamp !== undefined,
+        alteredRendering: alteredRendering(memory, object),
         object,
       });
     }

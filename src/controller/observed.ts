@@ -350,6 +350,9 @@ export interface ObservedChild {
   /** UID of the controlling owner, null when nobody controls it. */
   readonly ownerUid: string | null;
   readonly deleting: boolean;
+  /** Digest of the rendering that the API server keeps in another way, because an admission policy changes it; null: none, or somebody
+   *  has changed the object since. */
+  readonly alteredRendering: string | null;
   readonly object: KubeObject;
 }
 

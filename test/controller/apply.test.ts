@@ -7,7 +7,12 @@ import { KubeError } from "../../src/kube/kube-error.ts";
 import { children } from "./observed-fixture.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 
-const never = { now: () => new Date(0), mayWrite: () => true, recorder: { record: () => {} } };
+const never = {
+  now: () => new Date(0),
+  mayWrite: () => true,
+  noteApplied: () => false,
+  recorder: { record: () => {} },
+};
 
 async function running() {
   const world = new PairWorld();

@@ -260,6 +260,7 @@ export function children(
         resourceVersion: `v-${kind}-${name}`,
         ownerUid: body.metadata.ownerReferences?.[0]?.uid ?? null,
         deleting: false,
+        alteredRendering: null,
         object: body,
       },
     ]),

@@ -15,7 +15,7 @@ import { unixSeconds } from "../../src/base/units.ts";
 import type { ApplyContext } from "../../src/controller/apply.ts";
 import { reconcileKey } from "../../src/controller/apply-reconcile.ts";
 import type { Cache } from "../../src/controller/caches.ts";
-import { newMemory, noteReport } from "../../src/controller/memory.ts";
+import { newMemory, noteApplied, noteReport } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { EVENT, formatTime, type KubeObject, type ResourceType, SECRET } from "../../src/kube/resource.ts";
@@ -56,6 +56,8 @@ export class PairWorld {
   readonly stopped = new Set<string>();
   /** What the API server says to whoever wants to create a pod; null: it creates them. */
   podRefusal: string | null = null;
+  /** What an admission policy makes of each object that is applied. */
+  admit: (object: KubeObject) => KubeObject = (object) => object;
   /** Whether the StorageClass allows a claim to grow. */
   allowsExpansion = true;
   grants = 0;
@@ -375,7 +377,8 @@ export class PairWorld {
           const message = `persistentvolumeclaims "${name}" is forbidden: only dynamically provisioned pvc can be resized`;
           return Promise.reject(new KubeError({ status: 403, reason: "Forbidden", message }));
         }
-        return call(() => objects.apply(this.#target(type, namespace, name), object, { fieldManager }));
+        const admitted = this.admit(object);
+        return call(() => objects.apply(this.#target(type, namespace, name), admitted, { fieldManager }));
       },
       patchMerge: (type, { namespace, name }, patch) =>
         call(() => objects.mergePatch(this.#target(type, namespace, name), patch)),
@@ -420,6 +423,8 @@ export class TestController {
   readonly #options: TestControllerOptions;
   #memory = newMemory();
   writes = 0;
+  /** Reasons of the events that it recorded. */
+  readonly events: string[] = [];
   struck = false;
 
   constructor(world: PairWorld, options: TestControllerOptions = {}) {
@@ -454,9 +459,10 @@ export class TestController {
         render: OPTIONS,
         apply: {
           client: this.#client(),
-          recorder: { record: () => {} },
+          recorder: { record: ({ reason }) => this.events.push(reason) },
           now: () => new Date(this.#world.nowMs),
           mayWrite: () => true,
+          noteApplied: (applied, kept) => noteApplied(this.#memory, applied, kept),
         },
         timing,
         log: () => {},

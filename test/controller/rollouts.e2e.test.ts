@@ -111,3 +111,28 @@ test("one that was paused half way rests in NORMAL and the others go on; resumed
   await turn(world, controller, BOTH, () => deleted.length === 4);
   assert.deepEqual(world.violations, []);
 });
+
+test("where an admission policy changes what is written, that is told once and rolled out all the same", async () => {
+  const { world, controller, deleted } = await changed();
+  const exempt = { key: "policy", operator: "Exists" };
+  world.admit = (object) => {
+    if (object.kind !== "StatefulSet") return object;
+    const altered = structuredClone(object) as unknown as {
+      spec: { template: { spec: { tolerations: object[] } } };
+    };
+    altered.spec.template.spec.tolerations.push(exempt);
+    return altered as unknown as typeof object;
+  };
+  await turn(world, controller, BOTH, () => deleted.length === 4);
+  await turns(3, world, controller, BOTH);
+  assert.equal(await controller.look(KEY), 0);
+  assert.deepEqual(waitOf(world, "campus"), {});
+  assert.equal(controller.events.filter((reason) => reason === "AlteredByPolicy").length, 4);
+  // What a person changes after that is put back as ever.
+  world.patch("StatefulSet", "campus-a", { spec: { template: { spec: { hostNetwork: false } } } });
+  assert.equal(await controller.look(KEY), 1);
+  assert.equal(
+    world.get("StatefulSet", "campus-a")["spec"]?.["template" as never]["spec"]["hostNetwork"],
+    true,
+  );
+});

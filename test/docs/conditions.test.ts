@@ -32,6 +32,7 @@ const EXCUSED = [
   ...["WaitForFirstConsumer", "WaitForPodScheduled"],
   // What events name as the act.
   ...[
+    "Apply",
     "ChangeState",
     "MoveClient",
     "Observe",

@@ -378,7 +378,7 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/controller/decide/children.ts",
-        find: "} else if (!child.deleting && !isInForce(object.body, child.object)) {",
+        find: "} else if (!child.deleting && !isKept(object.body, child)) {",
         replace: "} else if (!child.deleting) {",
       },
     ],

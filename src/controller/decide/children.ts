@@ -70,7 +70,7 @@ export function planChildren(pair: Pair, config: CompiledRelationship, options: 
       if (written !== undefined && isTakenIn(child.object)) hashes.set(object.member ?? "", written);
     } else if (child === undefined) {
       effects.push({ kind: "apply", object, resourceVersion: null, verify: [] });
-    } else if (!child.deleting && !isInForce(object.body, child.object)) {
+    } else if (!child.deleting && !isKept(object.body, child)) {
       const verify =
         object.kind === "StatefulSet" && object.member !== null && object.member === stopped
           ? restsOnPartnerOf(observed, object.member)
@@ -85,6 +85,12 @@ export function planChildren(pair: Pair, config: CompiledRelationship, options: 
   const sets = desired.filter(({ kind }) => kind === "StatefulSet");
   const judged = hashes.size === sets.length ? hashes : new Map<string, string>();
   return { effects: [...effects, ...pruned(observed)], conflict: null, held, hashes: judged };
+}
+
+/** As rendered, or as near to it as the cluster's admission policies let it be: to write it again would change nothing, and a rollout
+ *  that waits for it would wait for ever. */
+function isKept(body: KubeObject, { alteredRendering, object }: ObservedChild): boolean {
+  return isInForce(body, object) || alteredRendering === body.metadata.annotations?.[ANNOTATION_RENDERED];
 }
 
 /** The reason while the store of one member waits with its move for the other. */
