@@ -60,7 +60,8 @@ export function stepsOfModel(
  *  human switches it: without it the engines wait in RECOVER-WAIT, which is RECOVER to the model. A pair that has never been in NORMAL is left out: the model begins with one that runs. */
 export function stepsOfRun(seed: number): ReadonlyMap<string, number> | null {
   const prng = new Prng(seed);
-  const plan = drawPlan(seed, prng.fork());
+  // What a later swarm draws besides, the model knows nothing of.
+  const plan = drawPlan(seed, prng.fork(), 3);
   if (plan.api === null || plan.api.switches > 0 || plan.api.words > 0) return null;
   const run = new Run(plan, prng, null);
   const steps = new Map<string, number>();

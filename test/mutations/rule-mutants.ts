@@ -236,8 +236,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/witness.ts",
-        find: 'if (state === "NORMAL" && engine.session !== null) {',
-        replace: 'if (state === "SHUTDOWN" && engine.session !== null) {',
+        find: 'if (state === "NORMAL" && engine.session !== null) return',
+        replace: 'if (state === "SHUTDOWN" && engine.session !== null) return',
       },
     ],
     caught: {
@@ -1069,6 +1069,22 @@ export const RULE_MUTANTS: readonly Mutant[] = [
       by: "test",
       file: "test/dhcp/engine/both-restored.test.ts",
       name: "two restored stores drop nothing and tell each other all they have, under Witness, that of a the younger",
+    },
+  },
+  {
+    name: "a restored store keeps the grant of what it was before",
+    rule: "W5",
+    patches: [
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "  if (isFenced(engine) && !endpoint.complete) return decline(engine, turn, witness.epoch);\n",
+        replace: "",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-restored.test.ts",
+      name: "of two restored stores the one that held a grant gives it back, else fencing could not be switched off",
     },
   },
   {

@@ -133,6 +133,19 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
   found("an address in use goes to whoever asks for it", ["S6"], 1),
   found("what the partner promised is acknowledged and not kept", ["S6"], 1),
   {
+    name: "a client whose ACK came too late waits for the disk again",
+    rule: "L4",
+    patches: [
+      {
+        file: "src/dhcp/server/commit.ts",
+        find: "if (view.untold?.has(address, request.message.xid) !== true) return null;",
+        replace: "if (view.untold?.has(address, request.message.xid) !== null) return null;",
+      },
+    ],
+    caught: bite(["L4"], 1_600_000_035),
+  },
+  found("two restored stores wait for nobody under Witness", ["W10"], 50_138),
+  {
     name: "a local word is followed although the API answers",
     rule: "W5",
     patches: [

@@ -127,8 +127,9 @@ function findOrigin(context: CheckContext, ledger: NodeLedger, next: StoredBindi
     const stalledMs = update.link === ledger.newestLink ? ledger.stalledMs : 0;
     const oldest = decidedBy - ACTED_ON_MS - stalledMs;
     if (update.stored || update.answered || update.deliveredAt < oldest) continue;
-    // The client itself has said so here since.
-    if (next.status === RELEASED && givenBackAt > update.deliveredAt) continue;
+    // The client itself has said so here since, or before, and the disk was slow.
+    if (next.status === RELEASED && givenBackAt > Math.min(update.deliveredAt, decidedBy - ACTED_ON_MS))
+      continue;
     if (takesIn(context, next, update)) return update;
   }
   return null;

@@ -121,6 +121,11 @@ export class Checker implements LinkTap, CheckContext {
     this.settledUpdates = new Map();
   }
 
+  /** Clients ask again for what they were not told, and each time the partner hears of it. */
+  ignoreSettledUpdates(): void {
+    this.settledUpdates = null;
+  }
+
   /** Both wall clocks are put right. */
   clocksSet(): void {
     for (const ledger of this.nodes) ledger.clockSteppedAt = this.world.now;
@@ -264,6 +269,8 @@ export class Checker implements LinkTap, CheckContext {
   }
 
   private restoring = false;
+  /** Both stores are restored ones, and no human has said that no lease of since can run (W10). */
+  awaitsHuman = false;
 
   /** A record has become durable on an engine's disk, in the order of the log. */
   durable(node: NodeIndex, record: StoredRecord): void {
@@ -292,6 +299,8 @@ export class Checker implements LinkTap, CheckContext {
       if (record.state === NORMAL && ledger.state === RECOVER_DONE) ledger.forgetful = false;
       if (!record.complete && MAY_GIVE.has(record.state))
         this.violated("W10", `${stateName(record.state)} with a store that has not got every lease`, 0);
+      if (record.complete && this.awaitsHuman)
+        this.violated("W10", "of two restored stores one counts as complete without a human's word", 0);
       if (entersGiving && record.state === PARTNER_DOWN && !this.restoring) checkEntry(this, node, record);
       ledger.enter(record.state, record.stateSince, this.world.now);
       ledger.entryAt = record.entryAt;

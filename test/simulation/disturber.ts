@@ -5,17 +5,22 @@ import { LocalWords } from "./local-words.ts";
 import { type NodeIndex, other } from "./network.ts";
 import { Operations } from "./operations.ts";
 import { Prng } from "./prng.ts";
+import { RestoredPairs } from "./restored-pairs.ts";
 import { ShutDowns } from "./shut-downs.ts";
 import type { Stage } from "./stage.ts";
 import { StoreFaults } from "./store-faults.ts";
 import { WitnessApi } from "./witness-api.ts";
 
 const RETRY_START_MS = 5_000;
-/** What is drawn for the stores, for words, for operations or for those that are shut down does not shift what is drawn elsewhere. */
+/** For so long a disk is slow. */
+const SLOW_MS_MIN = 30_000;
+const SLOW_MS_MAX = 1_800_000;
+/** What is drawn for the stores, for words, for operations, for those that are shut down or restored does not shift what is drawn elsewhere. */
 const STORES_STREAM = 0x5704e5;
 const WORDS_STREAM = 0x3042d5;
 const OPERATIONS_STREAM = 0x093247;
 const SHUT_DOWNS_STREAM = 0x540d35;
+const RESTORED_STREAM = 0x4e5709;
 
 /** One direction of the link, or between a site and an engine: opens or closes it. */
 type Way = (isOpen: boolean) => void;
@@ -26,6 +31,7 @@ export class Disturber {
   private readonly stores: StoreFaults;
   private readonly words: LocalWords;
   private readonly shutDowns: ShutDowns;
+  readonly restored: RestoredPairs;
   private stopped = false;
   /** How far a clock went back when the world was healed. */
   clockBackSeconds = 0;
@@ -36,6 +42,7 @@ export class Disturber {
     this.stores = new StoreFaults(run, new Prng(run.plan.seed + STORES_STREAM));
     this.words = new LocalWords(run, new Prng(run.plan.seed + WORDS_STREAM));
     this.shutDowns = new ShutDowns(run, new Prng(run.plan.seed + SHUT_DOWNS_STREAM));
+    this.restored = new RestoredPairs(run, new Prng(run.plan.seed + RESTORED_STREAM));
     if (run.operator instanceof WitnessApi) {
       run.operator.operations = new Operations(run, new Prng(run.plan.seed + OPERATIONS_STREAM));
     }
@@ -65,6 +72,8 @@ export class Disturber {
     this.repeat(this.run.plan.api?.words ?? 0, () => this.words.sayOne());
     this.repeat(disturbances.swizzle, () => this.swizzle());
     this.repeat(disturbances.shutDown, () => this.shutDowns.sayOne());
+    this.repeat(disturbances.slowSyncs, () => this.slowSyncs());
+    this.repeat(disturbances.restoreBoth, () => this.restoreBoth());
   }
 
   /** Ends the safety phase: no new faults, everything open, everyone up. */
@@ -76,6 +85,7 @@ export class Disturber {
     run.health.healed = true;
     for (const path of [...run.toServers, ...run.toClients].flat()) path.open = path.hasCarrier = true;
     for (const node of run.nodes) node.carrierChanged([]);
+    for (const node of run.nodes) if (node.hasSlowDisk) node.slowDisk(run.world.now, 0);
     run.link.unblock();
     run.configurations.settle();
     // The clocks are put right; one that has to go back keeps its engine silent until it has caught up (S11).
@@ -182,6 +192,16 @@ export class Disturber {
     run.checker.cover(this.anyNode(), "swizzled ways");
   }
 
+  /** One disk for minutes, now and then both, as two that share a volume. */
+  private slowSyncs(): void {
+    const { checker, nodes, plan, world } = this.run;
+    const until = world.now + this.prng.spread(SLOW_MS_MIN, SLOW_MS_MAX);
+    const one = this.anyNode();
+    const slow = this.prng.chance(0.3) ? nodes : [nodes[one]];
+    for (const node of slow) node.slowDisk(until, plan.disturbances.slowSyncMsMax);
+    checker.cover(one, "slow syncs");
+  }
+
   private loseCarrier(): void {
     const { run } = this;
     const node = this.anyNode();
@@ -196,6 +216,12 @@ export class Disturber {
     run.world.after(this.outageMs(run.plan.disturbances.partitionSecondsMax), () => {
       for (const path of paths) path.hasCarrier = true;
       run.nodes[node].carrierChanged([]);
+    });
+  }
+
+  private restoreBoth(): void {
+    this.restored.loseBoth(this.stores.copies, () => {
+      for (const node of [0, 1] as const) this.bringUp(node);
     });
   }
 
@@ -233,7 +259,8 @@ export class Disturber {
     const { run } = this;
     const engine = run.nodes[node];
     if (engine.running || run.checker.violation !== null) return;
-    if (run.operator.keptDown === node || run.operator.stoppedMember === node) {
+    const { keptDown, stoppedMember } = run.operator;
+    if (keptDown === node || stoppedMember === node || this.restored.isDown) {
       run.world.after(RETRY_START_MS, () => this.bringUp(node));
       return;
     }

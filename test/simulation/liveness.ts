@@ -13,6 +13,7 @@ const PROBE_SECONDS = 240;
 /** So long is watched whether the updates stop. */
 const QUIET_SECONDS = 60;
 const STEP_MS = 1_000;
+const FIRST_PROBE = 0xfff0;
 
 /** Runs the healed world on and reports what does not recover. */
 export function checkRecovery(run: Stage, disturber: Disturber): void {
@@ -26,6 +27,7 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
     plan.operator.readMsMax / 1000 +
     plan.operator.keepsDownSecondsMax +
     disturber.clockBackSeconds +
+    disturber.restored.waitsSeconds +
     longestDoubt(run);
   if (!waitFor(run, bound, () => bothNormal(run))) {
     if (waitsForHuman(run)) return;
@@ -45,7 +47,17 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
   // From here on updates are news: nothing that the partner has acknowledged is sent for ever (L2).
   checker.countSettledUpdates();
   waitFor(run, QUIET_SECONDS, () => false);
-  if (checker.violation === null) probe(run, disturber.clockBackSeconds);
+  if (checker.violation === null) probe(run, FIRST_PROBE, disturber.clockBackSeconds);
+  if (checker.violation === null && plan.disturbances.slowSyncs > 0) probeBesideSlowDisks(run);
+}
+
+/** Disks that are slow for good lose the link again and again, and no client (W12). */
+function probeBesideSlowDisks(run: Stage): void {
+  run.checker.ignoreSettledUpdates();
+  for (const node of run.nodes) {
+    node.slowDisk(Number.POSITIVE_INFINITY, run.plan.disturbances.slowSyncMsMax);
+  }
+  probe(run, FIRST_PROBE + 1, 0);
 }
 
 /** A grant to a pair that never ran: nobody but a human knows that no store was lost before (W10). */
@@ -64,7 +76,8 @@ function longestDoubt({ configurations, checker }: Stage): number {
 /** With fencing, where a store was lost, or where the partner of a new one was declared down, a hold may keep an address until
  *  every promise, the MCLT and the margin are over (W9, W10). */
 function longestHold({ plan, configurations, checker }: Stage): number {
-  const { lost, restored, flipped } = plan.storeFaults;
+  const { lost, flipped } = plan.storeFaults;
+  const restored = plan.storeFaults.restored + plan.disturbances.restoreBoth;
   if (plan.api === null && lost + restored + flipped + plan.operator.declares === 0) return 0;
   // One that begins while an old copy's doubt of a stepped clock outlasts a restart ends later by that copy's age.
   const age = restored > 0 && checker.clockSlackSeconds > 0 ? plan.seconds : 0;
@@ -124,10 +137,10 @@ function describeDifference(run: Stage, address: number): string {
 }
 
 /** L4: a client nobody knows gets an address, when there is one to give. */
-function probe(run: Stage, clockBackSeconds: number): void {
+function probe(run: Stage, index: number, clockBackSeconds: number): void {
   const site = servedSite(run);
   if (!hasFree(run, site)) return;
-  const client = run.addClient(0xfff0, site);
+  const client = run.addClient(index, site);
   client.startFresh();
   const got = waitFor(run, PROBE_SECONDS + clockBackSeconds + longestHold(run), () => client.grants > 0);
   if (!got && run.checker.violation === null && hasFree(run, site)) {

@@ -38,6 +38,11 @@ export interface Disturbances {
   /** Somebody says on an engine's machine that it will be away for long. */
   readonly shutDown: number;
   readonly stallMsMax: number;
+  /** A disk takes more than a second for each sync, up to so long, for minutes. */
+  readonly slowSyncs: number;
+  readonly slowSyncMsMax: number;
+  /** Both stores are lost at once, and put back from backups. */
+  readonly restoreBoth: number;
 }
 
 /** Share of restarts at which it happens; 0 = never in this run. */

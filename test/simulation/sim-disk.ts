@@ -24,6 +24,9 @@ export interface DiskTap {
   syncing(milliseconds: number): void;
 }
 
+/** Of a slow disk each sync takes longer than a grant may wait for it (W12). */
+export const SLOW_SYNC_MS_MIN = 1_000;
+
 const FALLIBLE: ReadonlySet<DiskOperation> = new Set(["sync", "append"]);
 
 export class SimDisk implements Disk {
@@ -39,6 +42,9 @@ export class SimDisk implements Disk {
   private lastAt = 0;
   /** An operation has failed by chance. */
   failed = false;
+  /** Until when each sync takes more than a second, and how long at most. */
+  private slowUntil = 0;
+  private slowMsMax = 0;
 
   constructor(world: World, prng: Prng, faults: DiskFaults, tap: DiskTap, health: NetworkHealth) {
     this.world = world;
@@ -138,6 +144,16 @@ export class SimDisk implements Disk {
     this.inner = new SimulatedDisk(this.innerOptions(), files);
   }
 
+  /** Something else keeps the medium busy until then. */
+  slow(until: number, syncMsMax: number): void {
+    this.slowUntil = until;
+    this.slowMsMax = syncMsMax;
+  }
+
+  get isSlow(): boolean {
+    return this.world.now < this.slowUntil;
+  }
+
   /** A byte at rest changes. */
   flip(name: string, offset: number, mask: number): void {
     this.inner.corrupt(name, offset, mask);
@@ -164,6 +180,7 @@ export class SimDisk implements Disk {
   }
 
   private syncCost(): number {
+    if (this.isSlow) return this.prng.between(SLOW_SYNC_MS_MIN, this.slowMsMax);
     if (this.health.healed) return 0;
     if (this.prng.chance(this.faults.stall)) return this.prng.between(1, this.faults.stallMsMax);
     return this.prng.between(0, this.faults.syncMsMax);

@@ -11,6 +11,7 @@ import { memberReport } from "../../src/dhcp/engine/report.ts";
 import { EngineRunner } from "../../src/dhcp/engine/runner.ts";
 import type { LinkTiming } from "../../src/dhcp/failover/dialect.ts";
 import type { Arrival, Disk, DiskDone, ReplyRoute } from "../../src/dhcp/ports.ts";
+import { markRestored } from "../../src/dhcp/store/maintenance.ts";
 import { openStore } from "../../src/dhcp/store/store.ts";
 import { SimulatedDisk } from "../durability/simulated-disk.ts";
 import type { Checker } from "./checker.ts";
@@ -195,6 +196,16 @@ export class SimNode implements LinkHost {
     this.forget();
   }
 
+  /** Each sync takes its machine's disk more than a second, up to so long, until then. */
+  slowDisk(until: number, syncMsMax: number): void {
+    this.options.world.trace(() => `${this.name}'s disk takes up to ${syncMsMax} ms for a sync`);
+    this.options.disk.slow(until, syncMsMax);
+  }
+
+  get hasSlowDisk(): boolean {
+    return this.options.disk.isSlow;
+  }
+
   /** Somebody copies the data directory. */
   copyOfStore(): ReadonlyMap<string, Uint8Array> {
     return this.options.disk.files();
@@ -207,6 +218,19 @@ export class SimNode implements LinkHost {
     options.disk.replace(copy);
     this.forget();
     options.checker.storeRestored(() => options.reader.reopen(copy));
+  }
+
+  /** The same by `leasepair store restore`, which marks the copy. */
+  restoreMarked(copy: ReadonlyMap<string, Uint8Array>): void {
+    const { clock, prng } = this.options;
+    const disk = new SimulatedDisk({ random: prng.fork() }, copy);
+    const fail = (fault: { readonly message: string }): void => this.failed(new Error(fault.message));
+    const marked: Parameters<typeof markRestored>[2] = (result) => {
+      if (result.kind !== "marked") return fail({ message: result.problem });
+      this.flipped = this.setAside = null;
+      this.restoreStore(disk.files());
+    };
+    markRestored({ disk, random: prng.fork() }, clock.now().wall, marked, fail);
   }
 
   /** A byte changes that a reader must find wrong: in a flush that is not the last. */

@@ -60,6 +60,8 @@ const MUST_REACH = [
   "NORMAL | swizzled ways",
   "NORMAL | shut down",
   "PARTNER-DOWN | shut down refused",
+  "NORMAL | slow syncs",
+  "RECOVER | both stores restored",
   "NORMAL | log datagram-dropped client-rate",
   "NORMAL | log datagram-dropped circuit-rate",
   "NORMAL | log datagram-dropped circuit-leases",

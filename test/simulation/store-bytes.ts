@@ -93,8 +93,24 @@ export class StoreReader {
       else if (!log.bindings.has(address))
         this.listener.lost("a durable record is gone after a crash", address);
     }
-    if (log.endpoint !== null) this.takeEndpoint(log.endpoint);
-    for (const binding of log.bindings.values()) this.takeRead(binding);
+    this.takeInOrder(log);
+  }
+
+  /** What was written and never synced comes as it was decided, each binding under the state of then. */
+  private takeInOrder({ bindings, endpoints }: Log): void {
+    const known = endpoints.findLastIndex((endpoint) => JSON.stringify(endpoint) === this.endpoint);
+    const first = known < 0 ? endpoints.length - 1 : known + 1;
+    const read = (from: number, until: number): void => {
+      for (const { binding, after } of bindings.values())
+        if (after >= from && after <= until) this.takeRead(binding);
+    };
+    if (known >= 0) read(0, first);
+    for (const [index, endpoint] of endpoints.entries()) {
+      if (index < first) continue;
+      this.takeEndpoint(endpoint);
+      read(known < 0 ? 0 : index + 1, index + 1);
+    }
+    if (endpoints.length === 0) read(0, 0);
   }
 
   private takeRead(binding: StoredBinding): void {
@@ -179,16 +195,18 @@ function lastFlush(bytes: Buffer): number {
 
 interface Log {
   readonly segments: readonly { readonly name: string; readonly end: number }[];
-  readonly bindings: Map<number, StoredBinding>;
+  /** The last word on each address, and how many of the endpoint's words it came after. */
+  readonly bindings: Map<number, { readonly binding: StoredBinding; readonly after: number }>;
   /** Addresses of which the last word is that they have no record. */
   readonly forgotten: Set<number>;
-  endpoint: StoredEndpoint | null;
+  /** The endpoint's words, each other than the one before. */
+  readonly endpoints: StoredEndpoint[];
 }
 
 /** Reads all segments in order; each counts as far as the next one says. */
 function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
   const names = segmentNames(files);
-  const log: Log = { segments: [], bindings: new Map(), forgotten: new Set(), endpoint: null };
+  const log: Log = { segments: [], bindings: new Map(), forgotten: new Set(), endpoints: [] };
   const segments: { name: string; end: number }[] = [];
   for (const [index, name] of names.entries()) {
     const bytes = Buffer.from(files.get(name) as Uint8Array);
@@ -196,12 +214,12 @@ function readLog(files: ReadonlyMap<string, Uint8Array>): Log {
     const limit = next === undefined ? bytes.length : previousLength(files.get(next) as Uint8Array);
     const end = readFrames(bytes, magicLength(bytes), Math.min(limit, bytes.length), (kind, fields) => {
       if (kind === KIND_BINDING) keepLast(log, toBinding(fields));
-      else if (kind === KIND_ENDPOINT) log.endpoint = toEndpoint(fields);
+      else if (kind === KIND_ENDPOINT) keepEndpoint(log, toEndpoint(fields));
       else if (kind === KIND_FORGET) forget(log, numberOf(fields, 1));
     });
     segments.push({ name, end });
   }
-  return { ...log, segments, endpoint: log.endpoint };
+  return { ...log, segments };
 }
 
 /** In the order of their numbers, without what an interrupted removal has left over: it is not read. */
@@ -216,10 +234,14 @@ function segmentNames(files: ReadonlyMap<string, Uint8Array>): readonly string[]
 }
 
 /** The map's order is the order of the last words. */
-function keepLast({ bindings, forgotten }: Log, binding: StoredBinding): void {
+function keepLast({ bindings, forgotten, endpoints }: Log, binding: StoredBinding): void {
   bindings.delete(binding.address);
-  bindings.set(binding.address, binding);
+  bindings.set(binding.address, { binding, after: endpoints.length });
   forgotten.delete(binding.address);
+}
+
+function keepEndpoint({ endpoints }: Log, endpoint: StoredEndpoint): void {
+  if (JSON.stringify(endpoints.at(-1)) !== JSON.stringify(endpoint)) endpoints.push(endpoint);
 }
 
 function forget({ bindings, forgotten }: Log, address: number): void {

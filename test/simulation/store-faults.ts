@@ -8,7 +8,7 @@ import type { Prng } from "./prng.ts";
 import type { StoreFaultShares } from "./run-plan.ts";
 import type { Stage } from "./stage.ts";
 
-interface Copy {
+export interface Copy {
   readonly store: string;
   readonly madeAt: number;
   readonly files: ReadonlyMap<string, Uint8Array>;
@@ -23,7 +23,7 @@ export class StoreFaults {
   private readonly prng: Prng;
   private readonly shares: StoreFaultShares;
   /** Files as they were at some moment of the present store's life. */
-  private readonly copies: [Copy | null, Copy | null] = [null, null];
+  readonly copies: [Copy | null, Copy | null] = [null, null];
   /** Until when the run's other faults wait. */
   quietUntil = 0;
 
@@ -80,6 +80,7 @@ export class StoreFaults {
     // The primary dials: a secondary that starts is found when the next dial is due.
     const isDialed = node === 0 || plan.timing.dialRetryMs < DIALED_MS_MAX;
     if (!isDialed || plan.link.refuse > 0 || link.blocked[0] || link.blocked[1]) return false;
+    if (nodes.some(({ hasSlowDisk }) => hasSlowDisk)) return false;
     return nodes[partner].listening && nodes[node].machineUp && checker.nodes[partner].state !== NORMAL;
   }
 }

@@ -5,20 +5,37 @@ import { type CompiledLimits, NO_LIMITS } from "../../src/api/compiled.ts";
 import { withDigests } from "./configuration.ts";
 import { Prng } from "./prng.ts";
 import type { RunPlan } from "./run-plan.ts";
+import { SLOW_SYNC_MS_MIN } from "./sim-disk.ts";
 
 /** The first drew everything but what this file draws. */
-export const SWARMS = [1, 2, 3] as const;
+export const SWARMS = [1, 2, 3, 4] as const;
 export type Swarm = (typeof SWARMS)[number];
-export const NEWEST_SWARM: Swarm = 3;
+export const NEWEST_SWARM: Swarm = 4;
 
 const SECOND_STREAM = 0xadd1;
 const THIRD_STREAM = 0xadd3;
+/** No seed that a test or a planted break names draws anything of it. */
+const FOURTH_STREAM = 0xb8ff;
+const SLOW_SYNC_MS_MAX = 5_000;
 
 /** The plan with what the swarms up to this one draw besides. */
 export function withAdditions(plan: RunPlan, swarm: Swarm): RunPlan {
   if (swarm === 1) return plan;
   const second = withSecond(plan);
-  return swarm === 2 ? second : withThird(second);
+  if (swarm === 2) return second;
+  const third = withThird(second);
+  return swarm === 3 ? third : withFourth(third);
+}
+
+function withFourth(plan: RunPlan): RunPlan {
+  const prng = new Prng(plan.seed + FOURTH_STREAM);
+  const faults = [...plan.faults];
+  const has = drawingFrom(prng, faults);
+  const slowSyncs = has("slow syncs", 0.15) ? prng.spread(300, 3600) : 0;
+  const slowSyncMsMax = prng.between(SLOW_SYNC_MS_MIN, SLOW_SYNC_MS_MAX);
+  const restoreBoth = has("both stores restored", 0.1) ? prng.spread(600, 7200) : 0;
+  const disturbances = { ...plan.disturbances, slowSyncs, slowSyncMsMax, restoreBoth };
+  return { ...plan, disturbances, faults };
 }
 
 function withThird(plan: RunPlan): RunPlan {

@@ -118,6 +118,9 @@ export function drawPlan(seed: number, prng: Prng, swarm: Swarm = NEWEST_SWARM):
       swizzle: 0,
       shutDown: 0,
       stallMsMax: Math.round(prng.spread(100, 120_000)),
+      slowSyncs: 0,
+      slowSyncMsMax: 0,
+      restoreBoth: 0,
     },
     operator: {
       declares: has("declarations", 0.4) ? prng.fraction() : 0,

@@ -101,6 +101,8 @@ export class WitnessApi implements Declarer {
   stoppedMember: NodeIndex | null = null;
   /** What humans have asked the controllers to do; null: nothing ever. */
   operations: AskedFor | null = null;
+  /** Both stores were restored: a human has fencing off and on again, and nobody else does. */
+  storesLost = false;
   /** Whom the API is out of reach of until that is over, the last fault or not. */
   readonly isOutFor: [boolean, boolean] = [false, false];
   private readonly options: ApiOptions;
@@ -346,11 +348,18 @@ export class WitnessApi implements Declarer {
   /** Off only over a witness that nobody holds; on again only when both have said that it is off, so that no word from before
    *  counts as a new one (l). */
   private switchFencing(): void {
+    if (this.storesLost) return;
+    if (this.record.fencing === "None") this.switchTo("Witness");
+    else if (this.wordAgainst === null) this.switchTo("None");
+  }
+
+  /** False: it may not be, yet. */
+  switchTo(wanted: "Witness" | "None"): boolean {
     const { fencing, holder } = this.record;
-    if (fencing === "Witness" && holder === null && this.wordAgainst === null)
-      this.write({ fencing: "None" });
     const areUncapped = this.reports.every((report) => report?.member.fencing === "None");
-    if (fencing === "None" && areUncapped) this.write({ fencing: "Witness" });
+    const may = wanted === "None" ? holder === null : areUncapped;
+    if (may && fencing !== wanted) this.write({ fencing: wanted });
+    return may;
   }
 
   /** A grant needs fencing, a listed store and both members' word that they are capped (l). */

@@ -152,14 +152,9 @@ export function followGrant(engine: Engine, turn: Turn): void {
   const isOurs = witness.holder === engine.member && witness.holderStore === engine.identity.store;
   if (!isOurs || witness.epoch <= endpoint.returned || witness.epoch < endpoint.seen) return;
   const state = settled(engine);
-  if (state === "NORMAL" && engine.session !== null) {
-    turn.putEndpoint({ returned: witness.epoch, clean: witness.epoch });
-    turn.log("info", "grant-declined", "the partner is there: the grant is given back unused", {
-      epoch: witness.epoch,
-    });
-    // A partner that hears of it only later, out of NORMAL, would hold its free addresses (W9).
-    return sendState(engine, turn);
-  }
+  if (state === "NORMAL" && engine.session !== null) return decline(engine, turn, witness.epoch);
+  // It was given to what this store was before it was restored, and fencing could never be switched off over it (W10).
+  if (isFenced(engine) && !endpoint.complete) return decline(engine, turn, witness.epoch);
   if (engine.session !== null || !mayEnterPartnerDown(state) || !mayActAlone(engine)) return;
   const entry = stampNow(engine, turn);
   enterState(engine, turn, "PARTNER-DOWN", `grant of epoch ${witness.epoch}`, {
@@ -170,6 +165,14 @@ export function followGrant(engine: Engine, turn: Turn): void {
     complete: true,
     verifiedBoot: engine.process.bootId,
   });
+}
+
+function decline(engine: Engine, turn: Turn, epoch: number): void {
+  turn.putEndpoint({ returned: epoch, clean: epoch });
+  const cause = engine.endpoint.complete ? "the partner is there" : "this store lacks leases";
+  turn.log("info", "grant-declined", `${cause}: the grant is given back unused`, { epoch });
+  // A partner that hears of it only later, out of NORMAL, would hold its free addresses (W9).
+  sendState(engine, turn);
 }
 
 /** Records must be complete; without fencing the primary's never used store may be declared a lone server, as long as it has met

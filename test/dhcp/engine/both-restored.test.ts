@@ -145,6 +145,20 @@ test("a restored store that waits for a human fetches everything once its partne
   assert.notEqual(pair.renew(OLDEST, address, [pair.b]), null);
 });
 
+test("of two restored stores the one that held a grant gives it back, else fencing could not be switched off", () => {
+  const pair = new FencedPair().startBoth().bothNormal();
+  leaseAndSettle(pair, OLDEST);
+  const copies: Parameters<typeof putBothBack>[1] = [[...pair.a.disk], [...pair.b.disk]];
+  pair.declareDown(pair.b);
+  pair.start(pair.b);
+  putBothBack(pair, copies);
+  assert.equal(pair.record.holder, "a");
+  pair.passUntil("given back", () => pair.a.report.returned === pair.record.epoch);
+  pair.clear();
+  untilHumanIsWaitedFor(pair);
+  untilNormal(pair);
+});
+
 test("a link that breaks before both have heard each other accuses neither of two restored stores", () => {
   const pair = new Pair().startBoth().untilNormal();
   const address = leaseAndSettle(pair, OLDEST);
