@@ -13,7 +13,7 @@ import { storePlace } from "./store-place.ts";
 const CONTROL_PLANE_LABELS = ["node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master"];
 const OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service";
 
-export function observedPod(pod: KubeObject): ObservedPod {
+export function observedPod(pod: KubeObject, account: KubeObject | undefined): ObservedPod {
   const status = map(pod["status"]);
   const engine = maps(status["containerStatuses"]).find(({ name }) => name === ENGINE_CONTAINER);
   const ready = readyCondition(status);
@@ -28,9 +28,14 @@ export function observedPod(pod: KubeObject): ObservedPod {
     ready: ready?.["status"] === "True",
     readySince: parseTime(ready?.["lastTransitionTime"]) ?? unixSeconds(0),
     templateHash: pod.metadata.annotations?.[ANNOTATION_TEMPLATE_HASH] ?? "",
+    isAccountReplaced: createdAt(account) > createdAt(pod),
     linkKind: pod.metadata.annotations?.[ANNOTATION_LINK] ?? "",
     storePlace: storePlace(map(pod["spec"])),
   };
+}
+
+function createdAt(object: KubeObject | undefined): UnixSeconds {
+  return parseTime(object?.metadata.creationTimestamp) ?? unixSeconds(0);
 }
 
 /** What the engine writes last when it gives up, in the container's termination message (its log, see stateful-set.ts). */

@@ -300,11 +300,12 @@ function observedMembers(
   const storeUid = storeUidIn(memory, relationship);
   return membersOf(relationship).map((member): ObservedMember => {
     const { name: memberName } = member;
-    const found = cache.get("FailoverMember", namespace, memberObjectName(name, memberName));
+    const own = memberObjectName(name, memberName);
+    const found = cache.get("FailoverMember", namespace, own);
     const object = found !== undefined && ownerUid(found) === uid ? found : null;
     const role = memberName === primary ? "Primary" : "Secondary";
     const pod = cache.get("Pod", namespace, memberPodName(name, memberName));
-    const set = cache.get("StatefulSet", namespace, memberObjectName(name, memberName));
+    const set = cache.get("StatefulSet", namespace, own);
     const report = object === null ? null : readReport(object, role);
     const heard = object === null ? unixSeconds(0) : heardAt(memory, object, now);
     const lastNode = lastNodeOf(relationship, memberName, pod);
@@ -314,7 +315,7 @@ function observedMembers(
       reportVersion: object?.metadata.resourceVersion ?? "",
       heardAt: heard,
       watchedSince: object === null ? unixSeconds(0) : watchedSince(memory, object.metadata.uid ?? "", now),
-      pod: pod === undefined ? null : observedPod(pod),
+      pod: pod === undefined ? null : observedPod(pod, cache.get("ServiceAccount", namespace, own)),
       podRefusal: memory.refusals.get(set?.metadata.uid ?? "") ?? null,
       lastNode,
       node: nodes.get(lastNode ?? member.nodeName) ?? null,

@@ -184,6 +184,9 @@ export interface ObservedPod {
   readonly readySince: UnixSeconds;
   /** Digest of the template it was made from, "" when it carries none. */
   readonly templateHash: string;
+  /** Its ServiceAccount was deleted and made anew since it began: the API refuses the token that it has, for as long as an hour, so that
+   *  it neither reports nor hears of changes. */
+  readonly isAccountReplaced: boolean;
   /** How its link is secured, "" when it does not say: two pods that differ in this cannot meet. */
   readonly linkKind: string;
   /** Where its store lies, by storePlace(). */

@@ -12,7 +12,7 @@ const BACK_OFF = {
 
 function failure(status: object): string | null {
   const containerStatuses = [{ name: "engine", ...status }];
-  return observedPod({ metadata: { name: "campus-a-0" }, status: { containerStatuses } }).failure;
+  return observedPod({ metadata: { name: "campus-a-0" }, status: { containerStatuses } }, undefined).failure;
 }
 
 test("why an engine does not run: its own last words, else the kubelet's or the scheduler's reason", () => {
@@ -38,11 +38,21 @@ test("why an engine does not run: its own last words, else the kubelet's or the 
   for (const [name, status, expected] of cases) assert.equal(failure(status), expected, name);
   const message = "0/3 nodes are available: 1 node(s) had volume node affinity conflict.";
   const conditions = [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }];
-  const unscheduled = observedPod({ metadata: { name: "campus-a-0" }, status: { conditions } });
+  const unscheduled = observedPod({ metadata: { name: "campus-a-0" }, status: { conditions } }, undefined);
   assert.equal(unscheduled.failure, `Unschedulable: ${message}`);
 });
 
 test("last words of any length stay short enough for a condition", () => {
   const message = `leasepair engine: ${"x".repeat(4000)}`;
   assert.equal(failure({ state: { terminated: { exitCode: 1, message } } })?.length, 400);
+});
+
+test("a pod that is older than its ServiceAccount has a token that the API refuses", () => {
+  const at = (creationTimestamp: string) => ({ metadata: { name: "campus-a", creationTimestamp } });
+  const pod = at("2026-03-01T03:00:00Z");
+  const isReplaced = (account: ReturnType<typeof at> | undefined) =>
+    observedPod(pod, account).isAccountReplaced;
+  assert.equal(isReplaced(at("2026-03-01T03:00:01Z")), true);
+  assert.equal(isReplaced(at("2026-03-01T03:00:00Z")), false);
+  assert.equal(isReplaced(undefined), false);
 });

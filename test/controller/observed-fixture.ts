@@ -125,6 +125,7 @@ export function member(
       readySince: unixSeconds(NOW - 3600),
       templateHash: hashes(config())[name] ?? "",
       failure: null,
+      isAccountReplaced: false,
       linkKind: "campus",
       storePlace: `${OPTIONS.dataRoot}/${OWNER_UID}/${name} on ${name === "a" ? "node-1" : "node-2"}`,
     },

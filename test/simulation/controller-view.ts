@@ -114,6 +114,7 @@ function podOf(name: string, running: boolean): ObservedPod {
     ready: running,
     readySince: NEVER,
     templateHash: "",
+    isAccountReplaced: false,
     linkKind: "",
     storePlace: "",
   };

@@ -29,7 +29,7 @@ export type RolloutStep =
       readonly verify: readonly BasisVersion[];
     };
 
-/** One whose pod is of an earlier template. */
+/** One whose pod is of an earlier template, or of an earlier ServiceAccount. */
 type DueMember = ObservedMember & { readonly pod: ObservedPod };
 
 /** Nothing of a rollout is under way while it waits for one of these and both members are NORMAL: that may last for days, or until
@@ -53,7 +53,10 @@ export function rolloutStep(observed: Observed, hashes: ReadonlyMap<string, stri
   if (step !== null) return step;
   const next = due.find((member) => member.name !== observed.relationship.primary) ?? due[0];
   if (next === undefined) return { kind: "none" };
-  return restart(observed, next, "its template changed", restsOnPartnerOf(observed, next.name));
+  const why = next.pod.isAccountReplaced
+    ? "its ServiceAccount was deleted and made anew, and the API refuses the token that its pod has"
+    : "its template changed";
+  return restart(observed, next, why, restsOnPartnerOf(observed, next.name));
 }
 
 /** A restart for which waiting for NORMAL would be waiting for ever. */
@@ -147,7 +150,8 @@ function cannotMeet(observed: Observed, { name, pod }: DueMember): boolean {
 
 function isDue(member: ObservedMember, hashes: ReadonlyMap<string, string>): member is DueMember {
   const hash = hashes.get(member.name);
-  return hash !== undefined && member.pod !== null && member.pod.templateHash !== hash;
+  if (hash === undefined || member.pod === null) return false;
+  return member.pod.templateHash !== hash || member.pod.isAccountReplaced;
 }
 
 function wait(reason: string, message: string, until: UnixSeconds | null = null): RolloutStep {

@@ -48,6 +48,12 @@ for (const [what, a, b, expected] of [
     "WaitingForNormal",
   ],
   [
+    "the API refuses its token, because its ServiceAccount was made anew",
+    member("a", { pod: renewed("a", { isAccountReplaced: true }) }),
+    member("b", { pod: renewed("b") }),
+    "restart a",
+  ],
+  [
     "NORMAL for less than a minute",
     member("a"),
     member("b", { says: { since: unixSeconds(NOW - 59) }, pod: renewed("b") }),
