@@ -98,7 +98,8 @@ function programmedOf(pair: Pair, object: Programmable, accepted: Verdict, revis
   if (behind.length === 0) return done;
   // Said once: a hundred sets must not be written again for each of the members that follows.
   const said = isOfNow && before.reason === "Propagating" ? before.message : null;
-  return verdict("False", "Propagating", said ?? `${behind.join(" and ")} has not loaded it yet.`);
+  const news = `${behind.join(" and ")} ${behind.length > 1 ? "have" : "has"} not loaded it yet.`;
+  return verdict("False", "Propagating", said ?? news);
 }
 
 /** The primary's count when it may be believed, else the other's; null when nobody counts. */

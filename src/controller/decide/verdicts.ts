@@ -95,8 +95,9 @@ export function availableVerdict(pair: Pair): Verdict {
     ({ report }) => report?.serving === "All" || report?.serving === "OwnAddresses",
   );
   const names = answering.map(({ name }) => name).join(" and ");
-  if (answering.length === 2) return verdict("True", "BothMembers", `${names} answer clients.`);
-  if (answering.length === 1) return verdict("True", "OneMember", `${names} answers clients.`);
+  const none = hasScopes(pair) ? "" : " There is no DHCPScope, so no client is given an address.";
+  if (answering.length === 2) return verdict("True", "BothMembers", `${names} answer clients.${none}`);
+  if (answering.length === 1) return verdict("True", "OneMember", `${names} answers clients.${none}`);
   const renewing = pair.members
     .filter(({ report }) => report?.serving === "RenewOnly")
     .map(({ name }) => name);
@@ -110,6 +111,11 @@ export function availableVerdict(pair: Pair): Verdict {
     return verdict("Unknown", "MemberUnknown", `Whether ${silent} answers clients is not known.`);
   }
   return verdict("False", "NoneServing", "No member answers clients.");
+}
+
+/** While the spec is refused it is the last good configuration that is served, which is not judged here. */
+function hasScopes({ observed: { compiled } }: Pair): boolean {
+  return compiled.kind !== "compiled" || compiled.config.scopes.length > 0;
 }
 
 export function partnerDownVerdict(pair: Pair): Verdict {

@@ -290,3 +290,9 @@ test("while both live and the link between them is cut, nobody is invited to dec
   assert.equal(message.match(/Both members live, and the link between them is cut: mend it/g)?.length, 1);
   assert.doesNotMatch(message, /DeclarePartnerDown/);
 });
+
+test("without any scope, members that serve are no comfort, and Available says so", () => {
+  const compiled = { kind: "compiled", config: config({ scopes: [] }), rejected: [] } as const;
+  const message = conditionOf(statusAfter(observed({ compiled })), "Available")?.message;
+  assert.equal(message, "a and b answer clients. There is no DHCPScope, so no client is given an address.");
+});
