@@ -1,6 +1,7 @@
 // Which addresses were offered and not yet taken: volatile, bounded, on the boot clock. An offer promises nothing
 // (RFC 2131 4.3.1): losing the table costs a client one retry. Never written to disk.
 
+import { AgedMap } from "../../base/aged-map.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { BootMs } from "../../base/units.ts";
 import { CandidateCursors } from "./candidates.ts";
@@ -36,12 +37,12 @@ const NOWHERE: OfferPlace = { network: "", circuit: null };
 /** One offer per client and per address. Clients are named by clientKey. */
 export class OfferTable {
   /** In order of age, oldest first. */
-  readonly #byClient = new Map<string, Offer>();
+  readonly #byClient = new AgedMap<string, Offer>();
   readonly #byAddress = new Map<Ipv4, Offer>();
   /** Offers per circuit. */
   readonly #byCircuit = new Map<string, number>();
   /** Offers by network and in it by client, oldest first. */
-  readonly #byNetwork = new Map<string, Map<string, Offer>>();
+  readonly #byNetwork = new Map<string, AgedMap<string, Offer>>();
   readonly offersMax: number;
   /** Where the search for addresses to offer stands. */
   readonly cursors = new CandidateCursors();
@@ -73,13 +74,13 @@ export class OfferTable {
    *  offers, or the address is held for another client: then nothing changes. */
   hold(address: Ipv4, client: string, now: BootMs, place: OfferPlace = NOWHERE): boolean {
     if (this.isHeldForAnother(address, client, now)) return false;
-    if (!this.#byClient.has(client) && !this.#makeRoom(now)) return false;
+    if (this.#byClient.get(client) === undefined && !this.#makeRoom(now)) return false;
     this.release(client);
     const offer = { address, client, heldSince: now, place };
     const { network, circuit } = place;
     this.#byClient.set(client, offer);
     this.#byAddress.set(address, offer);
-    const ofNetwork = this.#byNetwork.get(network) ?? new Map<string, Offer>();
+    const ofNetwork = this.#byNetwork.get(network) ?? new AgedMap<string, Offer>();
     this.#byNetwork.set(network, ofNetwork.set(client, offer));
     if (circuit !== null) this.#byCircuit.set(circuit, (this.#byCircuit.get(circuit) ?? 0) + 1);
     return true;
@@ -122,22 +123,18 @@ export class OfferTable {
 
   #makeRoom(now: BootMs): boolean {
     if (this.#byClient.size < this.offersMax) return true;
-    const oldest = this.#oldest();
+    const oldest = this.#byClient.oldest();
     if (oldest === null || now - oldest.heldSince < OFFER_HOLD_MS_MIN) return false;
     this.#remove(oldest);
     return true;
   }
 
   #prune(now: BootMs): void {
-    for (let oldest = this.#oldest(); oldest !== null; oldest = this.#oldest()) {
-      if (now - oldest.heldSince < OFFER_HOLD_MS) return;
+    let oldest = this.#byClient.oldest();
+    while (oldest !== null && now - oldest.heldSince >= OFFER_HOLD_MS) {
       this.#remove(oldest);
+      oldest = this.#byClient.oldest();
     }
-  }
-
-  #oldest(): Offer | null {
-    for (const offer of this.#byClient.values()) return offer;
-    return null;
   }
 
   #remove(offer: Offer): void {

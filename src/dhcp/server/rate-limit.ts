@@ -2,6 +2,7 @@
 // bounded, and a table that is full forgets the bucket that was used longest ago, whose owner then starts with a full one.
 // Source: RFC 3046 5.0 names such attacks and leaves the guard open. Which datagrams are counted: limits.ts.
 
+import { AgedMap } from "../../base/aged-map.ts";
 import type { BootMs } from "../../base/units.ts";
 
 export interface Rate {
@@ -18,7 +19,7 @@ interface Bucket {
 
 export class RateLimiter {
   /** In order of use, the longest unused first. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets = new AgedMap<string, Bucket>();
   readonly bucketsMax: number;
 
   constructor(bucketsMax: number) {
@@ -36,7 +37,7 @@ export class RateLimiter {
     bucket.tokens = Math.min(rate.burst, refilled);
     bucket.at = now;
     this.#buckets.delete(key);
-    if (this.#buckets.size >= this.bucketsMax) this.#forgetOldest();
+    if (this.#buckets.size >= this.bucketsMax) this.#buckets.deleteOldest();
     this.#buckets.set(key, bucket);
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
@@ -45,12 +46,5 @@ export class RateLimiter {
 
   clear(): void {
     this.#buckets.clear();
-  }
-
-  #forgetOldest(): void {
-    for (const key of this.#buckets.keys()) {
-      this.#buckets.delete(key);
-      return;
-    }
   }
 }
