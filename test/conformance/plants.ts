@@ -190,8 +190,8 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}offers.ts`,
-    "if (now - oldest.heldSince < OFFER_HOLD_MS) return;",
-    "if (now - oldest.heldSince < 2 * OFFER_HOLD_MS) return;",
+    "oldest !== null && now - oldest.heldSince >= OFFER_HOLD_MS",
+    "oldest !== null && now - oldest.heldSince >= 2 * OFFER_HOLD_MS",
     "an offer is held for its client for the hold time, to the millisecond",
   ),
   plant(
