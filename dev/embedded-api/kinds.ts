@@ -7,7 +7,15 @@ import type { V1CustomResourceDefinition } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { API_GROUP } from "../../src/api/kind.ts";
 import { TYPES } from "../../src/controller/resource-types.ts";
-import { EVENT, LEASE, PERSISTENT_VOLUME, type ResourceType, SECRET } from "../../src/kube/resource.ts";
+import {
+  CONFIG_MAP,
+  EVENT,
+  LEASE,
+  NAMESPACE,
+  PERSISTENT_VOLUME,
+  type ResourceType,
+  SECRET,
+} from "../../src/kube/resource.ts";
 
 /** A node of an openAPIV3Schema; only what this program looks at is named. */
 export interface SchemaNode {
@@ -21,10 +29,6 @@ export interface ServedKind extends ResourceType {
   /** From the CRD, with unknown fields and doubled entries of sets forbidden; null for built-in kinds. */
   readonly schema: SchemaNode | null;
 }
-
-const CORE = { group: "", version: "v1" };
-const NAMESPACE: ResourceType = { ...CORE, plural: "namespaces", kind: "Namespace", namespaced: false };
-const CONFIG_MAP: ResourceType = { ...CORE, plural: "configmaps", kind: "ConfigMap", namespaced: true };
 
 /** All kinds; the schemas of ours are read from the manifests in `crdDirectory`. */
 export function loadKinds(crdDirectory: string): ServedKind[] {

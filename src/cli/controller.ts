@@ -71,7 +71,11 @@ export function addControllerCommand(program: Command): void {
       "/var/lib/leasepair",
     )
     .option("--priority-class <name>", "priority class of the engine pods (default: system-node-critical)")
-    .option("--leader-election-namespace <name>", "namespace of the election's Lease", "leasepair-system")
+    .option(
+      "--leader-election-namespace <name>",
+      "namespace of the election's Lease, and of the ConfigMaps that say where the lease stores lie",
+      "leasepair-system",
+    )
     .option(
       "--leader-election-name <name>",
       "name of that Lease: whoever looks after the same namespaces shares it, nobody else",

@@ -85,7 +85,8 @@ export async function reconcileKey(
   }
   for (const { kind } of decision.effects) {
     if (kind === "link") context.memory.links.delete(observed.relationship.uid);
-    if (kind === "store-record") context.memory.stores.delete(observed.relationship.uid);
+    if (kind === "store-record" || kind === "store-copy")
+      context.memory.stores.delete(observed.relationship.uid);
   }
   logResult(context, key, decision.step, result);
   return next(key, result, earliest(decision.requeueAfterSeconds, removalDue), context.memory);
@@ -116,7 +117,7 @@ async function refreshSecrets(
   if (object === undefined || deletionTimestamp !== undefined) return;
   // Once it is its own, nothing but our own writes changes it; before, somebody may take it away.
   if (memory.stores.get(uid)?.relationshipUid !== uid) {
-    const record = await readStoreRecord(apply.client, namespace, name);
+    const record = await readStoreRecord(apply, { namespace, name, uid });
     if (record !== null) memory.stores.set(uid, record);
   }
   const known = memory.links.get(uid);

@@ -1,28 +1,64 @@
 // The record of where the stores of a relationship's name lie: a Secret without owner, because it must outlive the
-// relationship, and because Secrets by name are what the controller may read and write. There is nothing secret in it.
+// relationship, and because Secrets by name are what the controller may read and write. There is nothing secret in it. Its copy, a ConfigMap in
+// the controller's own namespace, outlives the relationship's namespace too.
+// Source: docs/adr/0012-stores-outlive-their-relationship.md, docs/adr/0017-the-store-record-has-a-copy.md.
 
 import type { KubeClient } from "../kube/client.ts";
 import { isAlreadyExists, type KubeError } from "../kube/kube-error.ts";
-import { type KubeObject, SECRET } from "../kube/resource.ts";
-import { FIELD_MANAGER, labels, storeRecordName } from "./desired/names.ts";
+import { CONFIG_MAP, type KubeObject, NAMESPACE, SECRET } from "../kube/resource.ts";
+import { FIELD_MANAGER, labels, storeCopyName, storeRecordName } from "./desired/names.ts";
 import { type Effect, sameJson } from "./effect.ts";
 import { map } from "./json.ts";
-import type { StoreRecord } from "./observed.ts";
+import type { ObservedStores, StoreRecord } from "./observed.ts";
 import { outdated } from "./outdated.ts";
 
 type Reader = Pick<KubeClient, "find">;
+type Texts = Readonly<Record<string, string>>;
 
-/** Null when it cannot be read. Never throws. */
+/** The controller's client, and its namespace: see ApplyContext. */
+interface Context<Client> {
+  readonly client: Client;
+  readonly copiesIn: string | null;
+}
+
+interface Name {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** Null when it cannot be read. The relationship of UID `uid` does without the copy once the record is its own. Never throws. */
 export async function readStoreRecord(
-  client: Reader,
-  namespace: string,
-  relationship: string,
-): Promise<StoreRecord | null> {
+  { client, copiesIn }: Context<Reader>,
+  { namespace, name, uid }: Name & { readonly uid: string },
+): Promise<ObservedStores | null> {
   try {
-    return recordIn(await client.find(SECRET, namespace, storeRecordName(relationship)));
+    const secret = await client.find(SECRET, namespace, storeRecordName(name));
+    const record = recordIn(textsOf(secret));
+    if (copiesIn === null) return { ...record, copy: "current" };
+    const unread = record.relationshipUid === uid ? { ...record, copy: "outdated" as const } : null;
+    return await compareCopy(client, copiesIn, { namespace, name }, secret).catch(() => unread);
   } catch {
     return null;
   }
+}
+
+async function compareCopy(
+  client: Reader,
+  copiesIn: string,
+  { namespace, name }: Name,
+  secret: KubeObject | null,
+): Promise<ObservedStores> {
+  const record = recordIn(textsOf(secret));
+  const found = await client.find(CONFIG_MAP, copiesIn, storeCopyName(namespace, name));
+  const copy = found === null ? null : (map(found["data"]) as Texts);
+  const namespaceUid = await uidOf(client, namespace);
+  if (secret !== null) {
+    const isCurrent = sameJson(copy, copyOf(record, namespaceUid));
+    return { ...record, copy: isCurrent ? "current" : "outdated" };
+  }
+  // In the very namespace the record was deleted by hand: to begin with nothing.
+  if (copy === null || copy["namespaceUid"] === namespaceUid) return { ...record, copy: "current" };
+  return { ...recordIn(copy), copy: "only" };
 }
 
 /** Rejects with a Conflict when the record is not as it was when this was decided. */
@@ -31,23 +67,15 @@ export async function writeStoreRecord(
   client: Reader & Pick<KubeClient, "create" | "replace">,
 ): Promise<void> {
   const found = await client.find(SECRET, namespace, storeRecordName(name));
-  if (!sameJson(recordIn(found), basis)) throw changed(name);
+  if (!sameJson(recordIn(textsOf(found)), basis)) throw changed(name);
+  const data = Object.entries(textsIn(record)).map(([key, text]) => [
+    key,
+    Buffer.from(text).toString("base64"),
+  ]);
   const secret: KubeObject = {
-    metadata: {
-      name: storeRecordName(name),
-      namespace,
-      labels: { ...labels(name, null), "app.kubernetes.io/component": "store" },
-      ...(found?.metadata.resourceVersion === undefined
-        ? {}
-        : { resourceVersion: found.metadata.resourceVersion }),
-    },
+    metadata: metadataOf({ namespace, name: storeRecordName(name) }, name, found),
     type: "Opaque",
-    data: {
-      relationshipUid: encoded(record.relationshipUid ?? ""),
-      storeUid: encoded(record.storeUid ?? ""),
-      stores: encoded(JSON.stringify(record.stores)),
-      areRetained: encoded(String(record.areRetained)),
-    },
+    data: Object.fromEntries(data),
   };
   try {
     if (found === null) await client.create(SECRET, secret, { fieldManager: FIELD_MANAGER });
@@ -57,30 +85,86 @@ export async function writeStoreRecord(
   }
 }
 
+/** Makes the copy say what the record says; there is none of stores that are not retained. Rejects with a Conflict when
+ *  one of them has changed meanwhile. */
+export async function copyStoreRecord(
+  { namespace, name }: Name,
+  { client, copiesIn }: Context<Reader & Pick<KubeClient, "create" | "delete" | "replace">>,
+): Promise<void> {
+  if (copiesIn === null) return;
+  // The namespace first: what one that was made anew meanwhile has, is never taken for what this one had.
+  const namespaceUid = await uidOf(client, namespace);
+  const secret = await client.find(SECRET, namespace, storeRecordName(name));
+  if (secret === null) throw changed(name);
+  const copyName = storeCopyName(namespace, name);
+  const found = await client.find(CONFIG_MAP, copiesIn, copyName);
+  const data = copyOf(recordIn(textsOf(secret)), namespaceUid);
+  if (data === null) {
+    const { uid = "", resourceVersion = "" } = found?.metadata ?? {};
+    if (found !== null) await client.delete(CONFIG_MAP, copiesIn, copyName, { uid, resourceVersion });
+    return;
+  }
+  const copy: KubeObject = {
+    metadata: metadataOf({ namespace: copiesIn, name: copyName }, name, found),
+    data,
+  };
+  try {
+    if (found === null) await client.create(CONFIG_MAP, copy, { fieldManager: FIELD_MANAGER });
+    else await client.replace(CONFIG_MAP, copy, { fieldManager: FIELD_MANAGER });
+  } catch (error) {
+    throw isAlreadyExists(error) ? outdated(`ConfigMap ${copyName} has changed`) : error;
+  }
+}
+
+async function uidOf(client: Reader, namespace: string): Promise<string> {
+  const uid = (await client.find(NAMESPACE, null, namespace))?.metadata.uid;
+  if (uid === undefined) throw outdated(`namespace ${namespace} is gone`);
+  return uid;
+}
+
+function metadataOf(at: Name, relationship: string, found: KubeObject | null): KubeObject["metadata"] {
+  const resourceVersion = found?.metadata.resourceVersion;
+  return {
+    ...at,
+    labels: { ...labels(relationship, null), "app.kubernetes.io/component": "store" },
+    ...(resourceVersion === undefined ? {} : { resourceVersion }),
+  };
+}
+
 function changed(name: string): KubeError {
   return outdated(`Secret ${storeRecordName(name)} has changed`);
 }
 
-function recordIn(secret: KubeObject | null): StoreRecord {
-  const data = map(secret?.["data"]);
-  const text = (key: string) => {
-    const value = data[key];
-    const decoded = typeof value === "string" ? Buffer.from(value, "base64").toString() : "";
-    return decoded === "" ? null : decoded;
-  };
+function copyOf(record: StoreRecord, namespaceUid: string): Texts | null {
+  return record.areRetained ? { ...textsIn(record), namespaceUid } : null;
+}
+
+function textsIn(record: StoreRecord): Texts {
   return {
-    relationshipUid: text("relationshipUid"),
-    storeUid: text("storeUid"),
-    stores: storesIn(text("stores") ?? "{}"),
-    areRetained: text("areRetained") !== "false",
+    relationshipUid: record.relationshipUid ?? "",
+    storeUid: record.storeUid ?? "",
+    stores: JSON.stringify(record.stores),
+    areRetained: String(record.areRetained),
+  };
+}
+
+function textsOf(secret: KubeObject | null): Texts {
+  const data = Object.entries(map(secret?.["data"]));
+  return Object.fromEntries(
+    data.map(([key, value]) => [key, Buffer.from(String(value), "base64").toString()]),
+  );
+}
+
+function recordIn(texts: Texts): StoreRecord {
+  return {
+    relationshipUid: texts["relationshipUid"] || null,
+    storeUid: texts["storeUid"] || null,
+    stores: storesIn(texts["stores"] || "{}"),
+    areRetained: texts["areRetained"] !== "false",
   };
 }
 
 /** What an earlier controller wrote has none. Throws on text that is no JSON: then the record counts as unread. */
 function storesIn(json: string): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(map(JSON.parse(json))).map(([name, id]) => [name, String(id)]));
-}
-
-function encoded(value: string): string {
-  return Buffer.from(value).toString("base64");
 }

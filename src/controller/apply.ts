@@ -11,9 +11,9 @@ import { type KubeObject, type ResourceType, SECRET } from "../kube/resource.ts"
 import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
 import { performRelease, performRemoval } from "./apply-removal.ts";
-import { writeStoreRecord } from "./apply-store-record.ts";
+import { copyStoreRecord, writeStoreRecord } from "./apply-store-record.ts";
 import type { DesiredObject } from "./desired/desired.ts";
-import { FIELD_MANAGER, storeRecordName } from "./desired/names.ts";
+import { FIELD_MANAGER, storeCopyName, storeRecordName } from "./desired/names.ts";
 import type { BasisVersion, Effect, EventWish, StatusTarget } from "./effect.ts";
 import { outdated } from "./outdated.ts";
 import { TYPES, type WatchedKind } from "./resource-types.ts";
@@ -24,6 +24,8 @@ export interface ApplyContext {
     "apply" | "create" | "delete" | "find" | "getQuorum" | "list" | "patchMerge" | "patchStatus" | "replace"
   >;
   readonly recorder: Pick<EventRecorder, "record">;
+  /** The controller's namespace, where the copies of the store records lie; null: it keeps none. */
+  readonly copiesIn: string | null;
   /** Of certificates, by the wall clock. */
   readonly now: () => Date;
   /** Asked before every write: only a leader writes. */
@@ -143,6 +145,8 @@ async function perform(effect: Effect, context: ApplyContext): Promise<void> {
       return performLinkStep(effect, context);
     case "store-record":
       return writeStoreRecord(effect, context.client);
+    case "store-copy":
+      return copyStoreRecord(effect, context);
     case "event":
       context.recorder.record(effect.event);
       return;
@@ -298,6 +302,8 @@ export function nameOfEffect(effect: Effect): string {
       return `link ${effect.step.kind}${effect.step.kind === "issue" ? ` for ${effect.step.member}` : ""}`;
     case "store-record":
       return `write Secret ${storeRecordName(effect.name)}`;
+    case "store-copy":
+      return `write ConfigMap ${storeCopyName(effect.namespace, effect.name)}`;
     case "event":
       return `event ${effect.event.reason}`;
     default:

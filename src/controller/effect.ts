@@ -118,6 +118,8 @@ export type Effect =
       readonly record: StoreRecord;
       readonly basis: StoreRecord;
     }
+  /** The copy of that record is made to say what the record says. */
+  | { readonly kind: "store-copy"; readonly namespace: string; readonly name: string }
   | { readonly kind: "event"; readonly event: EventWish };
 
 export interface EventWish {

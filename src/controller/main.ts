@@ -42,7 +42,7 @@ export interface RunControllerOptions {
 }
 
 export interface LeaderElectionOptions {
-  /** Of the Lease. */
+  /** Of the Lease, and of the copies of the store records. */
   readonly namespace: string;
   /** Default `leasepair-controller`. */
   readonly name?: string;
@@ -177,11 +177,12 @@ class Controller implements RunningController {
   /** Begins to work: everything known is looked at once, then what changes. */
   #lead(): void {
     if (this.#stopped || this.#queue !== null) return;
-    const { engine, log, retryMs } = this.#options;
+    const { engine, leaderElection, log, retryMs } = this.#options;
     takeOverGrants(this.#memory, this.#caches.list("FailoverRelationship", null), this.#now());
     const apply = {
       client: this.#client,
       recorder: this.#recorder,
+      copiesIn: leaderElection?.namespace ?? null,
       now: () => new Date(this.#timing.wallMs()),
       mayWrite: () => this.isLeader(),
       noteApplied: (applied: KubeObject, kept: KubeObject) => noteApplied(this.#memory, applied, kept),

@@ -10,7 +10,7 @@ import { GRANT_WINDOW_SECONDS, GRANTS_PER_WINDOW, WATCH_SECONDS } from "./decide
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
 import { ANNOTATION_RENDERED } from "./desired/names.ts";
 import { type Json, map, text } from "./json.ts";
-import type { MemberReportView, ObservedLink, StoreRecord } from "./observed.ts";
+import type { MemberReportView, ObservedLink, ObservedStores } from "./observed.ts";
 import { reportedAt } from "./read-report.ts";
 
 export interface Memory {
@@ -41,7 +41,7 @@ export interface Memory {
   /** When grants were made without a human's word, the oldest first. */
   automaticGrants: readonly UnixSeconds[];
   /** Where the stores lie, as read, by the relationship's UID. */
-  readonly stores: Map<string, StoreRecord>;
+  readonly stores: Map<string, ObservedStores>;
   /** The links' certificates as last read, by the relationship's UID. */
   readonly links: Map<
     string,

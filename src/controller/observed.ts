@@ -18,7 +18,7 @@ export interface Observed {
   readonly members: readonly ObservedMember[];
   readonly link: ObservedLink;
   /** What was kept in mind of the stores of this name; null while it could not be read. */
-  readonly stores: StoreRecord | null;
+  readonly stores: ObservedStores | null;
   /** The other relationships of all watched namespaces, which keep their stores on the same nodes. */
   readonly storeUsers: readonly StoreUser[];
   /** How PARTNER-DOWN is decided, as it is to stand in status.effective; `compiled` was made with it. */
@@ -244,6 +244,13 @@ export interface StoreRecord {
   readonly stores: Readonly<Record<string, string>>;
   /** Whether they stay when that relationship is deleted; who follows does not go on with those that do not. */
   readonly areRetained: boolean;
+}
+
+/** The record, and what is known of its copy in the controller's namespace, which outlives the relationship's namespace. */
+export interface ObservedStores extends StoreRecord {
+  /** `only`: what the record says stands in the copy alone, because its namespace was deleted. `outdated`: it says something else, or nobody
+   *  could read it. */
+  readonly copy: "current" | "outdated" | "only";
 }
 
 /** Another relationship, and the UIDs under which its stores lie, or will. */

@@ -122,6 +122,22 @@ export const SECRET: ResourceType = {
   namespaced: true,
 };
 
+export const CONFIG_MAP: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "configmaps",
+  kind: "ConfigMap",
+  namespaced: true,
+};
+
+export const NAMESPACE: ResourceType = {
+  group: "",
+  version: "v1",
+  plural: "namespaces",
+  kind: "Namespace",
+  namespaced: false,
+};
+
 export const LEASE: ResourceType = {
   group: "coordination.k8s.io",
   version: "v1",

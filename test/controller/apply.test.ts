@@ -12,6 +12,7 @@ const never = {
   mayWrite: () => true,
   noteApplied: () => false,
   recorder: { record: () => {} },
+  copiesIn: null,
 };
 
 async function running() {

@@ -13,7 +13,7 @@ import {
   runController,
 } from "../../src/controller/main.ts";
 import { TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
-import type { KubeObject } from "../../src/kube/resource.ts";
+import { type KubeObject, objectKey } from "../../src/kube/resource.ts";
 import type { KubeLogEntry } from "../../src/kube/timing.ts";
 import { OPTIONS } from "./observed-fixture.ts";
 
@@ -123,6 +123,11 @@ test("from the examples to the objects of both pairs, then no write at rest", as
     ["lab", "campus"].every((name) => reason(name, "LinkSecure") === "NotReported"),
   );
   await metric(controller, (text) => /workqueue_depth 0/.test(text) && reconciles(text) >= 4);
+  const copies = api.objects.store.list(api.kind("configmaps")).map(({ metadata }) => objectKey(metadata));
+  assert.deepEqual(copies.sort(), [
+    "leasepair-system/leasepair-store.default.campus",
+    "leasepair-system/leasepair-store.default.lab",
+  ]);
   const since = api.requests.length;
   const looks = reconciles(await metric(controller, () => true));
   // A node concerns every relationship: both are looked at again.

@@ -83,7 +83,13 @@ test("a process that runs for years remembers only what there is", () => {
     memory.refusals.set(uid, "no quota");
     memory.scopes.set(uid, []);
     memory.links.set(uid, { link: { kind: "clear" }, of: "1", readAt: NOW });
-    memory.stores.set(uid, { relationshipUid: uid, storeUid: uid, stores: {}, areRetained: true });
+    memory.stores.set(uid, {
+      relationshipUid: uid,
+      storeUid: uid,
+      stores: {},
+      areRetained: true,
+      copy: "current",
+    });
     memory.volumes.set(uid, { nodeAffinity: null, of: "1", readAt: NOW });
   }
   forgetGone(memory, new Set(["there"]));

@@ -154,7 +154,13 @@ test("whether a member's node can use its volume is known once the volume was re
   world.patch("PersistentVolumeClaim", claim, { spec: { volumeName: "pv-1" }, status: { phase: "Bound" } });
   const { uid = "" } = world.get("FailoverRelationship", "campus").metadata;
   const memory = newMemory();
-  memory.stores.set(uid, { relationshipUid: uid, storeUid: uid, stores: {}, areRetained: true });
+  memory.stores.set(uid, {
+    relationshipUid: uid,
+    storeUid: uid,
+    stores: {},
+    areRetained: true,
+    copy: "current",
+  });
   const usable = () => observe(world.cache(), memory, at(world.nowMs))?.members[0]?.claim?.isUsableOnNode;
   assert.equal(usable(), null);
   const asked: string[] = [];

@@ -290,6 +290,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
       storeUid: OWNER_UID,
       stores: { a: "store-a", b: "store-b" },
       areRetained: true,
+      copy: "current",
     },
     storeUsers: [],
     link: { kind: "read", view: linkView() },

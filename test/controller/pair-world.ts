@@ -18,14 +18,22 @@ import type { Cache } from "../../src/controller/caches.ts";
 import { newMemory, noteApplied, noteReport } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
-import { EVENT, formatTime, type KubeObject, type ResourceType, SECRET } from "../../src/kube/resource.ts";
+import {
+  CONFIG_MAP,
+  EVENT,
+  formatTime,
+  type KubeObject,
+  NAMESPACE,
+  type ResourceType,
+  SECRET,
+} from "../../src/kube/resource.ts";
 import { OPTIONS } from "./observed-fixture.ts";
 
 type Json = Record<string, unknown>;
 type Client = ApplyContext["client"];
 
 export const KEY = "default/campus";
-const NAMESPACE = { plural: "namespaces", group: "" };
+const OPERATOR_NAMESPACE = "leasepair-system";
 const START_MS = Date.parse("2026-03-01T03:00:00Z");
 
 /** What one write of the controller meets. */
@@ -60,20 +68,27 @@ export class PairWorld {
   admit: (object: KubeObject) => KubeObject = (object) => object;
   /** Whether the StorageClass allows a claim to grow. */
   allowsExpansion = true;
+  /** Whether the controllers' role lets them read and write ConfigMaps. */
+  copiesRecords = true;
   grants = 0;
   nowMs = START_MS;
+  /** The namespace is, with both pods. */
+  #isGoing = false;
 
   /** `examples`: whose pairs there are. All that names no pair is of campus, which the first one has. */
   constructor(examples: readonly string[] = ["load-balance"]) {
     this.objects.store.subscribe((event) => this.#watch(event));
-    this.objects.create(this.#kind(NAMESPACE), null, { metadata: { name: "default" } });
+    for (const name of ["default", OPERATOR_NAMESPACE])
+      this.objects.create(this.#kind(NAMESPACE), null, { metadata: { name } });
     for (const name of ["node-1", "node-2"]) this.create("Node", null, { metadata: { name } });
-    for (const example of examples) {
-      const file = fileURLToPath(new URL(`../../examples/${example}.yaml`, import.meta.url));
-      for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
-        const object = document.toJS() as KubeObject;
-        this.create(object.kind as WatchedKind, "default", object);
-      }
+    for (const example of examples) this.createExample(example);
+  }
+
+  createExample(example: string): void {
+    const file = fileURLToPath(new URL(`../../examples/${example}.yaml`, import.meta.url));
+    for (const document of parseAllDocuments(readFileSync(file, "utf8"))) {
+      const object = document.toJS() as KubeObject;
+      this.create(object.kind as WatchedKind, "default", object);
     }
   }
 
@@ -108,6 +123,27 @@ export class PairWorld {
 
   deleteSecret(name: string): void {
     this.objects.delete(this.#target(SECRET, "default", name), { gracePeriodSeconds: 0 });
+  }
+
+  /** What the copy of campus's store record says; null when there is none. */
+  storeCopy(): Json | null {
+    const key = `${OPERATOR_NAMESPACE}/leasepair-store.default.campus`;
+    return (this.objects.store.get(this.#kind(CONFIG_MAP), key)?.["data"] ?? null) as Json | null;
+  }
+
+  /** With all that is in it; and made anew, empty. */
+  replaceNamespace(): void {
+    this.#isGoing = true;
+    for (const kind of KINDS) {
+      for (const { metadata } of this.objects.store.list(kind)) {
+        const { name = "", namespace } = metadata;
+        if (namespace !== "default" || this.objects.store.get(kind, `default/${name}`) === null) continue;
+        this.objects.delete(this.#target(kind, namespace, name), { gracePeriodSeconds: 0 });
+      }
+    }
+    this.objects.delete(this.#target(NAMESPACE, null, "default"), { gracePeriodSeconds: 0 });
+    this.objects.create(this.#kind(NAMESPACE), null, { metadata: { name: "default" } });
+    this.#isGoing = false;
   }
 
   condition(type: string, kind: WatchedKind = "FailoverRelationship", name = "campus"): Json {
@@ -269,12 +305,13 @@ export class PairWorld {
       const finished = JSON.stringify(previous["status"] ?? {}).includes('"completionTime"');
       if (finished) this.violations.push(`finished operation ${object.metadata.name} was written again`);
     }
-    if (kind.kind === "Pod" && type === "DELETED" && !this.off.has(engineOf(object))) {
+    if (kind.kind === "Pod" && type === "DELETED" && !this.#isGoing && !this.off.has(engineOf(object))) {
       const others = this.#list("Pod").filter(
         (pod) => pairOf(pod) === pairOf(object) && pod.metadata.name !== object.metadata.name,
       );
       if (others.length === 0) this.violations.push("both pods were gone at once");
     }
+    if (kind.kind === "StatefulSet" && type === "ADDED") this.#watchSet(object);
     if (kind.kind !== "FailoverRelationship" || type !== "MODIFIED") return;
     const was = (((previous?.["status"] ?? {}) as Json)["witness"] ?? null) as Json | null;
     const is = (((object["status"] ?? {}) as Json)["witness"] ?? null) as Json | null;
@@ -283,6 +320,17 @@ export class PairWorld {
       return;
     }
     this.#watchWitness(was, is);
+  }
+
+  /** An engine may lease as soon as it has a pod: by then it is written outside of its namespace where its store lies. */
+  #watchSet(set: KubeObject): void {
+    if (pairOf(set) !== "campus") return;
+    const { storage } = this.get("FailoverRelationship", "campus")["spec"] as { storage?: Json };
+    const { uid } = this.objects.get(this.#target(NAMESPACE, null, "default")).metadata;
+    const copy = this.storeCopy();
+    const isKept = copy?.["namespaceUid"] === uid && JSON.stringify(set).includes(`${copy?.["storeUid"]}`);
+    if (storage?.["retain"] !== false && this.copiesRecords && !isKept)
+      this.violations.push("a pod before the copy of the store record");
   }
 
   #watchWitness(was: Json, is: Json): void {
@@ -354,7 +402,11 @@ export class PairWorld {
       }
     };
     const find: Client["find"] = (type, namespace, name) =>
-      call(() => objects.get(this.#target(type, namespace, name))).catch((error: KubeError) => {
+      call(() => {
+        if (type === CONFIG_MAP && !this.copiesRecords)
+          throw new StatusError(403, "configmaps is forbidden", {}, "Forbidden");
+        return objects.get(this.#target(type, namespace, name));
+      }).catch((error: KubeError) => {
         if (error.status === 404) return null;
         throw error;
       });
@@ -460,6 +512,7 @@ export class TestController {
         apply: {
           client: this.#client(),
           recorder: { record: ({ reason }) => this.events.push(reason) },
+          copiesIn: OPERATOR_NAMESPACE,
           now: () => new Date(this.#world.nowMs),
           mayWrite: () => true,
           noteApplied: (applied, kept) => noteApplied(this.#memory, applied, kept),

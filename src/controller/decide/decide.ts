@@ -25,7 +25,14 @@ import { pairRefusal } from "./pod-refusal.ts";
 import { RESTING, type RolloutStep } from "./rollout.ts";
 import { startsAgain } from "./start-again.ts";
 import { acceptedRevision, relationshipStatus } from "./status.ts";
-import { storeEffects, storeProblem, storesListedBefore, storeUidOf } from "./stores.ts";
+import {
+  copyEffects,
+  mayWaitForCopy,
+  storeEffects,
+  storeProblem,
+  storesListedBefore,
+  storeUidOf,
+} from "./stores.ts";
 import { operationEffects, STATUSES_PER_LOOK, scopeEffects, tidyEffects } from "./tell.ts";
 import {
   acceptedVerdict,
@@ -117,9 +124,11 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   const plan = judge(pair, options);
   // The certificates before the pods that mount them.
   const link = linkEffects(pair, plan);
-  const stores = plan.problem === null ? storeEffects(observed, pair.witness?.stores ?? {}) : [];
+  const stores = storeEffects(observed, pair.witness?.stores ?? {}, plan.problem);
+  const copy = copyEffects(observed, stores);
+  const [awaited, late] = mayWaitForCopy(observed) ? [copy, []] : [[], copy];
   const children = withCertificates(plan.children.effects, link);
-  const work: Effect[] = [...startsAgain(observed, children), ...stores, ...link, ...children];
+  const work: Effect[] = [...startsAgain(observed, children), ...stores, ...awaited, ...link, ...children];
   const { rollout } = plan;
   if (rollout.kind === "restart" && work.length === 0) {
     const { pod, verify } = rollout;
@@ -130,7 +139,7 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   }
   const scopes = scopeEffects(pair);
   const told = [...operationEffects(pair, operations), ...scopes.slice(0, STATUSES_PER_LOOK)];
-  const tidied = tidyEffects({ ...observed, namespace: observed.relationship.namespace });
+  const tidied = [...tidyEffects({ ...observed, namespace: observed.relationship.namespace }), ...late];
   const status = statusEffects(pair, plan, options, null);
   // After a failure the status goes first: otherwise what fails again would hide why.
   const effects =

@@ -2,8 +2,9 @@
 // relationship with a new UID; with empty stores it would give addresses away that are leased. So where the stores lie is kept
 // in mind beyond the relationship, and the next one of its name goes on with them. Settled once, at the first look.
 
+import { memberObjectName } from "../desired/names.ts";
 import { type Effect, sameJson } from "../effect.ts";
-import type { Observed, Rejected, StoreRecord } from "../observed.ts";
+import { childKey, type Observed, type Rejected, type StoreRecord } from "../observed.ts";
 import { missingClaims } from "./claims.ts";
 import { UNKNOWN_STORE } from "./witness.ts";
 
@@ -31,25 +32,57 @@ export function storesListedBefore(observed: Observed): Readonly<Record<string, 
   return Object.fromEntries(own.map(({ name }) => [name, UNKNOWN_STORE]));
 }
 
-/** Keeps both in mind: where they lie before anything is made that uses it, their ids whenever the witness lists others. */
+const NO_RECORD: StoreRecord = { relationshipUid: null, storeUid: null, stores: {}, areRetained: true };
+
+/** Keeps both in mind: where they lie before anything is made that uses it, their ids whenever the witness lists others. A record that went with
+ *  its namespace comes back whatever the problem is: its being deleted, and nothing else, says that a pair begins with nothing. */
 export function storeEffects(
   observed: Observed,
   listed: Readonly<Record<string, string>>,
+  problem: Rejected | null,
 ): readonly Effect[] {
   const { relationship, stores } = observed;
+  if (stores === null) return [];
+  const { namespace, name } = relationship;
+  const { copy, ...kept } = stores;
+  const basis = copy === "only" ? NO_RECORD : kept;
+  const record = problem === null ? wantedRecord(observed, kept, listed) : kept;
+  return sameJson(record, basis) ? [] : [{ kind: "store-record", namespace, name, record, basis }];
+}
+
+function wantedRecord(
+  observed: Observed,
+  kept: StoreRecord,
+  listed: Readonly<Record<string, string>>,
+): StoreRecord {
+  const { retainsStores, uid } = observed.relationship;
   const storeUid = storeUidOf(observed);
-  if (stores === null || storeUid === null) return [];
-  const { namespace, name, uid } = relationship;
   const known = Object.entries(listed).filter(([, store]) => store !== UNKNOWN_STORE);
-  const kept = stores.storeUid === storeUid ? stores.stores : {};
-  const record: StoreRecord = {
+  const stores = kept.storeUid === storeUid ? kept.stores : {};
+  return {
     relationshipUid: uid,
     storeUid,
-    stores: known.length === 0 ? kept : Object.fromEntries(known),
-    areRetained: relationship.retainsStores,
+    stores: known.length === 0 ? stores : Object.fromEntries(known),
+    areRetained: retainsStores,
   };
-  if (sameJson(record, stores)) return [];
-  return [{ kind: "store-record", namespace, name, record, basis: stores }];
+}
+
+/** The copy follows the record, which `written` changes. */
+export function copyEffects(
+  { relationship, stores }: Observed,
+  written: readonly Effect[],
+): readonly Effect[] {
+  if (stores === null || (written.length === 0 && stores.copy === "current")) return [];
+  const { namespace, name } = relationship;
+  return [{ kind: "store-copy", namespace, name }];
+}
+
+/** Before there are engines, which wait for the copy. A pair that runs must not wait when the controller may not write it. */
+export function mayWaitForCopy({ children, members, relationship }: Observed): boolean {
+  const { name, uid } = relationship;
+  return !members.some(
+    (member) => children.get(childKey("StatefulSet", memberObjectName(name, member.name)))?.ownerUid === uid,
+  );
 }
 
 function notFoundText({ relationship }: Observed, claims: readonly string[], begin: string): string {
@@ -79,8 +112,9 @@ export function storeProblem(observed: Observed): Rejected | null {
   });
   if (stores === null) {
     const message =
-      `The Secret ${name}-store, which says where the lease stores lie, cannot be read yet. Look at the controller's log and ` +
-      "at its right to get, create and update Secrets.";
+      `The Secret ${name}-store, which says where the lease stores lie, or its copy in the controller's namespace, cannot be read ` +
+      "yet. Look at the controller's log and at its right to get, create and update Secrets, to get the namespace, and to get, create, " +
+      "update and delete ConfigMaps where it runs: the Helm chart, or the install.yaml, of its release gives them.";
     return problem("StoresUnknown", "metadata.name", message);
   }
   if (stores.relationshipUid === uid) return null;

@@ -96,6 +96,11 @@ export function storeRecordName(relationship: string): string {
   return `${relationship}-store`;
 }
 
+/** Its copy in the controller's namespace, a ConfigMap. A namespace's name has no dot, so that no two pairs have one. */
+export function storeCopyName(namespace: string, relationship: string): string {
+  return `leasepair-store.${namespace}.${relationship}`;
+}
+
 /** The Secret with the link's authority; the controller alone reads it. */
 export function linkAuthorityName(relationship: string): string {
   return `${relationship}-link-authority`;

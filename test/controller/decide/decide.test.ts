@@ -80,7 +80,13 @@ test("an absence is written in growing steps, not each minute", () => {
 test("the first look creates the witness before anything else", () => {
   const silent = { report: null, reportVersion: "", pod: null };
   const members = [member("a", silent), member("b", silent)];
-  const stores = { relationshipUid: null, storeUid: null, stores: {}, areRetained: true };
+  const stores = {
+    relationshipUid: null,
+    storeUid: null,
+    stores: {},
+    areRetained: true,
+    copy: "current",
+  } as const;
   const first = observed({ relationship: relationship({ status: {} }), members, stores });
   assert.equal(
     decide({ ...first, stores: null }, OPTIONS).step,

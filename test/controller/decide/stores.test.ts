@@ -9,15 +9,17 @@ import {
   storesListedBefore,
   storeUidOf,
 } from "../../../src/controller/decide/stores.ts";
-import type { StoreRecord } from "../../../src/controller/observed.ts";
+import type { ObservedStores, StoreRecord } from "../../../src/controller/observed.ts";
 import {
   conditionOf,
+  config,
   kindsOf,
   member,
   OPTIONS,
   OWNER_UID,
   observed,
   relationship,
+  settled,
   statusAfter,
   witness,
 } from "../observed-fixture.ts";
@@ -29,9 +31,10 @@ const record = (
   storeUid: string | null,
   stores: StoreRecord["stores"] = {},
   areRetained = true,
-): StoreRecord => ({ relationshipUid, storeUid, stores, areRetained });
+): ObservedStores => ({ relationshipUid, storeUid, stores, areRetained, copy: "current" });
+const written = ({ copy: _, ...said }: ObservedStores): StoreRecord => said;
 const IDS = { a: "store-a", b: "store-b" };
-const seen = (stores: StoreRecord | null, adoptFrom: string | null = null) =>
+const seen = (stores: ObservedStores | null, adoptFrom: string | null = null) =>
   observed({ stores, relationship: relationship({ adoptFrom }) });
 
 for (const [what, stores, adoptFrom, expected] of [
@@ -56,8 +59,47 @@ test("the place is kept in mind before anything is made that uses it, and once",
   const effects = kindsOf(
     decide(observed({ stores: record(OLD, OLD), children: new Map() }), OPTIONS).effects,
   );
-  assert.equal(effects[0], "store-record campus");
-  assert.deepEqual(storeEffects(seen(record(OWNER_UID, OLD, IDS)), IDS), []);
+  assert.deepEqual(effects.slice(0, 2), ["store-record campus", "store-copy campus"]);
+  assert.deepEqual(storeEffects(seen(record(OWNER_UID, OLD, IDS)), IDS, null), []);
+});
+
+test("the copy is made right as soon as it is not: before anything is made, and of a pair that runs last of all", () => {
+  const stores = { ...record(OWNER_UID, OWNER_UID, IDS), copy: "outdated" } as const;
+  const kinds = (changes: Parameters<typeof observed>[0]) =>
+    kindsOf(decide(settled(observed({ stores, ...changes })), OPTIONS).effects);
+  assert.equal(kinds({ children: new Map() })[0], "store-copy campus");
+  const running = kinds({ compiled: { kind: "compiled", config: config({ linkPort: 1647 }), rejected: [] } });
+  assert.ok(running.length > 1 && running.at(-1) === "store-copy campus", running.join());
+  assert.ok(
+    running.some((kind) => kind.startsWith("apply StatefulSet")),
+    "nothing else waits",
+  );
+});
+
+test("a record that went with its namespace is followed, and written anew", () => {
+  const stores = { ...record(OLD, OLD, IDS), copy: "only" } as const;
+  assert.equal(storeUidOf(seen(stores)), OLD);
+  assert.deepEqual(storesListedBefore(seen(stores)), IDS);
+  const [effect] = storeEffects(seen(stores), IDS, null);
+  assert.ok(effect?.kind === "store-record");
+  assert.deepEqual(
+    [effect.record, effect.basis],
+    [written(record(OWNER_UID, OLD, IDS)), written(record(null, null))],
+  );
+});
+
+test("it comes back as it was when the pair is refused, so that what the refusal says to delete is there", () => {
+  const storeUsers = [{ relationship: "dhcp/other", storeUids: [OLD] }];
+  const refused = (stores: ObservedStores) => {
+    const { effects } = decide(observed({ stores, storeUsers, children: new Map() }), OPTIONS);
+    return effects.filter(({ kind }) => kind.startsWith("store-"));
+  };
+  const [effect, copy, ...others] = refused({ ...record(OLD, OLD, IDS), copy: "only" });
+  assert.ok(effect?.kind === "store-record" && copy?.kind === "store-copy" && others.length === 0);
+  assert.deepEqual(effect.record, written(record(OLD, OLD, IDS)));
+  const outdated = refused({ ...record(OLD, OLD, IDS), copy: "outdated" });
+  assert.deepEqual(kindsOf(outdated), ["store-copy campus"], "or its being deleted would not count");
+  assert.deepEqual(refused(record(OLD, OLD, IDS)), []);
 });
 
 test("while the record cannot be read nothing is made, and the condition says what to look at", () => {
@@ -68,15 +110,15 @@ test("while the record cannot be read nothing is made, and the condition says wh
   );
   const accepted = conditionOf(statusAfter(lost), "Accepted");
   assert.equal(accepted?.reason, "StoresUnknown");
-  assert.match(accepted.message, /Secret campus-store.*right to get, create and update Secrets/);
+  assert.match(accepted.message, /Secret campus-store.*its copy.*right to get, create and update Secrets/);
 });
 
 test("the ids of the stores are kept in mind with their place, again when the witness lists others, and never lost", () => {
-  const kept = (stores: StoreRecord, listed: Readonly<Record<string, string>>) =>
-    storeEffects(seen(stores), listed).map((effect) => effect.kind === "store-record" && effect.record);
-  assert.deepEqual(kept(record(OLD, OLD, IDS), {}), [record(OWNER_UID, OLD, IDS)]);
+  const kept = (stores: ObservedStores, listed: Readonly<Record<string, string>>) =>
+    storeEffects(seen(stores), listed, null).map((effect) => effect.kind === "store-record" && effect.record);
+  assert.deepEqual(kept(record(OLD, OLD, IDS), {}), [written(record(OWNER_UID, OLD, IDS))]);
   assert.deepEqual(kept(record(OWNER_UID, OLD, IDS), { a: "new", b: "store-b" }), [
-    record(OWNER_UID, OLD, { a: "new", b: "store-b" }),
+    written(record(OWNER_UID, OLD, { a: "new", b: "store-b" })),
   ]);
   assert.deepEqual(kept(record(OWNER_UID, OLD, IDS), {}), [], "a status that was lost lists none");
   assert.deepEqual(kept(record(OWNER_UID, OLD), { a: "unknown", b: "unknown" }), []);
