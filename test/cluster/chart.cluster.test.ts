@@ -148,6 +148,44 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     );
   });
 
+  it("lets the controller read the namespaces that it looks after, and write ConfigMaps where it runs alone", () => {
+    const asked = (name: string) => (verb: string, resource: string, namespace: string) =>
+      mayInNamespace(cluster, `system:serviceaccount:${OPERATOR_NAMESPACE}:${name}`, {
+        verb,
+        resource,
+        namespace,
+      });
+    const everywhere = asked("leasepair-controller");
+    const sets = ["crds.enabled=false", "rbac.userRoles=false", 'watchNamespaces=["default"]'];
+    const text = cluster.helm(
+      "template",
+      "named",
+      CHART,
+      "--namespace",
+      OPERATOR_NAMESPACE,
+      ...setJson(sets),
+    );
+    const objects = parseAllDocuments(text).map((one): KubeObject | null => one.toJS());
+    const rights = objects.filter((object) => /^(Cluster)?Role(Binding)?$/.test(object?.kind ?? ""));
+    const file = join(cluster.directory, "rights.json");
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: rights }));
+    cluster.apply(file);
+    const named = asked("named-leasepair-controller");
+    for (const may of [everywhere, named]) {
+      for (const verb of ["get", "create", "update", "delete"]) {
+        assert.ok(may(verb, "configmaps", OPERATOR_NAMESPACE), verb);
+        assert.ok(!may(verb, "configmaps", "default"), verb);
+      }
+      assert.ok(!may("list", "configmaps", OPERATOR_NAMESPACE));
+      assert.ok(may("get", "namespaces", "default") && !may("list", "namespaces", "default"));
+    }
+    assert.deepEqual(
+      ["namespaces", "secrets"].map((resource) => named("get", resource, OPERATOR_NAMESPACE)),
+      [false, false],
+    );
+    cluster.kubectl("delete", "--filename", file);
+  });
+
   it("gives the same objects as the definitions and install.yaml with kubectl", () => {
     const manifest = installManifest(cluster.program("helm"), [NEVER]);
     const file = join(cluster.directory, "install.yaml");
@@ -281,4 +319,23 @@ function may(cluster: Cluster, user: string, verb: string, resource: string): bo
   } catch {
     return false;
   }
+}
+
+/** By name in the namespace; of a namespace, it itself. */
+function mayInNamespace(
+  cluster: Cluster,
+  user: string,
+  resourceAttributes: { readonly verb: string; readonly resource: string; readonly namespace: string },
+): boolean {
+  const { namespace, resource } = resourceAttributes;
+  const name = resource === "namespaces" ? namespace : "one";
+  const review = {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SubjectAccessReview",
+    spec: { user, resourceAttributes: { ...resourceAttributes, name } },
+  };
+  const file = join(cluster.directory, "review.json");
+  writeFileSync(file, JSON.stringify(review));
+  const answer = cluster.kubectl("create", "--filename", file, "--output", "jsonpath={.status.allowed}");
+  return answer === "true";
 }
