@@ -100,8 +100,7 @@ function isResponsible(
 ): boolean {
   if (engine.endpoint.state !== "NORMAL") return true;
   if (secs >= engine.config.maxSeconds) return true;
-  // Which of its clients the partner cannot hear is not known here: all are answered (carrier.ts).
-  if (engine.session?.partnerCarrierLost === true) return true;
+  if (isPartnerMute(engine)) return true;
   if (reservedAddress !== null) {
     // A reserved address has one owner while it is free; nobody else could answer.
     const binding = engine.leases.get(reservedAddress) ?? freshBinding(reservedAddress);
@@ -112,11 +111,16 @@ function isResponsible(
   return isPartnerExhausted(engine, sources);
 }
 
+/** Whether the partner's clients may get no answer from it, as it says itself. Which of them it cannot hear (carrier.ts) is not
+ *  known here, and silent for its clock's sake (clock-watch.ts) it is to all: all are answered. */
+function isPartnerMute({ session }: Engine): boolean {
+  return session !== null && (session.partnerCarrierLost || session.partnerSilent);
+}
+
 /** Whether the address is free, the partner's, and the partner answers. */
 function isPartnersToGive(engine: Engine, { status }: Binding): boolean {
-  const { session } = engine;
-  if (presentState(engine) !== "NORMAL" || session?.partnerState !== "NORMAL") return false;
-  return !session.partnerCarrierLost && status === partnerFreeStatus(engine);
+  if (presentState(engine) !== "NORMAL" || engine.session?.partnerState !== "NORMAL") return false;
+  return !isPartnerMute(engine) && status === partnerFreeStatus(engine);
 }
 
 /** The member's part by configuration: whose clients are whose. Not Engine.role, which says whose free addresses are whose

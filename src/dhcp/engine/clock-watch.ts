@@ -1,5 +1,5 @@
 // Keeps an eye on the machine's clocks at every step: a stepped wall clock is told and remembered before anything is
-// decided on it; one that is behind what it showed before silences the server until it has caught up.
+// decided on it; one that is behind what it showed before silences the server until it has caught up, and its partner is told so.
 // Source: invariant S11; docs/protocol/witness.md section 3.
 
 import { NEVER, secondsUntil } from "../../base/units.ts";
@@ -7,6 +7,7 @@ import type { EndpointRecord } from "../lease/durable-record.ts";
 import { isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { contactNow } from "./partner-store.ts";
+import { sendState } from "./state-change.ts";
 import { clockUncertainty, longestLeaseSeconds, waitLeadSeconds } from "./takeover.ts";
 import { anchoredAt, isDoubtOutlived, isInDoubt } from "./timeline.ts";
 import type { Turn } from "./turn.ts";
@@ -38,6 +39,8 @@ export function watchClock(engine: Engine, turn: Turn): void {
     const message = "the wall clock is behind what it showed before: nobody is served until it has caught up";
     turn.log("error", "clock-behind", message, fields);
   } else turn.log("info", "clock-caught-up", "the wall clock has caught up", fields);
+  // The partner answers all clients meanwhile. A dhcpd would not understand, and needs no second STATE.
+  if (turn.dialect.hasExtras) sendState(engine, turn);
 }
 
 /** Writes the high-water mark of the clock when due, and while in contact where both clocks stand (S11). */

@@ -71,6 +71,8 @@ export interface Session {
   partnerPendingShape: string | null;
   /** The partner says that clients may not reach it (carrier.ts). */
   partnerCarrierLost: boolean;
+  /** The partner says that it answers no client for now (clock-watch.ts). */
+  partnerSilent: boolean;
   partnerStore: string | null;
   /** The partner's store has never been in NORMAL. */
   partnerNeverNormal: boolean;

@@ -144,8 +144,10 @@ function clientFacts(engine: Engine, client: ClientIdentity | null): readonly Ex
     mode === "HotStandby" && !isTold
       ? `${answering} answers every new client (HotStandby)`
       : `bucket ${bucketOf(client)} of 256: ${answering} answers it (${share})`;
-  const isCut = answering === partner && engine.session?.partnerCarrierLost === true;
-  const also = isCut ? `; and ${own} too, while ${partner} has lost carrier` : "";
+  const { partnerCarrierLost = false, partnerSilent = false } = engine.session ?? {};
+  const why = partnerSilent ? "is silent for its clock's sake" : "has lost carrier";
+  const isMute = answering === partner && (partnerCarrierLost || partnerSilent);
+  const also = isMute ? `; and ${own} too, while ${partner} ${why}` : "";
   return [{ about: "answered by", text: `${text}${also}`, rule: "RFC 3074" }];
 }
 

@@ -370,6 +370,7 @@ function establish(
     partnerShape: null,
     partnerPendingShape: null,
     partnerCarrierLost: false,
+    partnerSilent: false,
     partnerStore: null,
     partnerNeverNormal: false,
     partnerIncomplete: false,

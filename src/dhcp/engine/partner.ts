@@ -110,6 +110,7 @@ function onState(
   session.partnerStore = extras.store ?? null;
   session.partnerNeverNormal = extras.neverNormal === true;
   session.partnerIncomplete = extras.incomplete === true;
+  session.partnerSilent = extras.silent === true;
   hearCarrier(engine, turn, session, extras);
   const outdated = outdatedStores(engine, session, extras);
   session.partnerOutdated = outdated.partners;

@@ -88,6 +88,7 @@ export function sendState(engine: Engine, turn: Turn): void {
       neverNormal: engine.endpoint.agreedMcltSeconds === 0,
       incomplete: !engine.endpoint.complete,
       carrierLost: engine.carrierLost.length > 0,
+      silent: engine.clockIsBehind,
     }),
   });
 }

@@ -42,6 +42,8 @@ export interface Extras {
   readonly incomplete?: boolean;
   /** In STATE: an interface that clients reach the sender by has no carrier (engine/carrier.ts). */
   readonly carrierLost?: boolean;
+  /** In STATE: the sender answers no client, because its clock is behind what it showed before (engine/clock-watch.ts). */
+  readonly silent?: boolean;
   /** Digest of a shape that waits until the receiver holds it too, hex. */
   readonly pendingShape?: string;
   /** The client's host name, and the value of option 82, hex; in BNDUPD, where beside a position their absence says that there is
@@ -94,6 +96,7 @@ const ITEMS: readonly Item[] = [
   item("incomplete", 18, "flag"),
   item("isNew", 24, "flag"),
   item("carrierLost", 25, "flag"),
+  item("silent", 30, "flag"),
   item("hostname", 5, "text"),
   item("relayInformation", 6, "hex"),
   item("relayInformation", 27, "parts"),

@@ -78,6 +78,32 @@ describe("S11", () => {
     assert.notEqual(pair.renew(MAC, lease.address, [pair.a]), null);
   });
 
+  test("while a member is silent for its clock's sake its partner answers all clients at once, from its own addresses", () => {
+    const clients = Array.from({ length: 8 }, (_, n) => `02000000040${n}`);
+    const offers = (pair: Pair) =>
+      clients.flatMap((mac) => pair.ask({ type: "DISCOVER", mac }, [pair.b]).slice(0, 1));
+    for (const restarts of [true, false]) {
+      const pair = new Pair().startBoth().untilNormal();
+      const own = [...pair.b.engine.leases.candidates(0, "BACKUP")].map(({ address }) => address);
+      pair.run(60_000);
+      if (restarts) {
+        pair.kill(pair.a);
+        pair.a.bootId = "boot-2";
+      }
+      pair.a.wallError = -100;
+      if (restarts) pair.start(pair.a);
+      pair.run(2_000);
+      pair.until("NORMAL", () => pair.a.state === "NORMAL" && pair.b.state === "NORMAL");
+      assert.equal(pair.a.report.serving, "None");
+      const answered = offers(pair);
+      assert.equal(answered.length, clients.length);
+      assert.ok(answered.every(({ message }) => own.includes(message.yourAddress)));
+      pair.run(160_000);
+      assert.equal(pair.a.report.serving, "All");
+      assert.ok(offers(pair).length < clients.length, "with the clock back each answers its own");
+    }
+  });
+
   test("the mark on disk never falls", () => {
     const pair = new Pair().startBoth().untilNormal();
     pair.run(60_000);

@@ -24,6 +24,7 @@ const ALL: Required<Extras> = {
   proves: true,
   incomplete: true,
   carrierLost: true,
+  silent: true,
   forgotAt: 16,
   pendingShape: "0f".repeat(32),
   hostname: "printer",
