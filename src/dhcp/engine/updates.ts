@@ -258,17 +258,10 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     crossing: mine !== null && !mine.acknowledged && (!duels || mine.status === "ACTIVE"),
     refusedByPartner: engine.updates.isRefused(update.address),
     leaseInFlight: !duels && engine.updates.isLeaseInFlight(update.address),
+    leaseStands: duels,
   });
   if (decision.kind === "refused") {
-    // A dhcpd says once that a lease is over. It is over here when the clocks may no longer be the reason (sweep.ts).
-    if (duels && theirs.status === "EXPIRED" && before.status === "ACTIVE") {
-      session.endsToCome.add(update.address);
-      return decision;
-    }
-    // Who refuses owes its own record, else two refusals repeat for ever (W14).
-    if (!engine.updates.isInFlight(update.address) && !engine.updates.isResting(update.address)) {
-      owe(engine, update.address);
-    }
+    contradict(engine, session, before, { status: theirs.status, reason: decision.reason });
     return decision;
   }
   // Without a record it is what it was agreed to be; with one for each address that a partner names, memory would fill up.
@@ -279,6 +272,23 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   else if (before.status !== "ACTIVE" || before.acknowledged) owe(engine, update.address);
   putAgreed(engine, turn, before, next);
   return null;
+}
+
+/** Who refuses owes its own record, else two refusals repeat for ever (W14). */
+function contradict(
+  engine: Engine,
+  session: Session,
+  { address, status }: Binding,
+  refused: { readonly status: BindingStatus; readonly reason: number },
+): void {
+  // A dhcpd says once that a lease is over. It is over here when the clocks may no longer be the reason (sweep.ts).
+  if (engine.dialect.duels && refused.status === "EXPIRED" && status === "ACTIVE") {
+    session.endsToCome.add(address);
+    return;
+  }
+  // It runs, whoever's it is: a dhcpd that was told otherwise would give the address once more.
+  if (refused.reason === REJECT_REASON.missingBindingInformation) return;
+  if (!engine.updates.isInFlight(address) && !engine.updates.isResting(address)) owe(engine, address);
 }
 
 /** What both sides agree on; an address whose lease is over thereby finds its way to where its client is served. */

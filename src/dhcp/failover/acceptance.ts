@@ -45,6 +45,9 @@ interface Situation {
   readonly refusedByPartner: boolean;
   /** The partner has not answered yet that a lease runs, as it was told: it may take that after it sent this. */
   readonly leaseInFlight: boolean;
+  /** The partner leases also what it holds for abandoned, and takes an end or a quarantine for a lease that runs: a lease that it
+   *  tells is refused for neither, or it gives the address once more. A dhcpd does so. */
+  readonly leaseStands: boolean;
 }
 
 /** Decides one update against my record (a fresh binding when I have none).
@@ -87,7 +90,7 @@ function needsClient(status: BindingStatus): boolean {
 }
 
 function acceptActive(situation: Situation): Acceptance {
-  const { mine, theirs, role, crossing, refusedByPartner } = situation;
+  const { mine, theirs, role, crossing, refusedByPartner, leaseStands, clockUncertainty } = situation;
   const sameClient = theirs.client !== null && isSameClient(mine, theirs.client);
   const isLater =
     theirs.lastTransaction > mine.lastTransactionAt ||
@@ -107,7 +110,10 @@ function acceptActive(situation: Situation): Acceptance {
       // Released here and leased again there within one second, or within what the clocks are compared to, or the other way
       // round: nobody can tell, so the lease stands on both sides (W14), and the partner hears so even if it has taken the
       // release meanwhile. Beyond one second it must have refused the release first: otherwise it may be about to take it.
-      return sameClient && (refusedByPartner || theirs.lastTransaction === mine.lastTransactionAt)
+      return sameClient &&
+        (refusedByPartner ||
+          theirs.lastTransaction === mine.lastTransactionAt ||
+          (leaseStands && theirs.lastTransaction + clockUncertainty > mine.lastTransactionAt))
         ? accepted({ ...asActive(situation), acknowledged: false })
         : outdated(mine);
     case "EXPIRED":
@@ -116,6 +122,7 @@ function acceptActive(situation: Situation): Acceptance {
       if (sameClient && theirs.leaseExpiration > mine.expiresAt) return accepted(asActive(situation));
       return outdated(mine);
     case "ABANDONED":
+      if (leaseStands) return accepted({ ...asActive(situation), acknowledged: mine.acknowledged });
       return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
     default:
       return mine.status satisfies never;

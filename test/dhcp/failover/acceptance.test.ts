@@ -52,6 +52,7 @@ function decide(
     crossing?: boolean;
     refusedByPartner?: boolean;
     leaseInFlight?: boolean;
+    leaseStands?: boolean;
     late?: UnixSeconds;
   } = {},
 ) {
@@ -65,6 +66,7 @@ function decide(
     crossing: options.crossing ?? false,
     refusedByPartner: options.refusedByPartner ?? false,
     leaseInFlight: options.leaseInFlight ?? false,
+    leaseStands: options.leaseStands ?? false,
   });
 }
 
@@ -394,4 +396,30 @@ test("W14: the primary's transfer of a free address stands against the end of an
     assert.equal(decide(have, theirs(end), { role: "primary", crossing: true }).kind, "refused");
     assert.equal(decide(mine("BACKUP"), theirs(end), { role: "primary" }).kind, "accepted");
   }
+});
+
+test("a lease that a dhcpd tells stands: it may have given an abandoned address, and takes a quarantine for a lease that runs", () => {
+  for (const acknowledged of [true, false]) {
+    const result = decide(mine("ABANDONED", { acknowledged }), theirs("ACTIVE"), { leaseStands: true });
+    assert.ok(result.kind === "accepted");
+    // It may have taken ours meanwhile.
+    assert.deepEqual(
+      [result.next.status, result.next.client, result.next.acknowledged],
+      ["ACTIVE", C1, acknowledged],
+    );
+  }
+});
+
+test("a lease that a dhcpd tells stands against a release within what the clocks may be apart, and is told back", () => {
+  const X = CLOCK_UNCERTAINTY_SECONDS.byRule;
+  const released = mine("RELEASED", { acknowledged: false });
+  const given = (seconds: number, client = C1) =>
+    decide(released, theirs("ACTIVE", { client, lastTransaction: unixSeconds(NOW - 100 - seconds) }), {
+      leaseStands: true,
+    });
+  const within = given(X - 1);
+  assert.ok(within.kind === "accepted");
+  assert.deepEqual([within.next.status, within.next.acknowledged], ["ACTIVE", false]);
+  assert.equal(given(X).kind, "refused");
+  assert.equal(given(1, C2).kind, "refused");
 });

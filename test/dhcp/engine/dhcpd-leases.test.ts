@@ -1,0 +1,75 @@
+// What a dhcpd leases is never taken from its client: it takes an end, a free address or a quarantine for a lease that runs, and gives
+// the address once more. Source: docs/protocol/draft-errata.md, "dhcpd as partner" (dhcpd 4.4, as seen).
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { unixSeconds } from "../../../src/base/units.ts";
+import { BINDING_STATUS_CODE, type Binding } from "../../../src/dhcp/lease/binding.ts";
+import type { BindingUpdate } from "../../../src/dhcp/wire-failover/message.ts";
+import { hardwareClient } from "../server/world.ts";
+import { START } from "./pair.ts";
+import { ScriptedPartner } from "./scripted-partner.ts";
+
+const at = (offset: number) => unixSeconds(START + offset);
+const MAC = "020000000001";
+
+const LEASE: Partial<BindingUpdate> = {
+  status: BINDING_STATUS_CODE.ACTIVE,
+  clientHardwareAddress: Uint8Array.of(1, 2, 0, 0, 0, 0, 1),
+  leaseExpiration: at(600),
+  potentialExpiration: at(900),
+  startTimeOfState: at(0),
+  lastTransaction: at(0),
+};
+
+/** What was told, by status, since the partner told its lease; and what that was answered with. */
+function tell(member: "a" | "b", held: Partial<Binding>, lease: Partial<BindingUpdate>) {
+  const partner = new ScriptedPartner({ dialect: "ISC", member, bindings: [held] });
+  partner.meet();
+  partner.announce("NORMAL");
+  const before = partner.heard.length;
+  const [answer] = partner.update({ ...LEASE, ...lease });
+  partner.acknowledgeAll();
+  partner.pass(20_000);
+  const told = partner.heard
+    .slice(before)
+    .flatMap(({ message }) => (message.type === "BNDUPD" ? [message.update] : []))
+    .filter(({ address }) => address === partner.binding("10.0.0.10")?.address)
+    .map(({ status }) => status);
+  assert.ok(answer?.message.type === "BNDACK");
+  return { reason: answer.message.rejectReason, told, binding: partner.binding("10.0.0.10") };
+}
+
+for (const member of ["a", "b"] as const) {
+  describe(`our member is ${member}`, () => {
+    test("an abandoned address that a dhcpd leases, having no other, is that client's", () => {
+      const { reason, told, binding } = tell(member, { status: "ABANDONED", statusSince: at(-100) }, {});
+      assert.deepEqual([reason, told], [null, []]);
+      assert.deepEqual([binding?.status, binding?.client], ["ACTIVE", hardwareClient(MAC)]);
+    });
+
+    test("a client that was released here and got the address again there keeps it, by clocks that are apart", () => {
+      const released = {
+        status: "RELEASED",
+        client: hardwareClient(MAC),
+        expiresAt: at(300),
+        lastTransactionAt: at(0),
+        statusSince: at(0),
+        acknowledged: false,
+      } as const;
+      const { reason, told, binding } = tell(member, released, { lastTransaction: at(-40) });
+      assert.equal(reason, null);
+      // The dhcpd may have taken the release meanwhile.
+      assert.deepEqual([...new Set(told)], [BINDING_STATUS_CODE.ACTIVE]);
+      assert.equal(binding?.status, "ACTIVE");
+    });
+
+    test("a lease of whom cannot be told is refused, and not undone there", () => {
+      for (const status of ["FREE", "BACKUP"] as const) {
+        const held = { status, statusSince: at(-100) };
+        const { reason, told } = tell(member, held, { clientIdentifier: new Uint8Array(256).fill(1) });
+        assert.deepEqual([reason, told], [3, []], status);
+      }
+    });
+  });
+}
