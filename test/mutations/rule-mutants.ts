@@ -1221,7 +1221,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/updates.ts",
-        find: "    if (!engine.updates.isInFlight(update.address) && !engine.updates.isResting(update.address)) {\n      owe(engine, update.address);\n    }\n",
+        find: "  if (!engine.updates.isInFlight(address) && !engine.updates.isResting(address)) owe(engine, address);\n",
         replace: "",
       },
     ],
