@@ -6,6 +6,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { isInForce } from "../kube/apply.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { Compilations } from "./compile-once.ts";
+import { noteOwn, type Renderings, specVersion } from "./contest.ts";
 import { GRANT_WINDOW_SECONDS, GRANTS_PER_WINDOW, WATCH_SECONDS } from "./decide/automatic.ts";
 import { SILENCE_SECONDS } from "./decide/liveness.ts";
 import { ANNOTATION_RENDERED } from "./desired/names.ts";
@@ -30,6 +31,8 @@ export interface Memory {
   >;
   /** What the API server did not keep as it was applied: the rendering's digest, and the object's version that it made of it, by UID. */
   readonly altered: Map<string, { readonly rendering: string; readonly version: string }>;
+  /** What this process has rendered, by the object's UID. */
+  readonly renderings: Map<string, Renderings>;
   /** Why a StatefulSet makes no pod, or a claim is not bound, in Kubernetes' words, by the object's UID. */
   readonly refusals: Map<string, string>;
   /** Which nodes can use a claim's volume, by the claim's UID: the volume's spec.nodeAffinity, null when all can; and of which version
@@ -66,6 +69,7 @@ export function newMemory(): Memory {
     apart: new Map(),
     nodeLeases: new Map(),
     altered: new Map(),
+    renderings: new Map(),
     refusals: new Map(),
     volumes: new Map(),
     automaticGrants: [],
@@ -121,8 +125,8 @@ export function noteReport(memory: Memory, object: KubeObject, now: UnixSeconds)
 
 /** Forgets what is known of objects by their UID, but of those in `uids`. */
 export function forgetGone(memory: Memory, uids: ReadonlySet<string>): void {
-  const { altered, apart, heard, links, refusals, scopes, stores, volumes } = memory;
-  for (const known of [altered, apart, heard, links, refusals, scopes, stores, volumes]) {
+  const { altered, apart, heard, links, refusals, renderings, scopes, stores, volumes } = memory;
+  for (const known of [altered, apart, heard, links, refusals, renderings, scopes, stores, volumes]) {
     for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
   }
 }
@@ -130,6 +134,7 @@ export function forgetGone(memory: Memory, uids: ReadonlySet<string>): void {
 /** Takes what the API server made of `applied`. True when it keeps it in another way. */
 export function noteApplied(memory: Memory, applied: KubeObject, kept: KubeObject): boolean {
   const { uid = "" } = kept.metadata;
+  noteOwn(memory.renderings, applied, uid);
   memory.altered.delete(uid);
   if (isInForce(applied, kept)) return false;
   const rendering = applied.metadata.annotations?.[ANNOTATION_RENDERED] ?? "";
@@ -141,11 +146,6 @@ export function noteApplied(memory: Memory, applied: KubeObject, kept: KubeObjec
 export function alteredRendering({ altered }: Memory, object: KubeObject): string | null {
   const known = altered.get(object.metadata.uid ?? "");
   return known?.version === specVersion(object) ? known.rendering : null;
-}
-
-/** What a write of the status alone leaves as it is, where the kind has such a thing. */
-function specVersion({ metadata }: KubeObject): string {
-  return `${metadata.generation ?? metadata.resourceVersion}`;
 }
 
 /** By this process's own observation: what counts is that the report changed, not what its clock says. Only at first

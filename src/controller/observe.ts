@@ -15,6 +15,7 @@ import { type UnixSeconds, unixSeconds } from "../base/units.ts";
 import { type KubeObject, type ObjectMeta, objectKey } from "../kube/resource.ts";
 import type { Cache } from "./caches.ts";
 import { compileOnce } from "./compile-once.ts";
+import { contestOver } from "./contest.ts";
 import { chooseFencing } from "./decide/fencing.ts";
 import { servedByOperation, stoppedByOperation } from "./decide/operation-outcome.ts";
 import { storeUidOf } from "./decide/stores.ts";
@@ -77,6 +78,7 @@ export function observe(
   const fencing = fencingOf(object, objects, { nodes, members });
   const effective = effectiveOf(fencing, servedBy, nodeAddressesIn(cache, objects, name));
   const compiled = compiledConfig(memory, objects, at, effective);
+  const existing = children(cache, memory, object);
   return {
     now,
     relationship: observedRelationship(object),
@@ -93,7 +95,12 @@ export function observe(
     stopped: stoppedByOperation(listed, membersOf(object), now),
     operations: listed,
     ...scopesOf(cache, namespace, name),
-    children: children(cache, memory, object),
+    children: existing,
+    contest: contestOver(
+      memory.renderings,
+      [...existing.values()].map((child) => child.object),
+      now,
+    ),
     claimsRefusal: cache.refusal("PersistentVolumeClaim", namespace),
     lastFailure: memory.failures.get(key) ?? null,
     rollingElsewhere: [...memory.rolling].find((other) => other !== key) ?? null,

@@ -39,6 +39,8 @@ export interface Observed {
   readonly reservationSets: readonly ObservedReservationSet[];
   /** Existing objects that desired.ts may render, by childKey(). */
   readonly children: ReadonlyMap<string, ObservedChild>;
+  /** Whether another controller writes the same objects in another way: this look was the first to find so, or an earlier one. */
+  readonly contest: "none" | "begins" | "goes-on";
   /** What kept the last reconcile from finishing, null when it finished. */
   readonly lastFailure: string | null;
   /** Why nothing is known of claims, in the API's words; null when they are known. */

@@ -303,6 +303,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     scopes: [],
     reservationSets: [],
     children: children(),
+    contest: "none",
     lastFailure: null,
     claimsRefusal: null,
     rollingElsewhere: null,

@@ -15,6 +15,7 @@ import { unixSeconds } from "../../src/base/units.ts";
 import type { ApplyContext } from "../../src/controller/apply.ts";
 import { reconcileKey } from "../../src/controller/apply-reconcile.ts";
 import type { Cache } from "../../src/controller/caches.ts";
+import type { RenderOptions } from "../../src/controller/desired/render-options.ts";
 import { newMemory, noteApplied, noteReport } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
@@ -455,6 +456,8 @@ export class PairWorld {
 }
 
 export interface TestControllerOptions {
+  /** What its engine pods are made of, where that matters. */
+  readonly render?: RenderOptions;
   /** The store's revision that its caches show. */
   readonly revision?: () => number;
   /** The fault that strikes the nth write (from 1) counted over the controller's lives. */
@@ -508,7 +511,7 @@ export class TestController {
       await reconcileKey(key, new AbortController().signal, {
         cache: this.#cache(),
         memory: this.#memory,
-        render: OPTIONS,
+        render: this.#options.render ?? OPTIONS,
         apply: {
           client: this.#client(),
           recorder: { record: ({ reason }) => this.events.push(reason) },

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { OPTIONS } from "./observed-fixture.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
 
 const OTHER = "default/lab";
@@ -135,4 +136,26 @@ test("where an admission policy changes what is written, that is told once and r
     world.get("StatefulSet", "campus-a")["spec"]?.["template" as never]["spec"]["hostNetwork"],
     true,
   );
+});
+
+test("of two controllers that render the same pair in different ways one lets go and says so, and goes on once it is alone", async () => {
+  const { world, controller, deleted } = await changed();
+  const other = new TestController(world, { render: { ...OPTIONS, image: "example.org/leasepair:2" } });
+  for (let rounds = 0; rounds < 40; rounds++) {
+    await controller.look(KEY);
+    await other.look(KEY);
+    await other.look(OTHER);
+    world.turn();
+  }
+  const told = [controller, other].map(
+    ({ events }) => events.filter((reason) => reason === "AnotherController").length,
+  );
+  assert.deepEqual(told.toSorted(), [0, 1]);
+  assert.ok(deleted.length <= 4, `${deleted} restarted`);
+  const { revision } = world.objects.store;
+  for (const each of [controller, other]) assert.equal(await each.look(KEY), 0);
+  assert.equal(world.objects.store.revision, revision);
+  const loser = told[0] === 1 ? controller : other;
+  world.nowMs += 3_600_000;
+  assert.ok((await loser.look(KEY)) > 0);
 });

@@ -68,6 +68,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
     scopes: [],
     reservationSets: [],
     children: new Map(),
+    contest: "none",
     lastFailure: null,
     rollingElsewhere: null,
     notYetLookedAt: null,

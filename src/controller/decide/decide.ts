@@ -14,7 +14,7 @@ import { carriersVerdict } from "./carriers.ts";
 import { type ChildrenPlan, MOVE_WAITS } from "./children.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
-import { restartEvent, statusEvents, witnessEvent } from "./events.ts";
+import { contestEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict, renewals } from "./link.ts";
 import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
 import { operationSteps } from "./operation.ts";
@@ -90,7 +90,12 @@ export function decide(observed: Observed, options: RenderOptions): Decision {
   if (automatic.kind === "grant") {
     return writeWitness(observed, automatic.change, automatic.isWord ? "grant" : "automatic-grant", options);
   }
-  return reconcile(pairOf(undone(observed, operations), witness), operations, options);
+  const pair = pairOf(undone(observed, operations), witness);
+  const decision = reconcile(pair, operations, options);
+  if (observed.contest === "none") return decision;
+  // Grants are made by either: each rests on the version that it read. Two that write the rest would never end.
+  const effects = observed.contest === "begins" ? [contestEvent(pair)] : [];
+  return { ...decision, step: "steady", effects, rollout: "idle" };
 }
 
 /** What an operation has stopped is started again by the look that ends it, or is not stopped any more. */

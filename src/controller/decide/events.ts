@@ -120,6 +120,19 @@ export function restartEvent(pair: Pair, message: string): Effect {
   return event(regarding, { type: "Normal", reason: "MemberRestarted", action: "Restart", note: message });
 }
 
+export function contestEvent({ observed }: Pair): Effect {
+  const { namespace } = observed.relationship;
+  const note =
+    `Two releases of Leasepair look after namespace ${namespace}, and each undoes what the other writes. This controller leaves the pair to the ` +
+    "other one for an hour. Uninstall one of the two, or give each its own watchNamespaces; then restart the controller that stays.";
+  return event(relationshipReference(observed.relationship), {
+    type: "Warning",
+    reason: "AnotherController",
+    action: "Observe",
+    note,
+  });
+}
+
 /** Told once per new reason: Started, Complete, Failed or why it waits. */
 export function operationEvent(
   pair: Pair,
