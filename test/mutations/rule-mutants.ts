@@ -1072,6 +1072,27 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "a restored store that had never met its partner counts as new",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: " || endpoint.lostLeases) return false;",
+        replace: ") return false;",
+      },
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "!complete && (agreedMcltSeconds !== 0 || lostLeases);",
+        replace: "!complete && (agreedMcltSeconds !== 0 || (lostLeases && complete));",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-restored.test.ts",
+      name: "two stores that were backed up before they were ever in NORMAL wait for a human as well",
+    },
+  },
+  {
     name: "a restored store keeps the grant of what it was before",
     rule: "W5",
     patches: [

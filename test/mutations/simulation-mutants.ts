@@ -144,6 +144,14 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     ],
     caught: bite(["L4"], 1_600_000_035),
   },
+  {
+    name: "a record that was set back is written anew with an epoch that was given before",
+    rule: "W8",
+    patches: [
+      { file: "src/controller/decide/witness.ts", find: "epoch: highest + 1,", replace: "epoch: highest," },
+    ],
+    caught: bite(["W8"], 50_011),
+  },
   found("two restored stores wait for nobody under Witness", ["W10"], 50_138),
   {
     name: "a local word is followed although the API answers",

@@ -76,7 +76,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
   };
 }
 
-function memberOf({ name, report, heardAt, pod }: MemberView): ObservedMember {
+export function memberOf({ name, report, heardAt, pod }: MemberView): ObservedMember {
   return {
     name,
     nodeName: name,

@@ -5,6 +5,7 @@ import type { Disturber } from "./disturber.ts";
 import { ACTIVE, BACKUP, FREE, NORMAL, STATUS_NAME, stateName } from "./ledger.ts";
 import type { RunPlan } from "./run-plan.ts";
 import type { Stage } from "./stage.ts";
+import { WitnessApi } from "./witness-api.ts";
 
 const NORMAL_SECONDS = 60;
 const AGREE_SECONDS = 240;
@@ -28,6 +29,7 @@ export function checkRecovery(run: Stage, disturber: Disturber): void {
     plan.operator.keepsDownSecondsMax +
     disturber.clockBackSeconds +
     disturber.restored.waitsSeconds +
+    (run.operator instanceof WitnessApi ? run.operator.catchesUpSeconds : 0) +
     longestDoubt(run);
   if (!waitFor(run, bound, () => bothNormal(run))) {
     if (waitsForHuman(run)) return;
@@ -88,6 +90,7 @@ function longestHold({ plan, configurations, checker }: Stage): number {
 function bothNormal(run: Stage): boolean {
   const [primary, secondary] = run.checker.nodes;
   if (!run.nodes.every(({ running }) => running)) return false;
+  if (run.operator instanceof WitnessApi && run.operator.isBehind) return false;
   return primary.state === NORMAL && secondary.state === NORMAL && run.operator.holder === null;
 }
 

@@ -47,6 +47,7 @@ export class RestoredPairs {
     const lastLeaseMs = configurations.longestLease * SLOWEST_CLIENT * 1000 + AFTER_LAST_LEASE_MS;
     this.forgottenAt = world.now + lastLeaseMs;
     const isFenced = this.api !== null;
+    if (this.api !== null) this.api.storesLost = true;
     const outageMs = this.prng.spread(OUTAGE_MS_MIN, OUTAGE_MS_MAX) + (isFenced ? 0 : lastLeaseMs);
     this.startsAt = world.now + outageMs;
     world.after(outageMs, () => {
@@ -78,7 +79,6 @@ export class RestoredPairs {
   /** Fencing goes off when every lease that nobody knows is over, and on again when both are NORMAL. */
   private waitForHuman(api: WitnessApi): void {
     const { checker, world } = this.run;
-    api.storesLost = true;
     const look = (): void => {
       if (checker.awaitsHuman) {
         if (world.now >= this.forgottenAt && api.switchTo("None")) checker.awaitsHuman = false;

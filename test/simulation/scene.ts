@@ -251,6 +251,7 @@ function calmPlan(changes: Partial<RunPlan["config"]>): RunPlan {
       takesFromDead: 0,
       staleController: 0,
       switches: 0,
+      restores: 0,
       words: 0,
       operations: 0,
     },

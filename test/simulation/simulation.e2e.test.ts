@@ -62,6 +62,8 @@ const MUST_REACH = [
   "PARTNER-DOWN | shut down refused",
   "NORMAL | slow syncs",
   "RECOVER | both stores restored",
+  "NORMAL | witness restored",
+  "NORMAL | log witness-fell-back",
   "NORMAL | log datagram-dropped client-rate",
   "NORMAL | log datagram-dropped circuit-rate",
   "NORMAL | log datagram-dropped circuit-leases",

@@ -34,8 +34,10 @@ function withFourth(plan: RunPlan): RunPlan {
   const slowSyncs = has("slow syncs", 0.15) ? prng.spread(300, 3600) : 0;
   const slowSyncMsMax = prng.between(SLOW_SYNC_MS_MIN, SLOW_SYNC_MS_MAX);
   const restoreBoth = has("both stores restored", 0.1) ? prng.spread(600, 7200) : 0;
+  const { api } = plan;
+  const restores = api !== null && has("restored witness", 0.2) ? prng.spread(300, 3600) : 0;
   const disturbances = { ...plan.disturbances, slowSyncs, slowSyncMsMax, restoreBoth };
-  return { ...plan, disturbances, faults };
+  return { ...plan, disturbances, api: api && { ...api, restores }, faults };
 }
 
 function withThird(plan: RunPlan): RunPlan {

@@ -195,6 +195,7 @@ function drawApi(
     takesFromDead: has("grants taken from the dead", 0.3) ? prng.fraction() : 0,
     staleController: has("stale controllers", 0.4) ? prng.fraction() : 0,
     switches: 0,
+    restores: 0,
     words: 0,
     operations: 0,
   };

@@ -3,9 +3,12 @@
 // be alone, and now and then to somebody who is not: with fencing any grant must be safe.
 // Source: docs/protocol/witness.md W1-W3, W8, W13.
 
-import type { Witness, WitnessChange } from "../../src/controller/decide/witness.ts";
+import { unixSeconds } from "../../src/base/units.ts";
+import { type Witness, type WitnessChange, witnessUpkeep } from "../../src/controller/decide/witness.ts";
 import type { MemberReport, WitnessReading } from "../../src/dhcp/engine/event.ts";
 import type { Checker } from "./checker.ts";
+import { memberOf } from "./controller-view.ts";
+import { NORMAL } from "./ledger.ts";
 import { type NetworkHealth, type NodeIndex, other } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { SimClock } from "./sim-clock.ts";
@@ -40,6 +43,8 @@ export interface ApiHabits {
   readonly staleController: number;
   /** Mean seconds between two wishes of a human to have fencing the other way; 0 = none. */
   readonly switches: number;
+  /** Mean seconds between two restores of etcd from an older copy; 0 = none. */
+  readonly restores: number;
   /** Mean seconds between two FailoverOperations; 0 = none. */
   readonly operations: number;
   /** Mean seconds between two words of a human at an engine's own machine; 0 = none. */
@@ -81,6 +86,8 @@ export interface LastReport {
 
 const LOOK_EVERY_MS = 2_000;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** After a restore etcd counts on from the copy: so long at most until its revisions are above those of before. */
+const CATCH_UP_SECONDS_MAX = 1_800;
 
 export interface ApiOptions {
   readonly world: World;
@@ -117,6 +124,10 @@ export class WitnessApi implements Declarer {
     fencing: "Witness",
   };
   private readonly history: Record[] = [];
+  private wasRestored = false;
+  /** The highest version that there ever was, and when those of after a restore are above it. */
+  private highestVersion = 1;
+  private catchesUpAt = 0;
 
   constructor(options: ApiOptions) {
     this.options = options;
@@ -140,9 +151,11 @@ export class WitnessApi implements Declarer {
       world.after(prng.between(0, LOOK_EVERY_MS), () => this.look());
     }
     this.repeat(habits.switches, () => this.switchFencing());
+    this.repeat(habits.restores, () => this.restoreBackup());
     this.repeat(habits.operations, () => this.operations?.create(this.record.epoch));
     this.repeat(habits.wrongGrant, () => {
-      if (this.record.holder === null) this.grant(prng.chance(0.5) ? 0 : 1, "for no reason");
+      if (this.record.holder === null && !this.isBehind)
+        this.grant(prng.chance(0.5) ? 0 : 1, "for no reason");
     });
   }
 
@@ -183,6 +196,47 @@ export class WitnessApi implements Declarer {
   /** The record is put back to what it was before the first grant, as from a backup. */
   restore(): void {
     this.record = { ...this.record, version: 1, epoch: 0, holder: null, holderStore: "" };
+  }
+
+  /** A member knows of more grants than the record: it was set back, and is to be written anew (W8). */
+  get isBehind(): boolean {
+    return this.wasRestored && this.highestKnown() > this.record.epoch;
+  }
+
+  /** How long it still takes until what is written after a restore is believed, in seconds. */
+  get catchesUpSeconds(): number {
+    return Math.max(0, this.catchesUpAt - this.options.world.now) / 1000;
+  }
+
+  private highestKnown(): number {
+    const epochs = this.options.nodes.flatMap((node) => {
+      const report = node.report();
+      return report === null ? [] : [report.entered, report.returned, report.seen];
+    });
+    return Math.max(0, ...epochs);
+  }
+
+  /** etcd is put back to a copy of before the last writes, all that the members reported with it, while the two are in contact and nobody
+   *  holds a grant: else nothing could make it safe. Half of the time the revisions are raised, as Kubernetes advises. */
+  private restoreBackup(): void {
+    const { world, prng, checker, nodes } = this.options;
+    const { fencing, holder, version } = this.record;
+    const copies = this.history.filter((copy) => copy.fencing === fencing && copy.epoch < this.record.epoch);
+    const areTogether = nodes.every((node) => node.listening && checker.nodes[node.index].state === NORMAL);
+    const isQuiet = holder === null && this.wordAgainst === null && !this.storesLost && !this.isBehind;
+    if (copies.length === 0 || !areTogether || !isQuiet || this.operations?.isExercise) return;
+    this.highestVersion = Math.max(this.highestVersion, version);
+    const isRaised = prng.chance(0.5);
+    const copy = prng.pick(copies);
+    this.catchesUpAt = isRaised ? world.now : world.now + prng.spread(10, CATCH_UP_SECONDS_MAX) * 1000;
+    this.record = { ...copy, version: isRaised ? this.highestVersion + 1 : copy.version };
+    this.wasRestored = true;
+    this.history.length = 0;
+    this.reports.fill(null);
+    world.trace(() => `etcd is restored: epoch ${copy.epoch}, revisions ${isRaised ? "raised" : "set back"}`);
+    checker.cover(0, "witness restored");
+    // By then something else about the object has been written, too.
+    if (!isRaised) world.schedule(this.catchesUpAt, () => this.write({}));
   }
 
   storeListed(node: NodeIndex): string {
@@ -291,6 +345,8 @@ export class WitnessApi implements Declarer {
 
   private decide(seen: Record): Partial<Record> | null {
     const { health, habits, world, prng, nodes } = this.options;
+    const recreated = this.wasRestored ? this.recreate(seen) : null;
+    if (recreated !== null) return recreated;
     for (const node of [0, 1] as const) {
       const store = this.reports[node]?.member.store ?? "";
       const open = seen.holder === node;
@@ -325,20 +381,49 @@ export class WitnessApi implements Declarer {
     return null;
   }
 
-  /** What an operation wants written now. */
-  private askedFor(seen: Record): Partial<Record> | null {
+  /** A record that knows less than the members is written anew, by the controller's own decision (W8). */
+  private recreate(seen: Record): Partial<Record> | null {
+    const { checker, names, world } = this.options;
+    const members = this.reports.map((each, node) =>
+      memberOf({
+        name: names[node as NodeIndex],
+        report: each?.member ?? null,
+        heardAt: unixSeconds(0),
+        pod: "running",
+      }),
+    );
+    const change = witnessUpkeep(this.witnessOf(seen), members, null);
+    if (change?.kind !== "recreated") return null;
+    const { epoch, holder, holderStore, stores } = change.witness;
+    world.trace(() => `the record is written anew: epoch ${epoch}, holder ${holder}`);
+    if (seen === this.record && epoch <= this.highestKnown())
+      checker.violated("W8", `written anew with epoch ${epoch}, which a member knows already`, 0);
+    return {
+      epoch,
+      holder: holder === null ? null : holder === names[0] ? 0 : 1,
+      holderStore,
+      stores: [stores[names[0]] ?? "", stores[names[1]] ?? ""],
+    };
+  }
+
+  private witnessOf({ epoch, holder, holderStore, stores }: Record): Witness {
     const { names } = this.options;
-    if (this.operations === null || seen.fencing === "None") return null;
-    const { epoch, holder, holderStore } = seen;
     const listed = names.flatMap((name, node) => {
-      const store = seen.stores[node] ?? "";
+      const store = stores[node] ?? "";
       return store === "" ? [] : [[name, store]];
     });
-    const witness = {
+    return {
       ...{ epoch, holderStore, transferredFrom: null },
       holder: holder === null ? null : names[holder],
       stores: Object.fromEntries(listed),
     };
+  }
+
+  /** What an operation wants written now. */
+  private askedFor(seen: Record): Partial<Record> | null {
+    const { names } = this.options;
+    if (this.operations === null || seen.fencing === "None") return null;
+    const witness = this.witnessOf(seen);
     const reports = this.reports.map((each) => ({ report: each?.member ?? null, atMs: each?.at ?? 0 }));
     const change = this.operations.look(witness, reports);
     if (change === null || change.witness.holder === null) return null;
@@ -383,7 +468,9 @@ export class WitnessApi implements Declarer {
     const { world, prng, habits, nodes, names, health } = this.options;
     this.history.push(this.record);
     if (this.history.length > 8) this.history.shift();
-    this.record = { ...this.record, ...change, version: this.record.version + 1 };
+    const hasCaughtUp = world.now >= this.catchesUpAt;
+    const before = hasCaughtUp ? Math.max(this.record.version, this.highestVersion) : this.record.version;
+    this.record = { ...this.record, ...change, version: before + 1 };
     const { epoch, holder, fencing } = this.record;
     world.trace(
       () =>

@@ -396,7 +396,7 @@ function recoverWaitEndsAt(engine: Engine): UnixSeconds {
 /** Neither store has ever been in NORMAL, and the partner is here to say so. */
 function areBothNew(engine: Engine): boolean {
   const { session, endpoint } = engine;
-  if (session === null || endpoint.agreedMcltSeconds !== 0) return false;
+  if (session === null || endpoint.agreedMcltSeconds !== 0 || endpoint.lostLeases) return false;
   // A dhcpd cannot say whether it was ever in NORMAL; it skips the wait in the same place.
   if (engine.dialect.hasExtras && !session.partnerNeverNormal) return false;
   return session.partnerState !== null && isRecovery(session.partnerState);
@@ -405,8 +405,8 @@ function areBothNew(engine: Engine): boolean {
 /** A store that was in use and lacks leases. Of two, only a human can say that none of those that both lack runs any more, by
  *  switching fencing off (W10). */
 function isBereft(engine: Engine): boolean {
-  const { complete, agreedMcltSeconds } = engine.endpoint;
-  return isFenced(engine) && !complete && agreedMcltSeconds !== 0;
+  const { complete, agreedMcltSeconds, lostLeases } = engine.endpoint;
+  return isFenced(engine) && !complete && (agreedMcltSeconds !== 0 || lostLeases);
 }
 
 /** No other store was ever listed for either member, so that nobody can hold a lease of a lost one. Two empty stores

@@ -85,7 +85,7 @@ export function sendState(engine: Engine, turn: Turn): void {
       ...(engine.pending !== null && { pendingShape: engine.pending.shape }),
       ...storeMemory({ engine, session: engine.session }),
       returned: engine.endpoint.returned,
-      neverNormal: engine.endpoint.agreedMcltSeconds === 0,
+      neverNormal: engine.endpoint.agreedMcltSeconds === 0 && !engine.endpoint.lostLeases,
       incomplete: !engine.endpoint.complete,
       carrierLost: engine.carrierLost.length > 0,
       silent: engine.clockIsBehind,

@@ -107,7 +107,7 @@ export interface EndpointRecord {
   /** Which free addresses are this store's: the primary's are FREE, the secondary's BACKUP. Set when the store is made, and
    *  kept when the configured primary changes, so that no address changes hands by it. "" until then. */
   readonly side: "primary" | "secondary" | "";
-  /** This store took the place of a damaged one: leases that it never heard of may run. */
+  /** This store took the place of a damaged one, or was restored: leases that it never heard of may run. */
   readonly lostLeases: boolean;
   /** Digest of the shape of the pools that is in force, "" in stores of before: a restart goes on with it (S14). */
   readonly shape: string;

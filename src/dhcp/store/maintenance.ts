@@ -83,6 +83,8 @@ export function markRestored(
         aloneSince: 1,
         // What its partner had got already that one may have lost.
         fullUpdateCursor: 0,
+        // Also of one that had never met its partner: it has since.
+        lostLeases: true,
       },
     });
   }

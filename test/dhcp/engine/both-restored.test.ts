@@ -16,7 +16,7 @@ type Node = Pair["a"];
 function markRestored(disk: Node["disk"], now: UnixSeconds): Node["disk"] {
   const found = disk.findLast((record) => record.kind === "endpoint");
   assert.equal(found?.kind, "endpoint");
-  const marks = { complete: false, hold: null, aloneSince: 1, fullUpdateCursor: 0 };
+  const marks = { complete: false, hold: null, aloneSince: 1, fullUpdateCursor: 0, lostLeases: true };
   const endpoint = {
     ...found.endpoint,
     ...marks,
@@ -143,6 +143,20 @@ test("a restored store that waits for a human fetches everything once its partne
   assert.equal(pair.b.engine.endpoint.fencing, "Witness");
   assert.notEqual(pair.b.report.heldUntil, null);
   assert.notEqual(pair.renew(OLDEST, address, [pair.b]), null);
+});
+
+test("two stores that were backed up before they were ever in NORMAL wait for a human as well", () => {
+  const pair = new FencedPair().startBoth();
+  pair.until("written", () =>
+    [pair.a, pair.b].every(({ disk }) => disk.some(({ kind }) => kind === "endpoint")),
+  );
+  const copies: Parameters<typeof putBothBack>[1] = [[...pair.a.disk], [...pair.b.disk]];
+  for (const copy of copies)
+    assert.ok(copy.every((record) => record.kind !== "endpoint" || record.endpoint.state !== "NORMAL"));
+  leaseAndSettle(pair.bothNormal(), OLDEST);
+  putBothBack(pair, copies);
+  untilHumanIsWaitedFor(pair);
+  untilNormal(pair);
 });
 
 test("of two restored stores the one that held a grant gives it back, else fencing could not be switched off", () => {

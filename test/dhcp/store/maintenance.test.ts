@@ -114,6 +114,7 @@ test("a restored store knows its leases, is in RECOVER and incomplete, and remem
     aloneSince: 1,
     fullUpdateCursor: 0,
     hold: null,
+    lostLeases: true,
   } as const;
   model.apply({ kind: "endpoint", endpoint });
   assert.equal(after.text, model.text());
