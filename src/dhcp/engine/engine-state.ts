@@ -81,6 +81,8 @@ export interface Session {
   isHeldForEmptyStore: boolean;
   /** xid of our UPDREQ(ALL) that no UPDDONE has answered yet. */
   openRequestXid: number | null;
+  /** When it was asked, or last brought an update. */
+  requestServedAt: BootMs;
   /** Under way after the MCLT was lowered; null when nothing is (S12). */
   mcltChange: McltChange | null;
   /** xid of the partner's latest request, not taken up yet. What it is for is on disk (EndpointRecord.fullUpdateStore). */
@@ -177,6 +179,8 @@ export interface Engine {
   /** When to dial next; null for a secondary and while a connection is open. */
   dialAt: BootMs | null;
   readonly updates: UpdateQueue;
+  /** By how much more updates than usual are said to be taken unanswered (stalled-request.ts). */
+  roomFactor: number;
   /** When a request of the partner was last taken up, on whatever connection. */
   requestTakenAt: BootMs | null;
   /** The newest witness read in this run; null while it is unknown (W1). */

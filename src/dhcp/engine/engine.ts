@@ -35,6 +35,7 @@ import { onProbeResult, settleLostProbes } from "./probes.ts";
 import { ScopeNews } from "./scope-news.ts";
 import { activateWhenShared, resumeShape, takeConfiguration, takeConfiguredSide } from "./shape.ts";
 import { onShutDownWord } from "./shut-down.ts";
+import { watchRequest } from "./stalled-request.ts";
 import { leaveStartupAlone, start } from "./startup.ts";
 import { stopInOrder } from "./state-change.ts";
 import { settleStrays } from "./strays.ts";
@@ -105,6 +106,7 @@ export function createEngine(boot: EngineBoot): Engine {
     lastRefusal: null,
     dialAt: null,
     updates: new UpdateQueue(),
+    roomFactor: 1,
     requestTakenAt: null,
     witness: null,
     apiAnsweredAt: null,
@@ -282,6 +284,7 @@ function onTick(engine: Engine, turn: Turn): void {
   if (engine.isStopping) return;
   markClock(engine, turn);
   watchContact(engine, turn);
+  watchRequest(engine, turn);
   leaveStartupAlone(engine, turn);
   followGrant(engine, turn);
   followDeclaration(engine, turn);

@@ -89,7 +89,7 @@ export function onLinkOpened(engine: Engine, turn: Turn, id: ConnectionId): void
 function ownTerms(engine: Engine, partnerTakes: number | null) {
   const { maxUnackedUpdates } = engine.dialect;
   return {
-    maxUnackedUpdates: Math.min(maxUnackedUpdates, partnerTakes ?? maxUnackedUpdates),
+    maxUnackedUpdates: Math.min(maxUnackedUpdates, partnerTakes ?? maxUnackedUpdates) * engine.roomFactor,
     receiveTimerSeconds: Math.max(3, Math.ceil(engine.timing.contactLossMs / 1000)),
     vendorClass: VENDOR_CLASS,
     protocolVersion: PROTOCOL_VERSION,
@@ -376,6 +376,7 @@ function establish(
     partnerIncomplete: false,
     isHeldForEmptyStore: false,
     openRequestXid: null,
+    requestServedAt: turn.now.boot,
     mcltChange: null,
     requestedXid: null,
     isFullUpdate: false,

@@ -54,6 +54,7 @@ export function receiveFromPartner(
       return onState(engine, turn, session, { report: message, sentAt });
     case "BNDUPD":
       notePosition(session, message.update.extras);
+      session.requestServedAt = turn.now.boot;
       return onBindingUpdates(engine, turn, session, [message.update, ...(message.more ?? [])], xid);
     case "BNDACK":
       notePosition(session, message.extras);
@@ -293,6 +294,7 @@ function requestUpdates(engine: Engine, turn: Turn, session: Session): void {
   if (session.partnerState === null || session.openRequestXid !== null) return;
   if (!updatesWanted(state, engine.role, session.partnerState)) return;
   const type = engine.endpoint.complete ? "UPDREQ" : "UPDREQALL";
+  session.requestServedAt = turn.now.boot;
   session.openRequestXid = send(engine, turn, session.connection, { type });
 }
 
@@ -341,6 +343,7 @@ function onUpdateDone(engine: Engine, turn: Turn, session: Session, xid: number)
   if (session.openRequestXid !== xid) return;
   session.openRequestXid = null;
   session.updatesReceived = true;
+  engine.roomFactor = 1;
   if (session.mcltChange?.requestXid === xid) session.mcltChange.requestXid = null;
   const state = settled(engine);
   if (state === "RECOVER") return finishRecovery(engine, turn);

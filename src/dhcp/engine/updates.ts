@@ -49,6 +49,9 @@ const STATUS_OF_CODE: ReadonlyMap<number, BindingStatus> = new Map(
 /** Of a BNDUPD that names none. */
 const NO_ADDRESS = 0;
 
+/** So long a dhcpd has to say what it did while apart: as many updates as it has, as fast as they are answered. */
+const PARTNERS_NEWS_MS = 20_000;
+
 /** A promise that is this part of a lease short of the wanted one is not raised. */
 const NEAR_ENOUGH_PART = 0.05;
 
@@ -81,10 +84,25 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
   answer(turn, session.connection, { type: "UPDDONE" }, doneXid);
 }
 
-/** Whether the partner may be asked to agree on a lease's end: not under hold (W9). One without records is told all the
+/** Whether it may be told now. The partner is not asked to agree on a lease's end under hold (W9); one without records is told all the
  *  same, because it must know what to reckon with; it cannot agree (W10). */
 function mayAskFor(engine: Engine, turn: Turn, session: Session, binding: Binding): boolean {
-  return !isEnd(binding.status) || session.partnerIncomplete || mayConsent(engine, turn, binding);
+  if (isEnd(binding.status)) return session.partnerIncomplete || mayConsent(engine, turn, binding);
+  return !mayBeLeasedThere(engine, turn, session, binding);
+}
+
+/** An address that a dhcpd was given on a connection before this one may be leased there meanwhile. Told so once more, it drops that lease and
+ *  gives the address again; so its own news come first. In NORMAL alone, and as the secondary. */
+function mayBeLeasedThere(
+  { dialect, endpoint, role }: Engine,
+  turn: Turn,
+  { connection }: Session,
+  { status, acknowledged, statusSince }: Binding,
+): boolean {
+  if (dialect.hasExtras || role === "secondary" || endpoint.state !== "NORMAL") return false;
+  if (status !== "BACKUP" || acknowledged) return false;
+  const ageMs = turn.now.boot - connection.openedAt;
+  return ageMs < PARTNERS_NEWS_MS && statusSince < turn.late.wall - ageMs / 1000;
 }
 
 function isEnd(status: BindingStatus): boolean {

@@ -73,3 +73,34 @@ for (const member of ["a", "b"] as const) {
     });
   });
 }
+
+describe("an address that was given to a dhcpd on an older connection, without an answer", () => {
+  const given = { status: "BACKUP", statusSince: at(-30), acknowledged: false } as const;
+  const toldOf = (partner: ScriptedPartner) =>
+    partner.heard.flatMap(({ message }) =>
+      message.type === "BNDUPD" && message.update.address === partner.binding("10.0.0.10")?.address
+        ? [message.update.status]
+        : [],
+    );
+
+  test("is its client's when it was leased there meanwhile, and is not told as given once more", () => {
+    const partner = new ScriptedPartner({ dialect: "ISC", member: "a", bindings: [given] }).becomeNormal();
+    partner.pass(10_000);
+    partner.update(LEASE);
+    partner.pass(60_000);
+    assert.deepEqual(toldOf(partner), []);
+    assert.equal(partner.binding("10.0.0.10")?.status, "ACTIVE");
+  });
+
+  test("is told once its news must be here", () => {
+    const partner = new ScriptedPartner({ dialect: "ISC", member: "a", bindings: [given] }).becomeNormal();
+    partner.pass(40_000);
+    assert.deepEqual(toldOf(partner), [BINDING_STATUS_CODE.BACKUP]);
+  });
+
+  test("is told at once where it was given on this connection", () => {
+    const partner = new ScriptedPartner({ dialect: "ISC", member: "a" }).becomeNormal();
+    const told = partner.heard.filter(({ message }) => message.type === "BNDUPD");
+    assert.ok(told.length > 0);
+  });
+});

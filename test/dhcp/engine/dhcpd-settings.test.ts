@@ -298,7 +298,7 @@ describe("a dhcpd that restarts while a recovery is under way", () => {
       assert.equal(partner.engine.endpoint.state, "RECOVER-WAIT");
       restart(partner, "PARTNER-DOWN");
       assert.equal(partner.engine.endpoint.state, "RECOVER-WAIT", "what is complete stays so");
-      partner.pass(602_000);
+      partner.pass(585_000);
       // It gave alone while it was not heard: what it has to say since is asked for once more, and nothing is waited for.
       assert.equal(partner.engine.endpoint.state, "RECOVER");
       partner.say({ type: "UPDDONE" }, { xid: last(partner, "UPDREQ").xid });
@@ -333,3 +333,41 @@ describe("a dhcpd that restarts while a recovery is under way", () => {
     });
   }
 });
+
+for (const [role, member] of ROLES) {
+  test(`we are ${role}: a dhcpd that serves a request no more is told that more updates are taken, until it is served`, () => {
+    const partner = new ScriptedPartner({ dialect: "ISC", member, saved: "RECOVER" });
+    const taken = (heard: readonly Heard[]) => {
+      const hello = heard.findLast(
+        ({ message }) => message.type === "CONNECT" || message.type === "CONNECTACK",
+      );
+      assert.ok(hello?.message.type === "CONNECT" || hello?.message.type === "CONNECTACK");
+      return hello.message.maxUnackedUpdates;
+    };
+    partner.meet();
+    assert.equal(taken(partner.heard), 11);
+    partner.announce("PARTNER-DOWN");
+    partner.pass(15_000);
+    // As long as it tells something, it is at work.
+    partner.update({ status: BINDING_STATUS_CODE.FREE });
+    partner.pass(15_000);
+    assert.equal(partner.standing.size, 1);
+    for (const room of [22, 44]) {
+      partner.pass(10_000);
+      assert.equal(partner.standing.size, 0);
+      partner.pass(10_000);
+      partner.meet();
+      assert.equal(taken(partner.heard), room);
+      partner.announce("PARTNER-DOWN");
+      partner.pass(15_000);
+    }
+    const { xid } = last(partner, "UPDREQ");
+    partner.say({ type: "UPDDONE" }, { xid });
+    partner.pass(30_000);
+    assert.equal(partner.standing.size, 1);
+    partner.deliver({ kind: "link-closed", connection: partner.connection, reason: "cut" });
+    partner.pass(10_000);
+    partner.meet();
+    assert.equal(taken(partner.heard), 11);
+  });
+}
