@@ -430,6 +430,9 @@ export function watchContact(engine: Engine, turn: Turn): void {
     }
     if (turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
       drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`, REJECT_REASON.noTraffic);
+    } else if (engine.session?.partnerState === null && turn.now.boot >= connection.openedAt + handshakeMs) {
+      // Whoever restarts waits for it, and serves nobody meanwhile (startup.ts).
+      drop(engine, turn, connection, "no STATE in time");
     } else if (turn.now.boot >= connection.contactedAt + contactDueMs(engine)) {
       watchUncertainty(engine, turn, connection);
     }

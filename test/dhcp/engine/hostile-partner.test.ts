@@ -117,6 +117,7 @@ describe("connections that say nothing", () => {
     assert.equal(partner.engine.connections.size, 4);
     assert.deepEqual([...new Set(partner.closed)], ["no handshake before others came"]);
     partner.meet();
+    partner.announce("NORMAL");
     assert.notEqual(partner.engine.session, null);
     partner.pass(partner.engine.timing.handshakeMs);
     assert.equal(partner.engine.connections.size, 1);
@@ -289,4 +290,16 @@ describe("floods", () => {
     partner.pass(60_000);
     assert.equal(partner.heard.filter(({ message }) => message.type === "BNDUPD").length, 3);
   });
+});
+
+test("a partner that never says its state keeps nobody in STARTUP, who would serve no client", () => {
+  for (const dialect of ["Leasepair", "ISC"] as const) {
+    const partner = new ScriptedPartner({ dialect });
+    partner.meet();
+    partner.pass(partner.engine.timing.handshakeMs + partner.engine.timing.startupMs);
+    assert.deepEqual(partner.closed, ["no STATE in time"]);
+    partner.pass(1_000);
+    assert.equal(partner.engine.startupEndsAt, null, dialect);
+    assert.equal(partner.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
+  }
 });
