@@ -47,3 +47,22 @@ test("of a claim the latest word counts; that it waits for its pod is none", asy
   assert.equal(memory.refusals.has("uid"), false);
   assert.equal(selectors[0], "regarding.kind=PersistentVolumeClaim,regarding.name=leasepair-x-a");
 });
+
+test("a pod that lost its labels is in the way of the next one, and said to be", async () => {
+  const memory = newMemory();
+  const set = { kind: "StatefulSet", metadata: { namespace: "dhcp", name: "campus-a", uid: "uid" } };
+  const read = (pod: object | null) => {
+    const client = { list: () => Promise.resolve({ items: [] }), find: () => Promise.resolve(pod) };
+    return readRefusals(client as never, memory, [set]);
+  };
+  await read({ metadata: { name: "campus-a-0" } });
+  assert.match(
+    memory.refusals.get("uid") ?? "",
+    /^Pod campus-a-0 exists .* kubectl delete pod -n dhcp campus-a-0$/,
+  );
+  // Its own, which the cache does not show yet.
+  await read({ metadata: { name: "campus-a-0", ownerReferences: [{ controller: true, uid: "uid" }] } });
+  assert.equal(memory.refusals.has("uid"), false);
+  await read(null);
+  assert.equal(memory.refusals.has("uid"), false);
+});
