@@ -145,6 +145,18 @@ export const SIMULATION_MUTANTS: readonly Mutant[] = [
     caught: bite(["L4"], 1_600_000_035),
   },
   {
+    name: "nobody is told of an address that two clients have",
+    rule: "S1",
+    patches: [
+      {
+        file: "src/dhcp/engine/updates.ts",
+        find: 'turn.log("error", "duplicate-found", ',
+        replace: 'turn.log("error", "update-refused", ',
+      },
+    ],
+    caught: bite(["S1"], 1_600_000_485),
+  },
+  {
     name: "a record that was set back is written anew with an epoch that was given before",
     rule: "W8",
     patches: [

@@ -39,6 +39,8 @@ export interface CheckContext {
   readonly clockSlackSeconds: number;
   /** How far one member's record of a time may be from the other's, each by its own clock. */
   readonly recordSlackSeconds: number;
+  /** Without fencing: a member that lives was declared down, and the two have not sorted it out. */
+  readonly isDeclaredWrongly: boolean;
   now(): number;
   wall(node: NodeIndex): number;
   violated(invariant: string, claim: string, address: number): void;
@@ -167,6 +169,8 @@ function checkStaleness(
   if (previous.status !== ACTIVE || previous.expiresAt <= context.wall(node) + context.slackSeconds) return;
   const { message } = origin;
   if (message.status === ABANDONED || message.status === RESET) return;
+  // Of two clients the one that spoke last keeps it (W14): that the other one had it too is the wrong declaration's doing.
+  if (context.isDeclaredWrongly) return;
   const foreign = message.client !== "" && message.client !== previous.client;
   if (foreign && (next.client !== previous.client || next.status !== ACTIVE)) {
     context.violated(

@@ -62,6 +62,8 @@ interface Underway {
 interface Holder {
   readonly client: string;
   until: number;
+  /** Taken while the giver's partner, or the giver, was wrongly declared down. */
+  isDoubtful: boolean;
 }
 
 export class Checker implements LinkTap, CheckContext {
@@ -237,18 +239,40 @@ export class Checker implements LinkTap, CheckContext {
     let mine: Holder | null = null;
     for (const holder of list) {
       if (holder.client === client) mine = holder;
-      else if (holder.until > this.world.now) {
+      else if (holder.until > this.world.now && (holder.isDoubtful || this.isDeclaredWrongly)) {
+        if (this.isDeclaredWrongly) this.duplicates.add(address);
+      } else if (holder.until > this.world.now) {
         const left = ((holder.until - this.world.now) / 1000).toFixed(1);
         this.violated("S1", `${client} got it while ${holder.client} holds it for ${left} s more`, address);
       }
     }
-    if (mine !== null) mine.until = until;
-    else list.push({ client, until });
+    const isDoubtful = this.isDeclaredWrongly;
+    if (mine !== null) Object.assign(mine, { until, isDoubtful });
+    else list.push({ client, until, isDoubtful });
     if (list.length > 8)
       this.holders.set(
         address,
         list.filter((holder) => holder.until > this.world.now),
       );
+  }
+
+  /** Somebody was declared down who lives, without fencing: what both then give is given twice, and found when they meet. */
+  isDeclaredWrongly = false;
+  private readonly duplicates = new Set<number>();
+
+  /** An engine has told that two clients have the address. */
+  duplicateFound(address: number): void {
+    this.duplicates.delete(address);
+  }
+
+  /** Both are NORMAL again: what two clients hold by now was found, and from here on nothing is given twice. */
+  wrongDeclarationEnds(): void {
+    this.isDeclaredWrongly = false;
+    for (const address of this.duplicates) {
+      const holding = (this.holders.get(address) ?? []).filter(({ until }) => until > this.world.now);
+      if (holding.length > 1) this.violated("S1", "two clients hold it, and no log tells of it", address);
+    }
+    this.duplicates.clear();
   }
 
   clientLeaves(client: string, address: number): void {

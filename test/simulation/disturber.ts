@@ -1,6 +1,7 @@
 // Plays a plan's faults: cuts and partitions, kills, power losses and orderly stops, and brings everything back. An
 // engine against which a grant is about to be entered stays down until it is (assumption A1).
 
+import { FalseDeclarations } from "./false-declarations.ts";
 import { LocalWords } from "./local-words.ts";
 import { type NodeIndex, other } from "./network.ts";
 import { Operations } from "./operations.ts";
@@ -15,12 +16,13 @@ const RETRY_START_MS = 5_000;
 /** For so long a disk is slow. */
 const SLOW_MS_MIN = 30_000;
 const SLOW_MS_MAX = 1_800_000;
-/** What is drawn for the stores, for words, for operations, for those that are shut down or restored does not shift what is drawn elsewhere. */
+/** What is drawn for the stores, for words, for operations, for those that are shut down, restored or declared wrongly does not shift what is drawn elsewhere. */
 const STORES_STREAM = 0x5704e5;
 const WORDS_STREAM = 0x3042d5;
 const OPERATIONS_STREAM = 0x093247;
 const SHUT_DOWNS_STREAM = 0x540d35;
 const RESTORED_STREAM = 0x4e5709;
+const DECLARATIONS_STREAM = 0xdec1a4;
 
 /** One direction of the link, or between a site and an engine: opens or closes it. */
 type Way = (isOpen: boolean) => void;
@@ -32,6 +34,7 @@ export class Disturber {
   private readonly words: LocalWords;
   private readonly shutDowns: ShutDowns;
   readonly restored: RestoredPairs;
+  private readonly falseDeclarations: FalseDeclarations;
   private stopped = false;
   /** How far a clock went back when the world was healed. */
   clockBackSeconds = 0;
@@ -43,6 +46,7 @@ export class Disturber {
     this.words = new LocalWords(run, new Prng(run.plan.seed + WORDS_STREAM));
     this.shutDowns = new ShutDowns(run, new Prng(run.plan.seed + SHUT_DOWNS_STREAM));
     this.restored = new RestoredPairs(run, new Prng(run.plan.seed + RESTORED_STREAM));
+    this.falseDeclarations = new FalseDeclarations(run, new Prng(run.plan.seed + DECLARATIONS_STREAM));
     if (run.operator instanceof WitnessApi) {
       run.operator.operations = new Operations(run, new Prng(run.plan.seed + OPERATIONS_STREAM));
     }
@@ -74,6 +78,7 @@ export class Disturber {
     this.repeat(disturbances.shutDown, () => this.shutDowns.sayOne());
     this.repeat(disturbances.slowSyncs, () => this.slowSyncs());
     this.repeat(disturbances.restoreBoth, () => this.restoreBoth());
+    this.repeat(this.run.plan.operator.wrongly, () => this.falseDeclarations.declareOne());
   }
 
   /** Ends the safety phase: no new faults, everything open, everyone up. */

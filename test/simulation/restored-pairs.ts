@@ -68,7 +68,13 @@ export class RestoredPairs {
   /** One after the other; and with fencing, or while nobody has been declared down by a word that still stands. */
   private mayLose(): boolean {
     const { checker, nodes, operator } = this.run;
-    if (this.isDown || this.api?.storesLost === true || operator.wordAgainst !== null) return false;
+    if (
+      checker.isDeclaredWrongly ||
+      this.isDown ||
+      this.api?.storesLost === true ||
+      operator.wordAgainst !== null
+    )
+      return false;
     if (checker.nodes.some(({ forgetful, wasEverNormal }) => forgetful || !wasEverNormal)) return false;
     if (this.api !== null)
       return this.api.fencing === "Witness" && checker.nodes.every(({ fenced }) => fenced);

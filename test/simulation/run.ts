@@ -357,7 +357,7 @@ export class Run implements ClientWorld, Stage {
    *  begun to recover is cut off from the clients by the operator. Of two in PARTNER-DOWN that is the one that entered
    *  first: its partner, which recovered meanwhile, was told since that it is down. */
   mustStaySilent(node: NodeIndex): boolean {
-    if (this.plan.api !== null) return false;
+    if (this.plan.api !== null || this.checker.isDeclaredWrongly) return false;
     const partner = this.checker.nodes[other(node)];
     const own = this.checker.nodes[node];
     if (partner.state !== PARTNER_DOWN || !MAY_GIVE.has(own.state)) return false;

@@ -476,6 +476,8 @@ export class SimNode implements LinkHost {
 
   private log(entry: LogEntry): void {
     this.options.logged(entry.event);
+    const { address } = entry.fields;
+    if (entry.event === "duplicate-found") this.options.checker.duplicateFound(Number(address));
     const reason = entry.event === "datagram-dropped" ? ` ${entry.fields["reason"]}` : "";
     this.options.checker.cover(this.index, `log ${entry.event}${reason}`);
     this.options.world.trace(() => `${this.name} log ${entry.event}: ${entry.message}`);

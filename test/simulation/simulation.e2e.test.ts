@@ -62,6 +62,7 @@ const MUST_REACH = [
   "PARTNER-DOWN | shut down refused",
   "NORMAL | slow syncs",
   "RECOVER | both stores restored",
+  "COMMUNICATIONS-INTERRUPTED | declared wrongly",
   "NORMAL | witness restored",
   "NORMAL | log witness-fell-back",
   "NORMAL | log datagram-dropped client-rate",

@@ -36,8 +36,10 @@ function withFourth(plan: RunPlan): RunPlan {
   const restoreBoth = has("both stores restored", 0.1) ? prng.spread(600, 7200) : 0;
   const { api } = plan;
   const restores = api !== null && has("restored witness", 0.2) ? prng.spread(300, 3600) : 0;
+  const wrongly = api === null && has("false declarations", 0.15) ? prng.spread(600, 3600) : 0;
   const disturbances = { ...plan.disturbances, slowSyncs, slowSyncMsMax, restoreBoth };
-  return { ...plan, disturbances, api: api && { ...api, restores }, faults };
+  const operator = { ...plan.operator, wrongly };
+  return { ...plan, disturbances, operator, api: api && { ...api, restores }, faults };
 }
 
 function withThird(plan: RunPlan): RunPlan {

@@ -125,6 +125,7 @@ export function drawPlan(seed: number, prng: Prng, swarm: Swarm = NEWEST_SWARM):
     operator: {
       declares: has("declarations", 0.4) ? prng.fraction() : 0,
       locally: 0,
+      wrongly: 0,
       readMsMax: prng.between(10, 10_000),
       // Half of the time long enough for takeovers: entry + MCLT + margin, and more.
       keepsDownSecondsMax: Math.round(

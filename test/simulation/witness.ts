@@ -13,6 +13,8 @@ export interface OperatorHabits {
   readonly declares: number;
   /** Share of declarations that are a word to the survivor itself, from a manifest, and no grant. */
   readonly locally: number;
+  /** Mean seconds between two declarations that are not true; 0 = none. */
+  readonly wrongly: number;
   /** Longest time until an engine has read the record again. */
   readonly readMsMax: number;
   /** How long a declared engine stays down at most after the grant was entered, in seconds. */
@@ -72,7 +74,7 @@ export class Operator implements Declarer {
   }
 
   begin(): void {
-    if (this.habits.declares === 0) return;
+    if (this.habits.declares + this.habits.wrongly === 0) return;
     this.world.after(LOOK_EVERY_MS, () => this.look());
   }
 
@@ -88,6 +90,21 @@ export class Operator implements Declarer {
     this.holderStore = this.stores[survivor];
     this.world.trace(() => `operator declares ${this.names[down]} down, epoch ${this.epoch}`);
     this.publish();
+  }
+
+  /** A human is mistaken: the other engine lives and serves, and nobody keeps it down. False: another declaration stands. */
+  declareWrongly(survivor: NodeIndex): boolean {
+    if (this.holder !== null || this.told !== null || this.keptDown !== null) return false;
+    const { store } = this.nodes[survivor];
+    if (store === "") return false;
+    this.epoch++;
+    this.holder = survivor;
+    this.holderStore = store;
+    this.world.trace(
+      () => `operator wrongly declares ${this.names[other(survivor)]} down, epoch ${this.epoch}`,
+    );
+    this.publish();
+    return true;
   }
 
   /** A manifest with a DeclarePartnerDown reaches the survivor, which follows it as soon as it knows that it is alone. */
