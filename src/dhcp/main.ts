@@ -291,7 +291,11 @@ class EngineProcess {
       log: (entry) => this.#tell(entry),
       onFault: (fault) => this.#end.resolve({ kind: "fault", fault }),
     });
-    const loop = new EventLoop(runner, (error) => this.#end.resolve({ kind: "crash", error }));
+    const loop = new EventLoop(
+      runner,
+      (error) => this.#end.resolve({ kind: "crash", error }),
+      () => this.#clock.bootMilliseconds(),
+    );
     return { engine, runner, loop, timers, disk };
   }
 

@@ -46,8 +46,8 @@ export interface Disk {
 
 /** How a datagram reached us, and so how an answer can go back. */
 export type Arrival = ArrivalWay & {
-  /** When the kernel took it from the wire; unset = now. A process that was held up reads what is older, and a RELEASE must
-   *  not look later than what the partner told the same client meanwhile. */
+  /** When the kernel took it from the wire; unset = now. A process that was held up reads what is older, as does one that is asked
+   *  more than it can answer: a RELEASE must not look later than what the partner told the same client meanwhile. */
   readonly heardAt?: BootMs;
 };
 

@@ -17,6 +17,7 @@ const WORTH_A_WARNING: ReadonlySet<DropReason> = new Set<DropReason>([
   "no-free-address",
   "decline-quota",
   "oversize",
+  "waited-too-long",
 ]);
 
 interface Told {

@@ -9,6 +9,7 @@ import { type BootMs, bootMs } from "../../base/units.ts";
 import type { Arrival, ClientSocket, ReplyRoute } from "../ports.ts";
 import type { InterfaceAddresses } from "./interfaces.ts";
 import { interfaceIndex, LINUX, watchReadable } from "./libc.ts";
+import { LATE_MS } from "./loop.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { boundPort, closeSocket, internetAddress, openPacketSocket, openUdpSocket } from "./socket-open.ts";
 import { buildUdpPacket } from "./udp-packet.ts";
@@ -16,8 +17,6 @@ import { buildUdpPacket } from "./udp-packet.ts";
 const BATCH_DATAGRAMS = 64;
 /** Larger than any Ethernet MTU but jumbo frames; longer datagrams are cut, which the decoder then refuses. */
 const DATAGRAM_BYTES_MAX = 4096;
-/** A datagram that was read within so long counts as heard now. */
-const LATE_MS = 500;
 const HARDWARE_BROADCAST = new Uint8Array([255, 255, 255, 255, 255, 255]);
 const NO_CONTROL = new Uint8Array(0);
 

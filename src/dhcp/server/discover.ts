@@ -17,6 +17,11 @@ import { offer } from "./reply.ts";
 import { reservationOn } from "./reservations.ts";
 import { type SubnetSelection, scopeIn } from "./subnet-select.ts";
 
+/** An offer that comes later than the client waits is work for nothing, and there is too much of it when DISCOVERs lie for so long:
+ *  the time is worth more to those that came since, and to leases that are being renewed. Source: RFC 2131 4.1 (asked again after
+ *  3 to 5 seconds). */
+const WAITED_MS_MAX = 2_000;
+
 /** Answers a DISCOVER. A client that repeats it within the hold is offered the same address again. */
 export function handleDiscover(
   view: ServerView,
@@ -26,6 +31,7 @@ export function handleDiscover(
   const { authority, offers } = view;
   const { client } = request;
   if (authority.service !== "All") return dropped("not-serving");
+  if (hasWaitedTooLong(request)) return dropped("waited-too-long");
   if (selection === null) return dropped("no-subnet");
   const { network } = selection;
   const reserved = reservationOn(network, request);
@@ -51,6 +57,10 @@ export function handleDiscover(
   const { scope, address } = chosen;
   const reservationWaits = reserved === address ? null : reserved;
   return offer(view, request, { scope, address, term, reservationWaits });
+}
+
+function hasWaitedTooLong({ arrival, now }: ClientRequest): boolean {
+  return arrival.heardAt !== undefined && now.boot - arrival.heardAt > WAITED_MS_MAX;
 }
 
 /** Whether the client is left to the partner, which alone can give it the address reserved for it. */

@@ -36,6 +36,8 @@ export type DropReason =
   | "not-responsible"
   /** The partner answers this client, whose reserved address is its to give. */
   | "reserved-at-partner"
+  /** A DISCOVER that lay here for so long that its client asks again. */
+  | "waited-too-long"
   | "no-free-address"
   | "offer-table-full"
   /** The client, or its circuit, asks more often than it may. */

@@ -22,21 +22,29 @@ function recordingRunner() {
 }
 
 describe("the event loop", () => {
-  test("what arrives together is one turn, in order, ended once", async () => {
+  test("what arrives together is one turn, clients last, ended once", async () => {
     const runner = recordingRunner();
-    const loop = new EventLoop(runner, (error) => assert.fail(String(error)));
+    const loop = new EventLoop(
+      runner,
+      (error) => assert.fail(String(error)),
+      () => 0,
+    );
     loop.post({ kind: "started" });
     loop.post(DATAGRAM);
     loop.post({ kind: "tick" });
     assert.deepEqual(runner.calls, []);
     await nextTurn();
-    assert.deepEqual(runner.calls, ["started", "client-datagram", "tick", "end"]);
+    assert.deepEqual(runner.calls, ["started", "tick", "client-datagram", "end"]);
     assert.ok(loop.isIdle);
   });
 
   test("datagrams beyond the bound are dropped and counted, other events never", async () => {
     const runner = recordingRunner();
-    const loop = new EventLoop(runner, (error) => assert.fail(String(error)));
+    const loop = new EventLoop(
+      runner,
+      (error) => assert.fail(String(error)),
+      () => 0,
+    );
     for (let i = 0; i < 9000; i++) loop.post(DATAGRAM);
     for (let i = 0; i < 10; i++) loop.post({ kind: "tick" });
     assert.equal(loop.overflowed, 9000 - 8192);
@@ -45,6 +53,45 @@ describe("the event loop", () => {
     assert.equal(runner.calls.filter((kind) => kind === "client-datagram").length, 8192);
     loop.post(DATAGRAM);
     assert.equal(loop.overflowed, 9000 - 8192);
+  });
+
+  test("what the partner says does not wait for the clients that were heard before", async () => {
+    const runner = recordingRunner();
+    const loop = new EventLoop(
+      runner,
+      (error) => assert.fail(String(error)),
+      () => 0,
+    );
+    for (let i = 0; i < 3000; i++) loop.post(DATAGRAM);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    loop.post({ kind: "tick" });
+    while (!loop.isIdle) await nextTurn();
+    const turnOfTick = runner.calls.slice(0, runner.calls.indexOf("tick"));
+    assert.equal(turnOfTick.filter((kind) => kind === "end").length, 1);
+    assert.equal(runner.calls.filter((kind) => kind === "client-datagram").length, 3000);
+  });
+
+  test("a datagram that waited says when it was heard, another one counts as heard now", async () => {
+    const heard: (number | undefined)[] = [];
+    const runner = {
+      deliver: (event: EngineEvent) => {
+        if (event.kind === "client-datagram") heard.push(event.arrival.heardAt);
+      },
+      endTurn: () => {},
+    };
+    const loop = new EventLoop(
+      runner,
+      (error) => assert.fail(String(error)),
+      () => 100_000,
+    );
+    loop.post(DATAGRAM);
+    const heldUntil = performance.now() + 600;
+    while (performance.now() < heldUntil);
+    loop.post(DATAGRAM);
+    await nextTurn();
+    const [late, fresh] = heard;
+    assert.ok(late !== undefined && late <= 99_400 && late > 90_000, String(late));
+    assert.equal(fresh, undefined);
   });
 
   test("a turn that throws is reported and is the last one", async () => {
@@ -58,6 +105,7 @@ describe("the event loop", () => {
         endTurn: () => assert.fail("the turn did not end well"),
       },
       (error) => crashes.push(error),
+      () => 0,
     );
     loop.post({ kind: "started" });
     loop.post({ kind: "tick" });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatIpv4 } from "../../../src/base/ipv4.ts";
-import { unixSeconds } from "../../../src/base/units.ts";
+import { bootMs, unixSeconds } from "../../../src/base/units.ts";
 import { OFFERS_MAX } from "../../../src/dhcp/server/offers.ts";
 import { OPTION } from "../../../src/dhcp/wire/option-table.ts";
 import { uint32Value } from "../../../src/dhcp/wire/options.ts";
@@ -280,4 +280,14 @@ test("the client identifier is the identity, not the hardware address", () => {
   assert.equal(offered(world, { clientId: "ff01" }), "10.0.0.12");
   assert.equal(offered(world, { clientId: "ff02", mac: MAC_2 }), "10.0.0.10");
   assert.equal(offered(world, { mac: MAC_2 }), "10.0.0.11");
+});
+
+test("a DISCOVER that lay here for more than two seconds gets no offer; a renewal that did is answered", () => {
+  const world = new World();
+  world.record("10.0.0.12", "ACTIVE", CLIENT);
+  const heard = (agoMs: number) => ({ ...local(), heardAt: bootMs(world.now.boot - agoMs) });
+  assert.equal(offered(world, {}, heard(2_000)), "10.0.0.12");
+  assert.equal(asDropped(discover(world, {}, heard(2_001))), "waited-too-long");
+  const renewal = clientMessage({ type: "REQUEST", ciaddr: "10.0.0.12" });
+  assert.equal(asReply(world.send(renewal, heard(9_000))).messageType, "ACK");
 });
