@@ -1081,9 +1081,9 @@ export const RULE_MUTANTS: readonly Mutant[] = [
         replace: ") return false;",
       },
       {
-        file: "src/dhcp/engine/partner.ts",
-        find: "!complete && (agreedMcltSeconds !== 0 || lostLeases);",
-        replace: "!complete && (agreedMcltSeconds !== 0 || (lostLeases && complete));",
+        file: "src/dhcp/engine/state-change.ts",
+        find: "neverNormal: engine.endpoint.agreedMcltSeconds === 0 && !engine.endpoint.lostLeases,",
+        replace: "neverNormal: engine.endpoint.agreedMcltSeconds === 0,",
       },
     ],
     caught: {

@@ -224,4 +224,84 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       name: "what an old copy remembers of a memory that the other has given up since is no reproach to the other",
     },
   },
+  {
+    name: "an empty store is completed by one that lacks leases",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "isFenced(engine) && !engine.endpoint.complete && !areBothNew(engine);",
+        replace: "isFenced(engine) && !engine.endpoint.complete && engine.endpoint.agreedMcltSeconds !== 0;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-lack.test.ts",
+      name: "an empty store and a restored one wait for a human, also when the empty one was listed before",
+    },
+  },
+  {
+    name: "who waits for a human does not look at a partner that became complete meanwhile",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/partner.ts",
+        find: "engine.session?.partnerIncomplete === false ? reactToPartner(engine, turn) : undefined",
+        replace: "undefined",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-lack.test.ts",
+      name: "who waits for a human asks a partner that became complete before fencing was back",
+    },
+  },
+  {
+    name: "two restored stores take each other's word for whose a free address is",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: "crossing || (bothLack && mine.status !== status)",
+        replace: "crossing",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-lack.test.ts",
+      name: "a free address that changed hands between two backups, that of a the older, belongs to one of the two",
+    },
+  },
+  {
+    name: "an old copy's word ends a lease that the other restored store knows of",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/failover/acceptance.ts",
+        find: 'bothLack && !bothGive && mine.status !== "ABANDONED"',
+        replace: "false",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-lack.test.ts",
+      name: "what one backup knows of an ended lease, ACTIVE, is reckoned with on both sides, though the older calls it free",
+    },
+  },
+  {
+    name: "of an ended lease a restored store keeps nothing over its own free record",
+    rule: "W10",
+    patches: [
+      {
+        file: "src/dhcp/engine/note-end.ts",
+        find: "  if (mine !== null && !(bothLack && isFree)) return;",
+        replace: "  if (mine !== null) return;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/engine/both-lack.test.ts",
+      name: "what one backup knows of an ended lease, EXPIRED, is reckoned with on both sides, though the older calls it free",
+    },
+  },
 ];

@@ -385,7 +385,10 @@ function finishRecovery(engine: Engine, turn: Turn): void {
 export function leaveRecoverWait(engine: Engine, turn: Turn): void {
   if (engine.endpoint.state !== "RECOVER-WAIT" || engine.startupEndsAt !== null) return;
   const bothNew = areBothNew(engine);
-  if ((bothNew && !isFirstPair(engine)) || isBereft(engine)) return;
+  if (bothNew && !isFirstPair(engine)) return;
+  // A partner that has become complete is asked for everything, also when it did so while no human was waited for.
+  if (isBereft(engine))
+    return engine.session?.partnerIncomplete === false ? reactToPartner(engine, turn) : undefined;
   if (!bothNew && turn.early.wall < recoverWaitEndsAt(engine)) return;
   const changes = { complete: true, superseded: false };
   enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown", changes);
@@ -405,11 +408,10 @@ function areBothNew(engine: Engine): boolean {
   return session.partnerState !== null && isRecovery(session.partnerState);
 }
 
-/** A store that was in use and lacks leases. Of two, only a human can say that none of those that both lack runs any more, by
- *  switching fencing off (W10). */
+/** A store that lacks leases, of a pair that ran: it was restored, or is empty. Of two, only a human can say that none of the leases that
+ *  both lack runs any more, by switching fencing off. Cut off, nobody says that the partner is as new as this one (W10). */
 function isBereft(engine: Engine): boolean {
-  const { complete, agreedMcltSeconds, lostLeases } = engine.endpoint;
-  return isFenced(engine) && !complete && (agreedMcltSeconds !== 0 || lostLeases);
+  return isFenced(engine) && !engine.endpoint.complete && !areBothNew(engine);
 }
 
 /** No other store was ever listed for either member, so that nobody can hold a lease of a lost one. Two empty stores

@@ -36,6 +36,7 @@ import { giveHome } from "./balance.ts";
 import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
+import { noteEnd } from "./note-end.ts";
 import { owe } from "./owe.ts";
 import { storePosition } from "./partner-store.ts";
 import { keepsStrays } from "./strays.ts";
@@ -254,8 +255,9 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     return { reason: REJECT_REASON.illegalAddress, message: fault };
   }
   const before = mine ?? freshBinding(update.address);
+  const bothLack = mine !== null && !engine.endpoint.complete && session.partnerIncomplete;
   if (isEnd(theirs.status) && !mayConsent(engine, turn, before)) {
-    if (!isForeign) noteEnd(turn, mine, { address: update.address, ...theirs });
+    if (!isForeign) noteEnd(turn, mine, { address: update.address, ...theirs }, bothLack);
     return { reason: REJECT_REASON.lessCritical, message: "the end of the lease cannot be agreed on yet" };
   }
   const { duels, timesMayFall } = engine.dialect;
@@ -277,6 +279,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     refusedByPartner: engine.updates.isRefused(update.address),
     leaseInFlight: !duels && engine.updates.isLeaseInFlight(update.address),
     leaseStands: duels,
+    bothLack,
   });
   if (decision.kind === "refused") {
     contradict(engine, session, before, { status: theirs.status, reason: decision.reason });
@@ -322,25 +325,6 @@ function settleOffer({ serverConfig, offers }: Engine, { address, client }: Bind
   const scope = scopeOfAddress(serverConfig, address);
   if (scope !== null && client !== null) offers.settle(clientKey(client), networkName(scope));
   offers.left.settle(address);
-}
-
-/** A store that does not know the leases keeps what it is told of an ended one, with all that the partner must reckon
- *  with; whether it has ended is agreed on later (W10). */
-function noteEnd(turn: Turn, mine: Binding | null, told: PartnerBinding & { readonly address: Ipv4 }): void {
-  if (mine !== null) return;
-  turn.putBinding({
-    ...freshBinding(told.address),
-    status: "EXPIRED",
-    client: told.client,
-    expiresAt: told.leaseExpiration,
-    potentialReceived: told.potentialExpiration,
-    lastTransactionAt: told.lastTransaction,
-    statusSince: told.startTimeOfState,
-    ipFlags: told.ipFlags,
-    hostname: told.hostname ?? null,
-    relayInformation: told.relayInformation ?? null,
-    otherIdentifier: told.otherIdentifier,
-  });
 }
 
 /** A dhcpd says so of what it will never have. One of our own may be about to have it, unless here too it is in no scope; but

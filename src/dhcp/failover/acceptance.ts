@@ -48,6 +48,8 @@ interface Situation {
   /** The partner leases also what it holds for abandoned, and takes an end or a quarantine for a lease that runs: a lease that it
    *  tells is refused for neither, or it gives the address once more. A dhcpd does so. */
   readonly leaseStands: boolean;
+  /** Neither store has all leases, as after both were restored: of two records either may be the older one. */
+  readonly bothLack: boolean;
 }
 
 /** Decides one update against my record (a fresh binding when I have none).
@@ -160,10 +162,14 @@ function myEndStands({ mine, theirs, role }: Situation): boolean {
 }
 
 function acceptFree(situation: Situation, status: "FREE" | "BACKUP"): Acceptance {
-  const { mine, theirs, role, crossing } = situation;
-  if (mine.status === "ACTIVE" && !isOver(situation)) return outdated(mine);
+  const { mine, theirs, role, crossing, bothLack } = situation;
   const bothGive = mine.status === "FREE" || mine.status === "BACKUP";
-  if (bothGive && crossing && role === "primary") {
+  // From before the lease, perhaps: what was promised for it still stands (W10).
+  const mayBeOlder = bothLack && !bothGive && mine.status !== "ABANDONED";
+  if (mayBeOlder || (mine.status === "ACTIVE" && !isOver(situation))) return outdated(mine);
+  // Each told the other whose it is: the primary's word stands, else both took the other's.
+  const crosses = crossing || (bothLack && mine.status !== status);
+  if (bothGive && crosses && role === "primary") {
     return refused(
       REJECT_REASON.lessCritical,
       "an update of the primary for this address is not acknowledged yet",

@@ -2,30 +2,15 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { UnixSeconds } from "../../../src/base/units.ts";
 import { FencedPair } from "./fenced-pair.ts";
 import { HELD_MS, Pair } from "./pair.ts";
+import { markRestored } from "./restored.ts";
 
 const MACS = ["020000000001", "020000000003", "020000000005", "020000000007"] as const;
 const [OLDEST, YOUNGER, AFTER_BOTH, NEW] = MACS;
 const MCLT_MS = 600_000;
 
 type Node = Pair["a"];
-
-/** As src/dhcp/store/maintenance.ts marks a copy. */
-function markRestored(disk: Node["disk"], now: UnixSeconds): Node["disk"] {
-  const found = disk.findLast((record) => record.kind === "endpoint");
-  assert.equal(found?.kind, "endpoint");
-  const marks = { complete: false, hold: null, aloneSince: 1, fullUpdateCursor: 0, lostLeases: true };
-  const endpoint = {
-    ...found.endpoint,
-    ...marks,
-    state: "RECOVER",
-    stateSince: now,
-    outageSince: now,
-  } as const;
-  return [...disk, { kind: "endpoint", endpoint }];
-}
 
 function pass(pair: Pair, ms: number): void {
   if (pair instanceof FencedPair) pair.pass(ms);

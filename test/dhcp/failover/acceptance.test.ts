@@ -53,6 +53,7 @@ function decide(
     refusedByPartner?: boolean;
     leaseInFlight?: boolean;
     leaseStands?: boolean;
+    bothLack?: boolean;
     late?: UnixSeconds;
   } = {},
 ) {
@@ -67,6 +68,7 @@ function decide(
     refusedByPartner: options.refusedByPartner ?? false,
     leaseInFlight: options.leaseInFlight ?? false,
     leaseStands: options.leaseStands ?? false,
+    bothLack: options.bothLack ?? false,
   });
 }
 
