@@ -1,10 +1,12 @@
 // Turns: everything that has arrived since the last turn is handed to the engine at once and shares one flush of the
 // store. Under load turns grow and so do the groups; when idle a lone packet waits for nobody.
-// The queue of client datagrams is bounded: those beyond the bound are dropped and counted. Everything else is kept and goes first,
-// or a flood from clients would make the partner look silent.
+// What clients send goes last, or a flood of theirs would make the partner look silent. Of more than can be answered, what is under
+// way goes before DISCOVERs, and of those the newest first: their clients still wait. The queues of client datagrams are bounded: what
+// is too much is dropped and counted. Everything else is kept.
 
 import { bootMs } from "../../base/units.ts";
 import type { EngineEvent } from "../engine/event.ts";
+import { looksLikeDiscover } from "../wire/message.ts";
 
 /** What the loop drives: the engine's runner. */
 export interface TurnTaker {
@@ -13,26 +15,33 @@ export interface TurnTaker {
   endTurn(done: () => void): void;
 }
 
-/** About half a second of work at full speed; clients repeat what is dropped. */
-const DATAGRAMS_QUEUED_MAX = 8192;
-/** A turn ends after so many datagrams and so many other events, so that timers and acknowledgements get their place between two
- *  turns. */
-const EVENTS_PER_TURN_MAX = 1024;
+/** Of DISCOVERs, and of all others: about half a second of work each at full speed; clients repeat what is dropped. */
+const QUEUED_MAX = 8192;
+/** A turn ends after so many events of each kind, so that timers and acknowledgements get their place between two turns, and so that
+ *  the sockets are read before the kernel's buffers are full: what comes then is dropped without choice. */
+const EVENTS_PER_TURN_MAX = 256;
+const DISCOVERS_PER_TURN_MAX = 128;
 /** A datagram that waited for less counts as heard now. */
 export const LATE_MS = 500;
 
 type DatagramEvent = Extract<EngineEvent, { kind: "client-datagram" }>;
+
+interface Waiting {
+  readonly event: DatagramEvent;
+  /** Milliseconds of performance.now(). */
+  readonly since: number;
+}
 
 export class EventLoop {
   readonly #runner: TurnTaker;
   readonly #onCrash: (error: unknown) => void;
   readonly #bootMilliseconds: () => number;
   #queue: { readonly event: EngineEvent; readonly taken: (() => void) | null }[] = [];
-  /** `since`: milliseconds of performance.now(). */
-  #datagrams: { readonly event: DatagramEvent; readonly since: number }[] = [];
+  #discovers: Waiting[] = [];
+  #requests: Waiting[] = [];
   #turnPlanned = false;
   #stopped = false;
-  /** Datagrams dropped because the queue was full. */
+  /** Datagrams dropped because their queue was full. */
   overflowed = 0;
 
   /** `onCrash` hears what a turn threw: a bug of ours; no further turn is taken. */
@@ -46,11 +55,22 @@ export class EventLoop {
    *  bound waits for it. */
   post(event: EngineEvent, taken: (() => void) | null = null): void {
     if (this.#stopped) return;
-    if (event.kind !== "client-datagram") this.#queue.push({ event, taken });
-    else if (this.#datagrams.length < DATAGRAMS_QUEUED_MAX)
-      this.#datagrams.push({ event, since: performance.now() });
-    else this.overflowed += 1;
+    if (event.kind === "client-datagram") this.#enqueue({ event, since: performance.now() });
+    else this.#queue.push({ event, taken });
     this.#planTurn();
+  }
+
+  #enqueue(datagram: Waiting): void {
+    if (looksLikeDiscover(datagram.event.bytes)) {
+      const isFull = this.#discovers.length === QUEUED_MAX;
+      // The oldest half at once: each drop alone would move all the others.
+      if (isFull) this.overflowed += this.#discovers.splice(0, QUEUED_MAX / 2).length;
+      this.#discovers.push(datagram);
+    } else if (this.#requests.length < QUEUED_MAX) {
+      this.#requests.push(datagram);
+    } else {
+      this.overflowed += 1;
+    }
   }
 
   /** Whether every event has been handed to the engine. */
@@ -59,14 +79,15 @@ export class EventLoop {
   }
 
   get #isEmpty(): boolean {
-    return this.#queue.length + this.#datagrams.length === 0;
+    return this.#queue.length + this.#requests.length + this.#discovers.length === 0;
   }
 
   /** Takes no further turn. */
   stop(): void {
     this.#stopped = true;
     this.#queue = [];
-    this.#datagrams = [];
+    this.#requests = [];
+    this.#discovers = [];
   }
 
   #planTurn(): void {
@@ -79,10 +100,12 @@ export class EventLoop {
     this.#turnPlanned = false;
     if (this.#stopped) return;
     const events = this.#queue.splice(0, EVENTS_PER_TURN_MAX);
-    const datagrams = this.#datagrams.splice(0, EVENTS_PER_TURN_MAX);
+    const requests = this.#requests.splice(0, EVENTS_PER_TURN_MAX);
+    const discovers = this.#discovers.splice(-DISCOVERS_PER_TURN_MAX);
     try {
       for (const { event } of events) this.#runner.deliver(event);
-      for (const { event, since } of datagrams) this.#runner.deliver(this.#heard(event, since));
+      for (const { event, since } of [...requests, ...discovers])
+        this.#runner.deliver(this.#heard(event, since));
       this.#runner.endTurn(() => {
         for (const { taken } of events) taken?.();
       });

@@ -15,6 +15,8 @@ import { boundPort, closeSocket, internetAddress, openPacketSocket, openUdpSocke
 import { buildUdpPacket } from "./udp-packet.ts";
 
 const BATCH_DATAGRAMS = 64;
+/** So many are read at once: what waits in the kernel is in the order of arrival, and the newest may be worth most (see loop.ts). */
+const BATCHES_READ_MAX = 64;
 /** Larger than any Ethernet MTU but jumbo frames; longer datagrams are cut, which the decoder then refuses. */
 const DATAGRAM_BYTES_MAX = 4096;
 const HARDWARE_BROADCAST = new Uint8Array([255, 255, 255, 255, 255, 255]);
@@ -100,22 +102,27 @@ export class ClientSockets implements ClientSocket {
 
   #receiveFrom(fd: number, arrivalOf: (source: Ipv4, sourcePort: number) => Arrival): void {
     const watch = watchReadable(fd, () => {
-      const count = this.#incoming.receive(fd);
-      if (typeof count === "string") {
-        this.#options.onTrouble("receive", count, 1);
-        return;
-      }
-      for (let i = 0; i < count; i++) {
-        const name = this.#incoming.name(i);
-        const arrival = arrivalOf(ipv4(name.readUInt32BE(4)), name.readUInt16BE(2));
-        const heardAt = this.#heardAt(i);
-        this.#options.onDatagram(
-          this.#incoming.bytes(i),
-          heardAt === null ? arrival : { ...arrival, heardAt },
-        );
+      for (let batches = 0; batches < BATCHES_READ_MAX; batches++) {
+        if (this.#receiveBatch(fd, arrivalOf) < BATCH_DATAGRAMS) return;
       }
     });
     this.#open.push({ fd, watch });
+  }
+
+  /** How many were there. */
+  #receiveBatch(fd: number, arrivalOf: (source: Ipv4, sourcePort: number) => Arrival): number {
+    const count = this.#incoming.receive(fd);
+    if (typeof count === "string") {
+      this.#options.onTrouble("receive", count, 1);
+      return 0;
+    }
+    for (let i = 0; i < count; i++) {
+      const name = this.#incoming.name(i);
+      const arrival = arrivalOf(ipv4(name.readUInt32BE(4)), name.readUInt16BE(2));
+      const heardAt = this.#heardAt(i);
+      this.#options.onDatagram(this.#incoming.bytes(i), heardAt === null ? arrival : { ...arrival, heardAt });
+    }
+    return count;
   }
 
   /** When the kernel took the i-th datagram from the wire; null when just now, as nearly always. */

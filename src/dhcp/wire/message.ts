@@ -4,7 +4,7 @@
 
 import { readUint32 } from "../../base/bytes.ts";
 import { type Ipv4, ipv4 } from "../../base/ipv4.ts";
-import { type MessageType, messageTypeOf } from "./message-type.ts";
+import { MESSAGE_TYPE_CODE, type MessageType, messageTypeOf } from "./message-type.ts";
 import { layOutOptions } from "./option-layout.ts";
 import { OPTION } from "./option-table.ts";
 import { OptionCollector, type Options, type OptionValue, uint8Option } from "./options.ts";
@@ -76,6 +76,14 @@ const EMPTY_FILE = new Uint8Array(128);
 /** Transaction id of any DHCP message, request or reply. Source: RFC 2131 2 (figure 1, `xid`). */
 export function transactionOf(bytes: Uint8Array): number {
   return readUint32(bytes, 4);
+}
+
+/** Whether the first option says DISCOVER, as real clients' do: a guess that costs nothing, for what is put in order before it is
+ *  read. */
+export function looksLikeDiscover(bytes: Uint8Array): boolean {
+  return (
+    bytes[OPTIONS_OFFSET] === OPTION.MESSAGE_TYPE && bytes[OPTIONS_OFFSET + 2] === MESSAGE_TYPE_CODE.DISCOVER
+  );
 }
 
 /** Reads one datagram's payload. Time and memory are linear in its length, which is bounded.

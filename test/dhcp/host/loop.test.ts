@@ -4,6 +4,8 @@ import { bootMs } from "../../../src/base/units.ts";
 import type { EngineEvent } from "../../../src/dhcp/engine/event.ts";
 import { EventLoop } from "../../../src/dhcp/host/loop.ts";
 import { BootTimers } from "../../../src/dhcp/host/timers.ts";
+import { transactionOf } from "../../../src/dhcp/wire/message.ts";
+import { clientMessage } from "../server/world.ts";
 
 const DATAGRAM: EngineEvent = {
   kind: "client-datagram",
@@ -69,6 +71,49 @@ describe("the event loop", () => {
     const turnOfTick = runner.calls.slice(0, runner.calls.indexOf("tick"));
     assert.equal(turnOfTick.filter((kind) => kind === "end").length, 1);
     assert.equal(runner.calls.filter((kind) => kind === "client-datagram").length, 3000);
+  });
+
+  test("of more than fits in a turn, what is under way goes before DISCOVERs, and of those the newest first", async () => {
+    const turns: number[][] = [[]];
+    const runner = {
+      deliver: (event: EngineEvent) => {
+        if (event.kind === "client-datagram") turns.at(-1)?.push(transactionOf(event.bytes));
+      },
+      endTurn: () => void turns.push([]),
+    };
+    const loop = new EventLoop(
+      runner,
+      (error) => assert.fail(String(error)),
+      () => 0,
+    );
+    const post = (type: "DISCOVER" | "REQUEST", xid: number) =>
+      loop.post({ ...DATAGRAM, bytes: clientMessage({ type, xid }) });
+    for (let xid = 0; xid < 300; xid++) post("DISCOVER", xid);
+    post("REQUEST", 1000);
+    post("REQUEST", 1001);
+    while (!loop.isIdle) await nextTurn();
+    const from = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => first + i);
+    assert.deepEqual(turns, [[1000, 1001, ...from(172, 300)], from(44, 172), from(0, 44), []]);
+  });
+
+  test("of too many DISCOVERs the oldest are dropped and counted", async () => {
+    const xids: number[] = [];
+    const runner = {
+      deliver: (event: EngineEvent) => {
+        if (event.kind === "client-datagram") xids.push(transactionOf(event.bytes));
+      },
+      endTurn: () => {},
+    };
+    const loop = new EventLoop(
+      runner,
+      (error) => assert.fail(String(error)),
+      () => 0,
+    );
+    for (let xid = 0; xid < 8193; xid++)
+      loop.post({ ...DATAGRAM, bytes: clientMessage({ type: "DISCOVER", xid }) });
+    while (!loop.isIdle) await nextTurn();
+    assert.equal(loop.overflowed, 4096);
+    assert.deepEqual([xids.length, Math.min(...xids), Math.max(...xids)], [4097, 4096, 8192]);
   });
 
   test("a datagram that waited says when it was heard, another one counts as heard now", async () => {
