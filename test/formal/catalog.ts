@@ -11,6 +11,9 @@ const ATOMIC = { ...SMALL, atomicProofs: true } as const;
 /** Updates come late, over links that are cut and heal. */
 const LATE = { ...ATOMIC, ordered: true } as const;
 
+/** A human may say once that the two are to go on, and take it back. */
+const BOTH_LOST = { bothStores: true, fencingSwitches: 3, cuts: 2, crashes: 3, epochs: 1 } as const;
+
 /** Small enough to be searched to the end, or to a depth that shows every pair of events next to each other. */
 export const SYSTEMS = {
   separation: { startCut: 1, heals: 0, cuts: 0, epochs: 1, crashes: 1 },
@@ -79,6 +82,8 @@ export const SYSTEMS = {
     crashes: 2,
     wipes: 1,
   },
+  "both stores restored": { ...LATE, ...BOTH_LOST, putBacks: 2 },
+  "both stores lost": { ...LATE, ...BOTH_LOST, putBacks: 1, wipes: 2 },
 } as const satisfies Readonly<Record<string, Partial<ModelOptions>>>;
 
 export type SystemName = keyof typeof SYSTEMS;
@@ -95,6 +100,8 @@ export function withLongLeases(name: SystemName): Partial<ModelOptions> {
 export interface FoundIn {
   readonly system: SystemName;
   readonly by?: "search" | "walk";
+  /** A walk that does not come to rest shows it. */
+  readonly liveness?: true;
   /** Other sizes than the system's. */
   readonly options?: Partial<ModelOptions>;
   /** Rules that guard the same thing: only without both does it show. */
@@ -162,4 +169,10 @@ export const FOUND_IN: Readonly<Record<Omission, FoundIn>> = {
   emptySettles: { system: "conflict, emptied disk" },
   emptyAlone: { system: "conflict, emptied disk" },
   conflictSilent: { system: "conflict" },
+  restoredAccuse: { system: "both stores restored" },
+  bereftServes: { system: "both stores restored" },
+  bereftHolds: { system: "both stores restored" },
+  bereftStays: { system: "both stores restored", liveness: true },
+  bereftKeepsGrant: { system: "both stores restored", liveness: true },
+  freeOverLease: { system: "both stores restored" },
 };

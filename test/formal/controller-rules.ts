@@ -3,6 +3,7 @@
 
 import type { Model } from "./model.ts";
 import { NOBODY, NORMAL, type State } from "./state.ts";
+import { listed, writeOff } from "./stores.ts";
 import type { Successors } from "./successors.ts";
 
 export function controllerRules(model: Model, s: State, out: Successors): void {
@@ -23,6 +24,7 @@ function engineOf(model: Model, s: State, one: number): number {
 
 function storeOf(model: Model, s: State, one: number): number {
   const e = engineOf(model, s, one);
+  if (model.options.bothStores) return listed(s, e);
   return model.options.engines === 3 ? e : s.engine(e).incarnation;
 }
 
@@ -40,7 +42,10 @@ function reports(model: Model, s: State, out: Successors): void {
     const e = engineOf(model, s, one);
     const x = s.engine(e);
     if (!x.up) continue;
-    if (s.reported(one) < x.returned) {
+    // Of its new store nobody takes a word for the old one's. (W8a)
+    const isOther =
+      model.options.bothStores && s.world.holder === one && s.world.holderStore !== x.incarnation;
+    if (s.reported(one) < x.returned && !isOther) {
       const t = out.begin(s);
       if (one === 0) t.world.reported0 = x.returned;
       else t.world.reported1 = x.returned;
@@ -136,5 +141,6 @@ function switchFencing(model: Model, s: State, out: Successors): void {
   if (fencing % 2 === 1 && holder !== NOBODY && !model.without.uncapEarly) return;
   const t = out.begin(s);
   t.world.fencing++;
+  if (t.world.fencing % 2 === 0) writeOff(model, t);
   out.emit("SWITCH-FENCING", t.world.fencing);
 }

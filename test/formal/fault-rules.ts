@@ -11,6 +11,8 @@ import {
   EngineView,
   FREE,
   INTERRUPTED,
+  MARK_COMPLETE,
+  MARK_FENCED,
   NOBODY,
   NORMAL,
   PARTNER_DOWN,
@@ -22,6 +24,7 @@ import {
   UNKNOWN,
   VOLATILE,
 } from "./state.ts";
+import { bothLost, putBack } from "./stores.ts";
 import type { Successors } from "./successors.ts";
 import { forget } from "./sums.ts";
 
@@ -76,8 +79,18 @@ function restart(model: Model, s: State, e: number, out: Successors): void {
   if (x.state === PARTNER_DOWN && x.returned >= x.entered && options.locals === 0) x.state = INTERRUPTED;
   if (without.restartProof) x.proof = x.bootError;
   out.emit("RESTART", e);
+  const restarted = out.count - 1;
+  if (s.world.putBacks < options.putBacks && s.backup(e).made) {
+    const restored = out.begin(out.state(restarted));
+    restored.world.putBacks++;
+    emptyStore(model, restored, e);
+    putBack(restored, e);
+    restored.engine(e).up = 1;
+    bothLost(model, restored);
+    out.emit("RESTART-RESTORED", e);
+  }
   if (s.world.wipes >= options.wipes) return;
-  const empty = out.begin(out.state(out.count - 1));
+  const empty = out.begin(out.state(restarted));
   empty.world.wipes++;
   const { incarnation } = empty.engine(e);
   if (s.world.excused || (x.state === PARTNER_DOWN && s.world.locals > 0)) loseHolder(model, empty, e);
@@ -88,6 +101,7 @@ function restart(model: Model, s: State, e: number, out: Successors): void {
     empty.engine(e).state = INTERRUPTED;
   }
   empty.engine(e).up = 1;
+  bothLost(model, empty);
   out.emit("RESTART-EMPTY", e);
 }
 
@@ -111,11 +125,13 @@ function emptyStore(model: Model, t: State, e: number): void {
   const { incarnation, bootError, wallError } = x;
   t.clear(x, EngineView.byteCount);
   resetVolatile(model, t, e);
-  x.incarnation = incarnation + 1;
+  x.incarnation = (e < 2 ? Math.max(incarnation, t.backup(e).incarnation) : incarnation) + 1;
   x.bootError = bootError;
   x.wallError = wallError;
   x.state = RECOVER;
   x.entry = x.hold = model.floor;
+  // As its configuration says.
+  if (model.options.bothStores) x.fencing = t.world.fencing;
   for (let a = 0; a < model.options.addresses; a++) forget(model, t.binding(e, a), UNKNOWN);
 }
 
@@ -225,11 +241,19 @@ export function initialState(model: Model, s: State): void {
     x.up = 1;
     x.state = options.startCut > 0 ? INTERRUPTED : NORMAL;
   }
+  if (options.bothStores) startFenced(s);
   s.world.link = options.startCut > 0 ? 0 : 1;
   s.world.holder = s.world.oldHolder = NOBODY;
   s.world.current = 1;
   for (let e = 0; e < 2; e++) s.engine(e).proof = 0;
   if (options.startCut === 2) leaseFirst(options.lease, s);
+}
+
+function startFenced(s: State): void {
+  const { world } = s;
+  world.fencing = world.fencingReported0 = world.fencingReported1 = 1;
+  world.marksReported0 = world.marksReported1 = MARK_COMPLETE + MARK_FENCED;
+  for (const e of [0, 1]) s.engine(e).fencing = 1;
 }
 
 /** Address 0 is leased, acknowledged and known to both. */

@@ -14,8 +14,8 @@ export interface FoundOmission {
 
 /** `seconds`: CPU seconds at most. */
 export function findOmission(omission: Omission, seconds: number): FoundOmission {
-  const { system, also, by, options } = FOUND_IN[omission];
+  const { system, also, by, options, liveness = false } = FOUND_IN[omission];
   const model = makeModel({ ...SYSTEMS[system], ...options }, [omission, ...(also ?? [])]);
   if (by === "search") return search(model, { states: STATES_MAX, seconds });
-  return walk(model, { seed: 1, seconds, events: 1e12, length: 250 });
+  return walk(model, { seed: 1, seconds, events: 1e12, length: 250, liveness });
 }

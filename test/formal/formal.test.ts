@@ -35,6 +35,8 @@ const QUICK: readonly Omission[] = [
   "declineForgets",
   "mcltStar",
   "grantEarly",
+  "bereftHolds",
+  "freeOverLease",
 ];
 
 describe("the model of the witness rule", () => {

@@ -5,7 +5,6 @@ import type { Model } from "./model.ts";
 import {
   CONFLICT,
   CONFLICT_DONE,
-  FREE,
   INTERRUPTED,
   MessageView,
   NORMAL,
@@ -13,12 +12,14 @@ import {
   partnerOf,
   RECOVER,
   RECOVER_DONE,
+  RECOVER_WAIT,
   RESOLUTION,
   type State,
   side,
   UNKNOWN,
   UpdateView,
 } from "./state.ts";
+import { areBothIncomplete, believeEmpty, isFenced, isListed, mayLink, waitsForHuman } from "./stores.ts";
 import type { Successors } from "./successors.ts";
 import { forget } from "./sums.ts";
 import { isEnd } from "./update-rules.ts";
@@ -53,8 +54,10 @@ function contact(model: Model, s: State, out: Successors): void {
   for (let k = 1; k < options.engines; k++) {
     if (!s.engine(k).up) continue;
     // Engine 0 knows that engine 2 replaced this one; engine 2 links once the witness names it. (W13)
-    if (k === 1 && s.engine(0).incarnation === 2 && !without.incarnation) continue;
+    const isReplaced = options.engines === 3 && k === 1 && s.engine(0).incarnation === 2;
+    if (isReplaced && !without.incarnation) continue;
     if (k === 2 && s.world.current !== 2 && !without.incarnation) continue;
+    if (!mayLink(model, s, 0) || !mayLink(model, s, k)) continue;
     const t = out.begin(s);
     t.world.link = k;
     if (options.heals < 99) t.world.heals++;
@@ -143,8 +146,10 @@ function hearState(model: Model, s: State, e: number, p: number, out: Successors
   t.clear(t.message(side(p)), MessageView.byteCount);
   for (let a = 0; a < model.options.addresses; a++) t.update(side(e), a).stated = 0;
   const x = t.engine(e);
+  judgeRestored(model, t, e, complete === 1);
   if (returned > x.partnerReturned) x.partnerReturned = returned;
-  if (returned > x.clean && x.state !== RECOVER) {
+  const recovers = x.state === RECOVER || x.state === RECOVER_WAIT;
+  if (returned > x.clean && !recovers && isFenced(model, x)) {
     // Whoever has not got all of the holder's updates does not know what that has given. (W9)
     const isInformed = x.state === NORMAL || x.state === RECOVER_DONE;
     if (!isInformed && !model.without.returnHeard) {
@@ -153,7 +158,8 @@ function hearState(model: Model, s: State, e: number, p: number, out: Successors
     }
     x.clean = returned;
   }
-  if (!complete && !x.heldForEmpty && x.state !== PARTNER_DOWN && !model.without.partnerOfEmpty) {
+  const holds = x.complete === 1 && isFenced(model, x) && x.state !== PARTNER_DOWN;
+  if (!complete && !x.heldForEmpty && holds && !model.without.partnerOfEmpty) {
     x.heldForEmpty = 1;
     x.hold = x.bootError;
     x.held = 1;
@@ -178,9 +184,9 @@ function react(model: Model, t: State, e: number, heard: number, complete: boole
         if (x.state !== NORMAL) goTo(t, e, NORMAL);
       } else if (heard === PARTNER_DOWN) {
         if (!model.without.servesOn) goTo(t, e, RECOVER);
-      } else if (heard === RECOVER) {
+      } else if (heard === RECOVER || heard === RECOVER_WAIT) {
         if (x.state === NORMAL) goTo(t, e, INTERRUPTED);
-        ask(model, t, e, complete);
+        if (heard === RECOVER) ask(model, t, e, complete);
       }
       return;
     case PARTNER_DOWN:
@@ -189,6 +195,9 @@ function react(model: Model, t: State, e: number, heard: number, complete: boole
       if (heard === RECOVER_DONE) x.heardDone = 1;
       return;
     case RECOVER:
+      if (heard === RECOVER) ask(model, t, e, complete);
+      return;
+    case RECOVER_WAIT:
       if (heard === RECOVER) ask(model, t, e, complete);
       return;
     case RECOVER_DONE:
@@ -249,14 +258,22 @@ function updatesDone(model: Model, s: State, e: number, p: number, out: Successo
   if (resolves && s.message(side(e)).on) return;
   for (let a = 0; a < model.options.addresses; a++) {
     const theirs = s.binding(p, a);
-    const waits = theirs.owed && !(isEnd(theirs.status) && s.engine(p).held);
-    const missing = s.binding(e, a).status === UNKNOWN && !(resolves && model.without.emptySettles);
+    const isMute = isEnd(theirs.status) && s.engine(p).held && !(model.options.bothStores && !x.complete);
+    const waits = theirs.owed && !isMute;
+    const isUnknown = s.binding(e, a).status === UNKNOWN && theirs.status !== UNKNOWN;
+    const missing = isUnknown && !(resolves && model.without.emptySettles);
     if (waits || s.update(side(p), a).phase || missing) return;
   }
   const t = out.begin(s);
   const y = t.engine(e);
   if (resolves && model.without.emptySettles) believeEmpty(model, t, e);
+  if (waitsForHuman(model, t, e)) {
+    beginsWait(model, t, e);
+    out.emit("WAIT", e);
+    return;
+  }
   if (!y.complete) {
+    if (areBothIncomplete(model, t)) believeEmpty(model, t, e);
     y.complete = 1;
     if (!model.without.emptyServes) {
       y.hold = y.bootError;
@@ -276,15 +293,6 @@ function updatesDone(model: Model, s: State, e: number, p: number, out: Successo
   out.emit("UPDDONE", e);
 }
 
-/** What a store has no record of is FREE to it. */
-function believeEmpty(model: Model, t: State, e: number): void {
-  for (let a = 0; a < model.options.addresses; a++) {
-    const r = t.binding(e, a);
-    if (r.status === UNKNOWN) forget(model, r, FREE);
-  }
-  t.engine(e).complete = 1;
-}
-
 /** W7: only towards a partner that got its updates on this connection, and then said RECOVER-DONE. */
 function leave(model: Model, s: State, e: number, out: Successors): void {
   const x = s.engine(e);
@@ -298,4 +306,33 @@ function leave(model: Model, s: State, e: number, out: Successors): void {
   y.verify = 0;
   goTo(t, e, NORMAL);
   out.emit("LEAVE", e);
+}
+
+/** The partner has everything: what was put back is an old copy, and dropped. Two that both lack leases drop nothing. (W10) */
+export function judgeRestored(model: Model, t: State, e: number, partnerComplete: boolean): void {
+  const x = t.engine(e);
+  if (!x.restored) return;
+  x.restored = 0;
+  if (!partnerComplete && !model.without.restoredAccuse) return;
+  forget(model, t.binding(e, 0), UNKNOWN);
+  t.clear(t.update(side(e), 0), UpdateView.byteCount);
+  x.held = 0;
+  x.hold = model.floor;
+  goTo(t, e, RECOVER);
+}
+
+/** Says so to the partner, if there is one. */
+export function beginsWait(model: Model, t: State, e: number): void {
+  const x = t.engine(e);
+  x.state = RECOVER_WAIT;
+  x.hold = x.bootError;
+  x.held = 1;
+  if (model.without.bereftHolds) x.held = 0;
+  sendState(t, e);
+}
+
+/** The partner's store is not the listed one. (W13) */
+export function dropUnlisted(model: Model, t: State, e: number): void {
+  if (!model.options.bothStores || !isFenced(model, t.engine(e))) return;
+  if (partnerOf(t, e) >= 0 && !isListed(t, 1 - e)) cutLink(model, t);
 }

@@ -45,6 +45,9 @@ export interface ModelOptions {
   readonly ordered: boolean;
   /** Also looks at S7 and at two engines in PARTNER-DOWN. */
   readonly strict: boolean;
+  /** Both stores may be lost at once: backups are put back, fencing is on at the start, and the witness lists stores. */
+  readonly bothStores: boolean;
+  readonly putBacks: number;
 }
 
 export const DEFAULTS: ModelOptions = {
@@ -80,6 +83,8 @@ export const DEFAULTS: ModelOptions = {
   getsInContact: false,
   ordered: false,
   strict: false,
+  bothStores: false,
+  putBacks: 0,
 };
 
 /** Rules that can be left out, and what then is wrong. Source: docs/protocol/witness.md section 5. */
@@ -144,6 +149,12 @@ export const OMISSIONS = {
   emptySettles: "an empty store settles a conflict by what it has not acknowledged",
   emptyAlone: "an empty store serves alone when a conflict is interrupted",
   conflictSilent: "a duplicate found in POTENTIAL-CONFLICT is not reported",
+  restoredAccuse: "two restored stores call each other old copies",
+  bereftServes: "two stores that lack leases wait for nobody",
+  bereftHolds: "who waits for a human begins no hold",
+  bereftStays: "who waits for a human does not ask a partner that has become complete",
+  bereftKeepsGrant: "a restored store keeps the grant of its lost life",
+  freeOverLease: "an old copy's word that an address is free ends a lease that the other knows of",
 } as const;
 
 export type Omission = keyof typeof OMISSIONS;

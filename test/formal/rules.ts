@@ -16,6 +16,7 @@ import {
   STATE_NAMES,
   type State,
 } from "./state.ts";
+import { storeRules } from "./store-rules.ts";
 import type { Successors } from "./successors.ts";
 import { updateRules } from "./update-rules.ts";
 import { witnessRules } from "./witness-rules.ts";
@@ -29,6 +30,7 @@ export function successors(model: Model, s: State, out: Successors): void {
   witnessRules(model, s, out);
   controllerRules(model, s, out);
   faultRules(model, s, out);
+  storeRules(model, s, out);
 }
 
 /** The invariant that a state breaks, or null. */

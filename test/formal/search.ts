@@ -45,20 +45,27 @@ function mentionsSecondFirst({ options }: Model, s: State): boolean {
       if (u.phase > 0 && u.status >= ACTIVE) return u.client === 1;
     }
   }
+  if (options.putBacks > 0)
+    for (const e of [0, 1]) if (s.backup(e).status >= ACTIVE) return s.backup(e).client === 1;
   for (let a = 0; a < options.addresses; a++) {
     const difference = s.holds(a, 1) - s.holds(a, 0);
     if (difference !== 0) return difference > 0;
   }
+  if (s.world.known0 !== s.world.known1) return s.world.known1 > s.world.known0;
   return false;
 }
 
 function swapClients({ options }: Model, s: State): void {
+  const { known0, known1 } = s.world;
+  s.world.known0 = known1;
+  s.world.known1 = known0;
   for (let e = 0; e < options.engines; e++) {
     for (let a = 0; a < options.addresses; a++) {
       const r = s.binding(e, a);
       if (r.status >= ACTIVE) r.client = 1 - r.client;
     }
     if (s.engine(e).queued) s.engine(e).qClient = 1 - s.engine(e).qClient;
+    if (e < 2 && s.backup(e).status >= ACTIVE) s.backup(e).client = 1 - s.backup(e).client;
   }
   for (let a = 0; a < options.addresses; a++) {
     for (const from of [0, 1] as const) {

@@ -29,6 +29,7 @@ export const RECOVER_DONE = 4;
 export const CONFLICT = 5;
 export const RESOLUTION = 6;
 export const CONFLICT_DONE = 7;
+export const RECOVER_WAIT = 8;
 export const STATE_NAMES = [
   "NORMAL",
   "COMMUNICATIONS-INTERRUPTED",
@@ -38,6 +39,7 @@ export const STATE_NAMES = [
   "POTENTIAL-CONFLICT",
   "RESOLUTION-INTERRUPTED",
   "CONFLICT-DONE",
+  "RECOVER-WAIT",
 ] as const;
 
 /** The witness names no holder. */
@@ -60,6 +62,27 @@ export const BindingView = packed([
   "taken",
 ]);
 export type Binding = InstanceType<typeof BindingView>;
+
+/** A backup of an engine's store: its record of address 0, and what its endpoint says of grants. */
+export const CopyView = packed([
+  "made",
+  "status",
+  "client",
+  "end",
+  "cltt",
+  "sent",
+  "acked",
+  "received",
+  "owed",
+  "taken",
+  "incarnation",
+  "entered",
+  "returned",
+  "seen",
+  "clean",
+  "partnerReturned",
+]);
+export type Copy = InstanceType<typeof CopyView>;
 
 /** An update on its way. Phase 0: none, 1: BNDUPD, 2: BNDACK, 3: reject. `after`: TCP brings the other direction's
  *  answer first, and `stated`: the answerer's STATE. */
@@ -108,6 +131,7 @@ export const VOLATILE = [
 ] as const;
 
 /** Durable, up to `mcltStar`: 1 while waits still reckon with the larger MCLT. `held`: the hold mark of its records.
+ *  `restored`: a backup put in place that has not heard its partner yet.
  *  Then the machine: `verify`: restarted after a loss of power; errors of its clocks at this moment. */
 export const EngineView = packed([
   "state",
@@ -126,6 +150,7 @@ export const EngineView = packed([
   "mcltPending",
   "mcltActive",
   "mcltStar",
+  "restored",
   "up",
   "off",
   "verify",
@@ -136,7 +161,9 @@ export const EngineView = packed([
 export type Engine = InstanceType<typeof EngineView>;
 
 /** `link`: 0 cut, else engine 0's partner. old...: the version of the witness before. `current`: the engine that is member
- *  1 by the witness. `excused`: both were declared down by people, so that S1 cannot hold. `lostHolder`: of one of them the store is gone. The rest counts budgets. */
+ *  1 by the witness. `excused`: both were declared down by people, so that S1 cannot hold. `lostHolder`: of one of them the store is gone. `known`: of each client, for how many more ticks some store knew of its lease, or a wait covers it,
+ *  when both were lost. `listed`: the members' stores by the witness; `storeReported`, `marksReported`: what each said of its own to the API,
+ *  as a sum of the MARKs. The rest counts budgets. */
 export const WorldView = packed([
   "link",
   "holder",
@@ -163,6 +190,15 @@ export const WorldView = packed([
   "steps",
   "locals",
   "restores",
+  "putBacks",
+  "known0",
+  "known1",
+  "listed0",
+  "listed1",
+  "storeReported0",
+  "storeReported1",
+  "marksReported0",
+  "marksReported1",
 ]);
 export type World = InstanceType<typeof WorldView>;
 
@@ -172,8 +208,14 @@ const UPDATES_AT = BINDINGS_AT + BindingView.byteCount * ENGINES_MAX * ADDRESSES
 const MESSAGES_AT = UPDATES_AT + UpdateView.byteCount * 2 * ADDRESSES_MAX;
 const HOLDS_AT = MESSAGES_AT + MessageView.byteCount * 2;
 const DUPLICATES_AT = HOLDS_AT + ADDRESSES_MAX * CLIENTS;
+const COPIES_AT = DUPLICATES_AT + ADDRESSES_MAX;
 /** Bytes of a state, a multiple of four. */
-export const STATE_BYTES = (DUPLICATES_AT + ADDRESSES_MAX + 3) & ~3;
+export const STATE_BYTES = (COPIES_AT + CopyView.byteCount * 2 + 3) & ~3;
+
+/** What a member's report says besides its store. */
+export const MARK_COMPLETE = 1;
+export const MARK_NORMAL = 2;
+export const MARK_FENCED = 4;
 
 /** One state with its views. */
 export class State {
@@ -196,12 +238,21 @@ export class State {
     (i) => new MessageView(this.bytes, MESSAGES_AT + MessageView.byteCount * i),
   );
 
+  private readonly copies: readonly Copy[] = [0, 1].map(
+    (i) => new CopyView(this.bytes, COPIES_AT + CopyView.byteCount * i),
+  );
+
   engine(e: number): Engine {
     return this.engines[e] as Engine;
   }
 
   binding(e: number, a: number): Binding {
     return this.bindings[e * ADDRESSES_MAX + a] as Binding;
+  }
+
+  /** The backup of engine e's store. */
+  backup(e: number): Copy {
+    return this.copies[e] as Copy;
   }
 
   /** The update of address a that a side has on its way. */

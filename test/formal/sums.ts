@@ -33,7 +33,7 @@ export function longestLease(model: Model, x: Engine, r: Binding, fresh: boolean
   const { options, without } = model;
   if (x.state === PARTNER_DOWN && without.holderFullLease) return options.lease;
   let base = x.proof - x.bootError;
-  const uncapped = options.fencingSwitches > 0 && x.fencing % 2 === 0;
+  const uncapped = (options.fencingSwitches > 0 || options.bothStores) && x.fencing % 2 === 0;
   if (x.state === PARTNER_DOWN || without.noCap || uncapped) base = 0;
   if (!fresh) {
     base = Math.max(base, Math.max(r.acked, r.received) - x.wallError);
@@ -94,6 +94,11 @@ export function tick(model: Model, t: State): void {
       r.received = down(r.received);
     }
   }
+  if (options.bothStores) {
+    ageCopies(t, keepsOrder, down);
+    t.world.known0 = Math.max(0, t.world.known0 - 1);
+    t.world.known1 = Math.max(0, t.world.known1 - 1);
+  }
   for (let a = 0; a < options.addresses; a++) {
     for (const from of [0, 1] as const) {
       const u = t.update(from, a);
@@ -106,11 +111,24 @@ export function tick(model: Model, t: State): void {
   }
 }
 
+function ageCopies(t: State, keepsOrder: boolean, down: (value: number) => number): void {
+  for (const e of [0, 1]) {
+    const copy = t.backup(e);
+    if (!copy.made) continue;
+    copy.end = down(copy.end);
+    if (!keepsOrder) copy.cltt = down(copy.cltt);
+    copy.sent = down(copy.sent);
+    copy.acked = down(copy.acked);
+    copy.received = down(copy.received);
+  }
+}
+
 /** Client transaction times are only compared with each other: which is later must not get lost at the floor. */
 function ageTransactions({ floor, options }: Model, t: State, a: number): void {
   const views: { cltt: number }[] = [];
   for (let e = 0; e < options.engines; e++) views.push(t.binding(e, a));
   for (const from of [0, 1] as const) if (t.update(from, a).phase > 0) views.push(t.update(from, a));
+  for (const e of [0, 1]) if (a === 0 && t.backup(e).made) views.push(t.backup(e));
   views.sort((one, two) => one.cltt - two.cltt);
   let lowest = floor - 1;
   let last = Number.NEGATIVE_INFINITY;

@@ -7,6 +7,8 @@ import {
   ACTIVE,
   BACKUP,
   type Binding,
+  CONFLICT,
+  CONFLICT_DONE,
   EXPIRED,
   FREE,
   member,
@@ -15,12 +17,14 @@ import {
   ownFree,
   partnerOf,
   RELEASED,
+  RESOLUTION,
   type State,
   side,
   UNKNOWN,
   type Update,
   UpdateView,
 } from "./state.ts";
+import { areBothIncomplete } from "./stores.ts";
 import type { Successors } from "./successors.ts";
 import { forget, hasEnded, holdOver, promises } from "./sums.ts";
 
@@ -38,6 +42,8 @@ export function updateRules(model: Model, s: State, out: Successors): void {
     }
   }
 }
+
+const IN_CONFLICT = new Set([CONFLICT, RESOLUTION, CONFLICT_DONE]);
 
 export function isEnd(status: number): boolean {
   return status === EXPIRED || status === RELEASED;
@@ -77,7 +83,11 @@ function send(model: Model, s: State, e: number, a: number, out: Successors): vo
   const x = s.engine(e);
   const r = s.binding(e, a);
   // Under hold nobody asks for an end, nor consents to one. (W9)
-  const mute = isEnd(r.status) && !model.without.emptyConsents && x.held === 1 && !holdOver(model, x, r);
+  const tells = model.options.bothStores && !s.engine(partnerOf(s, e)).complete;
+  const mute =
+    isEnd(r.status) && !model.without.emptyConsents && !tells && x.held === 1 && !holdOver(model, x, r);
+  // What it has put back may be an old copy: it hears its partner first.
+  if (x.restored) return;
   if (!r.owed || s.update(side(e), a).phase || s.message(side(e)).on || r.status === UNKNOWN || mute) return;
   const t = out.begin(s);
   const next = t.binding(e, a);
@@ -135,7 +145,10 @@ function receiveAnswer(model: Model, s: State, e: number, p: number, a: number, 
     if (model.without.giveLate && u.status < ACTIVE && r.status === ownFree(e)) forget(model, r, u.status);
   } else {
     const complete = s.engine(p).complete === 1;
-    if ((r.status === ACTIVE || (isEnd(r.status) && complete)) && same && r.cltt === u.cltt) r.owed = 1;
+    // UPDDONE waits for no second answer; who is complete in the end tells again.
+    const tells = !areBothIncomplete(model, s);
+    if (tells && (r.status === ACTIVE || (isEnd(r.status) && complete)) && same && r.cltt === u.cltt)
+      r.owed = 1;
     // An empty partner has it on record, without consent.
     if (isEnd(r.status) && !complete) r.taken = 0;
   }
@@ -176,8 +189,9 @@ function acceptActive(model: Model, t: State, j: number, a: number, u: Update): 
   if (r.status === ABANDONED) return false;
   if (!without.staleUpdates) {
     if (r.status === ACTIVE && foreign) {
-      if (x.state >= 5) noteDuplicate(model, t, a);
-      if (!hasEnded(model, x, r) && x.state < 5) return false;
+      const inConflict = IN_CONFLICT.has(x.state);
+      if (inConflict) noteDuplicate(model, t, a);
+      if (!hasEnded(model, x, r) && !inConflict) return false;
       if (u.cltt < r.cltt || (u.cltt === r.cltt && primary)) return false;
     }
     if (isEnd(r.status) && (u.cltt < r.cltt || (u.cltt === r.cltt && foreign && primary))) return false;
@@ -212,6 +226,7 @@ function acceptEnd(model: Model, t: State, j: number, a: number, u: Update): boo
   if (!without.emptyConsents && (!x.complete || r.status === UNKNOWN || heldNow)) {
     // Stored, but no consent. (W10)
     if (r.status === UNKNOWN) keepEnded(model, r, u);
+    else if (areBothIncomplete(model, t)) keepLonger(model, r, u);
     return false;
   }
   if (r.status === ABANDONED) return false;
@@ -219,6 +234,12 @@ function acceptEnd(model: Model, t: State, j: number, a: number, u: Update): boo
   if (!without.noCrossing && mineStands(t, j, a, u)) return false;
   forget(model, r, FREE);
   return true;
+}
+
+/** Two stores that lack leases: each keeps all that the other reckons with. */
+function keepLonger(model: Model, r: Binding, u: Update): void {
+  if (r.status < ACTIVE) keepEnded(model, r, u);
+  else if (r.client === u.client) r.received = Math.max(r.received, u.potential);
 }
 
 function keepEnded(model: Model, r: Binding, u: Update): void {
@@ -252,8 +273,29 @@ function mineStands(t: State, j: number, a: number, u: Update): boolean {
   return r.cltt >= u.cltt && r.status === ACTIVE && r.owed === 1 && r.client === u.client;
 }
 
+/** Whether an address that the partner calls free is so here, too. Of two restored stores neither ends a lease by a word that may be
+ *  older, and the primary says whose a free address is. (W10) */
+function takesFree(model: Model, t: State, j: number, a: number): boolean {
+  const { without } = model;
+  const r = t.binding(j, a);
+  const bothLack = areBothIncomplete(model, t);
+  if (r.status === ABANDONED) return true;
+  if (r.status >= ACTIVE) {
+    if (bothLack && !without.freeOverLease) return false;
+    return r.status !== ACTIVE || hasEnded(model, t.engine(j), r);
+  }
+  if (r.status === UNKNOWN || member(j) === 1) return true;
+  const crossing = r.owed === 1 || t.update(side(j), a).phase > 0;
+  return !(crossing || bothLack);
+}
+
 function acceptFree(model: Model, t: State, j: number, a: number, status: number, from: 0 | 1): boolean {
   const r = t.binding(j, a);
+  if (model.options.bothStores) {
+    if (!takesFree(model, t, j, a)) return false;
+    forget(model, r, status);
+    return true;
+  }
   if (status === FREE) {
     // Crossing balance: the primary's survives. (W14)
     const mine = r.owed || t.update(side(j), a).phase;

@@ -6,6 +6,7 @@ import { initialState } from "./fault-rules.ts";
 import type { Model } from "./model.ts";
 import { broken, describeState, successors } from "./rules.ts";
 import { NOBODY, NORMAL, State } from "./state.ts";
+import { areBothIncomplete, isListed } from "./stores.ts";
 import { describeStep, type Step, Successors } from "./successors.ts";
 
 export interface WalkOptions {
@@ -155,8 +156,13 @@ const NOT_CALM = new Set([
 /** A fair schedule without faults: both engines NORMAL and linked, the grant gone, proofs fresh. Changes s. */
 export function converges(faulty: Model, s: State, prng: Prng): boolean {
   // A holder that is gone for good is cleared by its death; engines read the witness in contact too.
+  const { options } = faulty;
   const transfers = s.world.transfers + 2;
-  const model = { ...faulty, options: { ...faulty.options, heals: 99, getsInContact: true, transfers } };
+  const { fencing } = s.world;
+  // A human who is waited for says once more that the two are to go on.
+  const fencingSwitches = options.bothStores ? fencing + (fencing % 2) : options.fencingSwitches;
+  const limits = { heals: 99, getsInContact: true, transfers, fencingSwitches };
+  const model = { ...faulty, options: { ...options, ...limits } };
   const out = new Successors();
   let calm = 0;
   for (let i = 0; i < CALM_EVENTS; i++) {
@@ -167,6 +173,7 @@ export function converges(faulty: Model, s: State, prng: Prng): boolean {
     for (let k = 0; k < out.count; k++) {
       const { name, e } = out.step(k);
       if (name === "tick") tick = k;
+      else if (name === "SWITCH-FENCING" && isHumanAwaited(model, s)) choices.push(k);
       else if (!NOT_CALM.has(name) && !(name === "stamp" && s.world.link) && !isReplaced(model, s, e))
         choices.push(k);
     }
@@ -176,6 +183,11 @@ export function converges(faulty: Model, s: State, prng: Prng): boolean {
     s.copy(out.state(waits ? tick : prng.pick(choices)));
   }
   return isSettled(model, s);
+}
+
+/** The witness says StoresLost. */
+function isHumanAwaited(model: Model, s: State): boolean {
+  return areBothIncomplete(model, s) || !isListed(s, 0) || !isListed(s, 1);
 }
 
 /** Engine 1 lives on beside its replacement, for ever, and nobody listens. */

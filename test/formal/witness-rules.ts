@@ -1,7 +1,7 @@
 // What engines learn of the witness: proofs by the link and by GET, grants read, entered and declined.
 // Source: docs/protocol/witness.md W1, W2, W5, W9, W11, W13.
 
-import { cutLink, sendState, supersede } from "./link-rules.ts";
+import { cutLink, dropUnlisted, sendState, supersede } from "./link-rules.ts";
 import type { Model } from "./model.ts";
 import {
   type Engine,
@@ -18,6 +18,7 @@ import {
   type State,
   side,
 } from "./state.ts";
+import { isListed } from "./stores.ts";
 import type { Successors } from "./successors.ts";
 
 export function witnessRules(model: Model, s: State, out: Successors): void {
@@ -174,6 +175,8 @@ function digest(model: Model, t: State, e: number, reading: Reading): void {
   if (reading.epoch < y.seen) return;
   y.seen = Math.max(y.seen, reading.epoch);
   if (reading.fencing > y.fencing || without.fencingUnnumbered) y.fencing = reading.fencing;
+  dropUnlisted(model, t, e);
+  if (options.bothStores && !isListed(t, e)) return;
   const ownStore = options.engines === 3 ? e : y.incarnation;
   const mine = reading.holder === member(e) && (reading.store === ownStore || without.incarnation);
   if (reading.holder === NOBODY) readNobody(model, t, e, reading);
@@ -237,7 +240,9 @@ function enter(model: Model, s: State, e: number, out: Successors): void {
     sendState(t, e);
     out.emit("ENTER-PD", e, y.entered);
   }
-  if (x.grant > x.returned && !x.pending && x.state === NORMAL && linked) {
+  const keeps = x.complete === 1 || !model.options.bothStores || without.bereftKeepsGrant;
+  const declines = (x.state === NORMAL && linked) || !keeps;
+  if (x.grant > x.returned && !x.pending && declines) {
     const t = out.begin(s);
     const y = t.engine(e);
     y.returned = x.grant;
