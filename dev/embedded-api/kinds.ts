@@ -7,15 +7,7 @@ import type { V1CustomResourceDefinition } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { API_GROUP } from "../../src/api/kind.ts";
 import { TYPES } from "../../src/controller/resource-types.ts";
-import {
-  CONFIG_MAP,
-  EVENT,
-  LEASE,
-  NAMESPACE,
-  PERSISTENT_VOLUME,
-  type ResourceType,
-  SECRET,
-} from "../../src/kube/resource.ts";
+import * as kube from "../../src/kube/resource.ts";
 
 /** A node of an openAPIV3Schema; only what this program looks at is named. */
 export interface SchemaNode {
@@ -25,10 +17,12 @@ export interface SchemaNode {
   readonly "x-kubernetes-list-map-keys"?: readonly string[];
 }
 
-export interface ServedKind extends ResourceType {
+export interface ServedKind extends kube.ResourceType {
   /** From the CRD, with unknown fields and doubled entries of sets forbidden; null for built-in kinds. */
   readonly schema: SchemaNode | null;
 }
+
+const { CONFIG_MAP, EVENT, LEASE, NAMESPACE, PERSISTENT_VOLUME, SECRET } = kube;
 
 /** All kinds; the schemas of ours are read from the manifests in `crdDirectory`. */
 export function loadKinds(crdDirectory: string): ServedKind[] {
