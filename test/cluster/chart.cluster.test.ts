@@ -111,6 +111,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     assert.throws(() => template(['controller.replicas="two"']), /controller\/replicas|controller\.replicas/);
     assert.throws(() => template(['engine.tolerations=[{"operator":"Exists"}]']), /tolerations.*key/s);
     assert.throws(() => template(['image.digest="latest"']), /digest/);
+    assert.throws(() => template(['controller.extraArgs=[""]']), /extraArgs/);
     assert.throws(() => template(["serviceAccount.create=false"]), /serviceAccount\.name/);
   });
 
