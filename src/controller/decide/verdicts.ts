@@ -209,10 +209,14 @@ export function witnessVerdict(pair: Pair): Verdict {
       witness.holder === name && report.store !== "" && report.store !== witness.holderStore,
   );
   if (replaced !== undefined) {
+    const other = reports.find(({ name }) => name !== replaced.name);
+    const lost =
+      other?.report.complete === false
+        ? `${other.name} does not hold all leases either. ${beginAnew(pair)}.`
+        : "If it is lost for good, create a FailoverOperation DeclarePartnerDown for the other member with partnerIs Destroyed.";
     const message =
       `${replaced.name} has a new, empty store, while the grant of epoch ${witness.epoch} was given to its old one. ` +
-      "Bring the old store back, so that the grant can be given back; if it is lost for good, create a FailoverOperation " +
-      "DeclarePartnerDown for the other member with partnerIs Destroyed.";
+      `Bring the old store back, so that the grant can be given back. ${lost}`;
     return verdict("False", "HolderStoreReplaced", message);
   }
   const lost = unlistedStores(
@@ -253,11 +257,18 @@ const BOTH_RESTORED =
   "Neither lease store holds all leases: both were restored from backups, say. What was leased since is not known. Once no such " +
   "lease can run any more, set spec.partnerDown.fencing to None until both members are NORMAL.";
 
-function storesLostText({ observed, witness }: Pair, lost: readonly string[]): string {
-  const { adoptFrom, namespace, name } = observed.relationship;
-  const begin =
+function beginAnew({ observed }: Pair): string {
+  const { namespace, name } = observed.relationship;
+  return (
     `Only when no client can hold a lease any more, delete the relationship, type "kubectl -n ${namespace} delete secret ` +
-    `${name}-store", and apply it again`;
+    `${name}-store", and apply it again`
+  );
+}
+
+function storesLostText(pair: Pair, lost: readonly string[]): string {
+  const { observed, witness } = pair;
+  const { adoptFrom } = observed.relationship;
+  const begin = beginAnew(pair);
   if (lost.some((member) => witness?.stores[member] === UNKNOWN_STORE)) {
     return (
       `No member has found the lease stores of ${adoptFrom} on its node (${lost.join(" and ")} began an empty one): what was leased ` +

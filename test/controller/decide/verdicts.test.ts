@@ -123,6 +123,25 @@ const CASES: readonly (readonly [string, Observed, Readonly<Record<string, strin
   ],
 ];
 
+test("a holder without its store is told a way out that is there: its partner may be unable to go on, too", () => {
+  const messageWith = (complete: boolean) =>
+    conditionOf(
+      statusAfter(
+        observed({
+          relationship: held,
+          members: [member("a", { says: { store: "new" } }), member("b", { says: { complete } })],
+        }),
+      ),
+      "WitnessHealthy",
+    )?.message ?? "";
+  assert.match(messageWith(true), /DeclarePartnerDown for the other member with partnerIs Destroyed/);
+  assert.match(
+    messageWith(false),
+    /b does not hold all leases either\. Only when .* delete secret campus-store/,
+  );
+  assert.doesNotMatch(messageWith(false), /Destroyed/);
+});
+
 for (const [what, seen, expected] of CASES) {
   test(`conditions: ${what}`, () => {
     const status = statusAfter(seen);
