@@ -13,6 +13,7 @@ import {
   FREE,
   type Generation,
   type IncomingUpdate,
+  isLease,
   NORMAL,
   type NodeLedger,
   PARTNER_DOWN,
@@ -204,10 +205,6 @@ function checkLocalChange(
   if (previous.status === ACTIVE) checkEnd(context, node, previous, next);
   if (wasLeased && (next.status === FREE || next.status === BACKUP))
     checkFreed(context, node, previous, next);
-}
-
-function isLease(status: number): boolean {
-  return status === ACTIVE || status === EXPIRED || status === RELEASED || status === RESET;
 }
 
 function isSilent(ledger: NodeLedger): boolean {

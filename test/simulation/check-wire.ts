@@ -124,14 +124,33 @@ function mayReply(state: number, type: number): boolean {
 
 /** What the partner has acknowledged of the client's lease, and what it has told; 0 = nothing. What it told counts as soon as it
  *  is on this disk: it is on the partner's since before it left, whether an answer ever went back or not. */
-function promisesFor({ nodes }: CheckContext, { node, packet: { yiaddr }, client }: ToldLease) {
+function promisesFor(context: CheckContext, { node, packet: { type, yiaddr }, client }: ToldLease) {
+  const { nodes } = context;
   const own = nodes[node].generations.get(yiaddr);
   const theirs = nodes[node === 0 ? 1 : 0].generations.get(yiaddr);
   const stored = nodes[node].binding(yiaddr);
   const told =
     stored?.client === client && theirs?.client === client ? Math.min(stored.received, theirs.sent) : 0;
   const { acked, received } = own?.client === client ? own : { acked: 0, received: 0 };
-  return { acked, received: Math.max(received, told) };
+  const promises = { acked, received: Math.max(received, told) };
+  if (type === OFFER) countOffered(context, { node, yiaddr, client }, promises);
+  return promises;
+}
+
+/** An OFFER promises nothing. It may lie behind the record that ends the lease which it was decided by. */
+function countOffered(
+  context: CheckContext,
+  { node, yiaddr, client }: { node: NodeIndex; yiaddr: number; client: string },
+  promises: { acked: number; received: number },
+): void {
+  const ledger = context.nodes[node];
+  ledger.anyRecent(yiaddr, recentSince(context, ledger), ({ binding }) => {
+    if (binding.client === client) {
+      promises.acked = Math.max(promises.acked, binding.acked);
+      promises.received = Math.max(promises.received, binding.received);
+    }
+    return false;
+  });
 }
 
 /** S3: nothing is told beyond max(now, acked, received) + MCLT. */

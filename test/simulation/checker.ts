@@ -128,9 +128,12 @@ export class Checker implements LinkTap, CheckContext {
     this.settledUpdates = null;
   }
 
-  /** Both wall clocks are put right. */
-  clocksSet(): void {
-    for (const ledger of this.nodes) ledger.clockSteppedAt = this.world.now;
+  /** Both wall clocks are put right. `wentBackMs`: how far each went back for it, 0 when it went forward. */
+  clocksSet(wentBackMs: readonly number[]): void {
+    for (const [node, ledger] of this.nodes.entries()) {
+      ledger.clockSteppedAt = this.world.now;
+      ledger.clockStepMs = Math.min(ledger.clockStepMs, -(wentBackMs[node] ?? 0));
+    }
   }
 
   now(): number {

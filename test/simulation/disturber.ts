@@ -94,8 +94,9 @@ export class Disturber {
     run.link.unblock();
     run.configurations.settle();
     // The clocks are put right; one that has to go back keeps its engine silent until it has caught up (S11).
-    run.checker.clocksSet();
-    this.clockBackSeconds = Math.max(...run.clocks.map((clock) => clock.discipline())) / 1000;
+    const wentBackMs = run.clocks.map((clock) => clock.discipline());
+    run.checker.clocksSet(wentBackMs);
+    this.clockBackSeconds = Math.max(...wentBackMs) / 1000;
     for (const node of run.nodes) {
       node.dieAfterEffects = 0;
       if (!node.running) this.bringUp(node.index);

@@ -23,6 +23,11 @@ export const STATUS_NAME = [
   "BACKUP",
 ] as const;
 
+/** A lease that runs, or one whose end is not settled yet. */
+export function isLease(status: number): boolean {
+  return status === ACTIVE || status === EXPIRED || status === RELEASED || status === RESET;
+}
+
 /** Endpoint states by wire number. Source: failover draft 12.24; 254 is dhcpd's number for RECOVER-WAIT. */
 export const NORMAL = 2;
 export const COMMUNICATIONS_INTERRUPTED = 3;
@@ -286,8 +291,9 @@ export class NodeLedger {
 
   /** A record of an old copy: what it says of promises counts as told. */
   restore(version: Version): void {
-    const { address, client, sent, acked, received } = version.binding;
+    const { address, status, client, sent, acked, received } = version.binding;
     this.put(version);
+    if (!isLease(status)) return;
     this.generations.set(address, {
       ...{ client, sent, acked, received },
       ...{ toldPartner: true, endTold: false, endAcknowledged: false, fromOwnPart: false },

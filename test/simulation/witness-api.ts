@@ -396,8 +396,12 @@ export class WitnessApi implements Declarer {
     if (change?.kind !== "recreated") return null;
     const { epoch, holder, holderStore, stores } = change.witness;
     world.trace(() => `the record is written anew: epoch ${epoch}, holder ${holder}`);
-    if (seen === this.record && epoch <= this.highestKnown())
-      checker.violated("W8", `written anew with epoch ${epoch}, which a member knows already`, 0);
+    // What a member knows and could not report since the restore nobody can write above: it is written anew once more then.
+    const reported = members.flatMap(({ report }) =>
+      report === null ? [] : [report.entered, report.returned, report.seen],
+    );
+    if (seen === this.record && epoch <= Math.max(0, ...reported))
+      checker.violated("W8", `written anew with epoch ${epoch}, which a member has reported already`, 0);
     return {
       epoch,
       holder: holder === null ? null : holder === names[0] ? 0 : 1,
