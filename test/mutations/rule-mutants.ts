@@ -227,6 +227,11 @@ export const RULE_MUTANTS: readonly Mutant[] = [
         find: "return engine.endpoint.complete || (isLoneServer && !isFenced(engine));",
         replace: "return true;",
       },
+      {
+        file: "src/dhcp/engine/witness.ts",
+        find: "if (isFenced(engine) && !endpoint.complete) return decline(engine, turn, witness.epoch);",
+        replace: "",
+      },
     ],
     caught: { by: "test", file: "test/dhcp/engine/witness.test.ts", name: "an empty store never enters" },
   },
