@@ -243,7 +243,8 @@ export class Checker implements LinkTap, CheckContext {
     for (const holder of list) {
       if (holder.client === client) mine = holder;
       else if (holder.until > this.world.now && (holder.isDoubtful || this.isDeclaredWrongly)) {
-        if (this.isDeclaredWrongly) this.duplicates.add(address);
+        const isTold = [client, holder.client].every((each) => this.told.has(`${address} ${each}`));
+        if (this.isDeclaredWrongly && !isTold) this.duplicates.add(address);
       } else if (holder.until > this.world.now) {
         const left = ((holder.until - this.world.now) / 1000).toFixed(1);
         this.violated("S1", `${client} got it while ${holder.client} holds it for ${left} s more`, address);
@@ -262,15 +263,19 @@ export class Checker implements LinkTap, CheckContext {
   /** Somebody was declared down who lives, without fencing: what both then give is given twice, and found when they meet. */
   isDeclaredWrongly = false;
   private readonly duplicates = new Set<number>();
+  /** Address and client of who had one of them when it was found: they may both hold it on until their leases end. */
+  private readonly told = new Set<string>();
 
   /** An engine has told that two clients have the address. */
   duplicateFound(address: number): void {
     this.duplicates.delete(address);
+    for (const { client } of this.holders.get(address) ?? []) this.told.add(`${address} ${client}`);
   }
 
   /** Both are NORMAL again: what two clients hold by now was found, and from here on nothing is given twice. */
   wrongDeclarationEnds(): void {
     this.isDeclaredWrongly = false;
+    this.told.clear();
     for (const address of this.duplicates) {
       const holding = (this.holders.get(address) ?? []).filter(({ until }) => until > this.world.now);
       if (holding.length > 1) this.violated("S1", "two clients hold it, and no log tells of it", address);
