@@ -6,7 +6,7 @@ import type { X509Certificate } from "node:crypto";
 import { linkIdentity } from "../base/link-identity.ts";
 import { unixSeconds } from "../base/units.ts";
 import type { KubeClient } from "../kube/client.ts";
-import { isAlreadyExists, KubeError } from "../kube/kube-error.ts";
+import { KubeError } from "../kube/kube-error.ts";
 import {
   BACKDATED_MS,
   type CertificateAndKey,
@@ -15,10 +15,10 @@ import {
 } from "../kube/link-certificates.ts";
 import { type KubeObject, SECRET } from "../kube/resource.ts";
 import { describe } from "../kube/timing.ts";
+import { putObject, secretData, secretTexts } from "./apply-whole.ts";
 import { AUTHORITY_DAYS, LEAF_DAYS, type LinkStep } from "./decide/link.ts";
-import { FIELD_MANAGER, labels, linkAuthorityName, linkSecretName, ownerReference } from "./desired/names.ts";
+import { labels, linkAuthorityName, linkSecretName, ownerReference } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
-import { map } from "./json.ts";
 import { type LinkPlace, linkPlaceOf, readCertificates } from "./link-place.ts";
 import type {
   AuthorityView,
@@ -104,7 +104,7 @@ export async function performLinkStep(
       type: "Opaque",
       data,
     });
-  const held = authority === null ? {} : decoded(authority);
+  const held = secretTexts(authority);
   switch (step.kind) {
     case "create-authority": {
       const made = await makeLinkAuthority(`${namespace}/${name}`, validity);
@@ -135,7 +135,7 @@ async function issue(
   { authority, members }: Secrets,
   member: string,
 ): Promise<void> {
-  const held = authority === null ? {} : decoded(authority);
+  const held = secretTexts(authority);
   const signer: CertificateAndKey = { certificate: held["ca.crt"] ?? "", key: held["ca.key"] ?? "" };
   const identity = linkIdentity(`${place.namespace}/${place.name}`, member);
   const made = await issueLinkCertificate(signer, identity, { now: now(), days: LEAF_DAYS });
@@ -169,44 +169,24 @@ async function write(
   found: KubeObject | null,
   { name, member, type, data }: SecretWish,
 ): Promise<void> {
-  const version = found?.metadata.resourceVersion;
   const secret: KubeObject = {
     metadata: {
       name,
       namespace: place.namespace,
       labels: { ...labels(place.name, member), "app.kubernetes.io/component": "link" },
       ownerReferences: [ownerReference({ ...place, kind: "FailoverRelationship" })],
-      ...(version === undefined ? {} : { resourceVersion: version }),
     },
     type,
-    data: Object.fromEntries(
-      Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString("base64")]),
-    ),
+    data: secretData(data),
   };
-  try {
-    if (found === null) await client.create(SECRET, secret, { fieldManager: FIELD_MANAGER });
-    else await client.replace(SECRET, secret, { fieldManager: FIELD_MANAGER });
-  } catch (error) {
-    if (isAlreadyExists(error)) throw outdated(`Secret ${name} was made meanwhile`);
-    throw error;
-  }
-}
-
-/** The Secret's data as text. */
-function decoded(secret: KubeObject): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(map(secret["data"])).map(([key, value]) => [
-      key,
-      Buffer.from(String(value), "base64").toString(),
-    ]),
-  );
+  await putObject(client, SECRET, secret, found);
 }
 
 function authorityView(secret: KubeObject): AuthorityView | null {
   const [current] = certificatesIn(secret, "ca.crt");
   const [next] = certificatesIn(secret, "next.crt");
   const [previous] = certificatesIn(secret, "previous.crt");
-  const { "ca.key": key } = decoded(secret);
+  const { "ca.key": key } = secretTexts(secret);
   if (current === undefined || key === undefined) return null;
   return {
     current: certificateView(current),
@@ -220,7 +200,8 @@ function memberView(
   authorities: readonly X509Certificate[],
 ): MemberCertificateView | null {
   const [certificate] = secret === null ? [] : certificatesIn(secret, "tls.crt");
-  if (secret === null || certificate === undefined || decoded(secret)["tls.key"] === undefined) return null;
+  if (secret === null || certificate === undefined || secretTexts(secret)["tls.key"] === undefined)
+    return null;
   const trusted = certificatesIn(secret, "ca.crt");
   const signer = [...authorities, ...trusted].find((authority) => certificate.verify(authority.publicKey));
   return {
@@ -241,7 +222,7 @@ function certificateView({ fingerprint256, validFrom, validTo }: X509Certificate
 }
 
 function certificatesIn(secret: KubeObject, ...keys: readonly string[]): readonly X509Certificate[] {
-  const data = decoded(secret);
+  const data = secretTexts(secret);
   return keys.flatMap((key) => readCertificates(data[key] ?? ""));
 }
 

@@ -4,16 +4,16 @@
 // Source: docs/adr/0012-stores-outlive-their-relationship.md, docs/adr/0017-the-store-record-has-a-copy.md.
 
 import type { KubeClient } from "../kube/client.ts";
-import { isAlreadyExists, type KubeError } from "../kube/kube-error.ts";
+import type { KubeError } from "../kube/kube-error.ts";
 import { CONFIG_MAP, type KubeObject, NAMESPACE, SECRET } from "../kube/resource.ts";
-import { FIELD_MANAGER, labels, storeCopyName, storeRecordName } from "./desired/names.ts";
+import { putObject, secretData, secretTexts, type Texts } from "./apply-whole.ts";
+import { labels, storeCopyName, storeRecordName } from "./desired/names.ts";
 import { type Effect, sameJson } from "./effect.ts";
 import { map } from "./json.ts";
 import type { ObservedStores, StoreRecord } from "./observed.ts";
 import { outdated } from "./outdated.ts";
 
 type Reader = Pick<KubeClient, "find">;
-type Texts = Readonly<Record<string, string>>;
 
 /** The controller's client, and its namespace: see ApplyContext. */
 interface Context<Client> {
@@ -33,10 +33,15 @@ export async function readStoreRecord(
 ): Promise<ObservedStores | null> {
   try {
     const secret = await client.find(SECRET, namespace, storeRecordName(name));
-    const record = recordIn(textsOf(secret));
+    const record = recordIn(secretTexts(secret));
     if (copiesIn === null) return { ...record, copy: "current" };
     const unread = record.relationshipUid === uid ? { ...record, copy: "outdated" as const } : null;
-    return await compareCopy(client, copiesIn, { namespace, name }, secret).catch(() => unread);
+    return await compareCopy(
+      client,
+      copiesIn,
+      { namespace, name },
+      { record, isKept: secret !== null },
+    ).catch(() => unread);
   } catch {
     return null;
   }
@@ -46,13 +51,12 @@ async function compareCopy(
   client: Reader,
   copiesIn: string,
   { namespace, name }: Name,
-  secret: KubeObject | null,
+  { record, isKept }: { readonly record: StoreRecord; readonly isKept: boolean },
 ): Promise<ObservedStores> {
-  const record = recordIn(textsOf(secret));
   const found = await client.find(CONFIG_MAP, copiesIn, storeCopyName(namespace, name));
   const copy = found === null ? null : (map(found["data"]) as Texts);
   const namespaceUid = await uidOf(client, namespace);
-  if (secret !== null) {
+  if (isKept) {
     const isCurrent = sameJson(copy, copyOf(record, namespaceUid));
     return { ...record, copy: isCurrent ? "current" : "outdated" };
   }
@@ -67,22 +71,13 @@ export async function writeStoreRecord(
   client: Reader & Pick<KubeClient, "create" | "replace">,
 ): Promise<void> {
   const found = await client.find(SECRET, namespace, storeRecordName(name));
-  if (!sameJson(recordIn(textsOf(found)), basis)) throw changed(name);
-  const data = Object.entries(textsIn(record)).map(([key, text]) => [
-    key,
-    Buffer.from(text).toString("base64"),
-  ]);
+  if (!sameJson(recordIn(secretTexts(found)), basis)) throw changed(name);
   const secret: KubeObject = {
-    metadata: metadataOf({ namespace, name: storeRecordName(name) }, name, found),
+    metadata: metadataOf({ namespace, name: storeRecordName(name) }, name),
     type: "Opaque",
-    data: Object.fromEntries(data),
+    data: secretData(textsIn(record)),
   };
-  try {
-    if (found === null) await client.create(SECRET, secret, { fieldManager: FIELD_MANAGER });
-    else await client.replace(SECRET, secret, { fieldManager: FIELD_MANAGER });
-  } catch (error) {
-    throw isAlreadyExists(error) ? changed(name) : error;
-  }
+  await putObject(client, SECRET, secret, found);
 }
 
 /** Makes the copy say what the record says; there is none of stores that are not retained. Rejects with a Conflict when
@@ -98,22 +93,14 @@ export async function copyStoreRecord(
   if (secret === null) throw changed(name);
   const copyName = storeCopyName(namespace, name);
   const found = await client.find(CONFIG_MAP, copiesIn, copyName);
-  const data = copyOf(recordIn(textsOf(secret)), namespaceUid);
+  const data = copyOf(recordIn(secretTexts(secret)), namespaceUid);
   if (data === null) {
     const { uid = "", resourceVersion = "" } = found?.metadata ?? {};
     if (found !== null) await client.delete(CONFIG_MAP, copiesIn, copyName, { uid, resourceVersion });
     return;
   }
-  const copy: KubeObject = {
-    metadata: metadataOf({ namespace: copiesIn, name: copyName }, name, found),
-    data,
-  };
-  try {
-    if (found === null) await client.create(CONFIG_MAP, copy, { fieldManager: FIELD_MANAGER });
-    else await client.replace(CONFIG_MAP, copy, { fieldManager: FIELD_MANAGER });
-  } catch (error) {
-    throw isAlreadyExists(error) ? outdated(`ConfigMap ${copyName} has changed`) : error;
-  }
+  const metadata = metadataOf({ namespace: copiesIn, name: copyName }, name);
+  await putObject(client, CONFIG_MAP, { metadata, data }, found);
 }
 
 async function uidOf(client: Reader, namespace: string): Promise<string> {
@@ -122,13 +109,8 @@ async function uidOf(client: Reader, namespace: string): Promise<string> {
   return uid;
 }
 
-function metadataOf(at: Name, relationship: string, found: KubeObject | null): KubeObject["metadata"] {
-  const resourceVersion = found?.metadata.resourceVersion;
-  return {
-    ...at,
-    labels: { ...labels(relationship, null), "app.kubernetes.io/component": "store" },
-    ...(resourceVersion === undefined ? {} : { resourceVersion }),
-  };
+function metadataOf(at: Name, relationship: string): KubeObject["metadata"] {
+  return { ...at, labels: { ...labels(relationship, null), "app.kubernetes.io/component": "store" } };
 }
 
 function changed(name: string): KubeError {
@@ -146,13 +128,6 @@ function textsIn(record: StoreRecord): Texts {
     stores: JSON.stringify(record.stores),
     areRetained: String(record.areRetained),
   };
-}
-
-function textsOf(secret: KubeObject | null): Texts {
-  const data = Object.entries(map(secret?.["data"]));
-  return Object.fromEntries(
-    data.map(([key, value]) => [key, Buffer.from(String(value), "base64").toString()]),
-  );
 }
 
 function recordIn(texts: Texts): StoreRecord {
