@@ -50,7 +50,7 @@ export const NOT_LISTED = 9;
 export type Side = 0 | 1;
 
 /** `taken`: from the partner's share, not acknowledged yet. `owed`: the partner has to hear of it. */
-export const BindingView = packed([
+export const BINDING_FIELDS = [
   "status",
   "client",
   "end",
@@ -60,28 +60,22 @@ export const BindingView = packed([
   "received",
   "owed",
   "taken",
-]);
+] as const;
+export const BindingView = packed(BINDING_FIELDS);
 export type Binding = InstanceType<typeof BindingView>;
 
-/** A backup of an engine's store: its record of address 0, and what its endpoint says of grants. */
-export const CopyView = packed([
-  "made",
-  "status",
-  "client",
-  "end",
-  "cltt",
-  "sent",
-  "acked",
-  "received",
-  "owed",
-  "taken",
+/** What an endpoint knows of grants, and a backup of it keeps. */
+export const ENDPOINT_FIELDS = [
   "incarnation",
   "entered",
   "returned",
   "seen",
   "clean",
   "partnerReturned",
-]);
+] as const;
+
+/** A backup of an engine's store: its record of address 0, and what its endpoint says of grants. */
+export const CopyView = packed(["made", ...BINDING_FIELDS, ...ENDPOINT_FIELDS]);
 export type Copy = InstanceType<typeof CopyView>;
 
 /** An update on its way. Phase 0: none, 1: BNDUPD, 2: BNDACK, 3: reject. `after`: TCP brings the other direction's

@@ -4,6 +4,8 @@
 import { goTo } from "./link-rules.ts";
 import type { Model } from "./model.ts";
 import {
+  BINDING_FIELDS,
+  ENDPOINT_FIELDS,
   type Engine,
   MARK_COMPLETE,
   MARK_FENCED,
@@ -17,7 +19,7 @@ import {
   type State,
   side,
 } from "./state.ts";
-import { BINDING_FIELDS, believeEmpty, ENDPOINT_FIELDS, isFenced, listed } from "./stores.ts";
+import { believeEmpty, isFenced, listed } from "./stores.ts";
 import type { Successors } from "./successors.ts";
 
 export function storeRules(model: Model, s: State, out: Successors): void {

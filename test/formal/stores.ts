@@ -2,29 +2,8 @@
 // Source: docs/protocol/witness.md W10, W13; docs/adr/0009, 0018; docs/runbooks/store-lost.md.
 
 import type { Model } from "./model.ts";
-import { ACTIVE, type Engine, FREE, type State, UNKNOWN } from "./state.ts";
+import { ACTIVE, BINDING_FIELDS, ENDPOINT_FIELDS, type Engine, FREE, type State, UNKNOWN } from "./state.ts";
 import { forget, mcltStar, promises } from "./sums.ts";
-
-export const BINDING_FIELDS = [
-  "status",
-  "client",
-  "end",
-  "cltt",
-  "sent",
-  "acked",
-  "received",
-  "owed",
-  "taken",
-] as const;
-
-export const ENDPOINT_FIELDS = [
-  "incarnation",
-  "entered",
-  "returned",
-  "seen",
-  "clean",
-  "partnerReturned",
-] as const;
 
 /** Engine e acts by the witness. */
 export function isFenced({ options }: Model, x: Engine): boolean {
