@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bootMs } from "../../../src/base/units.ts";
 import type { EngineEvent } from "../../../src/dhcp/engine/event.ts";
-import { EventLoop } from "../../../src/dhcp/host/loop.ts";
+import { EventLoop, type TurnTaker } from "../../../src/dhcp/host/loop.ts";
 import { BootTimers } from "../../../src/dhcp/host/timers.ts";
 import { transactionOf } from "../../../src/dhcp/wire/message.ts";
 import { clientMessage } from "../server/world.ts";
@@ -23,14 +23,31 @@ function recordingRunner() {
   };
 }
 
+/** Keeps the transaction ids of each turn's datagrams. */
+function transactionRunner() {
+  const turns: number[][] = [[]];
+  return {
+    turns,
+    deliver: (event: EngineEvent) => {
+      if (event.kind === "client-datagram") turns.at(-1)?.push(transactionOf(event.bytes));
+    },
+    endTurn: () => void turns.push([]),
+  };
+}
+
+/** A loop in which nothing may crash, at this time of the boot clock. */
+function loopOf(runner: TurnTaker, bootMilliseconds = 0): EventLoop {
+  return new EventLoop(
+    runner,
+    (error) => assert.fail(String(error)),
+    () => bootMilliseconds,
+  );
+}
+
 describe("the event loop", () => {
   test("what arrives together is one turn, clients last, ended once", async () => {
     const runner = recordingRunner();
-    const loop = new EventLoop(
-      runner,
-      (error) => assert.fail(String(error)),
-      () => 0,
-    );
+    const loop = loopOf(runner);
     loop.post({ kind: "started" });
     loop.post(DATAGRAM);
     loop.post({ kind: "tick" });
@@ -42,11 +59,7 @@ describe("the event loop", () => {
 
   test("datagrams beyond the bound are dropped and counted, other events never", async () => {
     const runner = recordingRunner();
-    const loop = new EventLoop(
-      runner,
-      (error) => assert.fail(String(error)),
-      () => 0,
-    );
+    const loop = loopOf(runner);
     for (let i = 0; i < 9000; i++) loop.post(DATAGRAM);
     for (let i = 0; i < 10; i++) loop.post({ kind: "tick" });
     assert.equal(loop.overflowed, 9000 - 8192);
@@ -59,11 +72,7 @@ describe("the event loop", () => {
 
   test("what the partner says does not wait for the clients that were heard before", async () => {
     const runner = recordingRunner();
-    const loop = new EventLoop(
-      runner,
-      (error) => assert.fail(String(error)),
-      () => 0,
-    );
+    const loop = loopOf(runner);
     for (let i = 0; i < 3000; i++) loop.post(DATAGRAM);
     await new Promise<void>((resolve) => setImmediate(resolve));
     loop.post({ kind: "tick" });
@@ -74,18 +83,8 @@ describe("the event loop", () => {
   });
 
   test("of more than fits in a turn, what is under way goes before DISCOVERs, and of those the newest first", async () => {
-    const turns: number[][] = [[]];
-    const runner = {
-      deliver: (event: EngineEvent) => {
-        if (event.kind === "client-datagram") turns.at(-1)?.push(transactionOf(event.bytes));
-      },
-      endTurn: () => void turns.push([]),
-    };
-    const loop = new EventLoop(
-      runner,
-      (error) => assert.fail(String(error)),
-      () => 0,
-    );
+    const runner = transactionRunner();
+    const loop = loopOf(runner);
     const post = (type: "DISCOVER" | "REQUEST", xid: number) =>
       loop.post({ ...DATAGRAM, bytes: clientMessage({ type, xid }) });
     for (let xid = 0; xid < 300; xid++) post("DISCOVER", xid);
@@ -93,26 +92,17 @@ describe("the event loop", () => {
     post("REQUEST", 1001);
     while (!loop.isIdle) await nextTurn();
     const from = (first: number, end: number) => Array.from({ length: end - first }, (_, i) => first + i);
-    assert.deepEqual(turns, [[1000, 1001, ...from(172, 300)], from(44, 172), from(0, 44), []]);
+    assert.deepEqual(runner.turns, [[1000, 1001, ...from(172, 300)], from(44, 172), from(0, 44), []]);
   });
 
   test("of too many DISCOVERs the oldest are dropped and counted", async () => {
-    const xids: number[] = [];
-    const runner = {
-      deliver: (event: EngineEvent) => {
-        if (event.kind === "client-datagram") xids.push(transactionOf(event.bytes));
-      },
-      endTurn: () => {},
-    };
-    const loop = new EventLoop(
-      runner,
-      (error) => assert.fail(String(error)),
-      () => 0,
-    );
+    const runner = transactionRunner();
+    const loop = loopOf(runner);
     for (let xid = 0; xid < 8193; xid++)
       loop.post({ ...DATAGRAM, bytes: clientMessage({ type: "DISCOVER", xid }) });
     while (!loop.isIdle) await nextTurn();
     assert.equal(loop.overflowed, 4096);
+    const xids = runner.turns.flat();
     assert.deepEqual([xids.length, Math.min(...xids), Math.max(...xids)], [4097, 4096, 8192]);
   });
 
@@ -124,11 +114,7 @@ describe("the event loop", () => {
       },
       endTurn: () => {},
     };
-    const loop = new EventLoop(
-      runner,
-      (error) => assert.fail(String(error)),
-      () => 100_000,
-    );
+    const loop = loopOf(runner, 100_000);
     loop.post(DATAGRAM);
     const heldUntil = performance.now() + 600;
     while (performance.now() < heldUntil);
