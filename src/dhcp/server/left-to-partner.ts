@@ -2,6 +2,7 @@
 // as likely to be taken. Not for ever, since the partner may not hear the client, or not be able to give the address after all:
 // who still asks after a while is answered here, too. Volatile and bounded; a lost entry costs a client that while once more.
 
+import { AgedMap } from "../../base/aged-map.ts";
 import type { Ipv4 } from "../../base/ipv4.ts";
 import type { BootMs } from "../../base/units.ts";
 
@@ -13,18 +14,14 @@ const ENTRIES_MAX = 16_384;
 
 export class LeftToPartner {
   /** When the client of a reserved address asked first; in that order. */
-  readonly #since = new Map<Ipv4, BootMs>();
+  readonly #since = new AgedMap<Ipv4, BootMs>();
 
   /** Whether the partner is still to answer; asked at each DISCOVER of the address's client. */
   isLeft(reserved: Ipv4, now: BootMs): boolean {
     const since = this.#since.get(reserved);
     if (since !== undefined && now - since < ANEW_MS) return now - since < LEFT_MS;
-    this.#since.delete(reserved);
-    for (const oldest of this.#since.keys()) {
-      if (this.#since.size < ENTRIES_MAX) break;
-      this.#since.delete(oldest);
-    }
     this.#since.set(reserved, now);
+    if (this.#since.size > ENTRIES_MAX) this.#since.deleteOldest();
     return true;
   }
 
