@@ -4,7 +4,7 @@
 // way goes before DISCOVERs, and of those the newest first: their clients still wait. The queues of client datagrams are bounded: what
 // is too much is dropped and counted. Everything else is kept.
 
-import { bootMs } from "../../base/units.ts";
+import { type BootMs, bootMs } from "../../base/units.ts";
 import type { EngineEvent } from "../engine/event.ts";
 import { looksLikeDiscover } from "../wire/message.ts";
 
@@ -22,7 +22,7 @@ const QUEUED_MAX = 8192;
 const EVENTS_PER_TURN_MAX = 256;
 const DISCOVERS_PER_TURN_MAX = 128;
 /** A datagram that waited for less counts as heard now. */
-export const LATE_MS = 500;
+const LATE_MS = 500;
 
 type DatagramEvent = Extract<EngineEvent, { kind: "client-datagram" }>;
 
@@ -30,6 +30,11 @@ interface Waiting {
   readonly event: DatagramEvent;
   /** Milliseconds of performance.now(). */
   readonly since: number;
+}
+
+/** When a datagram that has waited for so long was heard, by the boot clock; null when just now, as nearly always. */
+export function heardBefore(waitedMs: number, bootMilliseconds: () => number): BootMs | null {
+  return waitedMs < LATE_MS ? null : bootMs(Math.floor(bootMilliseconds() - waitedMs));
 }
 
 export class EventLoop {
@@ -119,9 +124,8 @@ export class EventLoop {
 
   /** The datagram with the time when it was heard, if it waited for long. */
   #heard(event: DatagramEvent, since: number): EngineEvent {
-    const waitedMs = performance.now() - since;
-    if (waitedMs < LATE_MS || event.arrival.heardAt !== undefined) return event;
-    const heardAt = bootMs(Math.floor(this.#bootMilliseconds() - waitedMs));
-    return { ...event, arrival: { ...event.arrival, heardAt } };
+    if (event.arrival.heardAt !== undefined) return event;
+    const heardAt = heardBefore(performance.now() - since, this.#bootMilliseconds);
+    return heardAt === null ? event : { ...event, arrival: { ...event.arrival, heardAt } };
   }
 }

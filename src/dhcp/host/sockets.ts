@@ -5,11 +5,11 @@
 // Source: RFC 2131 4.1. Nothing here blocks and nothing here decides what is answered.
 
 import { IPV4_BROADCAST, type Ipv4, ipv4, isOnLink } from "../../base/ipv4.ts";
-import { type BootMs, bootMs } from "../../base/units.ts";
+import type { BootMs } from "../../base/units.ts";
 import type { Arrival, ClientSocket, ReplyRoute } from "../ports.ts";
 import type { InterfaceAddresses } from "./interfaces.ts";
 import { interfaceIndex, LINUX, watchReadable } from "./libc.ts";
-import { LATE_MS } from "./loop.ts";
+import { heardBefore } from "./loop.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { boundPort, closeSocket, internetAddress, openPacketSocket, openUdpSocket } from "./socket-open.ts";
 import { buildUdpPacket } from "./udp-packet.ts";
@@ -128,8 +128,7 @@ export class ClientSockets implements ClientSocket {
   /** When the kernel took the i-th datagram from the wire; null when just now, as nearly always. */
   #heardAt(i: number): BootMs | null {
     const heardAt = this.#incoming.heardAtWallMs(i);
-    const waitedMs = heardAt === null ? 0 : Date.now() - heardAt;
-    return waitedMs < LATE_MS ? null : bootMs(Math.floor(this.#options.nowMs() - waitedMs));
+    return heardAt === null ? null : heardBefore(Date.now() - heardAt, this.#options.nowMs);
   }
 
   /** The port that the member's address is really bound to (differs from the option only when that was 0). */
