@@ -246,8 +246,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/partner.ts",
-        find: "engine.session?.partnerIncomplete === false ? reactToPartner(engine, turn) : undefined",
-        replace: "undefined",
+        find: "    if (engine.session?.partnerIncomplete === false) reactToPartner(engine, turn);\n",
+        replace: "",
       },
     ],
     caught: {
@@ -294,7 +294,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/engine/note-end.ts",
-        find: "  if (mine !== null && !(bothLack && isFree)) return;",
+        find: "  if (mine !== null && !bothLack) return;",
         replace: "  if (mine !== null) return;",
       },
     ],

@@ -15,12 +15,12 @@ export function noteEnd(
   told: PartnerBinding & { readonly address: Ipv4 },
   bothLack: boolean,
 ): void {
-  const isFree = mine === null || mine.status === "FREE" || mine.status === "BACKUP";
-  if (bothLack && mine !== null && !isFree && told.client !== null && isSameClient(mine, told.client)) {
+  if (mine !== null && !bothLack) return;
+  if (mine !== null && mine.status !== "FREE" && mine.status !== "BACKUP") {
+    if (told.client === null || !isSameClient(mine, told.client)) return;
     const potentialReceived = latest(mine.potentialReceived, told.potentialExpiration);
-    turn.putBinding({ ...mine, potentialReceived });
+    return turn.putBinding({ ...mine, potentialReceived });
   }
-  if (mine !== null && !(bothLack && isFree)) return;
   turn.putBinding({
     ...freshBinding(told.address),
     status: "EXPIRED",

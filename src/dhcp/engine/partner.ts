@@ -387,8 +387,10 @@ export function leaveRecoverWait(engine: Engine, turn: Turn): void {
   const bothNew = areBothNew(engine);
   if (bothNew && !isFirstPair(engine)) return;
   // A partner that has become complete is asked for everything, also when it did so while no human was waited for.
-  if (isBereft(engine))
-    return engine.session?.partnerIncomplete === false ? reactToPartner(engine, turn) : undefined;
+  if (isBereft(engine)) {
+    if (engine.session?.partnerIncomplete === false) reactToPartner(engine, turn);
+    return;
+  }
   if (!bothNew && turn.early.wall < recoverWaitEndsAt(engine)) return;
   const changes = { complete: true, superseded: false };
   enterState(engine, turn, "RECOVER-DONE", "nothing this server gave before can still be unknown", changes);
