@@ -123,16 +123,36 @@ function thaw(group: string): void {
   if (existsSync(state)) writeFileSync(state, "THAWED");
 }
 
+/** Every process in a control group and those below it. What ends meanwhile, a process or a group, is left out. */
+export function processesInGroup(group: string): readonly number[] {
+  const pids = ifThere(() => readFileSync(join(group, "cgroup.procs"), "utf8"), "");
+  return [...pids.split("\n").filter(Boolean).map(Number), ...groupsIn(group).flatMap(processesInGroup)];
+}
+
 /** Removes a control group with all below it; false while something still lives in it. */
 export function removeGroup(group: string): boolean {
   if (!existsSync(group)) return true;
-  for (const entry of readdirSync(group, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroup(join(group, entry.name));
-  }
+  for (const inner of groupsIn(group)) removeGroup(inner);
   try {
     rmdirSync(group);
     return true;
   } catch {
     return false;
+  }
+}
+
+/** A node's own kubelet and containerd remove groups at any time: of one that is gone, there are none in it. */
+function groupsIn(group: string): readonly string[] {
+  const entries = ifThere(() => readdirSync(group, { withFileTypes: true }), []);
+  return entries.flatMap((entry) => (entry.isDirectory() ? [join(group, entry.name)] : []));
+}
+
+function ifThere<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch (error) {
+    // A process that ended (ESRCH) or a group that was removed (ENODEV once it was open).
+    if (["ENOENT", "ESRCH", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return otherwise;
+    throw error;
   }
 }

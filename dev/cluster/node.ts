@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { stringify } from "yaml";
 import { run, runBeside } from "../lib/run.ts";
-import { controlGroups, kill, removeGroup } from "./machine.ts";
+import { controlGroups, kill, processesInGroup, removeGroup } from "./machine.ts";
 import { type Network, type NodeNumber, nodeAddress, nodeName } from "./network.ts";
 import type { Pki } from "./pki.ts";
 import type { Program } from "./programs.ts";
@@ -94,7 +94,7 @@ export class ClusterNode {
   /** The processes in the node whose command line contains `text`, as this machine counts them. */
   processes(text: string): readonly number[] {
     const group = controlGroups(this.#group).find((path) => path.includes("pids")) ?? "";
-    return descendants(group).filter((pid) => commandLine(pid).includes(text));
+    return processesInGroup(group).filter((pid) => commandLine(pid).includes(text));
   }
 
   #enter(): readonly string[] {
@@ -216,12 +216,6 @@ function proxyConfig(name: string): object {
     clusterCIDR: "10.212.0.0/16",
     conntrack: { maxPerCore: 0 },
   };
-}
-
-/** Every process in a control group and those below it. */
-function descendants(group: string): readonly number[] {
-  const out = run("find", group, "-name", "cgroup.procs", "-exec", "cat", "{}", "+");
-  return out.split("\n").filter(Boolean).map(Number);
 }
 
 function commandLine(pid: number): string {

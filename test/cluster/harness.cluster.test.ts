@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { Cluster } from "../../dev/cluster/cluster.ts";
-import { controlGroups, prefixOf } from "../../dev/cluster/machine.ts";
+import { controlGroups, prefixOf, processesInGroup, removeGroup } from "../../dev/cluster/machine.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 
@@ -99,4 +99,34 @@ it("a cluster whose owner is killed leaves nothing behind, frozen nodes included
     () => leftBehind(owner.pid ?? 0),
     (left) => left.length === 0,
   );
+});
+
+it("counts a node's processes while control groups in it come and go", {
+  skip,
+  timeout: 60_000,
+}, async () => {
+  const name = `${prefixOf(process.pid)}come-and-go`;
+  const group = controlGroups(name).find((path) => path.includes("pids")) ?? "";
+  const stays = join(group, "stays");
+  mkdirSync(stays, { recursive: true });
+  const enter = `echo $$ > ${stays}/cgroup.procs`;
+  const comeAndGo = `while :; do mkdir -p ${group}/$$/in; rmdir ${group}/$$/in ${group}/$$; done`;
+  const shell = spawn("sh", ["-c", `${enter}; ${comeAndGo}`], { stdio: ["ignore", "ignore", "inherit"] });
+  try {
+    await eventually(
+      "the shell to be counted",
+      10_000,
+      () => processesInGroup(group),
+      (pids) => pids.includes(shell.pid ?? 0),
+    );
+    for (let count = 0; count < 500; count++) assert.ok(processesInGroup(group).includes(shell.pid ?? 0));
+  } finally {
+    shell.kill("SIGKILL");
+    await eventually(
+      "the groups to be removed",
+      10_000,
+      () => removeGroup(group),
+      (removed) => removed,
+    );
+  }
 });
