@@ -5,6 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { mergePatch } from "../../src/controller/merge-patch.ts";
 import {
   apiVersion,
   formatTime,
@@ -13,7 +14,7 @@ import {
   objectKey,
 } from "../../src/kube/resource.ts";
 import type { ServedKind } from "./kinds.ts";
-import { mergeApplied, mergePatch } from "./merge.ts";
+import { mergeApplied } from "./merge.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { StatusError } from "./status-error.ts";
 import type { Validator } from "./validation.ts";

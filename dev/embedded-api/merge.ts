@@ -1,6 +1,6 @@
-// How a patch changes an object: merge patch, and server-side apply reduced to a merge by list-map keys with one
+// How an apply changes an object: server-side apply reduced to a merge by list-map keys with one
 // remembered configuration per field manager. Departs from the real thing: nobody owns a field, the last one wins.
-// Source: RFC 7396; Kubernetes server-side apply (merge by x-kubernetes-list-type and -list-map-keys).
+// Source: Kubernetes server-side apply (merge by x-kubernetes-list-type and -list-map-keys).
 
 import type { SchemaNode } from "./kinds.ts";
 
@@ -12,17 +12,6 @@ function isFields(value: unknown): value is Fields {
 
 function fieldsOf(value: unknown): Fields {
   return isFields(value) ? value : {};
-}
-
-/** The target with the patch merged in; null removes a field. */
-export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isFields(patch)) return patch;
-  const merged = { ...fieldsOf(target) };
-  for (const [name, value] of Object.entries(patch)) {
-    if (value === null) delete merged[name];
-    else merged[name] = mergePatch(merged[name], value);
-  }
-  return merged;
 }
 
 /** The live object with what is applied now, and without what the same manager applied before (`previous`, undefined

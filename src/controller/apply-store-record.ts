@@ -8,8 +8,9 @@ import type { KubeError } from "../kube/kube-error.ts";
 import { CONFIG_MAP, type KubeObject, NAMESPACE, SECRET } from "../kube/resource.ts";
 import { putObject, secretData, secretTexts, type Texts } from "./apply-whole.ts";
 import { labels, storeCopyName, storeRecordName } from "./desired/names.ts";
-import { type Effect, sameJson } from "./effect.ts";
+import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
+import { sameJson } from "./merge-patch.ts";
 import type { ObservedStores, StoreRecord } from "./observed.ts";
 import { outdated } from "./outdated.ts";
 

@@ -32,6 +32,8 @@ export interface ApplyContext {
   readonly mayWrite: () => boolean;
   /** Told what the API server made of each object that is applied; gives whether it keeps it in another way. */
   readonly noteApplied: (applied: KubeObject, kept: KubeObject) => boolean;
+  /** Told what the API server made of each status that `patch` was written into. */
+  readonly noteStatus: (patch: Readonly<Record<string, unknown>>, kept: KubeObject) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -269,10 +271,11 @@ async function performStatus(
   const { target, resourceVersion, patch } = effect;
   const { namespace, name } = target;
   const body = { metadata: { resourceVersion }, status: patch };
-  await context.client.patchStatus(TYPES[target.kind], { namespace, name }, body, {
+  const kept = await context.client.patchStatus(TYPES[target.kind], { namespace, name }, body, {
     fieldManager: FIELD_MANAGER,
     ...callOptions(context),
   });
+  context.noteStatus(patch, kept);
 }
 
 function callOptions({ signal }: ApplyContext): { signal?: AbortSignal } {
@@ -311,10 +314,15 @@ export function nameOfEffect(effect: Effect): string {
   }
 }
 
+/** Server-side apply refuses what the definition does not know. */
+const UNKNOWN_FIELD = /field not declared in schema/;
+
 /** A failure as one sentence for people; what changes from try to try is left out, or each try would be a write. */
 export function failureText(effect: string, error: unknown): string {
   if (!(error instanceof KubeError)) return `${effect}: ${describe(error)}`;
-  return `${effect}: ${error.reason}: ${error.message}`;
+  const told = `${effect}: ${error.reason}: ${error.message}`;
+  if (!UNKNOWN_FIELD.test(error.message)) return told;
+  return `${told}. The definitions in the cluster are older than this controller: kubectl apply --server-side --force-conflicts -f crds/`;
 }
 
 /** The same of a claim that stays as it is, with what to do about it. */

@@ -19,6 +19,7 @@ import { type HealthServer, startHealthServer } from "./health-server.ts";
 import { nameFields } from "./keys.ts";
 import { forgetGone, newMemory, noteApplied, noteReport, takeOverGrants } from "./memory.ts";
 import { type ControllerMetrics, createMetrics } from "./metrics.ts";
+import { noteStatus } from "./unkept.ts";
 
 export interface RunControllerOptions {
   /** Called at the start and again after the API refused our credentials (see kube/connection.ts). */
@@ -186,6 +187,8 @@ class Controller implements RunningController {
       now: () => new Date(this.#timing.wallMs()),
       mayWrite: () => this.isLeader(),
       noteApplied: (applied: KubeObject, kept: KubeObject) => noteApplied(this.#memory, applied, kept),
+      noteStatus: (patch: Readonly<Record<string, unknown>>, kept: KubeObject) =>
+        noteStatus(this.#memory.unkept, patch, kept, this.#now()),
     };
     const context = {
       cache: this.#caches,

@@ -13,6 +13,7 @@ import { ANNOTATION_RENDERED } from "./desired/names.ts";
 import { type Json, map, text } from "./json.ts";
 import type { MemberReportView, ObservedLink, ObservedStores } from "./observed.ts";
 import { reportedAt } from "./read-report.ts";
+import type { UnkeptByKind } from "./unkept.ts";
 
 export interface Memory {
   /** The wall clock at the last look. */
@@ -31,6 +32,8 @@ export interface Memory {
   >;
   /** What the API server did not keep as it was applied: the rendering's digest, and the object's version that it made of it, by UID. */
   readonly altered: Map<string, { readonly rendering: string; readonly version: string }>;
+  /** What the API server left out of the statuses that were written. */
+  readonly unkept: UnkeptByKind;
   /** What this process has rendered, by the object's UID. */
   readonly renderings: Map<string, Renderings>;
   /** Why a StatefulSet makes no pod, or a claim is not bound, in Kubernetes' words, by the object's UID. */
@@ -69,6 +72,7 @@ export function newMemory(): Memory {
     apart: new Map(),
     nodeLeases: new Map(),
     altered: new Map(),
+    unkept: new Map(),
     renderings: new Map(),
     refusals: new Map(),
     volumes: new Map(),
@@ -90,8 +94,8 @@ const SET_BACK_SECONDS = 10;
  *  the old one lies ahead, and would hold every grant up until the clock has got there again. */
 export function noteClock(memory: Memory, now: UnixSeconds): void {
   if (now < memory.clock - SET_BACK_SECONDS) {
-    const { apart, heard, links, nodeLeases, volumes } = memory;
-    for (const noted of [apart, heard, links, nodeLeases, volumes]) noted.clear();
+    const { apart, heard, links, nodeLeases, unkept, volumes } = memory;
+    for (const noted of [apart, heard, links, nodeLeases, unkept, volumes]) noted.clear();
     memory.automaticGrants = memory.automaticGrants.map(() => now);
     memory.survey = null;
   }
@@ -126,7 +130,9 @@ export function noteReport(memory: Memory, object: KubeObject, now: UnixSeconds)
 /** Forgets what is known of objects by their UID, but of those in `uids`. */
 export function forgetGone(memory: Memory, uids: ReadonlySet<string>): void {
   const { altered, apart, heard, links, refusals, renderings, scopes, stores, volumes } = memory;
-  for (const known of [altered, apart, heard, links, refusals, renderings, scopes, stores, volumes]) {
+  const unkept = [...memory.unkept.values()].map(({ byUid }) => byUid);
+  const byUid = [altered, apart, heard, links, refusals, renderings, scopes, stores, volumes, ...unkept];
+  for (const known of byUid) {
     for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
   }
 }

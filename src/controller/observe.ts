@@ -59,20 +59,23 @@ import {
 import { type NamespaceObjects, readNamespace } from "./read-objects.ts";
 import { readReport } from "./read-report.ts";
 import { CHILD_KINDS } from "./resource-types.ts";
+import { unkeptOf } from "./unkept.ts";
+
+interface At {
+  readonly namespace: string;
+  readonly name: string;
+  readonly now: UnixSeconds;
+}
 
 /** Everything about the relationship `namespace/name`; null when it does not exist. Updates `memory`. */
-export function observe(
-  cache: Cache,
-  memory: Memory,
-  at: { readonly namespace: string; readonly name: string; readonly now: UnixSeconds },
-): Observed | null {
+export function observe(cache: Cache, memory: Memory, at: At): Observed | null {
   const { namespace, name, now } = at;
   const object = cache.get("FailoverRelationship", namespace, name);
   if (object === undefined) return null;
   const objects = readNamespace(cache, namespace);
   const key = `${namespace}/${name}`;
   const nodes = observedNodes(cache, memory, now);
-  const listed = operations(cache, namespace, name);
+  const listed = operations(cache, memory, at);
   const servedBy = servedByOperation(listed, now);
   const members = observedMembers(cache, memory, object, { nodes, now });
   const fencing = fencingOf(object, objects, { nodes, members });
@@ -81,7 +84,7 @@ export function observe(
   const existing = children(cache, memory, object);
   return {
     now,
-    relationship: observedRelationship(object),
+    relationship: { ...observedRelationship(object), ...unkeptOf(memory.unkept, object, now) },
     stores: memory.stores.get(object.metadata.uid ?? "") ?? null,
     storeUsers: storeUsers(cache, object),
     link: linkInMemory(memory, object.metadata.uid ?? ""),
@@ -94,7 +97,7 @@ export function observe(
     servedBy,
     stopped: stoppedByOperation(listed, membersOf(object), now),
     operations: listed,
-    ...scopesOf(cache, namespace, name),
+    ...scopesOf(cache, memory, at),
     children: existing,
     contest: contestOver(
       memory.renderings,
@@ -280,7 +283,7 @@ function holdMassDeletion(
 function compiledConfig(
   { compilations }: Memory,
   objects: NamespaceObjects,
-  at: { readonly namespace: string; readonly name: string },
+  at: At,
   effective: EffectiveStatus,
 ): ObservedConfig {
   const { namespace, name } = at;
@@ -374,11 +377,15 @@ function isUsable(nodeAffinity: Json | null, node: KubeObject): boolean {
   return nodeAffinity === null || admitsNode(nodeAffinity, node);
 }
 
-function operations(cache: Cache, namespace: string, relationship: string): readonly ObservedOperation[] {
+function operations(
+  cache: Cache,
+  { unkept }: Memory,
+  { namespace, name, now }: At,
+): readonly ObservedOperation[] {
   return cache
     .list("FailoverOperation", namespace)
-    .filter((object) => referenceName(object, "relationshipRef") === relationship)
-    .map(observedOperation);
+    .filter((object) => referenceName(object, "relationshipRef") === name)
+    .map((object) => ({ ...observedOperation(object), ...unkeptOf(unkept, object, now) }));
 }
 
 export function observedOperation(object: KubeObject): ObservedOperation {
@@ -416,17 +423,20 @@ export function observedOperation(object: KubeObject): ObservedOperation {
 
 function scopesOf(
   cache: Cache,
-  namespace: string,
-  relationship: string,
+  { unkept }: Memory,
+  { namespace, name, now }: At,
 ): Pick<Observed, "scopes" | "reservationSets"> {
   const scopes = cache
     .list("DHCPScope", namespace)
-    .filter((object) => referenceName(object, "relationshipRef") === relationship);
+    .filter((object) => referenceName(object, "relationshipRef") === name);
   const names = new Set(scopes.map(({ metadata }) => metadata.name));
   const sets = cache
     .list("DHCPReservationSet", namespace)
     .filter((object) => names.has(referenceName(object, "scopeRef") ?? ""));
-  return { scopes: scopes.map(observedScope), reservationSets: sets.map(observedSet) };
+  return {
+    scopes: scopes.map((scope) => ({ ...observedScope(scope), ...unkeptOf(unkept, scope, now) })),
+    reservationSets: sets.map((set) => ({ ...observedSet(set), ...unkeptOf(unkept, set, now) })),
+  };
 }
 
 export function observedScope(object: KubeObject): Observed["scopes"][number] {

@@ -7,6 +7,7 @@ import type { LinkRefusal } from "../base/link-refusal.ts";
 import type { UnixSeconds } from "../base/units.ts";
 import type { KubeObject } from "../kube/resource.ts";
 import type { ClaimSpec } from "./desired/names.ts";
+import type { Unkept } from "./unkept.ts";
 
 type Json = Record<string, unknown>;
 
@@ -75,6 +76,8 @@ export interface ObservedRelationship {
   readonly unreadableAuthority: number | null;
   /** The status as it stands, {} when none was ever written. */
   readonly status: Json;
+  /** What was written into it and did not come back. */
+  readonly unkept?: Unkept;
 }
 
 /** compile()'s verdict. On "rejected" nothing is rendered anew: what runs is the last good configuration. */
@@ -331,6 +334,7 @@ export interface ObservedOperation {
   readonly notAfter: UnixSeconds | null;
   readonly expectedEpoch: number | null;
   readonly status: Json;
+  readonly unkept?: Unkept;
 }
 
 export interface StoppedMember {
@@ -345,6 +349,7 @@ export interface ObservedScope {
   readonly resourceVersion: string;
   readonly generation: number;
   readonly status: Json;
+  readonly unkept?: Unkept;
   /** When counts of it were last written, 0 when never. */
   readonly countsWrittenAt: UnixSeconds;
 }
@@ -355,6 +360,7 @@ export interface ObservedReservationSet {
   readonly resourceVersion: string;
   readonly generation: number;
   readonly status: Json;
+  readonly unkept?: Unkept;
 }
 
 export interface ObservedChild {

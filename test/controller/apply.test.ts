@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { mayBeWritten, performEffects } from "../../src/controller/apply.ts";
 import type { Effect } from "../../src/controller/effect.ts";
-import { mergePatchOf } from "../../src/controller/effect.ts";
+import { mergePatchOf } from "../../src/controller/merge-patch.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import { children } from "./observed-fixture.ts";
 import { KEY, PairWorld, TestController } from "./pair-world.ts";
@@ -11,6 +11,7 @@ const never = {
   now: () => new Date(0),
   mayWrite: () => true,
   noteApplied: () => false,
+  noteStatus: () => {},
   recorder: { record: () => {} },
   copiesIn: null,
 };

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
-import { ApiObjects } from "../../dev/embedded-api/api-objects.ts";
+import { ApiObjects, type Target } from "../../dev/embedded-api/api-objects.ts";
 import { loadKinds } from "../../dev/embedded-api/kinds.ts";
 import { ObjectStore, type StoreEvent } from "../../dev/embedded-api/object-store.ts";
 import { StatusError } from "../../dev/embedded-api/status-error.ts";
@@ -18,6 +18,7 @@ import type { Cache } from "../../src/controller/caches.ts";
 import type { RenderOptions } from "../../src/controller/desired/render-options.ts";
 import { newMemory, noteApplied, noteReport } from "../../src/controller/memory.ts";
 import { LABELLED_KINDS, TYPES, type WatchedKind } from "../../src/controller/resource-types.ts";
+import { noteStatus } from "../../src/controller/unkept.ts";
 import { KubeError } from "../../src/kube/kube-error.ts";
 import {
   CONFIG_MAP,
@@ -67,6 +68,8 @@ export class PairWorld {
   podRefusal: string | null = null;
   /** What an admission policy makes of each object that is applied. */
   admit: (object: KubeObject) => KubeObject = (object) => object;
+  /** A field of the status that the kind's definition, of an earlier release, does not know. */
+  readonly unknownStatusFields: Partial<Record<WatchedKind, string>> = {};
   /** Whether the StorageClass allows a claim to grow. */
   allowsExpansion = true;
   /** Whether the controllers' role lets them read and write ConfigMaps. */
@@ -436,9 +439,13 @@ export class PairWorld {
       patchMerge: (type, { namespace, name }, patch) =>
         call(() => objects.mergePatch(this.#target(type, namespace, name), patch)),
       patchStatus: (type, { namespace, name }, patch) =>
-        call(() =>
-          objects.mergePatch({ ...this.#target(type, namespace, name), subresource: "status" }, patch),
-        ),
+        call(() => {
+          const status = { ...(patch["status"] as Json) };
+          const unknown = this.unknownStatusFields[type.kind as WatchedKind];
+          if (unknown !== undefined) delete status[unknown];
+          const target: Target = { ...this.#target(type, namespace, name), subresource: "status" };
+          return objects.mergePatch(target, { ...patch, status });
+        }),
       delete: (type, namespace, name, { uid, resourceVersion } = {}) => {
         const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
         return call(() =>
@@ -519,6 +526,8 @@ export class TestController {
           now: () => new Date(this.#world.nowMs),
           mayWrite: () => true,
           noteApplied: (applied, kept) => noteApplied(this.#memory, applied, kept),
+          noteStatus: (patch, kept) =>
+            noteStatus(this.#memory.unkept, patch, kept, unixSeconds(Math.floor(this.#world.nowMs / 1000))),
         },
         timing,
         log: () => {},

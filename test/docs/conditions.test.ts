@@ -34,6 +34,7 @@ const EXCUSED = [
   ...[
     "Apply",
     "ChangeState",
+    "JudgeReconciling",
     "MoveClient",
     "Observe",
     "OfferOtherAddress",

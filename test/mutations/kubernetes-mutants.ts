@@ -393,7 +393,7 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
     rule: "K5",
     patches: [
       {
-        file: "src/controller/effect.ts",
+        file: "src/controller/merge-patch.ts",
         find: "if (value === undefined || sameJson(old[name], value)) continue;",
         replace: "if (value === undefined) continue;",
       },
@@ -402,6 +402,22 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
       by: "test",
       file: "test/controller/decide/decide.test.ts",
       name: "a pair at rest is not written to by time alone",
+    },
+  },
+  {
+    name: "what an older definition drops is written again at every look",
+    rule: "K5",
+    patches: [
+      {
+        file: "src/controller/unkept.ts",
+        find: "if (unkept === undefined || unkept.isDue) return status;",
+        replace: "if (status !== null) return status;",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/controller/definitions.e2e.test.ts",
+      name: "what an older definition drops is told, keeps no scope waiting and is not written again, until it is upgraded",
     },
   },
   {

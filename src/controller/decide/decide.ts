@@ -6,14 +6,17 @@
 
 import type { KubeObject } from "../../kube/resource.ts";
 import type { RenderOptions } from "../desired/render-options.ts";
-import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
+import type { Effect, StatusTarget } from "../effect.ts";
+import { mergePatchOf } from "../merge-patch.ts";
 import type { Observed, ObservedMember } from "../observed.ts";
+import { asWritten } from "../unkept.ts";
 import { automaticStep } from "./automatic.ts";
 import { reportsOf } from "./basis.ts";
 import { carriersVerdict } from "./carriers.ts";
 import { type ChildrenPlan, MOVE_WAITS } from "./children.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
+import { outdatedDefinition } from "./definitions.ts";
 import { contestEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict, renewals } from "./link.ts";
 import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
@@ -215,7 +218,7 @@ function statusEffects(
   const onNodes = relationship.claim === null ? { storagePath: `${options.dataRoot}/${storeUid}` } : {};
   const place = { ...onNodes, storeUid };
   const after = relationshipStatus(pair, { witness: pair.witness, conditions, place });
-  const patch = mergePatchOf(relationship.status, after);
+  const patch = mergePatchOf(asWritten(relationship), after);
   if (patch === null) return [];
   const verify = reportsOf(pair.observed, change?.restsOn ?? []);
   const target: StatusTarget = {
@@ -268,6 +271,8 @@ function workOf(
   if (pair.observed.fencing.isSwitchHeld) {
     return { reason: "FencingSwitchHeld", message: fencingSwitchHeld(pair) };
   }
+  const outdated = outdatedDefinition(pair.observed);
+  if (outdated !== null) return outdated;
   if (rollout.kind === "wait") return { reason: rollout.reason, message: rollout.message };
   if (rollout.kind === "restart") return { reason: "RollingMember", message: rollout.message };
   if (held !== null) return held;

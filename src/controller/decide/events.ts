@@ -7,6 +7,7 @@ import { GOOD_STATES } from "../../api/failover-state.ts";
 import type { Effect, EventWish } from "../effect.ts";
 import type { ObservedOperation, ObservedRelationship } from "../observed.ts";
 import { type Condition, readConditions } from "./condition.ts";
+import { DEFINITION_OUTDATED } from "./definitions.ts";
 import type { OperationOutcome } from "./operation-outcome.ts";
 import { type Pair, type PairMember, partnerOf, previousMember } from "./pair.ts";
 import type { WitnessChange } from "./witness.ts";
@@ -81,8 +82,12 @@ function conditionEvent(
   before: readonly Condition[],
   condition: Condition,
 ): Effect | null {
-  if (!TOLD_CONDITIONS.includes(condition.type)) return null;
   const old = before.find(({ type }) => type === condition.type);
+  if (condition.reason === DEFINITION_OUTDATED && old?.reason !== DEFINITION_OUTDATED) {
+    const { message: note, reason } = condition;
+    return event(regarding, { type: "Warning", reason, action: "JudgeReconciling", note });
+  }
+  if (!TOLD_CONDITIONS.includes(condition.type)) return null;
   if (old !== undefined && old.status === condition.status && old.reason === condition.reason) return null;
   // The first verdict is no news when it is a good one, nor is it that something is known again.
   if ((old === undefined || old.status === "Unknown") && condition.status !== "False") return null;

@@ -3,8 +3,10 @@
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import type { Observed, Rejected } from "../observed.ts";
+import { TRY_AGAIN_SECONDS } from "../unkept.ts";
 import { automaticStep, WATCH_SECONDS } from "./automatic.ts";
 import { pendingClaims } from "./claims.ts";
+import { outdatedDefinition } from "./definitions.ts";
 import { linkVerdict } from "./link.ts";
 import { nextLivenessChange } from "./liveness.ts";
 import { deletionTime, type OperationStep } from "./operation-outcome.ts";
@@ -69,6 +71,8 @@ export function nextLook(
   if (automatic.kind === "wait") {
     moments.push(automatic.at, unixSeconds(now + WATCH_SECONDS));
   }
+  // Nothing tells that a definition was upgraded.
+  if (outdatedDefinition(observed) !== null) moments.push(unixSeconds(now + TRY_AGAIN_SECONDS));
   for (const operation of observed.operations) moments.push(deletionTime(operation));
   for (const step of operations) if (step.kind === "report") moments.push(step.outcome.until);
   for (const scope of observed.scopes) moments.push(scopeStatus(pair, scope, revision).until);

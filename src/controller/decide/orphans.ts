@@ -3,7 +3,8 @@
 // same.
 
 import type { UnixSeconds } from "../../base/units.ts";
-import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
+import type { Effect, StatusTarget } from "../effect.ts";
+import { mergePatchOf } from "../merge-patch.ts";
 import type { ObservedOperation, ObservedReservationSet, ObservedScope } from "../observed.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { isFinished } from "./operation-outcome.ts";

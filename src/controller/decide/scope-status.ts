@@ -6,7 +6,7 @@ import type { DHCPReservationSetStatus } from "../../api/dhcp-reservation-set.ts
 import type { DHCPScopeStatus } from "../../api/dhcp-scope.ts";
 import { formatTime } from "../../base/time.ts";
 import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
-import { sameJson } from "../effect.ts";
+import { sameJson } from "../merge-patch.ts";
 import type { ObservedReservationSet, ObservedScope, Rejected } from "../observed.ts";
 import { conditionsOf, readConditions, type Verdict } from "./condition.ts";
 import type { Pair } from "./pair.ts";

@@ -3,7 +3,8 @@
 // in mind beyond the relationship, and the next one of its name goes on with them. Settled once, at the first look.
 
 import { memberObjectName } from "../desired/names.ts";
-import { type Effect, sameJson } from "../effect.ts";
+import type { Effect } from "../effect.ts";
+import { sameJson } from "../merge-patch.ts";
 import { childKey, type Observed, type Rejected, type StoreRecord } from "../observed.ts";
 import { missingClaims } from "./claims.ts";
 import { UNKNOWN_STORE } from "./witness.ts";

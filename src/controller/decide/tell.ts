@@ -1,8 +1,10 @@
 // What the objects around a relationship are told: operations how they stand, scopes and reservation sets whether they are
 // accepted and served. Each only when it changed. Finished operations go when their time as a record is over.
 
-import { type Effect, mergePatchOf, type StatusTarget } from "../effect.ts";
+import type { Effect, StatusTarget } from "../effect.ts";
+import { mergePatchOf } from "../merge-patch.ts";
 import type { Observed } from "../observed.ts";
+import { asWritten, type Unkept } from "../unkept.ts";
 import { operationEvent } from "./events.ts";
 import { deletionTime, type OperationStep } from "./operation-outcome.ts";
 import { operationStatus } from "./operation-status.ts";
@@ -15,7 +17,7 @@ export function operationEffects(pair: Pair, steps: readonly OperationStep[]): r
   return steps.flatMap((step): Effect[] => {
     if (step.kind !== "report") return [];
     const { operation, outcome } = step;
-    const patch = mergePatchOf(operation.status, operationStatus(observed, operation, outcome));
+    const patch = mergePatchOf(asWritten(operation), operationStatus(observed, operation, outcome));
     if (patch === null) return [];
     const target: StatusTarget = { kind: "FailoverOperation", namespace, name: operation.name };
     const { resourceVersion } = operation;
@@ -51,7 +53,7 @@ export function scopeEffects(pair: Pair): readonly Effect[] {
   const revision = observed.compiled.kind === "compiled" ? observed.compiled.config.revision : null;
   const effects: Effect[] = [];
   const write = (kind: StatusTarget["kind"], object: WrittenObject, after: unknown) => {
-    const patch = mergePatchOf(object.status, after);
+    const patch = mergePatchOf(asWritten(object), after);
     if (patch === null) return;
     const target: StatusTarget = { kind, namespace, name: object.name };
     effects.push({
@@ -73,4 +75,5 @@ interface WrittenObject {
   readonly name: string;
   readonly resourceVersion: string;
   readonly status: Readonly<Record<string, unknown>>;
+  readonly unkept?: Unkept;
 }
