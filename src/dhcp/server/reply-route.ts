@@ -1,10 +1,12 @@
 // Where a reply goes: to the relay, to the client's address, to everybody on the segment, or to its hardware address.
 // Source: RFC 2131 4.1, RFC 8357 5.1 (relay's source port), RFC 2131 4.3.5 (INFORM). Null when no way leads to the client.
-// Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it.
+// Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it; and
+// ciaddr counts only where the client says that it has that address, for where it asks for one nobody may answer there.
 
 import { type Ipv4, isOnLink } from "../../base/ipv4.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { FLAG_BROADCAST } from "../wire/message.ts";
+import { OPTION } from "../wire/option-table.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 
 export const SERVER_PORT = 67;
@@ -16,7 +18,7 @@ const ETHERNET_ADDRESS_BYTES = 6;
 export function routeReply(view: ServerView, request: ClientRequest, yourAddress: Ipv4): ReplyRoute | null {
   const { message, arrival } = request;
   if (message.relayAddress !== 0) return toRelay(view, request);
-  if (message.clientAddress !== 0 && !hasMoved(request, yourAddress)) {
+  if (message.clientAddress !== 0 && !hasLeft(request, yourAddress)) {
     return toClient(view, arrival, message.clientAddress);
   }
   if (arrival.kind === "routed") return null;
@@ -33,11 +35,12 @@ export function routeReply(view: ServerView, request: ClientRequest, yourAddress
   };
 }
 
-/** Whether the client is to get an address here while it names one of another link, where nobody reaches it. Table 5 wants no
- *  ciaddr then, but NetworkManager sends its old one in the DISCOVER after a move. */
-function hasMoved({ message, arrival }: ClientRequest, yourAddress: Ipv4): boolean {
-  if (arrival.kind === "routed" || message.clientAddress === yourAddress) return false;
-  return linkOf(arrival, message.clientAddress) === null;
+/** Whether nobody may be reached at the address that the client names: it asks for one (table 5 wants no ciaddr then, but
+ *  NetworkManager sends its old one, which by now may be somebody else's), or the one that it names is of another link. */
+function hasLeft({ message, arrival }: ClientRequest, yourAddress: Ipv4): boolean {
+  if (arrival.kind === "routed") return false;
+  if (message.messageType === "DISCOVER" || message.options.has(OPTION.REQUESTED_ADDRESS)) return true;
+  return message.clientAddress !== yourAddress && linkOf(arrival, message.clientAddress) === null;
 }
 
 /** The route of a NAK. */

@@ -43,12 +43,12 @@ test("a relayed client is answered through giaddr, port 67", () => {
   assert.deepEqual(route({ giaddr: "10.0.0.1" }, routed("10.9.9.9", 40_000)), unicast("10.0.0.1", 67));
 });
 
-test("a DISCOVER that names an address of another link, as NetworkManager's after a move, is answered on this one", () => {
-  const here = route({ ciaddr: "10.0.0.12" }, local());
-  assert.deepEqual(here, unicast("10.0.0.12", 68, "eth0"));
-  for (const parts of [{ ciaddr: "10.9.9.9" }, { ciaddr: "172.16.0.5" }]) {
-    assert.equal(route(parts, local()).kind, "link-layer");
-    assert.equal(route({ ...parts, flags: 0x8000 }, local()).kind, "broadcast");
+test("a client that asks for an address and names one already, as NetworkManager's DISCOVER, is answered at its hardware address", () => {
+  for (const ciaddr of ["10.0.0.12", "10.0.0.99", "10.9.9.9", "172.16.0.5"]) {
+    assert.equal(route({ ciaddr }, local()).kind, "link-layer");
+    assert.equal(route({ ciaddr, flags: 0x8000 }, local()).kind, "broadcast");
+    const selecting = { ciaddr, requested: "10.0.0.12", server: "192.0.2.1" };
+    assert.equal(route(selecting, local(), {}, "REQUEST").kind, "link-layer");
   }
 });
 
