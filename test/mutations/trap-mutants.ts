@@ -207,7 +207,7 @@ export const TRAP_MUTANTS: readonly Mutant[] = [
     patches: [
       {
         file: "src/dhcp/failover/acceptance.ts",
-        find: "  if (theirs.client === null || !isSameClient(mine, theirs.client)) return false;\n",
+        find: "  if (!isItsHolder(situation)) return false;\n",
         replace: "",
       },
     ],

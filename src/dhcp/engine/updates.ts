@@ -12,7 +12,7 @@ import {
   type UnixSeconds,
   unixSeconds,
 } from "../../base/units.ts";
-import { acceptUpdate, type PartnerBinding } from "../failover/acceptance.ts";
+import { acceptUpdate, isItsHolder, type PartnerBinding } from "../failover/acceptance.ts";
 import { winsDuel, withTimesOf } from "../failover/duel.ts";
 import type { InFlight } from "../failover/update-queue.ts";
 import {
@@ -290,7 +290,8 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   reportDuplicate(engine, turn, before, theirs);
   const next = timesMayFall ? withTimesOf(decision.next, theirs) : decision.next;
   if (next.acknowledged) engine.updates.withdraw(update.address);
-  else if (before.status !== "ACTIVE" || before.acknowledged) owe(engine, update.address);
+  else if (before.status !== "ACTIVE" || before.acknowledged || !names(before, theirs.client))
+    owe(engine, update.address);
   putAgreed(engine, turn, before, next);
   return null;
 }
@@ -351,10 +352,15 @@ function isNewLease({ dialect }: Engine, mine: Binding | null, theirs: PartnerBi
   return !dialect.hasExtras && theirs.status === "ACTIVE" && !OF_ITS_CLIENT.has(mine?.status ?? "FREE");
 }
 
+function names(binding: Binding, client: ClientIdentity | null): boolean {
+  return client !== null && isSameClient(binding, client);
+}
+
 /** Two clients with a running lease of one address: only after a wrong PARTNER-DOWN, and never silently. */
 function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: PartnerBinding): void {
   if (mine.status !== "ACTIVE" || theirs.status !== "ACTIVE" || theirs.client === null) return;
-  if (isSameClient(mine, theirs.client) || mine.expiresAt <= turn.early.wall) return;
+  if (isItsHolder({ mine, theirs, leaseStands: engine.dialect.duels })) return;
+  if (mine.expiresAt <= turn.early.wall) return;
   engine.counters.duplicatesFound += 1;
   turn.log("error", "duplicate-found", "one address was given to two clients; the later one keeps it", {
     address: mine.address,

@@ -4,7 +4,7 @@
 
 import { latest, NEVER, type Seconds, type UnixSeconds } from "../../base/units.ts";
 import type { Binding, BindingStatus, ClientIdentity } from "../lease/binding.ts";
-import { isSameClient, withoutPromises } from "../lease/binding.ts";
+import { isSameClient, isSameHardware, withoutPromises } from "../lease/binding.ts";
 import { hasEnded } from "../lease/lead-time.ts";
 import { REJECT_REASON } from "../wire-failover/message.ts";
 import type { Role } from "./transition.ts";
@@ -79,6 +79,17 @@ export function acceptUpdate(situation: Situation): Acceptance {
   }
 }
 
+/** Whether the lease told is its holder's here. A dhcpd leaves a machine its lease that shows an identifier for the first time, as when
+ *  its system starts after its boot ROM, and tells of the later identity alone. */
+export function isItsHolder({
+  mine,
+  theirs,
+  leaseStands,
+}: Pick<Situation, "mine" | "theirs" | "leaseStands">): boolean {
+  if (mine.client === null || theirs.client === null) return false;
+  return isSameClient(mine, theirs.client) || (leaseStands && isSameHardware(mine.client, theirs.client));
+}
+
 function isOver({ mine, now, clockUncertainty }: Situation): boolean {
   return hasEnded(mine, now, clockUncertainty);
 }
@@ -93,7 +104,7 @@ function needsClient(status: BindingStatus): boolean {
 
 function acceptActive(situation: Situation): Acceptance {
   const { mine, theirs, role, crossing, refusedByPartner, leaseStands, clockUncertainty } = situation;
-  const sameClient = theirs.client !== null && isSameClient(mine, theirs.client);
+  const sameClient = isItsHolder(situation);
   const isLater =
     theirs.lastTransaction > mine.lastTransactionAt ||
     (theirs.lastTransaction === mine.lastTransactionAt && role === "secondary");
@@ -140,7 +151,7 @@ function mayRelease(situation: Situation): boolean {
   const { mine, theirs, crossing, refusedByPartner } = situation;
   if (mine.status !== "ACTIVE") return true;
   if (isOver(situation) && (!crossing || refusedByPartner)) return true;
-  if (theirs.client === null || !isSameClient(mine, theirs.client)) return false;
+  if (!isItsHolder(situation)) return false;
   return !crossing && theirs.lastTransaction >= mine.lastTransactionAt;
 }
 
@@ -184,8 +195,7 @@ function asActive(situation: Situation): Binding {
   // A lease that ended here, but was never settled with the partner, goes on under the same promises.
   const sameGeneration =
     (mine.status === "ACTIVE" || mine.status === "EXPIRED" || mine.status === "RELEASED") &&
-    theirs.client !== null &&
-    isSameClient(mine, theirs.client);
+    isItsHolder(situation);
   const old = sameGeneration
     ? mine
     : {

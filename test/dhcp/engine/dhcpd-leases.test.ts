@@ -64,6 +64,31 @@ for (const member of ["a", "b"] as const) {
       assert.equal(binding?.status, "ACTIVE");
     });
 
+    test("a machine that shows an identifier of its own only now keeps its lease, under that, with all that was promised", () => {
+      const held = {
+        status: "ACTIVE",
+        client: hardwareClient(MAC),
+        expiresAt: at(900),
+        potentialSent: at(1_000),
+        lastTransactionAt: at(-100),
+      } as const;
+      for (const acknowledged of [true, false]) {
+        const clientIdentifier = Uint8Array.of(0, 7);
+        const { reason, told, binding } = tell(member, { ...held, acknowledged }, { clientIdentifier });
+        assert.equal(reason, null);
+        // It ends later here than the dhcpd believes.
+        assert.deepEqual([...new Set(told)], [BINDING_STATUS_CODE.ACTIVE]);
+        assert.deepEqual(binding?.client, { ...hardwareClient(MAC), clientIdentifier });
+        assert.deepEqual([binding?.expiresAt, (binding?.potentialSent ?? 0) >= at(1_000)], [at(900), true]);
+      }
+    });
+
+    test("another machine does not get a lease that runs, whatever it shows", () => {
+      const held = { status: "ACTIVE", client: hardwareClient("020000000002"), expiresAt: at(900) } as const;
+      const { reason, binding } = tell(member, held, { clientIdentifier: Uint8Array.of(0, 7) });
+      assert.deepEqual([reason, binding?.client], [2, hardwareClient("020000000002")]);
+    });
+
     test("a lease of whom cannot be told is refused, and not undone there", () => {
       for (const status of ["FREE", "BACKUP"] as const) {
         const held = { status, statusSince: at(-100) };
