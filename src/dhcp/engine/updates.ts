@@ -92,16 +92,17 @@ function mayAskFor(engine: Engine, turn: Turn, session: Session, binding: Bindin
   return !mayBeLeasedThere(engine, turn, session, binding);
 }
 
-/** An address that a dhcpd was given on a connection before this one may be leased there meanwhile. Told so once more, it drops that lease and
- *  gives the address again; so its own news come first. In NORMAL alone, and as the secondary. */
+/** An address that a dhcpd was given on a connection before this one may be leased there meanwhile, and one that is abandoned, for it leases
+ *  those as well. Told so once more, it drops that lease and gives the address again; so its own news come first. In NORMAL alone, and what it
+ *  was given as the secondary. */
 function mayBeLeasedThere(
   { dialect, endpoint, role }: Engine,
   turn: Turn,
   { connection }: Session,
   { status, acknowledged, statusSince }: Binding,
 ): boolean {
-  if (dialect.hasExtras || role === "secondary" || endpoint.state !== "NORMAL") return false;
-  if (status !== "BACKUP" || acknowledged) return false;
+  if (dialect.hasExtras || endpoint.state !== "NORMAL" || acknowledged) return false;
+  if (status !== "ABANDONED" && (status !== "BACKUP" || role === "secondary")) return false;
   const ageMs = turn.now.boot - connection.openedAt;
   return ageMs < PARTNERS_NEWS_MS && statusSince < turn.late.wall - ageMs / 1000;
 }

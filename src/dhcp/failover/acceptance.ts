@@ -157,9 +157,13 @@ function mayRelease(situation: Situation): boolean {
 
 /** EXPIRED and RELEASED are stored as FREE: with the acknowledgement both sides have settled it (draft 5.11). */
 function acceptEnd(situation: Situation, mayEnd: boolean): Acceptance {
-  const { mine, theirs, crossing } = situation;
-  if (mine.status === "ABANDONED")
+  const { mine, theirs, crossing, leaseStands } = situation;
+  if (mine.status === "ABANDONED") {
+    // It was leased there since, and told that it is abandoned it might drop the lease that it gives next.
+    if (leaseStands && theirs.lastTransaction > mine.lastTransactionAt)
+      return accepted(asUnheld(mine, theirs, "FREE"));
     return refused(REJECT_REASON.lessCritical, "the address is abandoned here");
+  }
   if (crossing && mine.status !== "ACTIVE" && myEndStands(situation)) return outdated(mine);
   return mayEnd ? accepted(asUnheld(mine, theirs, "FREE")) : outdated(mine);
 }

@@ -48,6 +48,16 @@ for (const member of ["a", "b"] as const) {
       assert.deepEqual([binding?.status, binding?.client], ["ACTIVE", hardwareClient(MAC)]);
     });
 
+    test("an abandoned address that a dhcpd leased since is free once that lease is over", () => {
+      const held = { status: "ABANDONED", statusSince: at(-100), lastTransactionAt: at(-100) } as const;
+      const released = { status: BINDING_STATUS_CODE.RELEASED, lastTransaction: at(-50) };
+      const { reason, told, binding } = tell(member, held, released);
+      assert.deepEqual([reason, told.includes(BINDING_STATUS_CODE.ABANDONED)], [null, false]);
+      assert.ok(binding?.status === "FREE" || binding?.status === "BACKUP");
+      const before = tell(member, held, { ...released, lastTransaction: at(-150) });
+      assert.deepEqual([before.reason, before.binding?.status], [16, "ABANDONED"]);
+    });
+
     test("a client that was released here and got the address again there keeps it, by clocks that are apart", () => {
       const released = {
         status: "RELEASED",
@@ -121,6 +131,17 @@ describe("an address that was given to a dhcpd on an older connection, without a
     const partner = new ScriptedPartner({ dialect: "ISC", member: "a", bindings: [given] }).becomeNormal();
     partner.pass(40_000);
     assert.deepEqual(toldOf(partner), [BINDING_STATUS_CODE.BACKUP]);
+  });
+
+  test("one that was abandoned before is not told as such meanwhile either, by whichever role", () => {
+    for (const member of ["a", "b"] as const) {
+      const abandoned = { status: "ABANDONED", statusSince: at(-30), acknowledged: false } as const;
+      const partner = new ScriptedPartner({ dialect: "ISC", member, bindings: [abandoned] }).becomeNormal();
+      partner.pass(10_000);
+      assert.deepEqual(toldOf(partner), []);
+      partner.pass(30_000);
+      assert.deepEqual(toldOf(partner), [BINDING_STATUS_CODE.ABANDONED]);
+    }
   });
 
   test("is told at once where it was given on this connection", () => {

@@ -68,6 +68,8 @@ test("a declined address is told with the end of its rest, for a dhcpd ends it b
   });
   partner.meet();
   partner.announce("NORMAL");
+  // Its own news come first.
+  partner.pass(40_000);
   const [told] = updates(partner.heard);
   assert.ok(told?.message.type === "BNDUPD");
   assert.equal(told.message.update.status, 5);
