@@ -143,6 +143,27 @@ test(
   },
 );
 
+test("a new pair on disks that take a second for every sync becomes NORMAL and stays it", {
+  skip: unmet("strace"),
+}, async (t) => {
+  await withPair(t, LOAD, async ({ pair }) => {
+    for (const member of MEMBERS) {
+      const file = join(pair.directory, `trace-${member}`);
+      const delay = ["-e", "inject=fdatasync,fsync:delay_enter=1s"];
+      pair.start(member, { wrapper: straceInto(file, "fdatasync,fsync", delay) });
+    }
+    await Promise.all(MEMBERS.map((member) => pair.engine(member).untilState("NORMAL")));
+    await pause(10_000);
+    for (const member of MEMBERS) {
+      const lost = pair
+        .engine(member)
+        .lines()
+        .filter(({ event }) => event === "link-down");
+      assert.deepEqual(lost, []);
+    }
+  });
+});
+
 test(`${FREEZES} times an engine stands still (SIGSTOP, SIGCONT): nothing lost, no duplicate, both come to terms`, async (t) => {
   await withPair(t, LOAD, async (run) => {
     const { pair, load } = run;

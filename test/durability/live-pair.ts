@@ -77,6 +77,11 @@ export class LiveEngine {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** The end of its log. */
+  lines(): readonly LogLine[] {
+    return this.#lines;
+  }
+
   /** What it printed on standard error. */
   get errors(): string {
     return this.#errors;

@@ -428,11 +428,13 @@ export function watchContact(engine: Engine, turn: Turn): void {
         drop(engine, turn, connection, "no handshake in time");
       continue;
     }
-    if (turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
-      drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`, REJECT_REASON.noTraffic);
-    } else if (engine.session?.partnerState === null && turn.now.boot >= connection.openedAt + handshakeMs) {
+    // The STATE ends the handshake: like all before it, it leaves only once the records are on disk, here and there.
+    const awaitsState = engine.session?.partnerState === null;
+    if (awaitsState && turn.now.boot >= connection.openedAt + handshakeMs) {
       // Whoever restarts waits for it, and serves nobody meanwhile (startup.ts).
       drop(engine, turn, connection, "no STATE in time");
+    } else if (!awaitsState && turn.now.boot >= connection.lastReceivedAt + contactLossMs) {
+      drop(engine, turn, connection, `nothing heard for ${contactLossMs} ms`, REJECT_REASON.noTraffic);
     } else if (turn.now.boot >= connection.contactedAt + contactDueMs(engine)) {
       watchUncertainty(engine, turn, connection);
     }

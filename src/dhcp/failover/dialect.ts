@@ -11,7 +11,7 @@ export interface LinkTiming {
   /** Silence of the partner after which the link counts as lost. */
   readonly contactLossMs: number;
   readonly dialRetryMs: number;
-  /** From an open connection to an accepted handshake. */
+  /** From an open connection to an accepted handshake, and to the partner's first STATE. */
   readonly handshakeMs: number;
   /** How long a restarted engine waits for its partner before it goes on alone. */
   readonly startupMs: number;

@@ -303,3 +303,16 @@ test("a partner that never says its state keeps nobody in STARTUP, who would ser
     assert.equal(partner.engine.endpoint.state, "COMMUNICATIONS-INTERRUPTED");
   }
 });
+
+test("a STATE that waits for the partner's slow disk is waited for as long as the rest of the handshake", () => {
+  const partner = new ScriptedPartner();
+  partner.meet();
+  const { contactLossMs, handshakeMs } = partner.engine.timing;
+  assert.ok(handshakeMs > 2 * contactLossMs);
+  partner.pass(2 * contactLossMs, { isSilent: true });
+  assert.deepEqual(partner.closed, []);
+  partner.announce("NORMAL");
+  assert.equal(partner.engine.endpoint.state, "NORMAL");
+  partner.pass(contactLossMs, { isSilent: true });
+  assert.deepEqual(partner.closed, [`nothing heard for ${contactLossMs} ms`]);
+});
