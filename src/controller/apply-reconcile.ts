@@ -113,8 +113,8 @@ async function refreshSecrets(
   now: UnixSeconds,
 ): Promise<void> {
   const object = cache.get("FailoverRelationship", namespace, name);
-  const { deletionTimestamp, generation, uid = "" } = object?.metadata ?? {};
-  if (object === undefined || deletionTimestamp !== undefined) return;
+  if (object === undefined) return;
+  const { generation, uid = "" } = object.metadata;
   // Once it is its own, nothing but our own writes changes it; before, somebody may take it away.
   if (memory.stores.get(uid)?.relationshipUid !== uid) {
     const record = await readStoreRecord(apply, { namespace, name, uid });

@@ -72,7 +72,7 @@ export function observe(cache: Cache, memory: Memory, at: At): Observed | null {
   const { namespace, name, now } = at;
   const object = cache.get("FailoverRelationship", namespace, name);
   if (object === undefined) return null;
-  const objects = readNamespace(cache, namespace);
+  const objects = readNamespace(cache, at);
   const key = `${namespace}/${name}`;
   const nodes = observedNodes(cache, memory, now);
   const listed = operations(cache, memory, at);
@@ -130,6 +130,7 @@ function observedRelationship(object: KubeObject): ObservedRelationship {
     generation: metadata.generation ?? 0,
     createdAt: parseTime(metadata.creationTimestamp) ?? unixSeconds(0),
     deleting: metadata.deletionTimestamp !== undefined,
+    finalizers: metadata.finalizers ?? [],
     paused: metadata.annotations?.[ANNOTATION_PAUSED] === "true",
     mode: text(spec["mode"]),
     primary: text(spec["primary"]),
@@ -454,8 +455,9 @@ export function observedSet(object: KubeObject): Observed["reservationSets"][num
 }
 
 function versionOf({ metadata }: KubeObject) {
-  const { name = "", resourceVersion = "", generation = 0 } = metadata;
-  return { name, resourceVersion, generation };
+  const { deletionTimestamp, finalizers, generation = 0, name = "", resourceVersion = "" } = metadata;
+  const held = deletionTimestamp === undefined ? {} : { heldBy: finalizers ?? [] };
+  return { name, resourceVersion, generation, ...held };
 }
 
 /** By name, not by label or owner: what stands where ours should stand is a finding, whoever made it. */

@@ -61,6 +61,8 @@ export interface ObservedRelationship {
   readonly generation: number;
   readonly createdAt: UnixSeconds;
   readonly deleting: boolean;
+  /** What holds it while it is being deleted. */
+  readonly finalizers: readonly string[];
   readonly paused: boolean;
   readonly mode: string;
   readonly primary: string;
@@ -350,11 +352,14 @@ export interface ObservedScope {
   readonly generation: number;
   readonly status: Json;
   readonly unkept?: Unkept;
+  /** What holds it though it was deleted; absent when it was not. */
+  readonly heldBy?: readonly string[];
   /** When counts of it were last written, 0 when never. */
   readonly countsWrittenAt: UnixSeconds;
 }
 
 export interface ObservedReservationSet {
+  readonly heldBy?: readonly string[];
   readonly entries: number;
   readonly name: string;
   readonly resourceVersion: string;

@@ -21,19 +21,24 @@ import type { Cache } from "./caches.ts";
 import type { Rejected } from "./observed.ts";
 import { TYPES } from "./resource-types.ts";
 
-/** A namespace's objects as compile() takes them, and those that could not be read. Relationships are of all watched
+/** A namespace's objects as compile() takes them for the relationship `name`, and those that could not be read. Relationships are of all watched
  *  namespaces: they may meet on a node. */
 export interface NamespaceObjects {
   readonly set: ObjectSet;
   readonly unreadable: readonly Rejected[];
 }
 
-export function readNamespace(cache: Cache, namespace: string): NamespaceObjects {
+export function readNamespace(
+  cache: Cache,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): NamespaceObjects {
   const unreadable: Rejected[] = [];
   const read = <T>(kind: KindName, parse: (value: unknown) => Parsed<T>, where: string | null): T[] =>
     cache.list(kind, where).flatMap((object) => {
-      // One that is being deleted keeps nobody from its place.
-      if (where === null && object.metadata.deletionTimestamp !== undefined) return [];
+      // One that is being deleted keeps nobody from its place, but has its own.
+      const { deletionTimestamp } = object.metadata;
+      const isOwn = object.metadata.namespace === namespace && object.metadata.name === name;
+      if (where === null && deletionTimestamp !== undefined && !isOwn) return [];
       const parsed = parseCached(kind, object, parse);
       if (parsed.kind === "ok") return [parsed.object];
       unreadable.push(unreadableObject(kind, object, parsed.errors));

@@ -148,6 +148,7 @@ export function relationship(changes: Partial<ObservedRelationship> = {}): Obser
     generation: 3,
     createdAt: unixSeconds(NOW - 86_400),
     deleting: false,
+    finalizers: [],
     paused: false,
     mode: "LoadBalance",
     primary: "a",

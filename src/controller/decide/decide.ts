@@ -1,6 +1,6 @@
 // The controller's whole judgement on one relationship: what is observed in, effects out. Pure; the same Observed always
 // gives the same Decision, and at the fixpoint there are no effects. The chain, first match decides the write:
-// being deleted, the witness's upkeep, a human's grant, an automatic one; otherwise children, a rollout step, and the
+// the witness's upkeep, a human's grant, an automatic one; otherwise children, a rollout step, and the
 // statuses of all concerned.
 // Never: two grants of one word, a grant over a holder, both members restarted at once, an object of somebody else.
 
@@ -17,6 +17,7 @@ import { type ChildrenPlan, MOVE_WAITS } from "./children.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
 import { outdatedDefinition } from "./definitions.ts";
+import { heldDeletion } from "./deletion.ts";
 import { contestEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict, renewals } from "./link.ts";
 import { nextLook, unexplained, watchedNodes } from "./next-look.ts";
@@ -51,7 +52,7 @@ import { readWitness, type Witness, type WitnessChange, witnessUpkeep } from "./
 
 export interface Decision {
   /** Which link of the chain decided; for logs. */
-  readonly step: "deletion" | "witness" | "grant" | "automatic-grant" | "reconcile" | "steady";
+  readonly step: "witness" | "grant" | "automatic-grant" | "reconcile" | "steady";
   /** To be performed in this order; the first failure ends it. */
   readonly effects: readonly Effect[];
   /** When to look again though nothing happened; null: only an event matters. */
@@ -68,17 +69,6 @@ export interface Decision {
 const MORE_DUE_SECONDS = 1;
 
 export function decide(observed: Observed, options: RenderOptions): Decision {
-  if (observed.relationship.deleting) {
-    // Owner references stop the pods; the stores are kept. No finalizer, so nothing is left to do.
-    return {
-      step: "deletion",
-      effects: [],
-      requeueAfterSeconds: null,
-      watchedNodes: [],
-      unexplained: [],
-      rollout: "settled",
-    };
-  }
   const witness = readWitness(observed.relationship.status);
   const before = storeProblem(observed) === null ? storesListedBefore(observed) : null;
   const upkeep = witnessUpkeep(witness, observed.members, before);
@@ -132,7 +122,8 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
   const plan = judge(pair, options);
   // The certificates before the pods that mount them.
   const link = linkEffects(pair, plan);
-  const stores = storeEffects(observed, pair.witness?.stores ?? {}, plan.problem);
+  const listed = pair.witness?.stores ?? {};
+  const stores = observed.relationship.deleting ? [] : storeEffects(observed, listed, plan.problem);
   const copy = copyEffects(observed, stores);
   const [awaited, late] = mayWaitForCopy(observed) ? [copy, []] : [[], copy];
   const children = withCertificates(plan.children.effects, link);
@@ -170,8 +161,9 @@ function reconcile(pair: Pair, operations: readonly OperationStep[], options: Re
 function linkEffects({ observed }: Pair, { problem }: Plan): readonly Effect[] {
   const { link, relationship } = observed;
   if (link.kind !== "read") return [];
-  const { namespace, name } = relationship;
-  const steps = problem === null ? linkSteps(observed) : renewals(linkSteps(observed), link.view);
+  const { deleting, namespace, name } = relationship;
+  const steps =
+    problem === null && !deleting ? linkSteps(observed) : renewals(linkSteps(observed), link.view);
   return steps.map((step) => ({ kind: "link", namespace, name, step, basis: link.view }));
 }
 
@@ -231,13 +223,14 @@ function statusEffects(
 }
 
 function verdictsOf(pair: Pair, { children, problem, rollout }: Plan): readonly Verdict[] {
-  const stalled = problem ?? pairRefusal(pair);
+  const deletion = heldDeletion(pair.observed.relationship);
+  const stalled = deletion ?? problem ?? pairRefusal(pair);
   const optional = [
     reconcilingVerdict(stalled === null ? workOf(pair, children, rollout) : null),
     stalledVerdict(stalled),
   ];
   return [
-    readyVerdict(pair, problem, children.held?.reason === MOVE_WAITS ? children.held : null),
+    readyVerdict(pair, problem, children.held?.reason === MOVE_WAITS ? children.held : deletion),
     availableVerdict(pair),
     partnerDownVerdict(pair),
     configVerdict(pair, acceptedRevision(pair)),

@@ -8,6 +8,7 @@ import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { map, text } from "../json.ts";
 import type { Observed, ObservedMember, ObservedOperation } from "../observed.ts";
 import { wasBegun } from "./begun-operations.ts";
+import { heldDeletion } from "./deletion.ts";
 import { liveness, SILENCE_SECONDS, type UnknownCause } from "./liveness.ts";
 import {
   endOf,
@@ -110,7 +111,12 @@ function precondition({ observed, witness, operation, rests, stays }: Act): Oper
 }
 
 /** What keeps children, or the share, as they are would keep them so for the operation as well. */
-function hindrance({ operation, rests }: Act, { children, problem }: Plan): OperationOutcome | null {
+function hindrance(
+  { observed, operation, rests }: Act,
+  { children, problem }: Plan,
+): OperationOutcome | null {
+  const deletion = heldDeletion(observed.relationship);
+  if (deletion !== null) return failed(deletion.reason, `Nothing can be changed: ${deletion.message}`);
   if (problem !== null) {
     const message = `The spec is refused, so nothing can be changed: ${rejectedText(problem)} Create a new operation once Accepted is True.`;
     return failed("NotAccepted", message);

@@ -35,7 +35,9 @@ export function judge(pair: Pair, options: RenderOptions): Plan {
     storeProblem(observed) ??
     bothMoving(pair) ??
     volumeElsewhere(observed, config);
-  if (problem !== null) return { problem, children: NO_CHILDREN, rollout: none };
+  // What is being deleted is not made again, or restarted.
+  if (problem !== null || observed.relationship.deleting)
+    return { problem, children: NO_CHILDREN, rollout: none };
   const children = planChildren(pair, config, options);
   if (children.conflict !== null) return { problem: children.conflict, children, rollout: none };
   return { problem: null, children, rollout: rolloutStep(observed, children.hashes) };

@@ -9,6 +9,7 @@ import { type UnixSeconds, unixSeconds } from "../../base/units.ts";
 import { sameJson } from "../merge-patch.ts";
 import type { ObservedReservationSet, ObservedScope, Rejected } from "../observed.ts";
 import { conditionsOf, readConditions, type Verdict } from "./condition.ts";
+import { heldBy } from "./deletion.ts";
 import type { Pair } from "./pair.ts";
 
 /** Counts are for people; metrics are exact. */
@@ -53,6 +54,7 @@ interface Programmable {
   readonly name: string;
   readonly generation: number;
   readonly status: Readonly<Record<string, unknown>>;
+  readonly heldBy?: readonly string[];
 }
 
 function programConditions(pair: Pair, object: Programmable, revision: string | null) {
@@ -88,7 +90,8 @@ function programmedOf(pair: Pair, object: Programmable, accepted: Verdict, revis
     message,
   });
   if (accepted.status !== "True") return verdict("False", "NotAccepted", "It is not accepted as it stands.");
-  const done = verdict("True", "Programmed", "Both members serve it.");
+  const going = object.heldBy === undefined ? "" : ` It was deleted, and goes once ${heldBy(object.heldBy)}.`;
+  const done = verdict("True", "Programmed", `Both members serve it.${going}`);
   const before = readConditions(object.status["conditions"]).find(({ type }) => type === "Programmed");
   const isOfNow = before?.observedGeneration === object.generation;
   if (isOfNow && before.status === "True") return done;

@@ -25,10 +25,15 @@ import {
   witness,
 } from "../observed-fixture.ts";
 
-test("a relationship that is being deleted gets no write at all", () => {
-  const decision = decide(observed({ relationship: relationship({ deleting: true, status: {} }) }), OPTIONS);
-  assert.equal(decision.step, "deletion");
-  assert.deepEqual(decision.effects, []);
+test("of a relationship that is being deleted nothing but the status is written", () => {
+  const deleted = relationship({ deleting: true, finalizers: ["example.com/audit"] });
+  const decision = decide(observed({ relationship: deleted, children: new Map() }), OPTIONS);
+  const kinds = kindsOf(decision.effects);
+  assert.ok(kinds.includes("status FailoverRelationship campus"));
+  assert.deepEqual(
+    kinds.filter((kind) => !/^(status|event) /.test(kind)),
+    [],
+  );
 });
 
 test("at the fixpoint there is no effect and nothing to wake up for", () => {
