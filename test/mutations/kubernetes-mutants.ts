@@ -577,19 +577,19 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    name: "a relationship that is being deleted is looked after as before",
+    name: "what is being deleted is made anew, or restarted",
     rule: "K8",
     patches: [
       {
-        file: "src/controller/decide/decide.ts",
-        find: "if (observed.relationship.deleting) {",
-        replace: "if (observed.relationship.deleting && observed.members.length === 0) {",
+        file: "src/controller/decide/plan.ts",
+        find: "if (problem !== null || observed.relationship.deleting)",
+        replace: "if (problem !== null)",
       },
     ],
     caught: {
       by: "test",
       file: "test/controller/decide/decide.test.ts",
-      name: "a relationship that is being deleted gets no write at all",
+      name: "of a relationship that is being deleted nothing but the status is written",
     },
   },
   {

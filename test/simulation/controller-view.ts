@@ -43,6 +43,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
       generation: 1,
       createdAt: NEVER,
       deleting: false,
+      finalizers: [],
       paused: false,
       mode: config.mode,
       primary: config.primary,
