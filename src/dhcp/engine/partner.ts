@@ -136,13 +136,9 @@ function onState(
   if (isLeft && isStill && !session.partnerInStartup) sendState(engine, turn);
 }
 
-/** What had to wait until the partner's clock was known goes on. */
+/** What had to wait until the partner's clock was known goes on. A STATE that did not wait is not answered once more. */
 function resumeAfterContact(engine: Engine, turn: Turn, session: Session): void {
-  if (engine.session !== session || session.isClockKnown || !isClockKnown(engine, turn, session)) return;
-  session.isClockKnown = true;
-  // Before anything rests on it: else a loss of power soon after would compare the partner's clock with nothing.
-  turn.putEndpoint(clocksNow(engine, turn, session));
-  reactToPartner(engine, turn);
+  if (engine.session === session && !session.isClockKnown) reactToPartner(engine, turn);
 }
 
 function rememberPartner(engine: Engine, turn: Turn, session: Session, extras: Extras): void {
@@ -230,6 +226,9 @@ export function reactToPartner(engine: Engine, turn: Turn): void {
     session.isClockKnown = false;
     return;
   }
+  // Before anything rests on it: else a loss of power soon after would compare the partner's clock with nothing.
+  if (!session.isClockKnown) turn.putEndpoint(clocksNow(engine, turn, session));
+  session.isClockKnown = true;
   if (session.partnerInStartup || session.partnerOutdated || mustVerify(engine)) return;
   const state = settled(engine);
   const agree = shapesAgree(engine, session);

@@ -168,6 +168,16 @@ describe("what a dhcpd must not hear", () => {
     }
   });
 
+  test("CONFLICT-DONE: its first CONTACT after we went to NORMAL does not lead back into the conflict", () => {
+    const partner = comeBack(RI, CD);
+    const request = partner.heard.find(({ message }) => message.type.startsWith("UPDREQ"))!;
+    partner.say({ type: "UPDDONE" }, { xid: request.xid });
+    // It has not heard of NORMAL yet.
+    partner.say({ type: "CONTACT", extras: null });
+    assert.deepEqual(announced(partner).slice(-2), [PC, N]);
+    assert.equal(partner.engine.endpoint.state, N);
+  });
+
   test("SHUTDOWN: a stop in order is a pause to it, from every state", () => {
     for (const saved of SETTLED_STATES) {
       const partner = comeBack(saved, N);
