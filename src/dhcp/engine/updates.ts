@@ -104,7 +104,7 @@ function mayBeLeasedThere(
   if (dialect.hasExtras || endpoint.state !== "NORMAL" || acknowledged) return false;
   if (status !== "ABANDONED" && (status !== "BACKUP" || role === "secondary")) return false;
   const ageMs = turn.now.boot - connection.openedAt;
-  return ageMs < PARTNERS_NEWS_MS && statusSince < turn.late.wall - ageMs / 1000;
+  return ageMs < PARTNERS_NEWS_MS && statusSince < Math.floor(turn.late.wall - ageMs / 1000);
 }
 
 function isEnd(status: BindingStatus): boolean {

@@ -149,4 +149,16 @@ describe("an address that was given to a dhcpd on an older connection, without a
     const told = partner.heard.filter(({ message }) => message.type === "BNDUPD");
     assert.ok(told.length > 0);
   });
+
+  test("and goes on being told as it answers, also when the connection is no second old", () => {
+    const partner = new ScriptedPartner({ dialect: "ISC", member: "a" });
+    partner.pass(900);
+    partner.meet({ maxUnackedUpdates: 1 });
+    partner.announce("NORMAL");
+    partner.pass(200);
+    const given = partner.engine.leases.unacknowledgedCount;
+    assert.ok(given > 1);
+    partner.acknowledgeAll();
+    assert.equal(partner.engine.leases.unacknowledgedCount, 0);
+  });
 });
