@@ -88,21 +88,23 @@ export function sendUpdates(engine: Engine, turn: Turn): void {
 /** Whether it may be told now. The partner is not asked to agree on a lease's end under hold (W9); one without records is told all the
  *  same, because it must know what to reckon with; it cannot agree (W10). */
 function mayAskFor(engine: Engine, turn: Turn, session: Session, binding: Binding): boolean {
-  if (isEnd(binding.status)) return session.partnerIncomplete || mayConsent(engine, turn, binding);
-  return !mayBeLeasedThere(engine, turn, session, binding);
+  const isEndTooSoon =
+    isEnd(binding.status) && !session.partnerIncomplete && !mayConsent(engine, turn, binding);
+  return !isEndTooSoon && !mayBeLeasedThere(engine, turn, session, binding);
 }
 
-/** An address that a dhcpd was given on a connection before this one may be leased there meanwhile, and one that is abandoned, for it leases
- *  those as well. Told so once more, it drops that lease and gives the address again; so its own news come first. In NORMAL alone, and what it
- *  was given as the secondary. */
+/** What happened to an address before this connection: it may be leased at a dhcpd meanwhile. Told of an end, that the address is
+ *  abandoned (it leases those as well), or in NORMAL as the secondary that it is free, it drops that lease and gives the address
+ *  again; so its own news come first. Not while it asks for updates: it may have lost what it had. */
 function mayBeLeasedThere(
-  { dialect, endpoint, role }: Engine,
+  { dialect, endpoint, role, updates }: Engine,
   turn: Turn,
   { connection }: Session,
   { status, acknowledged, statusSince }: Binding,
 ): boolean {
-  if (dialect.hasExtras || endpoint.state !== "NORMAL" || acknowledged) return false;
-  if (status !== "ABANDONED" && (status !== "BACKUP" || role === "secondary")) return false;
+  if (dialect.hasExtras || acknowledged || updates.isServingRequest) return false;
+  const isGiven = status === "BACKUP" && role === "primary" && endpoint.state === "NORMAL";
+  if (!isGiven && status !== "ABANDONED" && !isEnd(status)) return false;
   const ageMs = turn.now.boot - connection.openedAt;
   return ageMs < PARTNERS_NEWS_MS && statusSince < Math.floor(turn.late.wall - ageMs / 1000);
 }
@@ -289,7 +291,10 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
   // Without a record it is what it was agreed to be; with one for each address that a partner names, memory would fill up.
   if (isForeign) return null;
   reportDuplicate(engine, turn, before, theirs);
-  const next = timesMayFall ? withTimesOf(decision.next, theirs) : decision.next;
+  const taken = isDroppedThere(engine, decision.next)
+    ? { ...decision.next, acknowledged: false }
+    : decision.next;
+  const next = timesMayFall ? withTimesOf(taken, theirs) : taken;
   if (next.acknowledged) engine.updates.withdraw(update.address);
   else if (before.status !== "ACTIVE" || before.acknowledged || !names(before, theirs.client))
     owe(engine, update.address);
@@ -351,6 +356,13 @@ function addressFault({ serverConfig, leases, dialect }: Engine, address: Ipv4):
 /** A dhcpd gives what it believes in a range of its own. What was given before the address was taken runs on. */
 function isNewLease({ dialect }: Engine, mine: Binding | null, theirs: PartnerBinding): boolean {
   return !dialect.hasExtras && theirs.status === "ACTIVE" && !OF_ITS_CLIENT.has(mine?.status ?? "FREE");
+}
+
+/** A dhcpd drops the lease that it tells for what it is told of the address in the same moment, a release above all. */
+function isDroppedThere({ dialect, updates }: Engine, { address, status }: Binding): boolean {
+  return (
+    dialect.duels && status === "ACTIVE" && updates.isInFlight(address) && !updates.isLeaseInFlight(address)
+  );
 }
 
 function names(binding: Binding, client: ClientIdentity | null): boolean {

@@ -94,7 +94,10 @@ function isOver({ mine, now, clockUncertainty }: Situation): boolean {
   return hasEnded(mine, now, clockUncertainty);
 }
 
-function mayBeOver({ mine, late, clockUncertainty }: Situation): boolean {
+function mayBeOver({ mine, late, clockUncertainty, leaseStands }: Situation): boolean {
+  // A dhcpd gives an address anew once its own clock says so, without any grace. Told instead that the old lease runs, it would find that over
+  // as well, and give the address to one client after the other.
+  if (leaseStands) return mine.expiresAt <= late + clockUncertainty;
   return hasEnded(mine, late, clockUncertainty);
 }
 

@@ -93,6 +93,19 @@ for (const member of ["a", "b"] as const) {
       }
     });
 
+    test("an address that a dhcpd gave anew is its new client's where the old lease is over by clocks that are apart", () => {
+      for (const expiresAt of [at(-10), at(40)]) {
+        const held = {
+          status: "ACTIVE",
+          client: hardwareClient("020000000002"),
+          expiresAt,
+          lastTransactionAt: at(-100),
+        } as const;
+        const { reason, told, binding } = tell(member, held, {});
+        assert.deepEqual([reason, told, binding?.client], [null, [], hardwareClient(MAC)]);
+      }
+    });
+
     test("another machine does not get a lease that runs, whatever it shows", () => {
       const held = { status: "ACTIVE", client: hardwareClient("020000000002"), expiresAt: at(900) } as const;
       const { reason, binding } = tell(member, held, { clientIdentifier: Uint8Array.of(0, 7) });
@@ -133,6 +146,28 @@ describe("an address that was given to a dhcpd on an older connection, without a
     assert.deepEqual(toldOf(partner), [BINDING_STATUS_CODE.BACKUP]);
   });
 
+  test("its lease's end here, of before, is not told meanwhile, unless the partner asks for all there is", () => {
+    for (const member of ["a", "b"] as const) {
+      for (const asks of [true, false]) {
+        const released = {
+          status: "RELEASED",
+          client: hardwareClient(MAC),
+          statusSince: at(-30),
+          lastTransactionAt: at(-30),
+          acknowledged: false,
+        } as const;
+        const partner = new ScriptedPartner({ dialect: "ISC", member, bindings: [released] });
+        partner.meet();
+        if (asks) partner.say({ type: "UPDREQALL" });
+        partner.announce("NORMAL");
+        partner.pass(10_000);
+        assert.deepEqual(toldOf(partner), asks ? [BINDING_STATUS_CODE.RELEASED] : []);
+        partner.pass(30_000);
+        assert.deepEqual(toldOf(partner), [BINDING_STATUS_CODE.RELEASED]);
+      }
+    }
+  });
+
   test("one that was abandoned before is not told as such meanwhile either, by whichever role", () => {
     for (const member of ["a", "b"] as const) {
       const abandoned = { status: "ABANDONED", statusSince: at(-30), acknowledged: false } as const;
@@ -161,4 +196,24 @@ describe("an address that was given to a dhcpd on an older connection, without a
     partner.acknowledgeAll();
     assert.equal(partner.engine.leases.unacknowledgedCount, 0);
   });
+});
+
+test("a lease that crosses its client's release of before is told back to a dhcpd, which may have taken the release instead", () => {
+  const released = {
+    status: "RELEASED",
+    client: hardwareClient(MAC),
+    statusSince: at(0),
+    lastTransactionAt: at(-10),
+    acknowledged: false,
+  } as const;
+  const partner = new ScriptedPartner({ dialect: "ISC", member: "a", bindings: [released] });
+  partner.meet();
+  partner.announce("NORMAL");
+  const [told] = partner.heard.filter(({ message }) => message.type === "BNDUPD");
+  assert.ok(told?.message.type === "BNDUPD" && told.message.update.status === BINDING_STATUS_CODE.RELEASED);
+  partner.update({ ...LEASE, lastTransaction: at(0) });
+  partner.acknowledgeAll();
+  partner.pass(100);
+  const last = partner.heard.findLast(({ message }) => message.type === "BNDUPD");
+  assert.ok(last?.message.type === "BNDUPD" && last.message.update.status === BINDING_STATUS_CODE.ACTIVE);
 });
