@@ -80,6 +80,7 @@ export async function performEffects(
       const named = nameOfEffect(effect);
       const error: unknown = result.reason;
       if (isConflict(error)) return { kind: "outdated", writes, effect: named };
+      if (mayWaitBeside(effect) && isNotFound(error)) continue;
       if (keepsItsClaim(effect, error)) {
         refused ??= { effect: named, error };
         continue;
@@ -118,7 +119,7 @@ function groupsOf(effects: readonly Effect[]): readonly (readonly Effect[])[] {
   return groups;
 }
 
-/** Each such object is written once a look, and nothing rests on it. */
+/** Each such object is written once a look, and nothing rests on it: nor does it matter when it is gone, as with its definition. */
 function mayWaitBeside(effect: Effect): boolean {
   return effect.kind === "write-status" && TOLD_KINDS.includes(effect.target.kind);
 }

@@ -8,7 +8,14 @@ import type { KubeObject } from "../kube/resource.ts";
 import type { KubeLog, Timing } from "../kube/timing.ts";
 import { type KeyLookup, keysOf } from "./keys.ts";
 import { nodeText } from "./observe-machines.ts";
-import { LABELLED_KINDS, OPTIONAL_KINDS, TYPES, WATCHED_KINDS, type WatchedKind } from "./resource-types.ts";
+import {
+  DOUBTED_KINDS,
+  LABELLED_KINDS,
+  OPTIONAL_KINDS,
+  TYPES,
+  WATCHED_KINDS,
+  type WatchedKind,
+} from "./resource-types.ts";
 
 /** What observe.ts reads. */
 export interface Cache {
@@ -18,6 +25,8 @@ export interface Cache {
   /** Why nothing is known of this kind in `namespace`, in the API's words; null when it is known. Only of OPTIONAL_KINDS: without
    *  the others nobody looks. */
   refusal(kind: WatchedKind, namespace: string): string | null;
+  /** Of which the API knows nothing any more, because their definition (CRD) was deleted. */
+  undefinedKinds(): readonly WatchedKind[];
 }
 
 export interface CachesOptions {
@@ -60,6 +69,8 @@ export class Caches implements Cache {
           log,
           type: TYPES[kind],
           namespace,
+          doubtsDeletions: DOUBTED_KINDS.has(kind),
+          onDefinition: () => this.#addAll(),
           ...(LABELLED_KINDS.has(kind) ? { labelSelector: OUR_LABEL } : {}),
           onChange: (key) => this.#changed(kind, key),
           // Whoever had to do without until now is looked at again.
@@ -111,6 +122,11 @@ export class Caches implements Cache {
       (other) => other.kind === kind && (other.namespace ?? namespace) === namespace,
     );
     return of?.reflector.refusal ?? null;
+  }
+
+  undefinedKinds(): readonly WatchedKind[] {
+    const found = this.#reflectors.filter(({ reflector }) => reflector.isUndefined);
+    return [...new Set(found.map(({ kind }) => kind))];
   }
 
   /** In words, what the role does not allow of that without which nothing can be done; empty when it allows all. */

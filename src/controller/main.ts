@@ -129,8 +129,7 @@ class Controller implements RunningController {
   async start(): Promise<void> {
     const { leaderElection, log, metrics } = this.#options;
     if (metrics !== null) {
-      const waitsFor = () =>
-        this.#synced ? null : ["a complete list of everything", ...this.#caches.missingRights()];
+      const waitsFor = () => (this.#synced ? null : ["a complete list of everything", ...this.#missing()]);
       this.#health = await startHealthServer({ ...metrics, registry: this.#metrics.registry, waitsFor });
     }
     this.#caches.start();
@@ -151,6 +150,12 @@ class Controller implements RunningController {
       onStopped: (why) => this.#unlead(why),
     });
     this.#elector.start();
+  }
+
+  #missing(): readonly string[] {
+    const kinds = this.#caches.undefinedKinds();
+    const definitions = kinds.length === 0 ? [] : [`the definition of ${kinds.join(", ")} (CRD)`];
+    return [...this.#caches.missingRights(), ...definitions];
   }
 
   isLeader(): boolean {

@@ -104,6 +104,7 @@ export function observe(cache: Cache, memory: Memory, at: At): Observed | null {
       [...existing.values()].map((child) => child.object),
       now,
     ),
+    undefinedKinds: cache.undefinedKinds(),
     claimsRefusal: cache.refusal("PersistentVolumeClaim", namespace),
     lastFailure: memory.failures.get(key) ?? null,
     rollingElsewhere: [...memory.rolling].find((other) => other !== key) ?? null,

@@ -44,6 +44,8 @@ export interface Observed {
   readonly contest: "none" | "begins" | "goes-on";
   /** What kept the last reconcile from finishing, null when it finished. */
   readonly lastFailure: string | null;
+  /** Kinds of ours whose definition is gone from the cluster. */
+  readonly undefinedKinds: readonly string[];
   /** Why nothing is known of claims, in the API's words; null when they are known. */
   readonly claimsRefusal: string | null;
   /** Another relationship (namespace/name) that is restarting a member right now, or null. */

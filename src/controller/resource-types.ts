@@ -46,6 +46,12 @@ export const CHILD_KINDS = [
 /** Kinds that only some pairs need. A role of an earlier chart may not allow them; the others are served all the same. */
 export const OPTIONAL_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>(["PersistentVolumeClaim"]);
 
+/** What a human writes and clients live by: see Reflector's doubtsDeletions. Not FailoverMembers, which are to be made again at once. */
+export const DOUBTED_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>([
+  "DHCPScope",
+  "DHCPReservationSet",
+]);
+
 /** Kinds of which a cluster has many that are none of ours: only those with our labels are watched. */
 export const LABELLED_KINDS: ReadonlySet<WatchedKind> = new Set<WatchedKind>([
   "StatefulSet",

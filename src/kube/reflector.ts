@@ -23,8 +23,13 @@ export interface ReflectorOptions {
   readonly onChange: (key: string) => void;
   /** Called after every complete list, when all its onChange calls have been made. */
   readonly onListed?: () => void;
+  /** Called when `isUndefined` has changed. */
+  readonly onDefinition?: () => void;
   /** Longest time between two full lists, milliseconds; default and maximum 300,000. */
   readonly relistMs?: number;
+  /** A deletion is believed once a list shows it too: with its definition (CRD) all objects of a kind go, which is told as so many deletions,
+   *  and is somebody's mistake. Default false: at once. */
+  readonly doubtsDeletions?: boolean;
   /** Longest silence of a watch, milliseconds; default 90,000 (the API server sends a bookmark every minute). */
   readonly idleMs?: number;
 }
@@ -51,6 +56,11 @@ const BACKOFF_MAX_MS = 30_000;
 /** A watch that ends sooner than this counts as a failure, however politely it ended: otherwise we would spin. */
 const SHORT_WATCH_MS = 5_000;
 const FORBIDDEN = 403;
+const NOT_FOUND = 404;
+/** From the last deletion told until a list is asked whether it is so: ample for the API server to remove the definition. */
+const DOUBT_MS = 3_000;
+/** What went with a definition is given so long to come back after it. */
+const RETURN_MS = 600_000;
 
 /** What to do after a watch has ended. */
 type Next = "resume" | "relist";
@@ -69,6 +79,11 @@ export class Reflector {
   #lastHeardMs: number | null = null;
   #lastError: KubeError | null = null;
   #refusal: string | null = null;
+  /** Keys of objects that may be gone. */
+  readonly #doubted = new Set<string>();
+  #cancelDoubt = () => {};
+  #isUndefined = false;
+  #endWatch = () => {};
   #failures = 0;
   #lists = 0;
   #watches = 0;
@@ -92,6 +107,7 @@ export class Reflector {
   /** Ends for good. When it resolves nothing is under way and no handler is called any more. The store stays. */
   async stop(): Promise<void> {
     this.#stopper.abort();
+    this.#cancelDoubt();
     this.#firstList.resolve(this.#synced);
     this.#firstWord.resolve(this.#synced);
     await this.#running;
@@ -127,6 +143,11 @@ export class Reflector {
   /** What the API said (403) when asked for a list, as long as there never was one; null when it did not refuse. */
   get refusal(): string | null {
     return this.#synced ? null : this.#refusal;
+  }
+
+  /** The API serves no such kind any more, or not yet: its definition is not there. */
+  get isUndefined(): boolean {
+    return this.#isUndefined;
   }
 
   stats(): ReflectorStats {
@@ -168,6 +189,7 @@ export class Reflector {
         this.#refusal = error.message;
         this.#firstWord.resolve(true);
       }
+      this.#noteDefinition(error);
       await this.#pauseAfter(error);
       return false;
     }
@@ -188,6 +210,7 @@ export class Reflector {
     const before = this.#objects;
     const after = new Map<string, KubeObject>();
     const changed: string[] = [];
+    const isBack = this.#isUndefined;
     for (const item of items) {
       const key = objectKey(item.metadata);
       const known = before.get(key);
@@ -198,9 +221,15 @@ export class Reflector {
         changed.push(key);
       }
     }
+    for (const key of this.#doubted) {
+      if (!isBack || after.has(key)) this.#doubted.delete(key);
+      else after.set(key, before.get(key)!);
+    }
+    this.#askAfter(isBack ? RETURN_MS : DOUBT_MS);
     for (const key of before.keys()) if (!after.has(key)) changed.push(key);
     this.#objects = after;
     this.#resourceVersion = resourceVersion;
+    this.#setUndefined(false);
     for (const key of changed) this.#report(key);
   }
 
@@ -218,6 +247,8 @@ export class Reflector {
       return stream;
     };
     this.#watches += 1;
+    const ender = new AbortController();
+    this.#endWatch = () => ender.abort();
     const end = await followWatch({
       client: { openWatch },
       type,
@@ -230,7 +261,7 @@ export class Reflector {
       idleMs: this.#options.idleMs ?? IDLE_MS,
       totalMs: leftMs + 1_000,
       timing,
-      signal: this.#signal,
+      signal: AbortSignal.any([this.#signal, ender.signal]),
       onEvent: (event) => {
         gap = this.#takeEvent(event);
         return gap === null;
@@ -251,9 +282,15 @@ export class Reflector {
     }
     const { object, type } = event;
     const key = objectKey(object.metadata);
-    const known = this.#objects.get(key);
+    const isDoubted = this.#doubted.delete(key);
+    const known = isDoubted && type === "ADDED" ? undefined : this.#objects.get(key);
     this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
     if (type === "DELETED") {
+      if (this.#options.doubtsDeletions === true && known !== undefined) {
+        this.#doubted.add(key);
+        this.#askAfter(DOUBT_MS);
+        return null;
+      }
       if (!this.#objects.delete(key)) return `deletion of ${key}, which was never announced`;
       this.#report(key);
       return null;
@@ -266,6 +303,51 @@ export class Reflector {
     return null;
   }
 
+  /** Whatever the API lacks with its definition may come back with it. */
+  #noteDefinition(error: unknown): void {
+    if (!(error instanceof KubeError) || error.status !== NOT_FOUND) return;
+    this.#setUndefined(true);
+    if (this.#options.doubtsDeletions !== true) return;
+    for (const key of this.#objects.keys()) this.#doubted.add(key);
+  }
+
+  #setUndefined(isUndefined: boolean): void {
+    if (this.#isUndefined === isUndefined) return;
+    this.#isUndefined = isUndefined;
+    const { log, onDefinition } = this.#options;
+    if (onDefinition !== undefined) guarded(log, "onDefinition", onDefinition);
+  }
+
+  #askAfter(ms: number): void {
+    this.#cancelDoubt();
+    this.#cancelDoubt =
+      this.#doubted.size === 0 ? () => {} : this.#options.timing.after(ms, () => void this.#settleDoubts());
+  }
+
+  /** Takes out what a list does not show. Nothing else of the list counts: the watch may have told newer things meanwhile. */
+  async #settleDoubts(): Promise<void> {
+    const { client, namespace, type } = this.#options;
+    const asked = [...this.#doubted].map((key) => [key, this.#objects.get(key)] as const);
+    try {
+      const { items } = await client.list(type, namespace, { ...this.#selectors(), signal: this.#signal });
+      // The definition is back: the next full list says so, and waits for what went with it.
+      if (this.#isUndefined) return;
+      const there = new Map(items.map(({ metadata }) => [objectKey(metadata), metadata.uid]));
+      for (const [key, object] of asked) {
+        const isSame = this.#objects.get(key) === object && this.#doubted.delete(key);
+        if (!isSame || there.get(key) === object?.metadata.uid) continue;
+        this.#objects.delete(key);
+        this.#report(key);
+      }
+    } catch (error) {
+      if (this.#signal.aborted) return;
+      this.#noteDefinition(error);
+      // A watch of what is not there any more may be open for minutes.
+      if (this.#isUndefined) this.#endWatch();
+      else this.#askAfter(DOUBT_MS);
+    }
+  }
+
   async #afterWatch(end: WatchEnd, lasted: boolean): Promise<Next> {
     if (lasted) this.#recovered();
     switch (end.kind) {
@@ -276,7 +358,7 @@ export class Reflector {
           this.#log("warn", "kube-watch-silent", "the watch fell silent and is opened again", {});
         }
         if (!lasted) await this.#pauseAfter(brief(this.type));
-        return "resume";
+        return this.#isUndefined ? "relist" : "resume";
       case "expired":
         // An expired version right after a list is a server in trouble, not our being late.
         if (!lasted && this.#failures > 0) await this.#pauseAfter(brief(this.type));

@@ -135,6 +135,15 @@ test("the statuses of many scopes are written side by side, ten at a time; what 
   assert.deepEqual(log, ["campus 1", ...expected, "campus 1"]);
 });
 
+test("a scope that is gone, as with its definition, keeps nothing from being written", async () => {
+  const world = await running();
+  const { resourceVersion = "" } = world.get("FailoverMember", "campus-a").metadata;
+  const effects = [scopeWrite("gone"), scopeWrite("gone-too"), statusWrite(world, resourceVersion)];
+  const result = await performEffects(effects, { ...never, client: world.client() });
+  assert.deepEqual([result.kind, result.writes], ["done", 1]);
+  assert.equal(world.status("FailoverRelationship", "campus")["serving"], "x");
+});
+
 test("of writes side by side the first that failed is named, the others count, and nothing follows", async () => {
   const world = await running();
   const client = {

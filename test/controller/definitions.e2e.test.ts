@@ -10,6 +10,7 @@ import {
   unkeptOf,
   unkeptPaths,
 } from "../../src/controller/unkept.ts";
+import { isReady, until } from "./life.ts";
 import { NOW } from "./observed-fixture.ts";
 import { PairWorld, TestController } from "./pair-world.ts";
 
@@ -84,6 +85,24 @@ test("what an older definition drops is told, keeps no scope waiting and is not 
   assert.equal(world.status("FailoverRelationship", "campus")["reservations"], 1);
   assert.deepEqual(world.condition("Reconciling"), {});
   assert.equal(await controller.look(), 0);
+});
+
+test("a definition that was deleted is told, with what to type", async () => {
+  const world = new PairWorld();
+  const controller = new TestController(world);
+  await until(world, [controller], "both NORMAL", () => isReady(world));
+  world.undefinedKinds.push("DHCPScope", "DHCPReservationSet");
+  await controller.look();
+  const { reason, message } = world.condition("Stalled");
+  assert.equal(reason, "DefinitionMissing");
+  assert.match(
+    `${message}`,
+    /-f crds\/leasepair\.io_dhcpscopes\.yaml -f crds\/leasepair\.io_dhcpreservationsets\.yaml$/,
+  );
+  assert.equal(world.condition("Ready")["status"], "True");
+  world.undefinedKinds.length = 0;
+  await controller.look();
+  assert.deepEqual(world.condition("Stalled"), {});
 });
 
 const kept = (status: object) => ({ kind: "DHCPScope", metadata: { uid: "one" }, status });

@@ -306,6 +306,7 @@ export function observed(changes: Partial<Observed> = {}): Observed {
     children: children(),
     contest: "none",
     lastFailure: null,
+    undefinedKinds: [],
     claimsRefusal: null,
     rollingElsewhere: null,
     notYetLookedAt: null,

@@ -70,6 +70,8 @@ export class PairWorld {
   admit: (object: KubeObject) => KubeObject = (object) => object;
   /** A field of the status that the kind's definition, of an earlier release, does not know. */
   readonly unknownStatusFields: Partial<Record<WatchedKind, string>> = {};
+  /** Kinds whose definition was deleted. */
+  readonly undefinedKinds: WatchedKind[] = [];
   /** Whether the StorageClass allows a claim to grow. */
   allowsExpansion = true;
   /** Whether the controllers' role lets them read and write ConfigMaps. */
@@ -383,7 +385,7 @@ export class PairWorld {
       });
     const get = (kind: WatchedKind, namespace: string, name: string) =>
       list(kind, TYPES[kind].namespaced ? namespace : null).find(({ metadata }) => metadata.name === name);
-    return { list, get, refusal: () => null };
+    return { list, get, refusal: () => null, undefinedKinds: () => this.undefinedKinds };
   }
 
   /** The API without a network: the same checks, the same conflicts. */

@@ -322,6 +322,51 @@ describe("supervision", () => {
     assert.deepEqual(changes.length, 2, "nothing had changed");
   });
 
+  it("doubts deletions until a list shows them too, and reports no other object for it", async () => {
+    reflector = makeReflector({ doubtsDeletions: true });
+    reflector.start();
+    const stream = await watching(1);
+    stream.event("DELETED", widget("one", "11"));
+    stream.event("DELETED", widget("two", "12"));
+    stream.event("ADDED", widget("two", "13"));
+    await until("the new one", () => changes.length === 3);
+    assert.deepEqual(changes.slice(2), ["lab/two@13"]);
+    assert.equal(reflector.objects.size, 2);
+    world = listOf("13", [widget("two", "13"), widget("three", "13")]);
+    await timing.advance(3_100);
+    await until("the list", () => changes.length === 4);
+    assert.deepEqual(changes.slice(3), ["lab/one gone"]);
+    assert.deepEqual([...reflector.objects.keys()], ["lab/two"]);
+    assert.equal(watches().length, 1);
+  });
+
+  it("keeps what went with its definition, waits ten minutes for it once that is back, and takes what comes", async () => {
+    reflector = makeReflector({ doubtsDeletions: true });
+    reflector.start();
+    const stream = await watching(1);
+    stream.event("DELETED", widget("one", "11"));
+    stream.event("DELETED", widget("two", "12"));
+    await settle();
+    api.script((_request, response) => sendStatus(response, 404, "NotFound", "the kind is gone"));
+    await timing.advance(3_100);
+    await until("a 404", () => reflector.isUndefined && reflector.stats().failures > 0);
+    assert.equal(reflector.objects.size, 2);
+    world = listOf("60", [widget("two", "59")]);
+    api.script((request, response) => {
+      if (isWatch(request)) streams.push(openStream(response));
+      else sendJson(response, 200, world);
+    });
+    while (streams.length < 2) await timing.fireNext("the pause", 30_000);
+    assert.deepEqual(changes.slice(2), ["lab/two@59"]);
+    assert.deepEqual([...reflector.objects.keys()].sort(), ["lab/one", "lab/two"]);
+    assert.equal(reflector.isUndefined, false);
+    for (let minute = 0; minute < 11 && changes.length < 4; minute += 1) {
+      lastStream().event("BOOKMARK", { kind: "Widget", metadata: { resourceVersion: "60" } });
+      await timing.advance(60_000);
+    }
+    assert.deepEqual(changes.slice(3), ["lab/one gone"]);
+  });
+
   for (const [what, type, object] of [
     ["a change of an object it never heard of", "MODIFIED", widget("nine", "12")],
     ["an object announced twice", "ADDED", widget("one", "12")],

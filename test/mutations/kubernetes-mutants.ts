@@ -21,6 +21,22 @@ export const KUBERNETES_MUTANTS: readonly Mutant[] = [
     },
   },
   {
+    name: "a definition that is deleted takes the scopes out of force",
+    rule: "K1",
+    patches: [
+      {
+        file: "src/dhcp/host/api-source.ts",
+        find: "doubtsDeletions: true };",
+        replace: "doubtsDeletions: false };",
+      },
+    ],
+    caught: {
+      by: "test",
+      file: "test/dhcp/host/api-source.test.ts",
+      name: "with one scope or many: what goes with its definition stays in force, and is followed again once both are back",
+    },
+  },
+  {
     name: "a start waits for the API, under fencing too",
     rule: "K1, S13",
     patches: [

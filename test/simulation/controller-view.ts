@@ -73,6 +73,7 @@ export function observedOf({ now, config, members, operation }: ControllerView):
     lastFailure: null,
     rollingElsewhere: null,
     notYetLookedAt: null,
+    undefinedKinds: [],
     claimsRefusal: null,
   };
 }

@@ -16,7 +16,7 @@ import { carriersVerdict } from "./carriers.ts";
 import { type ChildrenPlan, MOVE_WAITS } from "./children.ts";
 import { clocksVerdict } from "./clocks.ts";
 import { conditionsOf, type Verdict } from "./condition.ts";
-import { outdatedDefinition } from "./definitions.ts";
+import { missingDefinition, outdatedDefinition } from "./definitions.ts";
 import { heldDeletion } from "./deletion.ts";
 import { contestEvent, restartEvent, statusEvents, witnessEvent } from "./events.ts";
 import { linkSteps, linkVerdict, renewals } from "./link.ts";
@@ -224,7 +224,7 @@ function statusEffects(
 
 function verdictsOf(pair: Pair, { children, problem, rollout }: Plan): readonly Verdict[] {
   const deletion = heldDeletion(pair.observed.relationship);
-  const stalled = deletion ?? problem ?? pairRefusal(pair);
+  const stalled = deletion ?? problem ?? missingDefinition(pair.observed) ?? pairRefusal(pair);
   const optional = [
     reconcilingVerdict(stalled === null ? workOf(pair, children, rollout) : null),
     stalledVerdict(stalled),

@@ -1,12 +1,29 @@
-// Whether a definition (CRD) in the cluster is older than this controller: it drops what it does not know, without an error.
+// Whether a definition (CRD) is missing in the cluster, or older than this controller: such a one drops what it does not know, without an error.
 
 import { API_GROUP } from "../../api/kind.ts";
 import type { Observed } from "../observed.ts";
-import { TYPES } from "../resource-types.ts";
+import { TYPES, type WatchedKind } from "../resource-types.ts";
 import { type Unkept, unkeptPaths } from "../unkept.ts";
 
 export const DEFINITION_OUTDATED = "DefinitionOutdated";
 const PATHS_MAX = 5;
+
+/** For Stalled; null when all are there. */
+export function missingDefinition({ undefinedKinds }: Pick<Observed, "undefinedKinds">): {
+  readonly reason: string;
+  readonly message: string;
+} | null {
+  if (undefinedKinds.length === 0) return null;
+  const files = undefinedKinds
+    .map((kind) => `-f crds/${fileOf(TYPES[kind as WatchedKind].plural)}`)
+    .join(" ");
+  const message =
+    `The definition (CRD) of ${undefinedKinds.join(" and ")} was deleted, and all objects with it. Both members serve what they had. Bring ` +
+    `it back, and then the objects, within ten minutes of each other: kubectl apply --server-side --force-conflicts ${files}`;
+  return { reason: "DefinitionMissing", message };
+}
+
+const fileOf = (plural: string) => `${API_GROUP}_${plural}.yaml`;
 
 /** For Reconciling; null when everything that was written came back. */
 export function outdatedDefinition({
@@ -43,6 +60,6 @@ function textOf(
   const paths = unkeptPaths(unkept).toSorted().slice(0, PATHS_MAX).join(", ");
   return (
     `The definition ${plural}.${API_GROUP} drops ${paths}: it is of another release than this controller. Upgrade it: kubectl apply ` +
-    `--server-side --force-conflicts -f crds/${API_GROUP}_${plural}.yaml.`
+    `--server-side --force-conflicts -f crds/${fileOf(plural)}.`
   );
 }

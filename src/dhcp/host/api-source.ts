@@ -98,7 +98,7 @@ export class ApiSource {
       userAgent: "leasepair-engine",
     });
     const shared = { client: this.#client, namespace, timing, log, onChange: () => this.#compileSoon() };
-    const listed = { onListed: () => this.#compileSoon() };
+    const listed = { onListed: () => this.#compileSoon(), doubtsDeletions: true };
     const fieldSelector = `metadata.name=${relationship}`;
     this.#relationships = new Reflector({ ...shared, ...listed, type: RELATIONSHIP, fieldSelector });
     this.#scopes = new Reflector({ ...shared, ...listed, type: SCOPE });

@@ -115,6 +115,48 @@ function campusObjects(): readonly [KubeObject, KubeObject] {
   return (documents as { toJS(): unknown }[]).map((document) => document.toJS()) as never;
 }
 
+test("with one scope or many: what goes with its definition stays in force, and is followed again once both are back", async () => {
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  await client.create(SCOPES, scope);
+  source.start();
+  await until(() => ofKind("configured").length === 1);
+  const { name = "" } = scope.metadata;
+  const target = {
+    kind: api.kind("dhcpscopes"),
+    namespace: "default",
+    name,
+    subresource: "",
+  } as const;
+  api.objects.delete(target);
+  api.faults.inject({ resource: "dhcpscopes", nth: "every", action: { kind: "status", code: 404 } });
+  await until(() => ofKind("source").at(-1)?.reachable === false);
+  assert.deepEqual(
+    ofKind("configured").map(({ config }) => config.scopes.length),
+    [1],
+  );
+  api.faults.clear();
+  await until(() => ofKind("source").at(-1)?.reachable === true);
+  const options = { ...(scope["spec"] as { options?: object }).options, domainName: "back.example.org" };
+  await client.create(SCOPES, { ...scope, spec: { ...(scope["spec"] as object), options } });
+  await until(() => ofKind("configured").length === 2);
+  assert.deepEqual(
+    ofKind("configured").map(({ config }) => config.scopes.length),
+    [1, 1],
+  );
+});
+
+test("a scope that was deleted alone goes", async () => {
+  const [relationship, scope] = campusObjects();
+  await client.create(RELATIONSHIPS, relationship);
+  await client.create(SCOPES, scope);
+  source.start();
+  await until(() => ofKind("configured").length === 1);
+  await client.delete(SCOPES, "default", scope.metadata.name ?? "");
+  await until(() => ofKind("configured").length === 2);
+  assert.equal(ofKind("configured").at(-1)?.config.scopes.length, 0);
+});
+
 test("objects are compiled, changes followed, and a deleted relationship leaves the last configuration", async () => {
   source.start();
   await until(() => ofKind("rejected").length === 1);
