@@ -50,7 +50,8 @@ function secondaryPercent(engine: Engine): number {
 
 /** How the free addresses are shared, and how exactly. */
 function share(engine: Engine): PoolShare {
-  return { secondaryPercent: secondaryPercent(engine), holdPart: engine.dialect.balanceHoldPart };
+  const { balanceHoldPart: holdPart, balanceHoldMore: holdMore } = engine.dialect;
+  return { secondaryPercent: secondaryPercent(engine), holdPart, holdMore };
 }
 
 /** Looks at the balance when due: gives, and as secondary asks. Only in NORMAL. */
@@ -96,7 +97,7 @@ function giveFromPool(engine: Engine, turn: Turn, pool: number, limit: number): 
   let seen = 0;
   for (const binding of engine.leases.candidates(pool, ownFreeStatus(engine))) {
     if (seen++ >= Math.max(wanted * SEARCH_FACTOR, SEARCH_MIN) || partners.length >= wanted) break;
-    if (isOffered(engine, turn, binding.address) || isHeld(engine, binding, turn.early)) continue;
+    if (staysHere(engine, turn, binding)) continue;
     const { client } = binding;
     (client === null ? nobodys : isOwnClient(engine, client) ? own : partners).push(binding);
   }
@@ -114,7 +115,7 @@ export function giveHome(engine: Engine, turn: Turn, binding: Binding): void {
   const pool = engine.leases.poolOf(address);
   const isReserved = scopeOfAddress(engine.serverConfig, address)?.reservations.has(address) === true;
   if (pool === null || isReserved) return;
-  if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) return;
+  if (staysHere(engine, turn, binding)) return;
   const { FREE, BACKUP } = engine.leases.counts(pool);
   if (mayGiveOneMore({ free: FREE, backup: BACKUP }, secondaryPercent(engine))) give(engine, turn, binding);
 }
@@ -129,7 +130,7 @@ function giveReserved(engine: Engine, turn: Turn): number {
     const { client } = reservations.get(number);
     // Who will come from a reserved place is not known beforehand: such an address stays where it is.
     if (client === null || isOwnClient(engine, client)) continue;
-    if (isOffered(engine, turn, address) || isHeld(engine, binding, turn.early)) continue;
+    if (staysHere(engine, turn, binding)) continue;
     give(engine, turn, binding);
     given += 1;
   }
@@ -153,8 +154,12 @@ function* nextReserved(engine: Engine) {
   }
 }
 
-function isOffered(engine: Engine, turn: Turn, address: Ipv4): boolean {
-  return engine.offers.isHeldForAnother(address, "", turn.now.boot);
+function staysHere(engine: Engine, turn: Turn, binding: Binding): boolean {
+  const { address } = binding;
+  const isOffered = engine.offers.isHeldForAnother(address, "", turn.now.boot);
+  return (
+    isOffered || isHeld(engine, binding, turn.early) || engine.session?.unknownThere.has(address) === true
+  );
 }
 
 /** Makes a free address of this side the partner's. */

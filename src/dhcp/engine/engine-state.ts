@@ -105,6 +105,8 @@ export interface Session {
   readonly window: number;
   /** Leases that the partner holds for ended and this server not yet, where the partner does not say so twice. */
   readonly endsToCome: Set<Ipv4>;
+  /** Addresses that the partner refused as in none of its pools: no use to give it those. It may have them when it connects again. */
+  readonly unknownThere: Set<Ipv4>;
   /** CONTACT is due when it was not sent for so long. */
   readonly contactIntervalMs: number;
   /** The buckets that the primary serves, where its CONNECT settles that; null: as configured. */

@@ -389,6 +389,7 @@ function establish(
     nextToken: 0,
     window: Math.min(hello.maxUnackedUpdates ?? 1, MAX_SENT_UPDATES),
     endsToCome: new Set(),
+    unknownThere: new Set(),
     contactIntervalMs: contactIntervalMs(engine, hello.receiveTimerSeconds),
     hashBuckets: engine.dialect.primarySettlesTerms ? (hello.hashBuckets ?? null) : null,
     partnerPosition: engine.endpoint.partnerPosition,

@@ -338,7 +338,7 @@ function settleOffer({ serverConfig, offers }: Engine, { address, client }: Bind
  *  it says so without a record alone, and an address of the secondary's without one there is nobody's. */
 function isNowhere(engine: Engine, address: Ipv4, refused: Binding | null): boolean {
   const isSettled = engine.dialect.unknownAddressIsSettled || addressFault(engine, address) !== null;
-  return isSettled || (refused !== null && isLost(engine, refused));
+  return isSettled || (refused !== null && isLost(refused));
 }
 
 /** Why no client can have the address, in a range or not; null when one can. Routers are no part of the shape, so that one of our
@@ -438,7 +438,8 @@ export function onBindingAck(
     const refused = engine.leases.get(ack.address);
     if (ack.rejectReason === REJECT_REASON.illegalAddress && isNowhere(engine, ack.address, refused)) {
       // Not in its pools: it never gives this address, and never will know of it. An end is agreed on thereby.
-      if (refused !== null) turn.putBinding(asSettled(engine, turn, refused));
+      if (engine.dialect.unknownAddressIsSettled) session.unknownThere.add(ack.address);
+      if (refused !== null) turn.putBinding(asSettled(turn, refused));
     } else if (refused?.acknowledged === false) {
       // A partner without records keeps what it cannot agree to: it does know of the address (W7, W10).
       if (session.partnerIncomplete && refused.taken && isEnd(refused.status)) {
@@ -457,15 +458,15 @@ export function onBindingAck(
   if (next !== null) putAgreed(engine, turn, binding, next);
 }
 
-function asSettled(engine: Engine, turn: Turn, binding: Binding): Binding {
-  const isFree = isEnd(binding.status) || isLost(engine, binding);
+function asSettled(turn: Turn, binding: Binding): Binding {
+  const isFree = isEnd(binding.status) || isLost(binding);
   return isFree ? withoutPromises(binding, "FREE", turn.late.wall) : { ...binding, acknowledged: true };
 }
 
-/** Of an address that the partner has no record of: a transfer that crossed the removal of its scope. The partner does not give
- *  back what it never had: without a record there the address is the primary's. */
-function isLost({ dialect }: Engine, { status }: Binding): boolean {
-  return status === "BACKUP" && dialect.hasExtras;
+/** Of an address that the partner has no record of: a transfer that crossed the removal of its scope, or of which a dhcpd has not read yet.
+ *  The partner does not give back what it never had: without a record there the address is the primary's. */
+function isLost({ status }: Binding): boolean {
+  return status === "BACKUP";
 }
 
 /** The record after the partner took `update`; null when nothing changes. */

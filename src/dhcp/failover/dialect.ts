@@ -25,8 +25,9 @@ export interface DialectProfile {
   readonly hasExtras: boolean;
   /** The secondary's part of the free addresses where the partner knows but one; null: as configured. */
   readonly secondaryPercent: number | null;
-  /** A side gives addresses only past this part of the free ones, so that both are never right at once. */
+  /** A side gives addresses only past this part of the free ones, and so many more, so that both are never right at once. */
   readonly balanceHoldPart: number;
+  readonly balanceHoldMore: number;
   /** The primary's CONNECT settles which buckets it serves, and its MCLT has to be the secondary's own. */
   readonly primarySettlesTerms: boolean;
   /** Of two updates that cross, one wins by dhcpd's rule and not by ours. */
@@ -50,6 +51,7 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
     hasExtras: true,
     secondaryPercent: null,
     balanceHoldPart: 0.05,
+    balanceHoldMore: 0,
     primarySettlesTerms: false,
     duels: false,
     unknownAddressIsSettled: false,
@@ -69,8 +71,10 @@ export const DIALECT: Readonly<Record<Dialect, DialectProfile>> = {
     hasExtras: false,
     // It halves every pool, whatever its split; a reserve for the standby it does not know.
     secondaryPercent: 50,
-    // Its own threshold is 10 % of the free addresses; with a lower one of ours addresses would go to and fro.
-    balanceHoldPart: 0.15,
+    // It gives so many beyond the half, rounded, where their last clients are ours; with a lower threshold here they would go to and
+    // fro. One more, because it counts the difference of the two sides by halves.
+    balanceHoldPart: 0.1,
+    balanceHoldMore: 1.5,
     primarySettlesTerms: true,
     duels: true,
     unknownAddressIsSettled: true,

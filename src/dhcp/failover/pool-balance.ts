@@ -14,8 +14,9 @@ export interface FreeAddresses {
 export interface PoolShare {
   /** The secondary's part of the free addresses, 0..100. */
   readonly secondaryPercent: number;
-  /** A side gives only past this part of the free addresses, so that both are never right at once. */
+  /** A side gives only past this part of the free addresses, and so many more, so that both are never right at once. */
   readonly holdPart: number;
+  readonly holdMore: number;
 }
 
 /** How many addresses the secondary should own. `secondaryPercent` 0..100. Source: failover draft 5.4. */
@@ -28,7 +29,7 @@ export function backupTarget(pool: FreeAddresses, secondaryPercent: number): num
 export function addressesToGive(pool: FreeAddresses, share: PoolShare, role: Role): number {
   const target = backupTarget(pool, share.secondaryPercent);
   const surplus = role === "primary" ? target - pool.backup : pool.backup - target;
-  const hold = Math.floor((pool.free + pool.backup) * share.holdPart);
+  const hold = Math.floor((pool.free + pool.backup) * share.holdPart + share.holdMore);
   const partnerHasNone = role === "primary" ? pool.backup === 0 : pool.free === 0;
   if (surplus <= 0) return 0;
   return surplus > hold || partnerHasNone ? surplus : 0;

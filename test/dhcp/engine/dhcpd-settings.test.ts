@@ -136,6 +136,36 @@ describe("the end of a lease, of which the dhcpd was promised more", () => {
   }
 });
 
+test("a free address that the dhcpd has in none of its pools stays here, and is given to it when it comes back, perhaps with that pool", () => {
+  const partner = new ScriptedPartner({ dialect: "ISC", member: "a" });
+  const given = () =>
+    updates(partner.heard).flatMap(({ message, xid }) =>
+      message.type === "BNDUPD" && message.update.status === BINDING_STATUS_CODE.BACKUP
+        ? [{ address: message.update.address, xid }]
+        : [],
+    );
+  partner.meet();
+  partner.announce("NORMAL");
+  let refused = 0;
+  for (let seconds = 0; seconds < 30; seconds++) {
+    for (const { address, xid } of given().slice(refused)) {
+      partner.say({ type: "BNDACK", address, rejectReason: 1, message: null, extras: null }, { xid });
+      assert.equal(partner.engine.leases.get(address)?.status, "FREE");
+      refused += 1;
+    }
+    partner.pass(1_000);
+  }
+  const addresses = new Set(given().map(({ address }) => address));
+  assert.ok(refused > 0);
+  assert.equal(addresses.size, given().length, "each is told once on this connection");
+  partner.deliver({ kind: "link-closed", connection: partner.connection, reason: "it restarts" });
+  partner.pass(10_000);
+  partner.meet();
+  partner.announce("NORMAL");
+  partner.pass(10_000);
+  assert.ok(given().length > addresses.size);
+});
+
 test("a lease of an address that the dhcpd had in no pool is told again when it comes back, perhaps with that pool", () => {
   const heard = { potentialSent: at(700), potentialAcked: at(700), acknowledged: true };
   const bindings = [{ ...OWED[0] }, { ...OWED[1], ...heard }];
