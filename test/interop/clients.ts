@@ -41,6 +41,8 @@ export class Clients {
   readonly #held = new Map<number, Held>();
   /** When each lease ends, by performance.now(). */
   readonly #ends = new Map<number, number>();
+  /** Clients that show an identifier by now. */
+  readonly #identifiers = new Map([[LONGEST_IDENTIFIER, "07".repeat(255)]]);
   #id = 0;
 
   constructor(network: Network) {
@@ -73,6 +75,11 @@ export class Clients {
     const held = this.#held.get(n);
     if (held === undefined) throw new Error(`client ${n} holds nothing`);
     return held;
+  }
+
+  /** From now on it shows this identifier, hex. */
+  identify(n: number, identifier: string): void {
+    this.#identifiers.set(n, identifier);
   }
 
   /** DISCOVER until somebody offers, then REQUEST; `to`: the servers that its relay knows. Null when nobody serves this client. */
@@ -135,7 +142,7 @@ export class Clients {
   ): Promise<Answer | null> {
     const id = ++this.#id;
     const hardwareAddress = `0200000000${n.toString(16).padStart(2, "0")}`;
-    const clientIdentifier = n === LONGEST_IDENTIFIER ? "07".repeat(255) : undefined;
+    const clientIdentifier = this.#identifiers.get(n);
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
       const line = {

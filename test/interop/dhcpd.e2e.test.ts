@@ -33,6 +33,23 @@ describe("with a dhcpd as partner", { skip: LAB_MISSING ?? false, concurrency: 5
     });
   });
 
+  test("a machine that shows an identifier once its system runs keeps the lease that the dhcpd gave its boot ROM, with us too", () => {
+    return inLab({ role: "secondary", mode: "HotStandby" }, async (lab) => {
+      const { clients } = lab;
+      const rom = await clients.acquire(1);
+      assert.equal(rom?.server, ADDRESS.two);
+      await lab.agree();
+      clients.identify(1, "ff00000001");
+      const system = await clients.acquire(1);
+      assert.deepEqual([system?.address, system?.server], [rom.address, rom.server]);
+      for (const server of [ADDRESS.one, ADDRESS.two, ADDRESS.one]) {
+        await lab.agree();
+        const held = await clients.renew(1, [server]);
+        assert.deepEqual([held?.address, held?.server], [rom.address, server]);
+      }
+    });
+  });
+
   for (const role of ["primary", "secondary"] as const) {
     for (const mode of ["LoadBalance", "HotStandby"] as const) {
       test(`${mode}, we are ${role}: connect, share, lease, renew, release, decline, and die in turn`, () => {
