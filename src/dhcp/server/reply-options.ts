@@ -1,4 +1,4 @@
-// Which options a reply carries and in which order: what the client asked for, in its order, and nothing it did not ask for.
+// Which options a reply carries and in which order: what the client asked for, in its order, and beside the mask nothing else.
 // Source: RFC 2131 4.3.1 and table 3, RFC 2132 9.8 and 3.3 (mask before routers), RFC 3442 (routes), RFC 6842 (client
 // identifier), RFC 3011 (subnet selection). Precedence: reservation, then scope, then what follows from the subnet.
 
@@ -51,7 +51,7 @@ export function configuredOptions(
   scope: ServerScope,
   reservation: Reservation | null,
 ): OptionValue[] {
-  const list = [...(request.message.options.get(OPTION.PARAMETER_REQUEST_LIST) ?? [])];
+  const list = requestedCodes(request);
   const available = new Map([
     ...derivedOptions(scope, reservation),
     ...scope.options,
@@ -65,6 +65,14 @@ export function configuredOptions(
   }
   const sent = [...codes].filter((code) => available.has(code));
   return maskBeforeRouters(sent).map((code) => ({ code, value: available.get(code) as Uint8Array }));
+}
+
+/** The parameter request list. Whoever gets a lease is taken to ask for the mask, as by other servers: without it the client takes
+ *  that of the address's class. Source: RFC 2131 4.3.1 ("parameters with non-default values on the client's subnet"). */
+function requestedCodes({ message }: ClientRequest): readonly number[] {
+  const list = [...(message.options.get(OPTION.PARAMETER_REQUEST_LIST) ?? [])];
+  if (list.length === 0 || message.messageType === "INFORM" || list.includes(OPTION.SUBNET_MASK)) return list;
+  return [OPTION.SUBNET_MASK, ...list];
 }
 
 /** The client's order, except that the mask comes no later than right before the routers. Source: RFC 2132 3.3, 9.8. */

@@ -85,14 +85,14 @@ test("8.4: configured vendor specific information is sent as its sub-options, wi
 });
 
 test("9.8: options come in the order of the client's list", () => {
-  const options = [list(6, 15, 28, 3)];
+  const options = [list(6, 15, 1, 28, 3)];
   const world = new World(twoScopes({ options: [3, 6, 15, 28].map((code) => ({ code, hex: "0a000001" })) }));
   const { message } = asReply(
     world.send(clientMessage({ type: "DISCOVER", giaddr: "10.0.0.1", options }), routed("10.0.0.1")),
   );
   assert.deepEqual(
     [...message.options.keys()].filter((code) => code < 50),
-    [6, 15, 28, 3],
+    [6, 15, 1, 28, 3],
   );
 });
 

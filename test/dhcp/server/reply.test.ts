@@ -30,7 +30,15 @@ const list = (...codes: number[]) => ({
 
 test("the parameter request list decides what is sent and in which order; each option once", () => {
   const { message } = offerOf({}, list(6, 3, 6, 200, 28));
-  assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 6, 3]);
+  assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 1, 6, 3]);
+});
+
+test("4.3.1: the mask comes with every lease, asked for or not, and with the answer to an INFORM when asked for", () => {
+  const { message } = offerOf({}, list(6));
+  assert.deepEqual([...message.options.keys()], [53, 54, 51, 58, 59, 1, 6]);
+  const parts = { type: "INFORM", ciaddr: "10.0.0.99" } as const;
+  const informed = new World(twoScopes()).send(clientMessage({ ...parts, ...list(6) }), local());
+  assert.deepEqual([...asReply(informed).message.options.keys()], [53, 54, 6]);
 });
 
 test("RFC 2132 section 3.3: the subnet mask goes before the routers", () => {
@@ -73,15 +81,15 @@ test("RFC 3442: routers and static routes are left out for a client that asks fo
     { code: 33, hex: "0a0000010a000002" },
     { code: 121, hex: "000a000001" },
   ];
-  assert.deepEqual([...offerOf({ options }, list(121, 3, 33)).message.options.keys()].slice(5), [121]);
-  assert.deepEqual([...offerOf({ options }, list(3, 33)).message.options.keys()].slice(5), [3, 33]);
+  assert.deepEqual([...offerOf({ options }, list(121, 3, 33)).message.options.keys()].slice(6), [121]);
+  assert.deepEqual([...offerOf({ options }, list(3, 33)).message.options.keys()].slice(6), [3, 33]);
   assert.deepEqual(
     [...offerOf({ options }).message.options.keys()].slice(6),
     [3, 33, 121],
     "no list: all of them",
   );
   const without = offerOf({ options: options.slice(0, 2) }, list(121, 3, 33));
-  assert.deepEqual([...without.message.options.keys()].slice(5), [3, 33]);
+  assert.deepEqual([...without.message.options.keys()].slice(6), [3, 33]);
 });
 
 test("boot fields go into the header, and into options 66 and 67 when asked for", () => {
