@@ -23,7 +23,7 @@ export interface ClusterOptions {
   readonly say: (line: string) => void;
 }
 
-const NODES_READY_MS = 90_000;
+const NODES_READY_MS = 180_000;
 const POLL_MS = 200;
 
 export class Cluster {
@@ -66,7 +66,8 @@ export class Cluster {
       await cluster.#start(options);
       return cluster;
     } catch (error) {
-      await sweep(prefix);
+      // Why it did not start is what counts; what cannot be removed now is at the next start.
+      await sweep(prefix).catch(() => {});
       throw error;
     }
   }

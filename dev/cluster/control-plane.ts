@@ -16,7 +16,7 @@ import type { Program } from "./programs.ts";
 export const API_SERVER = `https://${CONTROL_PLANE_ADDRESS}:6443`;
 const SERVICE_ADDRESS = "10.96.0.1";
 const ETCD = "http://127.0.0.1:2379";
-const READY_MS = 60_000;
+const READY_MS = 180_000;
 const END_MS = 5_000;
 const POLL_MS = 200;
 /** How long a node may be silent before it counts as gone: Kubernetes' default is 50 s. */
@@ -36,6 +36,11 @@ export const CONTROL_PLANE_SUBJECTS: readonly Subject[] = [
 ];
 
 type Component = "etcd" | "kube-apiserver" | "kube-controller-manager" | "kube-scheduler";
+
+/** One that has ended would never say so again. */
+function isRunning(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null;
+}
 
 export class ControlPlane {
   readonly #namespace: string;
@@ -62,7 +67,7 @@ export class ControlPlane {
 
   /** Power off without a word, all of it. The disk stays. */
   async crash(): Promise<void> {
-    const children = [...this.#running.values()];
+    const children = [...this.#running.values()].filter(isRunning);
     const gone = children.map((child) => once(child, "exit"));
     for (const child of children) child.kill("SIGKILL");
     await Promise.all(gone);

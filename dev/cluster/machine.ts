@@ -22,7 +22,7 @@ const DIRECTORY = "/var/tmp";
 const WATCHES = "/proc/sys/fs/inotify/max_user_instances";
 /** Every node takes some ten; most machines start with 128 for all that run on them. */
 const WATCHES_MIN = 1024;
-const GONE_MS = 10_000;
+const GONE_MS = 60_000;
 const POLL_MS = 50;
 
 /** The prefix of everything that belongs to the process `pid`. */
@@ -120,7 +120,8 @@ export function kill(pid: number, signal: NodeJS.Signals): void {
 /** A frozen process does not even die. */
 function thaw(group: string): void {
   const state = join(group, "freezer.state");
-  if (existsSync(state)) writeFileSync(state, "THAWED");
+  // Whoever removes the leftovers of the same run beside this one may have removed the group by now.
+  if (existsSync(state)) ifThere(() => writeFileSync(state, "THAWED"), undefined);
 }
 
 /** Every process in a control group and those below it. What ends meanwhile, a process or a group, is left out. */

@@ -18,7 +18,7 @@ export async function startOperatorCluster(
   try {
     installOperator(cluster, values);
   } catch (error) {
-    await cluster.stop();
+    await cluster.stop().catch(() => {});
     throw error;
   }
   say(`the operator is installed with Helm in ${OPERATOR_NAMESPACE}`);
@@ -29,5 +29,5 @@ export async function startOperatorCluster(
 export function installOperator(cluster: Cluster, values: readonly string[] = []): string {
   const where = ["--namespace", OPERATOR_NAMESPACE, "--create-namespace"];
   const set = ["image.pullPolicy=Never", ...values].flatMap((value) => ["--set", value]);
-  return cluster.helm("install", RELEASE, CHART, ...where, ...set, "--wait", "--timeout", "120s");
+  return cluster.helm("install", RELEASE, CHART, ...where, ...set, "--wait", "--timeout", "180s");
 }

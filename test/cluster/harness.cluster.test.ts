@@ -9,6 +9,7 @@ import { Cluster } from "../../dev/cluster/cluster.ts";
 import { controlGroups, prefixOf, processesInGroup, removeGroup } from "../../dev/cluster/machine.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
+import { tried } from "./tried.ts";
 
 const skip = clusterUnmet();
 
@@ -21,7 +22,7 @@ function leftBehind(pid: number): string[] {
   );
 }
 
-describe("a cluster", { skip, timeout: 240_000 }, () => {
+describe("a cluster", { skip, timeout: 600_000 }, () => {
   let cluster: Cluster;
   before(async () => {
     cluster = await Cluster.start({ say: (line) => console.log(line) });
@@ -49,7 +50,9 @@ describe("a cluster", { skip, timeout: 240_000 }, () => {
     await eventually("three pods to run", 60_000, states, (seen) => seen === "true true true");
     const pod = cluster.kubectl("get", "pods", "-o", "name").split("\n")[0] ?? "";
     const connect = ["nc", "-w", "2", "10.96.0.1", "443", "-e", "/bin/busybox", "true"];
-    assert.equal(cluster.kubectl("exec", pod, "--", "/bin/busybox", ...connect), "");
+    const reach = () => tried(() => cluster.kubectl("exec", pod, "--", "/bin/busybox", ...connect));
+    // kube-proxy need not have heard of the service as soon as the kubelet runs pods.
+    await eventually("the API to be reached", 60_000, reach, (said) => said === "");
   });
 
   it("knows within its grace that a node crashed, and has it back with its disk", async () => {
@@ -66,7 +69,7 @@ describe("a cluster", { skip, timeout: 240_000 }, () => {
     assert.ok(existsSync(node.path("/var/lib/mark")));
   });
 
-  it("loses packets and cables as told", () => {
+  it("loses packets and cables as told", async () => {
     const reaches = (count: number) => {
       const ping = ["busybox", "ping", "-q", "-c", String(count), "-i", "0.05", "-W", "1", "10.20.0.12"];
       const said = cluster.node(1).exec("sh", "-c", `${ping.join(" ")} || true`);
@@ -80,13 +83,15 @@ describe("a cluster", { skip, timeout: 240_000 }, () => {
     cluster.network.cable(2, "lan0", "down");
     assert.equal(reaches(2), 0);
     cluster.network.cable(2, "lan0", "up");
-    assert.equal(reaches(5), 100);
+    // The bridge hears of a carrier that is back by the kernel's worker, a moment later.
+    const all = () => reaches(5);
+    await eventually("all to come through", 10_000, all, (percent) => percent === 100);
   });
 });
 
 it("a cluster whose owner is killed leaves nothing behind, frozen nodes included", {
   skip,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const owner = spawn(process.execPath, [join(import.meta.dirname, "killed-owner.ts")], {
     stdio: ["ignore", "inherit", "inherit"],
@@ -95,7 +100,7 @@ it("a cluster whose owner is killed leaves nothing behind, frozen nodes included
   assert.equal(owner.signalCode, "SIGKILL");
   await eventually(
     "nothing to be left",
-    20_000,
+    90_000,
     () => leftBehind(owner.pid ?? 0),
     (left) => left.length === 0,
   );
