@@ -11,8 +11,10 @@ import { after, before, describe, it } from "node:test";
 import { parseAllDocuments, type Tags } from "yaml";
 import { Cluster } from "../../dev/cluster/cluster.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
+import { eventually } from "../../dev/demo/teller.ts";
 import { KINDS } from "../../src/api/kinds.ts";
 import { corpusCases } from "../api/corpus.ts";
+import { tried } from "./tried.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -98,7 +100,11 @@ describe("the real API server", { skip: clusterUnmet(), timeout: 400_000 }, () =
   before(async () => {
     cluster = await Cluster.start({ say: (line) => console.log(line) });
     cluster.apply(join(ROOT, "crds"));
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s");
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s");
+    // An API server that has accepted a definition serves it a moment later.
+    const kinds = KINDS.map(({ plural }) => plural).join(",");
+    const served = () => tried(() => cluster.kubectl("get", kinds, "--output", "name"));
+    await eventually("every kind to be served", 60_000, served, (said) => said === "");
     for (const namespace of corpusNamespaces()) {
       if (namespace !== "default") cluster.kubectl("create", "namespace", namespace);
     }

@@ -20,6 +20,7 @@ import { freshReplicas } from "./controllers.ts";
 import { podOf } from "./faults.ts";
 import { condition, MEMBERS, type MemberName, PAIR, states } from "./pair-objects.ts";
 import type { RunningPair } from "./running-pair.ts";
+import { tried } from "./tried.ts";
 
 const RELATIONSHIP = `default/${PAIR}`;
 export const AUTHORITY = `${PAIR}-link-authority`;
@@ -82,8 +83,9 @@ export async function taken(cluster: Cluster, member: MemberName): Promise<void>
   const mounted = `/var/lib/kubelet/pods/${uid}/volumes/kubernetes.io~secret/link`;
   const look = () => {
     const wanted = secretData(cluster, secretOf(member));
-    const isThere = (file: string) => cluster.node(node).exec("cat", join(mounted, file)) === wanted[file];
-    return ["tls.crt", "ca.crt"].every(isThere);
+    // The kubelet puts a new folder in the old one's place: whoever is on the way through the old one finds nothing.
+    const read = (file: string) => tried(() => cluster.node(node).exec("cat", join(mounted, file)));
+    return ["tls.crt", "ca.crt"].every((file) => read(file) === wanted[file]);
   };
   await eventually(`the new files in the pod of ${member}`, TAKEN_MS, look, (seen) => seen);
   await pause(ENGINE_MS);

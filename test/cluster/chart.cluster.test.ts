@@ -90,7 +90,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
       OPERATOR_NAMESPACE,
       "pod-security.kubernetes.io/enforce=restricted",
     );
-    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s");
+    cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=120s");
   });
   after(() => cluster?.stop());
 
@@ -144,7 +144,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     const notes = installOperator(cluster);
     assert.match(notes, /kubectl get dhcpfo/);
     assert.match(
-      cluster.helm("test", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--timeout", "60s"),
+      cluster.helm("test", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--timeout", "180s"),
       /Succeeded/,
     );
   });
@@ -197,7 +197,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     cluster.helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait");
     cluster.apply(join(ROOT, "crds"));
     cluster.apply(file);
-    cluster.kubectl("--namespace", OPERATOR_NAMESPACE, "rollout", "status", "deployment", "--timeout=60s");
+    cluster.kubectl("--namespace", OPERATOR_NAMESPACE, "rollout", "status", "deployment", "--timeout=180s");
     assert.deepEqual(live(file), byHelm);
     assert.ok(byHelm.length >= 10);
     cluster.kubectl("delete", "--filename", file, "--wait");
@@ -218,7 +218,13 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     const message = cluster.kubectl("get", "dhcpfo", PAIR, "--output", path);
     const [, command = ""] = /Type: kubectl (label .*=privileged)/.exec(message) ?? [];
     cluster.kubectl(...command.split(" "));
-    cluster.kubectl("annotate", "statefulset", "-l", `leasepair.io/relationship=${PAIR}`, "again=now");
+    // The API server's admission may have the label a moment later, and whoever makes pods waits longer after each refusal.
+    const pods = () => {
+      const again = ["--overwrite", `again=${Date.now()}`];
+      cluster.kubectl("annotate", "statefulset", "-l", `leasepair.io/relationship=${PAIR}`, ...again);
+      return cluster.kubectl("get", "pods", "--output", "name").trim().split("\n");
+    };
+    await eventually("both pods are made", 60_000, pods, ({ length }) => length === 2);
     await untilNormal(cluster);
   });
 
@@ -235,7 +241,7 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     await eventually("both stores removed", 90_000, members, (seen) => seen === "");
     const reasons = () =>
       cluster.kubectl("get", "events.events.k8s.io", "--output", "jsonpath={.items[*].reason}");
-    await eventually("told", 10_000, reasons, (seen) => seen.split("StoreRemoved").length === 3);
+    await eventually("told", 30_000, reasons, (seen) => seen.split("StoreRemoved").length === 3);
     cluster.apply(pairObjects());
     await untilNormal(cluster);
     assert.ok(!before.includes(storeOf("a")) && !before.includes(storeOf("b")), "new stores");

@@ -9,7 +9,7 @@ import { startOperatorCluster } from "../../dev/cluster/operator.ts";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
 import { Disturbance } from "./disturbance.ts";
-import { deletePod } from "./faults.ts";
+import { deletePod, podShows } from "./faults.ts";
 import {
   condition,
   MEMBERS,
@@ -47,7 +47,7 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
       `jsonpath={.status.conditions[?(@.type=="${type}")].message}`,
     );
   const stores = () => [memberStatus(cluster, "a")["store"], memberStatus(cluster, "b")["store"]];
-  const nodeOf = (pod: string) => cluster.kubectl("get", "pod", pod, "--output", "jsonpath={.spec.nodeName}");
+  const nodeOf = (member: MemberName) => podShows(cluster, `${PAIR}-${member}-0`, "{.spec.nodeName}");
   const patch = (spec: object) =>
     cluster.kubectl("patch", "dhcpfo", PAIR, "--type=merge", "--patch", JSON.stringify({ spec }));
 
@@ -131,7 +131,7 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
       message("Accepted"),
       /spec\.members\[0\]\.nodeName: Node node-3 cannot use the volume one of member a/,
     );
-    assert.equal(nodeOf(`${PAIR}-a-0`), "node-1");
+    assert.equal(nodeOf("a"), "node-1");
     const moved = { ...b, nodeName: "node-3", address: "10.20.0.13", linkAddress: "10.30.0.13" };
     patch({ members: [a, moved] });
     const wanted = () => template("b", "affinity.nodeAffinity");
@@ -140,7 +140,7 @@ describe("stores in claims on a real cluster", { skip: clusterUnmet(), timeout: 
     await eventually(
       "both NORMAL",
       90_000,
-      () => `${nodeOf(`${PAIR}-b-0`)} ${states(cluster)}`,
+      () => `${nodeOf("b")} ${states(cluster)}`,
       (seen) => seen === "node-3 Normal Normal",
     );
     assert.deepEqual(stores(), before);

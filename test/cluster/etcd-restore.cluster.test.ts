@@ -1,7 +1,6 @@
 // etcd restored from an older copy: the record of who may serve alone falls back with it. The engines remember more and say so,
 // the controller writes it anew above all they know, and the clients see nothing.
 
-import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { clusterUnmet } from "../../dev/cluster/requirements.ts";
 import { eventually } from "../../dev/demo/teller.ts";
@@ -37,7 +36,8 @@ describe("etcd restored from an older copy", { skip: clusterUnmet(), timeout: 84
       },
       CUT_MS,
     );
-    const events = pair.cluster.kubectl("get", "events", "--output", "jsonpath={.items[*].reason}");
-    assert.match(events, /WitnessRecreated/);
+    // Told beside the work, not before it.
+    const events = () => pair.cluster.kubectl("get", "events", "--output", "jsonpath={.items[*].reason}");
+    await eventually("told", 30_000, events, (seen) => seen.includes("WitnessRecreated"));
   });
 });

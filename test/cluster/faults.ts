@@ -62,8 +62,8 @@ export async function replacePod(cluster: Cluster, node: NodeNumber): Promise<vo
   await eventually(`a new ${pod}`, POD_MS, ready, (seen) => seen === "True");
 }
 
-/** Empty while there is none. */
-function podShows(cluster: Cluster, pod: string, path: string): string {
+/** Empty while there is none, as between a deleted one and its successor. */
+export function podShows(cluster: Cluster, pod: string, path: string): string {
   return cluster.kubectl("get", "pod", pod, "--ignore-not-found", "--output", `jsonpath=${path}`);
 }
 

@@ -15,6 +15,7 @@ import { run } from "../../dev/lib/run.ts";
 import { deletePod, drain, uncordon } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { condition, LEASES, MEMBERS, type MemberName, pairObjects, SERVERS, states } from "./pair-objects.ts";
+import { tried } from "./tried.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const STATIC_POD = readFileSync(join(ROOT, "docs", "guides", "static-pod.yaml"), "utf8");
@@ -206,12 +207,4 @@ function named(objects: readonly object[]): readonly object[] {
 /** What a member's directory on its node still holds; the directory itself stays, the pod that empties it has it mounted. */
 function kept(cluster: Cluster, member: MemberName): readonly string[] {
   return readdirSync(cluster.node(nodeOf(member)).path(`/var/lib/leasepair/${UID}/${member}`));
-}
-
-function tried(look: () => string): string {
-  try {
-    return look();
-  } catch {
-    return "none";
-  }
 }
