@@ -89,6 +89,9 @@ export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
+/** A machine that has just booted updates itself, and holds dpkg's lock meanwhile; a mirror may be away for a moment. */
+const PATIENTLY = ["-o", "DPkg::Lock::Timeout=600", "-o", "Acquire::Retries=5"];
+
 /** Names of the Debian packages whose programs are absent. */
 export function missingPackages(needs: readonly Need[] = NEEDS): string[] {
   return needs.filter((need) => !need.isPresent()).map((need) => need.package);
@@ -101,8 +104,9 @@ export function installMissingPackages(needs: readonly Need[] = NEEDS): string[]
   process.stderr.write(`Installing Debian packages: ${missing.join(" ")}\n`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   const stdio: ["ignore", number, number] = ["ignore", 2, 2];
-  spawnSync("apt-get", ["update", "-qq"], { env, stdio });
-  spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...missing], { env, stdio });
+  const get = (...words: readonly string[]) => spawnSync("apt-get", [...PATIENTLY, ...words], { env, stdio });
+  get("update", "-qq");
+  get("install", "-y", "-qq", "--no-install-recommends", ...missing);
   return missingPackages(needs);
 }
 
