@@ -127,13 +127,12 @@ export class Environment {
     return stdout;
   }
 
-  /** One metric's samples, as lines of the exposition format. */
+  /** One metric's samples, as lines of the exposition format; none while the engine answers nothing. */
   async metric(relationship: string, member: string, name: string): Promise<string[]> {
     const spec = this.relationship(relationship).spec.members.find((one) => one.name === member);
-    const answer = await fetch(`http://${spec?.address}:${spec?.metricsPort}/metrics`, {
-      signal: AbortSignal.timeout(2_000),
-    });
-    const text = await answer.text();
+    const signal = AbortSignal.timeout(2_000);
+    const page = fetch(`http://${spec?.address}:${spec?.metricsPort}/metrics`, { signal });
+    const text = await page.then((answer) => answer.text()).catch(() => "");
     return text.split("\n").filter((line) => line.startsWith(`${name}{`));
   }
 

@@ -10,8 +10,8 @@ import { ClaimError, Teller } from "./teller.ts";
 
 const [directory = "", outerPid = "", ...flags] = process.argv.slice(2);
 const keep = flags.includes("--keep");
-/** Loopback runs side by side get ports of their own. */
-const basePort = 20_000 + (Number(outerPid) % 400) * 32;
+/** Loopback runs side by side get ports of their own, below those that the kernel gives to whoever asks for any. */
+const basePort = 20_000 + (Number(outerPid) % 340) * 32;
 
 const lab = flags.includes("--loopback")
   ? loopbackLab({ basePort })

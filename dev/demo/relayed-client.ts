@@ -46,7 +46,7 @@ export class RelayedClient implements DemoClient {
   }
 
   async acquire(timeoutMs: number): Promise<ClientLease> {
-    const end = Date.now() + timeoutMs;
+    const end = performance.now() + timeoutMs;
     const offer = await this.#exchange({ type: "DISCOVER" }, "OFFER", end);
     const requested = formatIpv4(offer.yourAddress);
     const ack = await this.#exchange({ type: "REQUEST", requested, server: serverOf(offer) }, "ACK", end);
@@ -56,8 +56,8 @@ export class RelayedClient implements DemoClient {
   async renew(timeoutMs: number): Promise<ClientLease> {
     const lease = this.#lease;
     if (lease === null) throw new Error(`${this.name} has no lease to renew`);
-    const end = Date.now() + timeoutMs;
-    const patience = Math.min(end, Date.now() + timeoutMs / 4);
+    const end = performance.now() + timeoutMs;
+    const patience = Math.min(end, performance.now() + timeoutMs / 4);
     try {
       const renewing = { type: "REQUEST", ciaddr: lease.address, to: [lease.server] } as const;
       return this.#remember(await this.#exchange(renewing, "ACK", patience));
@@ -82,12 +82,12 @@ export class RelayedClient implements DemoClient {
     const socket = await this.#open();
     this.#xid += 1;
     const xid = this.#xid;
-    const started = Date.now();
+    const started = performance.now();
     return new Promise((resolve, reject) => {
       const send = () => {
-        if (Date.now() >= end)
+        if (performance.now() >= end)
           return finish(() => reject(new Error(`${this.name}: no ${wanted} to its ${ask.type}`)));
-        const bytes = this.#encode(ask, xid, Math.floor((Date.now() - started) / 1000));
+        const bytes = this.#encode(ask, xid, Math.floor((performance.now() - started) / 1000));
         for (const server of ask.to ?? this.#options.servers) socket.send(bytes, this.#options.port, server);
       };
       const receive = (bytes: Buffer) => {

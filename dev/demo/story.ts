@@ -75,7 +75,7 @@ async function beginning(env: Environment, teller: Teller): Promise<void> {
       for (const name of names) {
         await eventually(
           `StatefulSet ${name}`,
-          10_000,
+          30_000,
           () => env.read("statefulsets", name),
           (set) => set !== null,
         );
@@ -84,7 +84,7 @@ async function beginning(env: Environment, teller: Teller): Promise<void> {
     },
   );
   await teller.step("two engines of each pair are up, connected and NORMAL", async () => {
-    await bothNormal(env, 30_000);
+    await bothNormal(env, 60_000);
     return undefined;
   });
   await teller.step("the free addresses are shared", async () => {
@@ -117,7 +117,7 @@ async function firstLease(env: Environment, teller: Teller, cast: Cast): Promise
     const other = otherMember(env, cast.lease.server);
     await eventually(
       `member ${other} to list ${cast.lease.address} as ACTIVE`,
-      5_000,
+      15_000,
       async () =>
         (await leasesOf(env, PAIR, other)).find(({ address }) => address === cast.lease.address) ?? "nothing",
       (lease) => lease !== "nothing" && lease.status === "ACTIVE",
@@ -183,7 +183,7 @@ async function death(env: Environment, teller: Teller, cast: Cast, bob: DemoClie
     const label = `state="CommunicationsInterrupted"`;
     const sample = await eventually(
       `leasepair_failover_state{${label}} 1`,
-      5_000,
+      15_000,
       async () =>
         (await env.metric(PAIR, cast.survivor, "leasepair_failover_state")).find((s) => s.includes(label)) ??
         "none",
@@ -196,7 +196,7 @@ async function death(env: Environment, teller: Teller, cast: Cast, bob: DemoClie
 async function rebirth(env: Environment, teller: Teller, cast: Cast): Promise<void> {
   await teller.step("the dead engine is let back, and both are NORMAL again", async () => {
     env.agent.powerOn(env.nodeOf(PAIR, cast.dead));
-    await bothNormal(env, 30_000);
+    await bothNormal(env, 60_000);
     await conditionIs(env, "failoverrelationships", PAIR, "Ready", "True");
     return undefined;
   });
@@ -205,7 +205,7 @@ async function rebirth(env: Environment, teller: Teller, cast: Cast): Promise<vo
       for (const member of env.members(pair)) {
         await eventually(
           `${pair} ${member} to owe no update`,
-          10_000,
+          30_000,
           async () => (await leasesOf(env, pair, member)).filter((lease) => !lease.acknowledged).length,
           (owed) => owed === 0,
         );

@@ -33,12 +33,13 @@ export async function eventually<T>(
   look: () => T | Promise<T>,
   isTrue: (seen: T) => boolean,
 ): Promise<T> {
-  const end = Date.now() + timeoutMs;
+  const end = performance.now() + timeoutMs;
   for (;;) {
     const began = performance.now();
     const seen = await look();
     if (isTrue(seen)) return seen;
-    if (Date.now() >= end) throw new ClaimError(`${expected} within ${timeoutMs / 1000} s`, describe(seen));
+    if (performance.now() >= end)
+      throw new ClaimError(`${expected} within ${timeoutMs / 1000} s`, describe(seen));
     const rest = Math.min(REST * (performance.now() - began), REST_MS_MAX);
     await pause(Math.max(POLL_MS, rest));
   }
@@ -49,7 +50,7 @@ function describe(value: unknown): string {
 }
 
 export class Teller {
-  readonly #started = Date.now();
+  readonly #started = performance.now();
   readonly #print: (line: string) => void;
   #step = 0;
 
@@ -58,7 +59,7 @@ export class Teller {
   }
 
   get elapsedSeconds(): number {
-    return (Date.now() - this.#started) / 1000;
+    return (performance.now() - this.#started) / 1000;
   }
 
   say(line: string): void {
@@ -68,11 +69,11 @@ export class Teller {
   /** Runs one step and prints its line; details come on lines of their own. */
   async step(title: string, run: () => Promise<readonly string[] | undefined>): Promise<void> {
     this.#step += 1;
-    const began = Date.now();
+    const began = performance.now();
     const number = String(this.#step).padStart(2);
     try {
       const details = (await run()) ?? [];
-      this.#print(`${number}. ${title} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+      this.#print(`${number}. ${title} (${((performance.now() - began) / 1000).toFixed(1)} s)`);
       for (const detail of details) this.#print(`      ${detail}`);
     } catch (error) {
       this.#print(`${number}. NOT TRUE: ${title}`);

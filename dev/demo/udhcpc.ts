@@ -38,8 +38,8 @@ export function startUdhcpc(options: UdhcpcOptions): DemoClient {
 
   const lines = (): string[] => readFileSync(leases, "utf8").split("\n").filter(Boolean);
   const nextLease = async (after: number, timeoutMs: number, what: string): Promise<ClientLease> => {
-    const end = Date.now() + timeoutMs;
-    while (Date.now() < end) {
+    const end = performance.now() + timeoutMs;
+    while (performance.now() < end) {
       const line = lines()[after];
       if (line !== undefined) {
         const [, address, seconds, server] = line.split(" ");
