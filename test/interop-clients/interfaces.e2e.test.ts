@@ -158,8 +158,8 @@ describe("several interfaces", { skip }, () => {
       if (request.at > discover.at && ack.at < offer.at) break;
       assert.ok(round < 10, "who renews does not wait for somebody else's probe");
     }
-    assert.match(
-      lab.metrics("a"),
+    await lab.untilMetric(
+      "a",
       /leasepair_address_conflicts_total\{scope="macvlan",found_by="probe"[^}]*\} 1/,
     );
     assert.ok(tap.seen.every(({ what, yourAddress: given }) => what !== "ACK" || given !== next));

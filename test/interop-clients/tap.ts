@@ -55,7 +55,7 @@ export class Tap {
     const tap = new Tap(network, namespace, link);
     await until(
       () => `tcpdump on ${link}: ${tap.#errors}`,
-      10_000,
+      60_000,
       () => tap.#errors.includes("listening on"),
     );
     return tap;

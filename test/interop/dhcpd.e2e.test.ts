@@ -82,7 +82,7 @@ async function everydayLife(lab: Lab): Promise<void> {
     const { address, server } = clients.held(n);
     // Both hold the first lease; the giver may not have heard so yet.
     await eventually(`client ${n}'s full lease`, async () => {
-      const held = await clients.renew(n);
+      const held = await clients.renew(n, [server]);
       assert.deepEqual([held?.address, held?.server], [address, server], `client ${n}'s renewal`);
       return held?.leaseSeconds === LEASE_SECONDS;
     });

@@ -134,6 +134,8 @@ spec:
           let text = "";
           response.on("data", (bytes: Buffer) => (text += bytes.toString()));
           response.on("end", () => resolve(text));
+          // Without an end: the engine was gone before it had said all.
+          response.on("close", () => resolve(null));
         },
       );
       asked.on("error", () => resolve(null));
