@@ -2,7 +2,7 @@
 // changed.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { collectImage, IMAGE_NAME } from "./image.ts";
 import { writeImage } from "./oci-archive.ts";
@@ -22,19 +22,27 @@ export async function cachedImage(tag?: string, sources?: string): Promise<strin
     digest.update(`${path}\0${mode}\0`).update(capabilities).update(content);
   }
   const file = join(CACHE, `${PREFIX}${digest.digest("hex").slice(0, 16)}.tar`);
-  if (existsSync(file)) {
-    // Used last, and so thrown away last: another test may be about to make room for its own.
-    const now = new Date();
-    utimesSync(file, now, now);
-    return file;
-  }
+  // Used last, and so thrown away last: another test may be about to make room for its own.
+  if (isTouched(file)) return file;
   mkdirSync(CACHE, { recursive: true });
   const unfinished = `${file}.${process.pid}`;
   await writeImage(unfinished, name, image);
-  const age = (name: string) => statSync(join(CACHE, name)).mtimeMs;
+  const age = (name: string) => statSync(join(CACHE, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const images = readdirSync(CACHE).filter((name) => name.startsWith(PREFIX) && name.endsWith(".tar"));
   for (const old of images.sort((x, y) => age(y) - age(x)).slice(KEPT - 1))
     rmSync(join(CACHE, old), { force: true });
   renameSync(unfinished, file);
   return file;
+}
+
+/** False when it is not there, or no longer. */
+function isTouched(file: string): boolean {
+  const now = new Date();
+  try {
+    utimesSync(file, now, now);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
 }
