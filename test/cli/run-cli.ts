@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 
 const PROGRAM = `${import.meta.dirname}/../../src/cli/main.ts`;
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
 
 export interface CliRun {
   readonly code: number | null;
@@ -17,7 +17,7 @@ export interface RunningCli {
   /** What it has printed so far. */
   output(): string;
   errors(): string;
-  /** Resolves once the output matches; rejects when the process ends or 30 s pass first. */
+  /** Resolves once the output matches; rejects when the process ends or a minute passes first. */
   until(pattern: RegExp): Promise<void>;
   /** Resolves to the exit code. */
   ended(): Promise<number | null>;

@@ -15,11 +15,16 @@ after(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
+/** For files that end by themselves, however busy the machine is; and for those that never do. */
+const LIMIT_SECONDS = 50;
+const HANG_SECONDS = 2;
+
 /** Runs the runner over a tree made of `files`; in its fast mode it leaves the machine alone. */
 function runTests(
   files: Readonly<Record<string, string>>,
   env: Record<string, string> = {},
   args: readonly string[] = ["--fast"],
+  limitSeconds = LIMIT_SECONDS,
 ) {
   const root = mkdtempSync(join(tmpdir(), "leasepair-runner-"));
   folders.push(root);
@@ -29,8 +34,8 @@ function runTests(
   }
   // The runner in the runner would believe itself to be a test file.
   const { NODE_TEST_CONTEXT: _, LEASEPAIR_FORBID_SKIPS: __, LEASEPAIR_FIGURES: ___, ...rest } = process.env;
-  const options = { encoding: "utf8", env: { ...rest, ...env }, timeout: 60_000 } as const;
-  const words = [MAIN, "--root", root, "--limit", "2", ...args];
+  const options = { encoding: "utf8", env: { ...rest, ...env }, timeout: 120_000 } as const;
+  const words = [MAIN, "--root", root, "--limit", String(limitSeconds), ...args];
   const ended = spawnSync(process.execPath, words, options);
   return {
     root,
@@ -50,7 +55,7 @@ test("passing tests end with status 0 and the counts as the last line", () => {
   assert.deepEqual([status, lastLine], [0, "2 passed, 0 failed, 0 skipped"]);
 });
 
-const FAILING: [what: string, text: string, shown: RegExp][] = [
+const FAILING: [what: string, text: string, shown: RegExp, limitSeconds?: number][] = [
   ["a failing test", `test("adds up", () => { throw new Error("seen 3"); });`, /adds up[\s\S]*seen 3/],
   [
     "a failing hook",
@@ -64,13 +69,14 @@ const FAILING: [what: string, text: string, shown: RegExp][] = [
     "a test that hangs",
     `test("hangs", () => new Promise((done) => setTimeout(done, 60_000)));`,
     /Not finished after 2 s/,
+    HANG_SECONDS,
   ],
-  ["something left open", `${PASSING} setInterval(() => {}, 1000);`, /Not finished after 2 s/],
+  ["something left open", `${PASSING} setInterval(() => {}, 1000);`, /Not finished after 2 s/, HANG_SECONDS],
 ];
 
-for (const [what, text, shown] of FAILING) {
+for (const [what, text, shown, limitSeconds] of FAILING) {
   test(`${what} fails the run and is shown`, () => {
-    const { status, output, lastLine } = runTests({ "bad.test.ts": text });
+    const { status, output, lastLine } = runTests({ "bad.test.ts": text }, {}, ["--fast"], limitSeconds);
     assert.equal(status, 1);
     assert.match(lastLine ?? "", /^\d+ passed, [12] failed, 0 skipped$/);
     assert.match(output, shown);

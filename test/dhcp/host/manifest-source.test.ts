@@ -43,7 +43,7 @@ function ofKind<Kind extends FromConfigSource["kind"]>(kind: Kind) {
 }
 
 async function until(isTrue: () => boolean): Promise<void> {
-  const timeout = AbortSignal.timeout(15_000);
+  const timeout = AbortSignal.timeout(60_000);
   while (!isTrue()) {
     timeout.throwIfAborted();
     await Promise.race([new Promise<void>((resolve) => (wake = resolve)), once(timeout, "abort")]);

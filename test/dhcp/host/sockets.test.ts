@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
@@ -16,6 +19,8 @@ import { createSegment, MAY_CREATE_NAMESPACES } from "./netns.ts";
 const ADDRESS = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}.9`;
 const LOOPBACK = parseIpv4(ADDRESS)!;
 const run = promisify(execFile);
+/** A bound that only a failing test reaches. */
+const WAIT_MS = 30_000;
 
 function openSockets(over: Partial<SocketOptions>): ClientSockets {
   return new ClientSockets({
@@ -57,7 +62,7 @@ describe("sockets on loopback", () => {
     const relay = createSocket("udp4").bind(0, "127.0.0.10");
     try {
       await once(relay, "listening");
-      const answered = once(relay, "message", { signal: AbortSignal.timeout(5000) });
+      const answered = once(relay, "message", { signal: AbortSignal.timeout(WAIT_MS) });
       relay.send(Buffer.from("abc"), sockets.port, formatIpv4(LOOPBACK));
       const [message, from] = await answered;
       assert.equal(String(message), "abc");
@@ -97,26 +102,35 @@ describe("sockets on loopback", () => {
         if (arrivals.length === 2) setImmediate(resolve);
       },
     });
-    // A process of its own sends, because this one is held up.
-    const program = `const s = require("node:dgram").createSocket("udp4");
+    const directory = mkdtempSync(join(tmpdir(), "leasepair-sockets-"));
+    const [isHeld, isSent] = [join(directory, "held"), join(directory, "sent")];
+    // A process of its own sends, because this one is held up: each tells the other by a file.
+    const program = `const fs = require("node:fs"), s = require("node:dgram").createSocket("udp4");
       const send = (text, then) => s.send(text, ${sockets.port}, "${ADDRESS}", then);
-      send("early", () => { process.stdout.write("sent"); setTimeout(() => send("late", () => s.close()), 1500); });`;
-    const sender = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+      const late = () => fs.existsSync("held") ? send("late", () => { s.close(); fs.writeFileSync("sent", ""); }) : setTimeout(late, 10);
+      send("early", () => { process.stdout.write("sent"); late(); });`;
+    const sender = spawn(process.execPath, ["-e", program], {
+      cwd: directory,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
     try {
       await once(sender.stdout!, "data");
       // Sent, and at most just read: what is held up is the reading of the next one.
-      const until = performance.now() + 2_500;
-      while (performance.now() < until);
+      const began = performance.now();
+      writeFileSync(isHeld, "");
+      while (!existsSync(isSent) && performance.now() < began + WAIT_MS);
+      for (const sentAt = performance.now(); performance.now() < sentAt + 1_000; );
       const heldUntil = performance.now();
-      AbortSignal.timeout(5000).onabort = () => resolve();
+      AbortSignal.timeout(WAIT_MS).onabort = () => resolve();
       await promise;
       const late = arrivals.at(-1);
       assert.ok(late?.heardAt !== undefined, "the second came while nobody read");
       const waited = heldUntil - late.heardAt;
-      assert.ok(waited > 500 && waited < 2_500, `${waited}`);
+      assert.ok(waited > 900 && waited < heldUntil - began, `${waited}`);
     } finally {
       sender.kill();
       sockets.stop();
+      rmSync(directory, { recursive: true });
     }
   });
 
@@ -132,7 +146,7 @@ describe("sockets on loopback", () => {
     const relay = createSocket("udp4");
     try {
       for (let i = 0; i < 200; i++) relay.send(Buffer.from([i]), sockets.port, formatIpv4(LOOPBACK));
-      const timeout = AbortSignal.timeout(5000);
+      const timeout = AbortSignal.timeout(WAIT_MS);
       timeout.onabort = () => resolve();
       await promise;
       assert.deepEqual(
@@ -181,7 +195,7 @@ describe("sockets on loopback", () => {
     const relay = createSocket("udp4").bind(0, "127.0.0.10");
     try {
       await once(relay, "listening");
-      const answered = once(relay, "message", { signal: AbortSignal.timeout(5000) });
+      const answered = once(relay, "message", { signal: AbortSignal.timeout(WAIT_MS) });
       const port = relay.address().port;
       const good = { kind: "unicast", to: parseIpv4("127.0.0.10")!, port, interface: null } as const;
       sockets.send({ ...good, port: 0 }, Buffer.from("refused"));
