@@ -53,7 +53,11 @@ export class WireProber implements AddressProber {
 
   probe(address: Ipv4, segment: string | null): void {
     if (this.#pending.has(address)) return;
-    const timer = setTimeout(() => this.#finish(address, false, null), PROBE_WAIT_MS);
+    const isOver = () => {
+      if (this.#pending.get(address)?.timer === timer) this.#finish(address, false, null);
+    };
+    // An answer that came in time waits in the socket when this process was held up: what can be read is read first.
+    const timer = setTimeout(() => setImmediate(isOver), PROBE_WAIT_MS);
     this.#pending.set(address, { interface: segment, timer });
     this.#sendEcho(address);
     if (segment !== null) this.#sendArp(address, segment);

@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { parseIpv4 } from "../../../src/base/ipv4.ts";
+import { PROBE_WAIT_MS } from "../../../src/dhcp/host/probe.ts";
 import {
   arpClaim,
   arpProbe,
@@ -34,7 +35,7 @@ async function probeAs(
 ): Promise<readonly Result[]> {
   const program = `${import.meta.dirname}/probe-runner.ts`;
   const args = ["netns", "exec", namespace, ...wrapper, process.execPath, program, segment, ...addresses];
-  const { stdout } = await run("ip", args, { timeout: 20_000 });
+  const { stdout } = await run("ip", args, { timeout: 60_000 });
   const results = stdout
     .trim()
     .split("\n")
@@ -106,6 +107,25 @@ test("behind a relay, who uses an address is found by ICMP, by a ping socket or 
           ["10.99.0.51", false],
         ],
         `ping_group_range ${groups}`,
+      );
+    }
+  } finally {
+    segment.remove();
+  }
+});
+
+test("an answer that came while the process was held up for longer than it waits counts all the same", async (t) => {
+  if (!MAY_CREATE_NAMESPACES) return t.skip("needs root");
+  const segment = createSegment({ serverAddress: "10.99.0.1" });
+  try {
+    await run("ip", ["-n", segment.client, "addr", "add", "10.99.0.50/24", "dev", "lan"]);
+    const wrapper = ["env", `HELD_MS=${2 * PROBE_WAIT_MS}`];
+    for (const where of ["-", "lan"]) {
+      const results = await probeAs(wrapper, segment.server, where, "10.99.0.50", "10.99.0.51");
+      assert.deepEqual(
+        results.map(({ answered }) => answered),
+        [true, false],
+        where,
       );
     }
   } finally {
