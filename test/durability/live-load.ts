@@ -43,6 +43,8 @@ interface Sent {
 
 const TICK_MS = 10;
 const ANSWER_MS = 250;
+/** The same in the end, when no load is wanted any more: whoever asks anew before a slow disk lets the answer go never takes one. */
+const LAST_ANSWER_MS = 5_000;
 const ATTEMPTS_MAX = 6;
 /** From the second transmission on: beyond maxSeconds, so that either member answers for its silent partner. */
 const PATIENT_SECS = 5;
@@ -196,7 +198,7 @@ export class LiveLoad {
   #transmit(client: Client, now: number): void {
     const { relay, servers } = this.#options;
     client.xid = this.#xid++;
-    client.dueAt = now + ANSWER_MS;
+    client.dueAt = now + (this.#isEnding ? LAST_ANSWER_MS : ANSWER_MS);
     this.#sent.set(client.xid, { client, at: Date.now() / 1000, order: this.ledger.order() });
     const secs = client.attempts === 0 ? 0 : PATIENT_SECS;
     const base = { xid: client.xid, secs, client: client.hardware, giaddr: relay };

@@ -66,7 +66,7 @@ export function expectNoViolation({ pair, load }: LiveRun, where: string): void 
 export async function expectAgreement(run: LiveRun): Promise<number> {
   const { pair, load } = run;
   await Promise.all(MEMBERS.map((member) => pair.engine(member).untilIn("NORMAL")));
-  await load.end(30_000);
+  await load.end(END_MS);
   await settle(pair);
   await Promise.all(MEMBERS.map((member) => pair.engine(member).untilIn("NORMAL")));
   await killBothHolding(run);
@@ -81,7 +81,7 @@ export async function expectAgreement(run: LiveRun): Promise<number> {
  *  clients hold one. */
 export async function expectHolds(run: LiveRun): Promise<number> {
   const { pair, load } = run;
-  await load.end(30_000);
+  await load.end(END_MS);
   for (const deadline = performance.now() + TOLD_MS; ; await pause(200)) {
     const known = await Promise.all(MEMBERS.map((member) => pair.engine(member).leases()));
     const now = Date.now() / 1000;
@@ -110,6 +110,8 @@ async function killBothHolding({ pair, load }: LiveRun): Promise<number> {
 const SYNCED_MS = 2_000;
 /** For updates that are on their way between two NORMAL members. */
 const TOLD_MS = 30_000;
+/** For the last renewals of all clients. */
+const END_MS = 120_000;
 /** Addresses whose history a failure shows. */
 const SHOWN = 3;
 
