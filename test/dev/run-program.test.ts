@@ -21,7 +21,7 @@ test("the same beside the caller", async () => {
 
 test("one that hangs is ended, and named with what it had said", () => {
   const began = performance.now();
-  const hanging = () => runWithin(200, "sh", "-c", "echo 'pod deleted'; sleep 20 & sleep 20");
-  assert.throws(hanging, { message: /^sh -c .*: not done after 0\.2 s: pod deleted$/ });
-  assert.ok(performance.now() - began < 10_000);
+  const hanging = () => runWithin(3_000, "sh", "-c", "echo 'pod deleted'; sleep 120 & sleep 120");
+  assert.throws(hanging, { message: /^sh -c .*: not done after 3 s: pod deleted$/ });
+  assert.ok(performance.now() - began < 60_000);
 });
