@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { type EmbeddedApi, startEmbeddedApi } from "../../../dev/embedded-api/embedded-api.ts";
 import { seconds } from "../../../src/base/units.ts";
@@ -130,6 +131,8 @@ test("with one scope or many: what goes with its definition stays in force, and 
   } as const;
   api.objects.delete(target);
   api.faults.inject({ resource: "dhcpscopes", nth: "every", action: { kind: "status", code: 404 } });
+  await pause(1_000);
+  api.faults.cutWatches("dhcpscopes");
   await until(() => ofKind("source").at(-1)?.reachable === false);
   assert.deepEqual(
     ofKind("configured").map(({ config }) => config.scopes.length),
