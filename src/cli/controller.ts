@@ -70,7 +70,10 @@ export function addControllerCommand(program: Command): void {
       "directory on the nodes under which lease stores are kept",
       "/var/lib/leasepair",
     )
-    .option("--priority-class <name>", "priority class of the engine pods (default: system-node-critical)")
+    .option(
+      "--priority-class <name>",
+      "priority class of the engine pods; empty: none (default: system-node-critical)",
+    )
     .option(
       "--leader-election-namespace <name>",
       "namespace of the election's Lease, and of the ConfigMaps that say where the lease stores lie",

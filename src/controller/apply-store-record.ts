@@ -7,7 +7,7 @@ import type { KubeClient } from "../kube/client.ts";
 import type { KubeError } from "../kube/kube-error.ts";
 import { CONFIG_MAP, type KubeObject, NAMESPACE, SECRET } from "../kube/resource.ts";
 import { putObject, secretData, secretTexts, type Texts } from "./apply-whole.ts";
-import { labels, storeCopyName, storeRecordName } from "./desired/names.ts";
+import { storeCopyName, storeLabels, storeRecordName } from "./desired/names.ts";
 import type { Effect } from "./effect.ts";
 import { map } from "./json.ts";
 import { sameJson } from "./merge-patch.ts";
@@ -111,7 +111,7 @@ async function uidOf(client: Reader, namespace: string): Promise<string> {
 }
 
 function metadataOf(at: Name, relationship: string): KubeObject["metadata"] {
-  return { ...at, labels: { ...labels(relationship, null), "app.kubernetes.io/component": "store" } };
+  return { ...at, labels: storeLabels(relationship, null) };
 }
 
 function changed(name: string): KubeError {

@@ -134,6 +134,14 @@ describe("the chart", { skip: clusterUnmet(), timeout: 600_000 }, () => {
     const policy = of("NetworkPolicy") as { spec?: { ingress: { from: unknown[] }[] } } | undefined;
     const labels = Object.entries(of("Pod")?.metadata.labels ?? {});
     assert.equal(labels.length, 3);
+    const policies = objects.filter((object) => object?.kind === "NetworkPolicy");
+    for (const { spec } of policies as { spec?: { policyTypes: string[]; egress: unknown[] } }[])
+      assert.deepEqual(
+        [spec?.policyTypes, spec?.egress],
+        [["Ingress", "Egress"], [{}]],
+        "under default deny",
+      );
+    assert.equal(policies.length, 2);
     assert.deepEqual(policy?.spec?.ingress[0]?.from, [
       monitoring,
       { podSelector: { matchLabels: Object.fromEntries(labels) } },

@@ -4,7 +4,7 @@
 
 import type { CompiledMember, CompiledRelationship } from "../../api/compiled.ts";
 import type { KubeObject } from "../../kube/resource.ts";
-import { claimName, labels, type Owner } from "./names.ts";
+import { claimName, type Owner, storeLabels } from "./names.ts";
 
 /** `v1` PersistentVolumeClaim; none for a store that lies on its node. */
 export function renderClaim(
@@ -21,7 +21,7 @@ export function renderClaim(
       metadata: {
         name: claimName(storeUid, member.name),
         namespace,
-        labels: { ...labels(name, member.name), "app.kubernetes.io/component": "store" },
+        labels: storeLabels(name, member.name),
       },
       spec: {
         accessModes: [accessMode],

@@ -132,6 +132,13 @@ export function labels(relationship: string, member: string | null): Record<stri
   };
 }
 
+/** Labels of what outlives the relationship, and so has no owner. None of app.kubernetes.io/instance: where an Argo CD application has the
+ *  relationship's name, that label makes whatever has no owner a part of it which is not in its repository, to be pruned. */
+export function storeLabels(relationship: string, member: string | null): Record<string, string> {
+  const { "app.kubernetes.io/instance": _, ...others } = labels(relationship, member);
+  return { ...others, "app.kubernetes.io/component": "store" };
+}
+
 /** The owner reference of every rendered object. blockOwnerDeletion stays unset: it would need a right on finalizers. */
 export function ownerReference(owner: Pick<Owner, "apiVersion" | "kind" | "name" | "uid">): OwnerReference {
   return {

@@ -6,7 +6,7 @@ import { API_GROUP } from "../../api/kind.ts";
 import type { KubeObject } from "../../kube/resource.ts";
 import { LABEL_FORGETS, type RemovedStore, removalPodName } from "./names.ts";
 import type { RenderOptions } from "./render-options.ts";
-import { DATA_DIRECTORY, ENGINE_UID, imageOf, onNode, pullSecrets } from "./stateful-set.ts";
+import { DATA_DIRECTORY, ENGINE_UID, imageOf, onNode, pullSecrets, resourcesOf } from "./stateful-set.ts";
 
 const VOLUME = "data";
 
@@ -45,6 +45,7 @@ export function renderRemovalPod(store: RemovedStore, options: RenderOptions): K
           ...imageOf(options),
           terminationMessagePolicy: "FallbackToLogsOnError",
           command: ["leasepair"],
+          ...resourcesOf(options),
           args: ["store", "forget", "--data-dir", DATA_DIRECTORY, "--member", member, "--uid", storeUid],
           securityContext: {
             runAsUser: ENGINE_UID,

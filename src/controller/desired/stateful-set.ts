@@ -112,7 +112,7 @@ function podTemplate(
       serviceAccountName: memberObjectName(config.name, member.name),
       hostNetwork: true,
       dnsPolicy: "ClusterFirstWithHostNet",
-      priorityClassName: options.priorityClassName ?? PRIORITY_CLASS_DEFAULT,
+      ...priority(options),
       terminationGracePeriodSeconds: TERMINATION_GRACE_SECONDS,
       affinity: affinity(config, member),
       tolerations: tolerations(options),
@@ -155,6 +155,16 @@ function affinity(config: CompiledRelationship, member: CompiledMember): Json {
   };
 }
 
+/** None where the name is empty: some clusters keep the default to their own namespaces. */
+function priority({ priorityClassName = PRIORITY_CLASS_DEFAULT }: RenderOptions): Json {
+  return priorityClassName === "" ? {} : { priorityClassName };
+}
+
+/** What a container may use: every one says so, for a quota of the namespace takes no pod of which one does not. */
+export function resourcesOf({ resources }: RenderOptions): Json {
+  return resources === undefined ? {} : { resources };
+}
+
 /** The fields of a pod that say with what its image may be pulled. */
 export function pullSecrets({ imagePullSecrets }: RenderOptions): Json {
   return imagePullSecrets === undefined
@@ -188,6 +198,7 @@ function ownershipContainer(options: RenderOptions): Json {
     name: "data-owner",
     ...imageOf(options),
     command: ["leasepair", "own", String(ENGINE_UID), DATA_DIRECTORY],
+    ...resourcesOf(options),
     securityContext: {
       runAsUser: 0,
       runAsGroup: 0,
@@ -245,7 +256,7 @@ function engineContainer(
     ],
     securityContext: engineSecurity(member),
     ...probes(address, member.metricsPort),
-    ...(options.resources === undefined ? {} : { resources: options.resources }),
+    ...resourcesOf(options),
     volumeMounts: [
       { name: DATA_VOLUME, mountPath: claim === null ? DATA_DIRECTORY : CLAIM_DIRECTORY },
       ...(secretName === null ? [] : [{ name: LINK_VOLUME, mountPath: LINK_DIRECTORY, readOnly: true }]),

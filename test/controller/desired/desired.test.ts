@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type DesiredObject, renderMember, renderPair } from "../../../src/controller/desired/desired.ts";
-import { ANNOTATION_TEMPLATE_HASH, claimName, type Owner } from "../../../src/controller/desired/names.ts";
+import {
+  ANNOTATION_TEMPLATE_HASH,
+  claimName,
+  type Owner,
+  storeLabels,
+} from "../../../src/controller/desired/names.ts";
+import { renderRemovalPod } from "../../../src/controller/desired/removal-pod.ts";
 import { dhcpPort, type RenderOptions } from "../../../src/controller/desired/render-options.ts";
 import { config, OPTIONS, OWNER_UID, relationship } from "../observed-fixture.ts";
 
@@ -295,6 +301,47 @@ test("a store in a claim: named by the store, mounted above the data directory, 
   assert.deepEqual(at(engine(objects), "volumeMounts.0"), { name: "data", mountPath: "/var/lib" });
   assert.match(JSON.stringify(at(engine(objects), "args")), /"--data-dir","\/var\/lib\/leasepair"/);
   assert.equal(JSON.stringify(objects).includes("hostPath"), false);
+});
+
+test("every container says what it may use: a quota of the namespace takes no pod of which one does not", () => {
+  const resources = { requests: { memory: "1Gi" }, limits: { memory: "1Gi" } };
+  const options = { ...OPTIONS, resources };
+  const store = { namespace: "dhcp", relationship: "campus", member: "a", node: "node-1", storeUid: "uid" };
+  const removal = renderRemovalPod(
+    { ...store, memberObject: { apiVersion: "leasepair.io/v1alpha1", name: "campus-a", uid: "u" } },
+    options,
+  );
+  for (const spec of [pod(rendered({}, options)), at(removal, "spec")]) {
+    const { containers, initContainers = [] } = spec as { containers: Json[]; initContainers?: Json[] };
+    for (const container of [...containers, ...initContainers])
+      assert.deepEqual(container["resources"], resources, `${container["name"]}`);
+  }
+});
+
+test("the engines have the class for what a node cannot do without, another one, or none", () => {
+  const classOf = (options: RenderOptions) => at(pod(rendered({}, options)), "priorityClassName");
+  assert.equal(classOf(OPTIONS), "system-node-critical");
+  assert.equal(classOf({ ...OPTIONS, priorityClassName: "dhcp" }), "dhcp");
+  assert.equal(
+    Object.hasOwn(pod(rendered({}, { ...OPTIONS, priorityClassName: "" })) as Json, "priorityClassName"),
+    false,
+  );
+});
+
+test("what has no owner is no part of an Argo CD application that is called like the relationship", () => {
+  const owners = inClaims().filter(({ body }) => body.metadata.ownerReferences === undefined);
+  assert.deepEqual(
+    owners.map(({ kind }) => kind),
+    ["PersistentVolumeClaim", "PersistentVolumeClaim"],
+  );
+  for (const labels of [
+    ...owners.map(({ body }) => body.metadata.labels ?? {}),
+    storeLabels("campus", null),
+  ]) {
+    assert.equal(labels["app.kubernetes.io/instance"], undefined);
+    assert.equal(labels["app.kubernetes.io/component"], "store");
+    assert.equal(labels["leasepair.io/relationship"], "campus");
+  }
 });
 
 test("nothing of a pair whose stores are retained waits for anybody to be deleted", () => {
