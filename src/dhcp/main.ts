@@ -244,7 +244,7 @@ class EngineProcess {
     keptConfigurations: readonly EngineConfig[],
     directory: DataDirectory,
   ): Running {
-    const { namespace, relationship, member, dhcpPort } = this.#options;
+    const { namespace, relationship, member, dhcpPort, linkSecurity } = this.#options;
     assertRoom(directory.leases);
     const disk = new FileDisk(directory.leases);
     const random = new SystemRandom();
@@ -274,6 +274,7 @@ class EngineProcess {
       now: this.#clock.now(),
       settings: { replyToSourcePort: dhcpPort !== null },
       canProbe: true,
+      isLinkSecured: linkSecurity.kind === "TLS",
       isClockSynchronised: isWallClockSynchronised(),
     });
     const timers = new BootTimers(

@@ -147,6 +147,8 @@ export interface Engine {
   /** What this run has otherwise than the dialect. */
   readonly timingChanges: Partial<LinkTiming>;
   readonly settings: Partial<ServerSettings>;
+  /** The link to a partner of our own is TLS; to a dhcpd it never is. */
+  readonly isLinkSecured: boolean;
   readonly process: ProcessStart;
   /** When this process opened the store, by the wall clock. */
   readonly openedAt: UnixSeconds;

@@ -67,6 +67,8 @@ export interface EngineBoot {
   readonly settings?: Partial<ServerSettings>;
   /** Whether the host carries out "probe" effects. Unset: addresses are offered without. */
   readonly canProbe?: boolean;
+  /** The link to a partner of our own is TLS. */
+  readonly isLinkSecured?: boolean;
   /** The machine's wall clock is synchronised: then it is believed after a restart of the machine. */
   readonly isClockSynchronised?: boolean;
 }
@@ -86,6 +88,7 @@ export function createEngine(boot: EngineBoot): Engine {
     timing: { ...dialect.timing, ...boot.timing },
     timingChanges: boot.timing ?? {},
     settings: boot.settings ?? {},
+    isLinkSecured: boot.isLinkSecured === true,
     process: { bootId: boot.bootId, startedAt: boot.now.boot },
     openedAt: boot.now.wall,
     position: boot.identity.position,

@@ -118,7 +118,8 @@ function sendConnect(engine: Engine, turn: Turn, connection: Connection): void {
     type: "CONNECT",
     relationshipName: linkName(engine.config),
     ...ownTerms(engine, null),
-    tlsRequest: NO_TLS,
+    // Table 7.8-1: not where TLS is there already.
+    tlsRequest: engine.isLinkSecured && engine.dialect.hasExtras ? null : NO_TLS,
     isDigested: false,
     ...terms,
   });

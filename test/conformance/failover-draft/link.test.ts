@@ -70,6 +70,14 @@ test("draft 7.8: the primary's first word is CONNECT with all that it must say, 
   }
 });
 
+test("draft 7.8.1: CONNECT has no TLS-request where TLS is there already, which to a dhcpd it never is", () => {
+  for (const dialect of DIALECTS) {
+    const primary = new ScriptedPartner({ member: "a", dialect, isLinkSecured: true });
+    primary.open();
+    assert.equal(optionsOf(primary.heard[0]!).includes(27), dialect === "ISC");
+  }
+});
+
 test("draft 7.9, 7.10: STATE follows an accepted CONNECTACK on either side, with state, flags and when it began", () => {
   for (const dialect of DIALECTS) {
     const secondary = new ScriptedPartner({ member: "b", dialect });

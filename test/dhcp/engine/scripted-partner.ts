@@ -50,6 +50,7 @@ export interface ScriptOptions {
   readonly kept?: readonly EngineConfig[];
   /** What every draw of chance gives. */
   readonly random?: number;
+  readonly isLinkSecured?: boolean;
 }
 
 export const HELLO: Connect = {
@@ -93,6 +94,7 @@ export class ScriptedPartner {
     remembers = {},
     kept = [],
     random = 0,
+    isLinkSecured = false,
   }: ScriptOptions = {}) {
     this.dialect = dialect;
     const external = { dialect, relationshipName: "net/campus", port: 647 } as const;
@@ -107,6 +109,7 @@ export class ScriptedPartner {
       bootId: "boot-1",
       random: { uint32: () => random },
       now: this.now,
+      isLinkSecured,
     });
     for (const binding of bindings)
       this.engine.leases.put({ ...freshBinding(ip("10.0.0.10")), acknowledged: true, ...binding });
