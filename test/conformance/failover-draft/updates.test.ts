@@ -53,6 +53,8 @@ test("draft 7.1.1: an update of an abandoned address names no client", () => {
     const partner = new ScriptedPartner({ dialect, bindings: [{ ...UNTOLD, status: "ABANDONED" }] });
     partner.meet();
     partner.announce("NORMAL");
+    // A dhcpd is told after its own news.
+    partner.pass(40_000);
     const update = toldOf(partner);
     assert.deepEqual([update?.clientHardwareAddress, update?.clientIdentifier], [null, null]);
   }
