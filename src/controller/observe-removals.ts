@@ -12,6 +12,7 @@ import {
   memberPodName,
   removalPodName,
 } from "./desired/names.ts";
+import { REMOVAL_CONTAINER } from "./desired/removal-pod.ts";
 import { map, maps, text } from "./json.ts";
 import { referenceName } from "./keys.ts";
 import { storeUsersOf } from "./observe.ts";
@@ -63,13 +64,15 @@ const LAST_WORDS_LENGTH_MAX = 400;
 
 function removalPod({ metadata, status }: KubeObject): RemovalPod {
   const { containerStatuses, message, phase } = map(status);
-  const [container = {}] = maps(containerStatuses);
-  const ended = map(map(container["state"])["terminated"]);
+  const container = maps(containerStatuses).find(({ name }) => name === REMOVAL_CONTAINER);
+  const ended = map(map(container?.["state"])["terminated"]);
+  // What a service mesh has put beside it may run for ever.
+  const end = ended["exitCode"] === 0 ? "Succeeded" : "Failed";
   return {
     name: metadata.name ?? "",
     uid: metadata.uid ?? "",
     resourceVersion: metadata.resourceVersion ?? "",
-    phase: text(phase),
+    phase: ended["exitCode"] === undefined ? text(phase) : end,
     // One that was evicted before it began has no container that ended.
     endedAt: parseTime(ended["finishedAt"]) ?? parseTime(metadata.creationTimestamp) ?? unixSeconds(0),
     lastWords: (text(ended["message"]) || text(message)).trim().slice(-LAST_WORDS_LENGTH_MAX),

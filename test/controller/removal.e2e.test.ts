@@ -77,6 +77,28 @@ test("the stores go with the relationship: one pod for each, on its node, then n
   assert.equal(storagePath, `/var/lib/leasepair/${next}`);
 });
 
+test("a container that something in the cluster has put beside it, and that runs on, keeps nobody waiting", async () => {
+  const { world, controller } = await forgetful();
+  world.delete("FailoverRelationship", "campus");
+  await controller.look();
+  const beside = { name: "istio-proxy", state: { running: {} } };
+  const ends = (exitCode: number) => {
+    const finishedAt = formatTime(unixSeconds(world.nowMs / 1000));
+    const containerStatuses = [beside, { name: "forget", state: { terminated: { exitCode, finishedAt } } }];
+    for (const name of removers(world))
+      world.patch("Pod", name, { status: { phase: "Running", containerStatuses } }, "status");
+  };
+  ends(1);
+  world.nowMs += (REMOVAL_RETRY_SECONDS + 1) * 1000;
+  await controller.look();
+  assert.deepEqual(removers(world), []);
+  await controller.look();
+  assert.equal(removers(world).length, 2);
+  ends(0);
+  await controller.look();
+  assert.deepEqual([...world.names("FailoverMember"), ...removers(world)], []);
+});
+
 test("retained again before it is deleted, the stores stay, and are gone on with", async () => {
   const { world, controller, uid, again } = await forgetful();
   world.patch("FailoverRelationship", "campus", { spec: { storage: { retain: true } } });

@@ -9,6 +9,7 @@ import type { RenderOptions } from "./render-options.ts";
 import { DATA_DIRECTORY, ENGINE_UID, imageOf, onNode, pullSecrets, resourcesOf } from "./stateful-set.ts";
 
 const VOLUME = "data";
+export const REMOVAL_CONTAINER = "forget";
 
 /** `v1` Pod, owned by the FailoverMember that waits for it. */
 export function renderRemovalPod(store: RemovedStore, options: RenderOptions): KubeObject {
@@ -41,7 +42,7 @@ export function renderRemovalPod(store: RemovedStore, options: RenderOptions): K
       ...pullSecrets(options),
       containers: [
         {
-          name: "forget",
+          name: REMOVAL_CONTAINER,
           ...imageOf(options),
           terminationMessagePolicy: "FallbackToLogsOnError",
           command: ["leasepair"],
