@@ -360,9 +360,8 @@ function isNewLease({ dialect }: Engine, mine: Binding | null, theirs: PartnerBi
 
 /** A dhcpd drops the lease that it tells for what it is told of the address in the same moment, a release above all. */
 function isDroppedThere({ dialect, updates }: Engine, { address, status }: Binding): boolean {
-  return (
-    dialect.duels && status === "ACTIVE" && updates.isInFlight(address) && !updates.isLeaseInFlight(address)
-  );
+  const crosses = updates.isInFlight(address) && !updates.isLeaseInFlight(address);
+  return crosses && dialect.duels && status === "ACTIVE";
 }
 
 function names(binding: Binding, client: ClientIdentity | null): boolean {
@@ -373,7 +372,8 @@ function names(binding: Binding, client: ClientIdentity | null): boolean {
 function reportDuplicate(engine: Engine, turn: Turn, mine: Binding, theirs: PartnerBinding): void {
   if (mine.status !== "ACTIVE" || theirs.status !== "ACTIVE" || theirs.client === null) return;
   if (isItsHolder({ mine, theirs, leaseStands: engine.dialect.duels })) return;
-  if (mine.expiresAt <= turn.early.wall) return;
+  // A dhcpd that knew of this lease may have ended it before, and tells of the new one alone.
+  if (mine.expiresAt <= turn.early.wall || (engine.dialect.duels && mine.acknowledged)) return;
   engine.counters.duplicatesFound += 1;
   turn.log("error", "duplicate-found", "one address was given to two clients; the later one keeps it", {
     address: mine.address,

@@ -94,10 +94,7 @@ function isOver({ mine, now, clockUncertainty }: Situation): boolean {
   return hasEnded(mine, now, clockUncertainty);
 }
 
-function mayBeOver({ mine, late, clockUncertainty, leaseStands }: Situation): boolean {
-  // A dhcpd gives an address anew once its own clock says so, without any grace. Told instead that the old lease runs, it would find that over
-  // as well, and give the address to one client after the other.
-  if (leaseStands) return mine.expiresAt <= late + clockUncertainty;
+function mayBeOver({ mine, late, clockUncertainty }: Situation): boolean {
   return hasEnded(mine, late, clockUncertainty);
 }
 
@@ -116,7 +113,9 @@ function acceptActive(situation: Situation): Acceptance {
     case "BACKUP":
       return accepted(asActive(situation));
     case "ACTIVE":
-      if (sameClient) return accepted(asActive(situation));
+      // A dhcpd knew of this lease, and gave the address anew: it was released or declined there, or is over by its clock. Told that it
+      // runs, it would take its new client's lease away, and give the address to one client after the other.
+      if (sameClient || (leaseStands && !crossing)) return accepted(asActive(situation));
       // A lease that the partner knows of and that still runs is not changed by news of another client (S10);
       // when both are news, both sides keep the one whose client spoke last (W14). Who doubts its own clock may not know that
       // the lease is over: a partner that has given the address anew did, and renewing the old lease would give it twice.

@@ -37,7 +37,8 @@ function tell(member: "a" | "b", held: Partial<Binding>, lease: Partial<BindingU
     .filter(({ address }) => address === partner.binding("10.0.0.10")?.address)
     .map(({ status }) => status);
   assert.ok(answer?.message.type === "BNDACK");
-  return { reason: answer.message.rejectReason, told, binding: partner.binding("10.0.0.10") };
+  const found = partner.engine.counters.duplicatesFound;
+  return { reason: answer.message.rejectReason, told, binding: partner.binding("10.0.0.10"), found };
 }
 
 for (const member of ["a", "b"] as const) {
@@ -93,23 +94,29 @@ for (const member of ["a", "b"] as const) {
       }
     });
 
-    test("an address that a dhcpd gave anew is its new client's where the old lease is over by clocks that are apart", () => {
-      for (const expiresAt of [at(-10), at(40)]) {
+    test("an address that a dhcpd gave anew is its new client's, for it knew of the old lease", () => {
+      for (const expiresAt of [at(-10), at(40), at(900)]) {
         const held = {
           status: "ACTIVE",
           client: hardwareClient("020000000002"),
           expiresAt,
-          lastTransactionAt: at(-100),
+          potentialAcked: at(1_000),
+          lastTransactionAt: at(10),
         } as const;
-        const { reason, told, binding } = tell(member, held, {});
+        const { reason, told, binding, found } = tell(member, held, {});
         assert.deepEqual([reason, told, binding?.client], [null, [], hardwareClient(MAC)]);
+        assert.equal(found, 0, "a client that gave it up is no duplicate");
       }
     });
 
-    test("another machine does not get a lease that runs, whatever it shows", () => {
-      const held = { status: "ACTIVE", client: hardwareClient("020000000002"), expiresAt: at(900) } as const;
-      const { reason, binding } = tell(member, held, { clientIdentifier: Uint8Array.of(0, 7) });
-      assert.deepEqual([reason, binding?.client], [2, hardwareClient("020000000002")]);
+    test("of a lease that it has not heard of the client that spoke last keeps it", () => {
+      const client = hardwareClient("020000000002");
+      const held = { status: "ACTIVE", client, expiresAt: at(900), acknowledged: false } as const;
+      const later = tell(member, { ...held, lastTransactionAt: at(10) }, {});
+      assert.deepEqual([later.reason, later.binding?.client], [16, client]);
+      const earlier = tell(member, { ...held, lastTransactionAt: at(-10) }, {});
+      assert.deepEqual([earlier.reason, earlier.binding?.client], [null, hardwareClient(MAC)]);
+      assert.equal(earlier.found, 1);
     });
 
     test("a lease of whom cannot be told is refused, and not undone there", () => {
