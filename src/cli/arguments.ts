@@ -1,7 +1,7 @@
 // Reads values of the command line's flags. Each error names the flag, the value and what is allowed.
 
 import { existsSync, statSync } from "node:fs";
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { canonicalQuantity } from "../base/quantity.ts";
 import { usageError } from "./command-error.ts";
@@ -42,10 +42,16 @@ export function portArgument(flag: string, value: string): number {
 export function addressArgument(
   flag: string,
   value: string,
-): { readonly host: string; readonly port: number } {
-  const [host = "", port = ""] = value.split(":");
-  if (!isIPv4(host)) throw usageError(`${flag} ${value}: must be ADDRESS:PORT, for example 0.0.0.0:9646`);
-  return { host, port: portArgument(flag, port) };
+): { readonly host: string | null; readonly port: number } {
+  const colon = value.lastIndexOf(":");
+  const host = value.slice(0, Math.max(0, colon));
+  const bare = /^\[(.*)\]$/.exec(host)?.[1] ?? "";
+  const isAddress = isIPv4(host) || isIPv6(bare) || (host === "" && colon === 0);
+  if (!isAddress)
+    throw usageError(
+      `${flag} ${value}: must be ADDRESS:PORT or :PORT, for example 127.0.0.1:9646 or [::1]:9646`,
+    );
+  return { host: bare || host || null, port: portArgument(flag, value.slice(colon + 1)) };
 }
 
 /** The absolute path of a directory that exists. */

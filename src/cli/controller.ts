@@ -87,8 +87,8 @@ export function addControllerCommand(program: Command): void {
     .option("--no-leader-election", "lead without election: only ever one process")
     .option(
       "--metrics-address <address:port>",
-      "where /metrics, /healthz and /readyz are served",
-      "0.0.0.0:9646",
+      "where /metrics, /healthz and /readyz are served; without address on all, of IPv4 and IPv6",
+      ":9646",
     )
     .option("--log-level <level>", "debug, info, warn or error", "info")
     .addHelpText(

@@ -7,7 +7,8 @@ import type { Registry } from "prom-client";
 import { FaultError } from "../base/fault.ts";
 
 export interface HealthServerOptions {
-  readonly host: string;
+  /** Null: on all, of IPv6 too where the machine has it; a pod's probes come by its first address, of either kind. */
+  readonly host: string | null;
   /** 0 takes a free one. */
   readonly port: number;
   readonly registry: Registry;
@@ -47,13 +48,14 @@ export function startHealthServer(options: HealthServerOptions): Promise<HealthS
 function listen(server: Server, { host, port }: HealthServerOptions): Promise<HealthServer> {
   return new Promise((resolve, reject) => {
     server.once("error", (cause: NodeJS.ErrnoException) => {
-      const message = `cannot listen on ${host}:${port} for metrics (${cause.code}); choose another address`;
+      const message = `cannot listen on ${host ?? ""}:${port} for metrics (${cause.code}); choose another address`;
       reject(new FaultError("METRICS_BIND_FAILED", message, cause));
     });
-    server.listen(port, host, () => {
+    server.listen({ port, ...(host === null ? {} : { host }) }, () => {
       const bound = server.address() as AddressInfo;
+      const address = bound.family === "IPv6" ? `[${bound.address}]` : bound.address;
       resolve({
-        address: `${bound.address}:${bound.port}`,
+        address: `${address}:${bound.port}`,
         stop: () =>
           new Promise((stopped) => {
             server.close(() => stopped());

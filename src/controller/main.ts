@@ -31,7 +31,7 @@ export interface RunControllerOptions {
   /** Null: no election, this process always leads (one process only). */
   readonly leaderElection: LeaderElectionOptions | null;
   /** Where /metrics, /healthz and /readyz are served; null: nowhere. Port 0 takes a free one. */
-  readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly metrics: { readonly host: string | null; readonly port: number } | null;
   readonly log: KubeLog;
   /** Called when another process took over: this one must end, its caches may lie. */
   readonly onLeadershipLost: () => void;
