@@ -1,11 +1,13 @@
 // Where a reply goes: to the relay, to the client's address, to everybody on the segment, or to its hardware address.
 // Source: RFC 2131 4.1, RFC 8357 5.1 (relay's source port), RFC 2131 4.3.5 (INFORM). Null when no way leads to the client.
 // Departs from RFC 2131 4.1: a NAK to a client that renews through a router goes to it by unicast, as no broadcast reaches it; and
-// of its two rules for a client on our segment that names its address, the later one holds: by chaddr, or as the broadcast bit says.
+// of its two rules for a client on our segment that names an address, the later one holds: by chaddr, or as the broadcast bit says;
+// only one that rebinds is answered at its address in any case.
 
 import { type Ipv4, isOnLink } from "../../base/ipv4.ts";
 import type { Arrival, ReplyRoute } from "../ports.ts";
 import { FLAG_BROADCAST } from "../wire/message.ts";
+import { OPTION } from "../wire/option-table.ts";
 import type { ClientRequest, ServerView } from "./client-request.ts";
 
 export const SERVER_PORT = 67;
@@ -23,7 +25,8 @@ export function routeReply(view: ServerView, request: ClientRequest, yourAddress
   if (arrival.kind === "routed") return null;
   const isEthernet =
     message.hardwareType === ETHERNET && message.hardwareAddress.length === ETHERNET_ADDRESS_BYTES;
-  if ((message.flags & FLAG_BROADCAST) !== 0 || !isEthernet || yourAddress === 0) {
+  const wantsBroadcast = (message.flags & FLAG_BROADCAST) !== 0 && !usesItsAddress(request, yourAddress);
+  if (wantsBroadcast || !isEthernet || yourAddress === 0) {
     return { kind: "broadcast", interface: arrival.interface };
   }
   return {
@@ -32,6 +35,13 @@ export function routeReply(view: ServerView, request: ClientRequest, yourAddress
     hardwareAddress: message.hardwareAddress.slice(),
     to: yourAddress,
   };
+}
+
+/** Whether the client rebinds: it has the address that it is to keep, and may listen there alone, whatever its broadcast bit
+ *  says (systemd-networkd sets that in every message if told to). Source: RFC 2131 4.1 and table 5. */
+function usesItsAddress({ message }: ClientRequest, yourAddress: Ipv4): boolean {
+  const asksForOne = message.messageType === "DISCOVER" || message.options.has(OPTION.REQUESTED_ADDRESS);
+  return message.clientAddress === yourAddress && !asksForOne;
 }
 
 /** Whether ciaddr is the way to the client: past routers, and by RFC 1542 5.4 to one that speaks BOOTP. On its segment the client
