@@ -118,8 +118,8 @@ export const PLANTS: readonly Plant[] = [
   ),
   plant(
     `${SERVER}reply-route.ts`,
-    "if ((message.flags & FLAG_BROADCAST) !== 0 || !isEthernet || yourAddress === 0) {",
-    "if ((message.flags & FLAG_BROADCAST) === 0 || !isEthernet || yourAddress === 0) {",
+    "(message.flags & FLAG_BROADCAST) !== 0 && ",
+    "(message.flags & FLAG_BROADCAST) === 0 && ",
     "4.1: giaddr and ciaddr zero, broadcast bit clear: to the hardware address and yiaddr",
     "4.1: giaddr and ciaddr zero, broadcast bit set: OFFER and ACK are broadcast",
   ),
