@@ -91,7 +91,8 @@ async function otherLeads(lab: Lab): Promise<void> {
     await eventually(`${leadSeconds} s are in force`, async () => {
       for (const n of CLIENTS) assert.notEqual(await clients.renew(n), null, `client ${n} meanwhile`);
       const report = await engine.report();
-      return report !== null && report.revision !== before && report.state === "NORMAL";
+      if (report === null || report.pendingRevision !== null) return false;
+      return report.revision !== before && report.state === "NORMAL";
     });
     await lab.bothNormal();
     // Each is heard of by one server alone, which serves it once it has waited, whosever client it is.

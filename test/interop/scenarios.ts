@@ -130,8 +130,8 @@ async function cutCable(lab: Lab): Promise<void> {
   await engine.untilState("COMMUNICATIONS-INTERRUPTED", CONTACT_LOSS_SECONDS + 20);
   await dhcpd.untilState("communications-interrupted");
   assert.equal((await clients.acquire(5))?.server, ADDRESS.one);
-  network.cable("two", "up");
   network.cable("one", "down");
+  network.cable("two", "up");
   assert.equal((await clients.acquire(6))?.server, ADDRESS.two);
   network.cable("one", "up");
   await settle(lab);
@@ -207,8 +207,9 @@ async function conflict(lab: Lab): Promise<void> {
   dhcpd.setState(OPERATOR_STATE.partnerDown);
   await dhcpd.untilState("partner-down");
   assert.equal((await clients.acquire(4))?.server, ADDRESS.one);
-  network.cable("two", "up");
+  // In this order: a dhcpd that meets us for a moment is in the conflict, and answers nobody.
   network.cable("one", "down");
+  network.cable("two", "up");
   assert.equal((await clients.acquire(5))?.server, ADDRESS.two);
   network.cable("one", "up");
   await eventually("the conflict is seen", () => lab.engine.said.includes("-> POTENTIAL-CONFLICT"), 60);
