@@ -1246,7 +1246,7 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     rule: "W14",
     patches: [
       {
-        file: "src/dhcp/engine/updates.ts",
+        file: "src/dhcp/engine/owe.ts",
         find: "  if (!engine.updates.isInFlight(address) && !engine.updates.isResting(address)) owe(engine, address);\n",
         replace: "",
       },

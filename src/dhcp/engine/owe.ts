@@ -2,8 +2,11 @@
 
 import type { Ipv4 } from "../../base/ipv4.ts";
 import { NEVER } from "../../base/units.ts";
-import type { Binding } from "../lease/binding.ts";
-import type { Engine } from "./engine-state.ts";
+import type { Binding, BindingStatus } from "../lease/binding.ts";
+import { REJECT_REASON } from "../wire-failover/message.ts";
+import type { Engine, Session } from "./engine-state.ts";
+import { clockUncertainty } from "./takeover.ts";
+import type { Turn } from "./turn.ts";
 
 /** Puts every record that the partner has not acknowledged into the queue of the new connection. */
 export function refillUpdates(engine: Engine): void {
@@ -24,4 +27,24 @@ function isLeaseUnheard({ status, potentialAcked, potentialReceived }: Binding):
 /** Owes the partner an update of this address. */
 export function owe(engine: Engine, address: Ipv4): void {
   if (engine.session !== null) engine.updates.enqueue(address);
+}
+
+/** Who refuses owes its own record, else two refusals repeat for ever (W14). */
+export function contradict(
+  engine: Engine,
+  turn: Turn,
+  session: Session,
+  { address, status, expiresAt }: Binding,
+  refused: { readonly status: BindingStatus; readonly reason: number },
+): void {
+  // A dhcpd says once that a lease is over, or that its address is free. It is over here when the clocks may no longer be the reason
+  // (sweep.ts). Told that it runs, it would find it over and say so again, and so on.
+  const isOverThere = refused.status !== "ACTIVE" && expiresAt <= turn.late.wall + clockUncertainty(engine);
+  if (engine.dialect.duels && status === "ACTIVE" && (refused.status === "EXPIRED" || isOverThere)) {
+    session.endsToCome.add(address);
+    return;
+  }
+  // It runs, whoever's it is: a dhcpd that was told otherwise would give the address once more.
+  if (refused.reason === REJECT_REASON.missingBindingInformation) return;
+  if (!engine.updates.isInFlight(address) && !engine.updates.isResting(address)) owe(engine, address);
 }

@@ -37,7 +37,7 @@ import { corrected, isClockKnown } from "./echo.ts";
 import type { Engine, Session } from "./engine-state.ts";
 import { answer, send } from "./link-send.ts";
 import { noteEnd } from "./note-end.ts";
-import { owe } from "./owe.ts";
+import { contradict, owe } from "./owe.ts";
 import { storePosition } from "./partner-store.ts";
 import { keepsStrays } from "./strays.ts";
 import { clockUncertainty, isFenced, isHeld } from "./takeover.ts";
@@ -285,7 +285,7 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     bothLack,
   });
   if (decision.kind === "refused") {
-    contradict(engine, session, before, { status: theirs.status, reason: decision.reason });
+    contradict(engine, turn, session, before, { status: theirs.status, reason: decision.reason });
     return decision;
   }
   // Without a record it is what it was agreed to be; with one for each address that a partner names, memory would fill up.
@@ -300,23 +300,6 @@ function takeUpdate(engine: Engine, turn: Turn, session: Session, update: Bindin
     owe(engine, update.address);
   putAgreed(engine, turn, before, next);
   return null;
-}
-
-/** Who refuses owes its own record, else two refusals repeat for ever (W14). */
-function contradict(
-  engine: Engine,
-  session: Session,
-  { address, status }: Binding,
-  refused: { readonly status: BindingStatus; readonly reason: number },
-): void {
-  // A dhcpd says once that a lease is over. It is over here when the clocks may no longer be the reason (sweep.ts).
-  if (engine.dialect.duels && refused.status === "EXPIRED" && status === "ACTIVE") {
-    session.endsToCome.add(address);
-    return;
-  }
-  // It runs, whoever's it is: a dhcpd that was told otherwise would give the address once more.
-  if (refused.reason === REJECT_REASON.missingBindingInformation) return;
-  if (!engine.updates.isInFlight(address) && !engine.updates.isResting(address)) owe(engine, address);
 }
 
 /** What both sides agree on; an address whose lease is over thereby finds its way to where its client is served. */

@@ -109,6 +109,31 @@ for (const member of ["a", "b"] as const) {
       }
     });
 
+    test("a lease that a dhcpd holds for ended, and its address for free, is not told to run: it would say the same again, and so on", () => {
+      for (const expiresAt of [at(-10), at(40)]) {
+        const held = {
+          status: "ACTIVE",
+          client: hardwareClient(MAC),
+          expiresAt,
+          lastTransactionAt: at(-100),
+        } as const;
+        const free = {
+          status: BINDING_STATUS_CODE.FREE,
+          leaseExpiration: expiresAt,
+          potentialExpiration: expiresAt,
+        };
+        const { reason, told } = tell(member, { ...held, potentialAcked: at(100) }, free);
+        assert.deepEqual([reason, told], [15, []]);
+      }
+      const held = { status: "ACTIVE", client: hardwareClient(MAC), expiresAt: at(900) } as const;
+      const running = tell(
+        member,
+        { ...held, potentialAcked: at(900) },
+        { status: BINDING_STATUS_CODE.FREE },
+      );
+      assert.deepEqual(running.told, [BINDING_STATUS_CODE.ACTIVE]);
+    });
+
     test("of a lease that it has not heard of the client that spoke last keeps it", () => {
       const client = hardwareClient("020000000002");
       const held = { status: "ACTIVE", client, expiresAt: at(900), acknowledged: false } as const;
