@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import { COMMUNICATIONS_INTERRUPTED, NORMAL } from "./ledger.ts";
+import { COMMUNICATIONS_INTERRUPTED, NORMAL, PAUSED } from "./ledger.ts";
 import { Prng } from "./prng.ts";
 import { NO_STORE_FAULTS } from "./run-plan.ts";
 import { P, Q, Scene } from "./scene.ts";
@@ -73,6 +73,19 @@ it("no copy is put back that a partner which was killed since may remember nothi
   q.crash(false);
   q.start();
   pair.until("Q alone", () => pair.state(Q) !== NORMAL).pass(10);
+  stores.beforeStart(P);
+  assert.equal(count(pair, "P is put back to an old copy"), 0);
+});
+
+it("no copy is put back beside a partner that is about to end, and would find nothing out", () => {
+  const { pair, stores } = scene();
+  const [p, q] = pair.run.nodes;
+  stores.copy(P);
+  pair.bound(pair.clientsReach(P).client()).pass(5);
+  p.crash(false);
+  pair.until("Q alone", () => pair.state(Q) === COMMUNICATIONS_INTERRUPTED);
+  q.stop(5_000);
+  pair.until("Q stops", () => pair.state(Q) === PAUSED);
   stores.beforeStart(P);
   assert.equal(count(pair, "P is put back to an old copy"), 0);
 });

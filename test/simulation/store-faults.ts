@@ -2,7 +2,7 @@
 // flips bits, or mistaken for the partner's. Only where the rule lets a pair survive it: one store at a time, and the
 // partner knows its leases. Source: docs/protocol/witness.md W10, W13, answer d; reliability practice F9.
 
-import { NORMAL, PARTNER_DOWN } from "./ledger.ts";
+import { NORMAL, PARTNER_DOWN, PAUSED } from "./ledger.ts";
 import { type NodeIndex, other } from "./network.ts";
 import type { Prng } from "./prng.ts";
 import type { StoreFaultShares } from "./run-plan.ts";
@@ -81,6 +81,8 @@ export class StoreFaults {
     const isDialed = node === 0 || plan.timing.dialRetryMs < DIALED_MS_MAX;
     if (!isDialed || plan.link.refuse > 0 || link.blocked[0] || link.blocked[1]) return false;
     if (nodes.some(({ hasSlowDisk }) => hasSlowDisk)) return false;
-    return nodes[partner].listening && nodes[node].machineUp && checker.nodes[partner].state !== NORMAL;
+    // One that stops in order listens for a moment yet.
+    const { state } = checker.nodes[partner];
+    return nodes[partner].listening && nodes[node].machineUp && state !== NORMAL && state !== PAUSED;
   }
 }
