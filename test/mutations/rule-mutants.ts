@@ -1253,8 +1253,8 @@ export const RULE_MUTANTS: readonly Mutant[] = [
     ],
     caught: {
       by: "test",
-      file: "test/dhcp/engine/replay.test.ts",
-      name: "our engine answers as the dhcpd did, but for what is explained",
+      file: "test/dhcp/engine/dhcpd-leases.test.ts",
+      name: "W14: a lease that runs is told to a dhcpd that holds its address for free",
     },
   },
   {
