@@ -72,6 +72,7 @@ export function checkBinding(context: CheckContext, node: NodeIndex, next: Store
   // An end of its own in the same moment says the same as the partner's; what takes that in is still to come.
   if (origin !== null) origin.stored = !ENDED.has(next.status);
   keepGeneration(ledger, previous, next, origin);
+  noteTold(context, node, next);
   const version: Version = {
     binding: next,
     durableAt: context.now(),
@@ -340,6 +341,19 @@ function checkAcked(context: CheckContext, node: NodeIndex, next: StoredBinding)
   if (next.acked > credited) {
     context.violated("S5", `acked ${next.acked} is more than any BNDACK gave (${credited})`, next.address);
   }
+}
+
+/** What the partner told counts as soon as it is on this disk: it is on the partner's since before it left, whether an answer ever
+ *  went back or not, and whatever becomes of the partner's store. */
+function noteTold(
+  { nodes }: CheckContext,
+  node: NodeIndex,
+  { address, client, received }: StoredBinding,
+): void {
+  const generation = nodes[node].generations.get(address);
+  const theirs = nodes[node === 0 ? 1 : 0].generations.get(address);
+  if (generation?.client !== client || theirs?.client !== client) return;
+  generation.received = Math.max(generation.received, Math.min(received, theirs.sent));
 }
 
 function keepGeneration(

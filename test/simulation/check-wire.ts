@@ -122,17 +122,11 @@ function mayReply(state: number, type: number): boolean {
   return state === RECOVER_DONE && type !== OFFER;
 }
 
-/** What the partner has acknowledged of the client's lease, and what it has told; 0 = nothing. What it told counts as soon as it
- *  is on this disk: it is on the partner's since before it left, whether an answer ever went back or not. */
+/** What the partner has acknowledged of the client's lease, and what it has told; 0 = nothing. */
 function promisesFor(context: CheckContext, { node, packet: { type, yiaddr }, client }: ToldLease) {
-  const { nodes } = context;
-  const own = nodes[node].generations.get(yiaddr);
-  const theirs = nodes[node === 0 ? 1 : 0].generations.get(yiaddr);
-  const stored = nodes[node].binding(yiaddr);
-  const told =
-    stored?.client === client && theirs?.client === client ? Math.min(stored.received, theirs.sent) : 0;
-  const { acked, received } = own?.client === client ? own : { acked: 0, received: 0 };
-  const promises = { acked, received: Math.max(received, told) };
+  const own = context.nodes[node].generations.get(yiaddr);
+  const promises =
+    own?.client === client ? { acked: own.acked, received: own.received } : { acked: 0, received: 0 };
   if (type === OFFER) countOffered(context, { node, yiaddr, client }, promises);
   return promises;
 }
