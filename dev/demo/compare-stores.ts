@@ -13,7 +13,7 @@ const SHARED_FIELDS = ["status", "clientIdentifier", "hardwareAddress"] as const
 /** Times, each on the member's own clock. */
 const SHARED_TIMES = ["expiresAt", "lastTransactionAt"] as const;
 /** A member puts its partner's times on its own clock by what it has measured, on a busy machine a second off. */
-const CLOCK_MS = 2_000;
+export const CLOCK_SECONDS = 2;
 
 export interface StoreComparison {
   readonly leases: number;
@@ -53,7 +53,7 @@ function said(line: DumpLine, field: string): string {
 /** Two RFC 3339 texts, or null for never. */
 function isSameTime(one: unknown, other: unknown): boolean {
   if (typeof one !== "string" || typeof other !== "string") return (one ?? null) === (other ?? null);
-  return Math.abs(Date.parse(one) - Date.parse(other)) <= CLOCK_MS;
+  return Math.abs(Date.parse(one) - Date.parse(other)) <= CLOCK_SECONDS * 1000;
 }
 
 function bindingsOf(dump: string): Map<string, DumpLine> {

@@ -1,11 +1,9 @@
 // What an engine's store must say after a kill, held against the outside ledger and against what the partner knows.
 // Pure: takes rows as `leasepair store dump` gives them and answers in words.
 
+import { CLOCK_SECONDS } from "../../dev/demo/compare-stores.ts";
 import type { Ledger, LedgerAck } from "./live-ledger.ts";
 import type { LeaseRow } from "./live-pair.ts";
-
-/** A member puts its partner's times on its own clock by what it has measured, on a busy machine a second off. */
-const CLOCK_SECONDS = 2;
 
 export interface StoreVerdict {
   /** How many leases were compared: a check of nothing proves nothing. */
