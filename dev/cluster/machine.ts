@@ -126,7 +126,7 @@ function thaw(group: string): void {
 
 /** Every process in a control group and those below it. What ends meanwhile, a process or a group, is left out. */
 export function processesInGroup(group: string): readonly number[] {
-  const pids = ifThere(() => readFileSync(join(group, "cgroup.procs"), "utf8"), "");
+  const pids = readIfThere(join(group, "cgroup.procs"));
   return [...pids.split("\n").filter(Boolean).map(Number), ...groupsIn(group).flatMap(processesInGroup)];
 }
 
@@ -148,9 +148,15 @@ function groupsIn(group: string): readonly string[] {
   return entries.flatMap((entry) => (entry.isDirectory() ? [join(group, entry.name)] : []));
 }
 
-function ifThere<T>(read: () => T, otherwise: T): T {
+/** The file's text; none where what it tells of is gone. */
+export function readIfThere(path: string): string {
+  return ifThere(() => readFileSync(path, "utf8"), "");
+}
+
+/** What `act` gives, or `otherwise` where the process or the control group that it is about is gone. */
+function ifThere<T>(act: () => T, otherwise: T): T {
   try {
-    return read();
+    return act();
   } catch (error) {
     // A process that ended (ESRCH) or a group that was removed (ENODEV once it was open).
     if (["ENOENT", "ESRCH", "ENODEV"].includes((error as NodeJS.ErrnoException).code ?? "")) return otherwise;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { stringify } from "yaml";
 import { run, runBeside } from "../lib/run.ts";
-import { controlGroups, kill, processesInGroup, removeGroup } from "./machine.ts";
+import { controlGroups, kill, processesInGroup, readIfThere, removeGroup } from "./machine.ts";
 import { type Network, type NodeNumber, nodeAddress, nodeName } from "./network.ts";
 import type { Pki } from "./pki.ts";
 import type { Program } from "./programs.ts";
@@ -221,12 +221,4 @@ function proxyConfig(name: string): object {
 
 function commandLine(pid: number): string {
   return readIfThere(`/proc/${pid}/cmdline`).replaceAll("\0", " ");
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }
