@@ -12,6 +12,7 @@ import { describe } from "../kube/timing.ts";
 import { performLinkStep } from "./apply-link.ts";
 import { performRelease, performRemoval } from "./apply-removal.ts";
 import { copyStoreRecord, writeStoreRecord } from "./apply-store-record.ts";
+import { APPLY_DEFINITIONS } from "./decide/definitions.ts";
 import type { DesiredObject } from "./desired/desired.ts";
 import { FIELD_MANAGER, storeCopyName, storeRecordName } from "./desired/names.ts";
 import type { BasisVersion, Effect, EventWish, StatusTarget } from "./effect.ts";
@@ -323,7 +324,7 @@ export function failureText(effect: string, error: unknown): string {
   if (!(error instanceof KubeError)) return `${effect}: ${describe(error)}`;
   const told = `${effect}: ${error.reason}: ${error.message}`;
   if (!UNKNOWN_FIELD.test(error.message)) return told;
-  return `${told}. The definitions in the cluster are older than this controller: kubectl apply --server-side --force-conflicts -f crds/`;
+  return `${told}. The definitions in the cluster are older than this controller: ${APPLY_DEFINITIONS} -f crds/`;
 }
 
 /** The same of a claim that stays as it is, with what to do about it. */

@@ -6,6 +6,8 @@ import { TYPES, type WatchedKind } from "../resource-types.ts";
 import { type Unkept, unkeptPaths } from "../unkept.ts";
 
 export const DEFINITION_OUTDATED = "DefinitionOutdated";
+/** Puts definitions of this release in force, beside whoever else has written them; file names follow. */
+export const APPLY_DEFINITIONS = "kubectl apply --server-side --force-conflicts";
 const PATHS_MAX = 5;
 
 /** For Stalled; null when all are there. */
@@ -19,7 +21,7 @@ export function missingDefinition({ undefinedKinds }: Pick<Observed, "undefinedK
     .join(" ");
   const message =
     `The definition (CRD) of ${undefinedKinds.join(" and ")} was deleted, and all objects with it. Both members serve what they had. Bring ` +
-    `it back, and then the objects, within ten minutes of each other: kubectl apply --server-side --force-conflicts ${files}`;
+    `it back, and then the objects, within ten minutes of each other: ${APPLY_DEFINITIONS} ${files}`;
   return { reason: "DefinitionMissing", message };
 }
 
@@ -59,7 +61,7 @@ function textOf(
   const { plural } = TYPES[kind];
   const paths = unkeptPaths(unkept).toSorted().slice(0, PATHS_MAX).join(", ");
   return (
-    `The definition ${plural}.${API_GROUP} drops ${paths}: it is of another release than this controller. Upgrade it: kubectl apply ` +
-    `--server-side --force-conflicts -f crds/${fileOf(plural)}.`
+    `The definition ${plural}.${API_GROUP} drops ${paths}: it is of another release than this controller. Upgrade it: ` +
+    `${APPLY_DEFINITIONS} -f crds/${fileOf(plural)}.`
   );
 }
